@@ -1,0 +1,39 @@
+"""The record a program file holds: a RASP program and the inputs on which it means something.
+
+Kept free of torch, jax and Tracr's compiler: a file of programs imports in milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Token = Any  # int, str, bool or float: whatever RASP calls a value
+BOS = "compiler_bos"  # Tracr's own names for the two tokens it adds
+PAD = "compiler_pad"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Program:
+    """One RASP program, with everything that fixes what it means.
+
+    name:          how it is called on the command line; the file's name, by custom.
+    build:         called without arguments, returns the SOp.
+    vocab:         the tokens a user may type; neither `compiler_bos` nor `compiler_pad` is among them.
+    max_seq_len:   the longest token list, BOS not counted.
+    causal:        compile with a causal mask, and interpret with Tracr's causal evaluator.
+    reference:     an independent plain-Python function, token list -> output list (None where the
+                   program gives no value). Compared with the interpreter on the whole domain.
+    domain:        a predicate on token lists, where not every one is legal.
+    mlp_exactness: Tracr's compile option of that name (its default is 100).
+    """
+
+    name: str
+    build: Callable[[], Any]
+    vocab: Collection[Token]
+    max_seq_len: int
+    causal: bool = False
+    reference: Callable[[Sequence[Token]], Sequence[Any]] | None = None
+    domain: Callable[[Sequence[Token]], bool] | None = None
+    mlp_exactness: float = 100

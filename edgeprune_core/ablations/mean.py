@@ -1,0 +1,54 @@
+"""Mean ablation: a cut edge carries the writer's mean output in the unpruned model.
+
+The mean is taken over fixed reference inputs *of the same length*, per position. The reference inputs are
+given once and are a set: neither the batch at hand nor repeats in it enter. `mean_pooled` pools the lengths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from edgeprune_core.engine import trace
+from edgeprune_core.errors import CheckError
+from edgeprune_core.weights import Model
+
+
+@dataclass(frozen=True, eq=False)
+class Mean:
+    """`table[n]` holds the means of inputs of n tokens (BOS included): `writer pos d_model`."""
+
+    table: dict[int, Float[Tensor, "writer pos d_model"]] = field(repr=False)
+    name: str = "mean"
+
+    @classmethod
+    def of(cls, model: Model, inputs: Sequence[Int[Tensor, "batch pos"]], *, pooled: bool = False) -> Mean:
+        """Means over `inputs`, one tensor a length, each with distinct rows. Summed in float64."""
+        exact = model.to(torch.float64)
+        sums = {len(t[0]): trace(exact, t).writers.sum(1) for t in inputs}
+        counts = {len(t[0]): len(t) for t in inputs}
+        if not pooled:
+            return cls({n: (s / counts[n]).to(model.dtype) for n, s in sums.items()})
+        table = {}
+        for n in sums:
+            rows = []
+            for p in range(n):
+                longer = [m for m in sums if m > p]
+                rows.append(sum(sums[m][:, p] for m in longer) / sum(counts[m] for m in longer))
+            table[n] = torch.stack(rows, 1).to(model.dtype)
+        return cls(table, "mean_pooled")
+
+    def background(self, model, corrupted, valid) -> Tensor:
+        n_writers, _, d_model = next(iter(self.table.values())).shape
+        batch, pos = valid.shape
+        out = torch.zeros(n_writers, batch, pos, d_model, dtype=model.dtype, device=model.device)
+        lengths = valid.sum(1)
+        for n in lengths.unique().tolist():
+            if n not in self.table:
+                raise CheckError("EP151", "no mean for this length", got=n, wanted=sorted(self.table))
+            out[:, lengths == n, :n] = self.table[n].to(out)[:, None]
+        return out

@@ -1,0 +1,59 @@
+"""Attention heads of one layer, each fed its own query, key and value streams."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from edgeprune_core.blocks.norm import normalise
+from edgeprune_core.blocks.rotary import rotate
+from edgeprune_core.spec import ModelSpec
+from edgeprune_core.weights import Model
+
+
+def heads_output(
+    model: Model,
+    layer: int,
+    q_in: Float[Tensor, "*lead head batch pos d_model"],
+    k_in: Float[Tensor, "*lead kv_head batch pos d_model"],
+    v_in: Float[Tensor, "*lead kv_head batch pos d_model"],
+    *,
+    heads: slice | list[int] = slice(None),
+    kv_heads: slice | list[int] = slice(None),
+    valid: Bool[Tensor, "batch pos"] | None = None,
+) -> Float[Tensor, "*lead head batch pos d_model"]:
+    """What each head of `layer` writes, without the output bias (it belongs to no head).
+
+    `heads` and `kv_heads` choose which heads the streams are for; `valid` marks real tokens, and no query
+    looks at a key that is not one. Scores are divided by sqrt(d_head) (Vaswani et al. 2017, eq. 1).
+    """
+    spec, w = model.spec, model.weights
+    gain, bias = w.norm1(layer)
+    q = _project(normalise(spec, q_in, gain, bias), w.w_q[layer][heads], w.b_q[layer][heads])
+    k = _project(normalise(spec, k_in, gain, bias), w.w_k[layer][kv_heads], w.b_k[layer][kv_heads])
+    v = _project(normalise(spec, v_in, gain, bias), w.w_v[layer][kv_heads], w.b_v[layer][kv_heads])
+    if spec.positions == "rotary":
+        q, k = rotate(spec, q), rotate(spec, k)
+    if (group := q.shape[-4] // k.shape[-4]) > 1:
+        k, v = k.repeat_interleave(group, -4), v.repeat_interleave(group, -4)
+    mixed = _pattern(spec, q, k, valid) @ v
+    return torch.einsum("...hbpe,hed->...hbpd", mixed, w.w_o[layer][heads])
+
+
+def _project(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+    return torch.einsum("...hbpd,hde->...hbpe", x, w) + b[:, None, None, :]
+
+
+def _pattern(spec: ModelSpec, q: Tensor, k: Tensor, valid: Tensor | None) -> Tensor:
+    """Attention probabilities `... head batch query key`."""
+    scores = q @ k.transpose(-1, -2) / math.sqrt(spec.d_head)
+    if spec.causal:
+        n = scores.shape[-1]
+        later = torch.ones(n, n, dtype=torch.bool, device=scores.device).triu(1)
+        scores = scores.masked_fill(later, -math.inf)
+    if valid is not None:
+        scores = scores.masked_fill(~valid[:, None, :], -math.inf)
+    return scores.softmax(-1)

@@ -1,0 +1,64 @@
+"""Masks: a circuit as a tensor `reader writer`, and back.
+
+A mask entry is the share of an edge that is kept: 1 keeps, 0 cuts, anything between mixes. Entries with no
+edge behind them (a writer that has not yet written) are 0 and read by nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.errors import CheckError
+from edgeprune_core.graph import ResidualGraph
+
+
+def legal(graph: ResidualGraph, *, device: torch.device | None = None) -> Bool[Tensor, "reader writer"]:
+    """True where the graph has an edge."""
+    reach = torch.tensor(graph.reach, device=device)
+    return torch.arange(len(graph.writers), device=device) < reach[:, None]
+
+
+def to_mask(
+    circuits: Circuit | Iterable[Circuit], *, dtype: torch.dtype = torch.float32, device: torch.device | None = None
+) -> Float[Tensor, "circuit reader writer"]:
+    """One mask a circuit, stacked; a single circuit gives a circuit axis of 1."""
+    circuits = [circuits] if isinstance(circuits, Circuit) else list(circuits)
+    graph = circuits[0].graph
+    mask = torch.zeros(len(circuits), len(graph.readers), len(graph.writers), dtype=dtype)
+    for row, circuit in zip(mask, circuits, strict=True):
+        if circuit.graph != graph:
+            raise CheckError("EP121", "two circuits of different graphs", got=circuit.graph, wanted=graph)
+        if circuit.edges:
+            readers, writers = zip(*(edge.key for edge in circuit.edges), strict=True)
+            row[list(readers), list(writers)] = 1
+    return mask.to(device)
+
+
+def to_circuit(graph: ResidualGraph, kept: Bool[Tensor, "reader writer"]) -> Circuit:
+    """The circuit of the edges that `kept` marks."""
+    if tuple(kept.shape) != (len(graph.readers), len(graph.writers)):
+        raise CheckError(
+            "EP141", "a mask of another graph", got=tuple(kept.shape), wanted=(len(graph.readers), len(graph.writers))
+        )
+    on = kept & legal(graph, device=kept.device)
+    starts = [0]
+    for reach in graph.reach:
+        starts.append(starts[-1] + reach)
+    return Circuit(graph, frozenset(graph.edges[starts[r] + w] for r, w in on.nonzero().tolist()))
+
+
+def edge_values(graph: ResidualGraph, mask: Tensor) -> Tensor:
+    """The legal entries of `[..., reader, writer]`, flat in the order of `graph.edges`: `[..., edge]`."""
+    return mask[..., legal(graph, device=mask.device)]
+
+
+def from_edge_values(graph: ResidualGraph, values: Float[Tensor, "circuit edge"]) -> Float[Tensor, "circuit reader writer"]:
+    """The inverse of `edge_values`: differentiable, zero where there is no edge."""
+    on = legal(graph, device=values.device)
+    mask = values.new_zeros(len(values), *on.shape)
+    return mask.masked_scatter(on.expand_as(mask), values) if values.numel() else mask

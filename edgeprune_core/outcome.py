@@ -1,0 +1,66 @@
+"""What "the output is the same" means: the criterion by which a circuit is accepted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+Criterion = Literal["value", "decoded"]
+
+# Two outputs nearer than this decode as a tie, which goes to the lower index: it bounds the noise of a
+# float64 forward (below 1e-9 on outputs of order 1) so that no machine breaks a tie by rounding.
+DECODE_TIE = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """The criterion of a setting.
+
+    categorical: the coordinates are one-hot scores of a value; else they are numbers.
+    scale:       the range of the scored coordinates of the unpruned model (1 for categorical outputs);
+                 0 where a numerical output is constant.
+    tolerance:   in units of `scale`: how far a scored coordinate may move under `value`.
+    """
+
+    categorical: bool
+    criterion: Criterion = "value"
+    scale: float = 1.0
+    tolerance: float = 0.01
+
+    def deviation(
+        self,
+        got: Float[Tensor, "*lead pos d_out"],
+        want: Float[Tensor, "*lead pos d_out"],
+        scored: Bool[Tensor, "*lead pos"],
+    ) -> Float[Tensor, "*lead"]:
+        """How far each output is from the wanted one, worst scored position and coordinate first.
+
+        `value`: in units of `scale`. `decoded` (categorical): 1 where some scored position decodes
+        otherwise, else 0. An output that is not a number deviates infinitely.
+        """
+        if self.by_decoding:
+            wrong = decode(got) != decode(want)
+            off = wrong.to(got.dtype)
+        else:
+            off = (got - want).abs().amax(-1) / (self.scale or 1.0)
+        off = torch.nan_to_num(off, nan=torch.inf)
+        return torch.where(scored, off, 0.0).amax(-1)
+
+    @property
+    def by_decoding(self) -> bool:
+        return self.criterion == "decoded" and self.categorical
+
+    @property
+    def limit(self) -> float:
+        """The largest deviation of a faithful circuit."""
+        return 0.0 if self.by_decoding else self.tolerance
+
+
+def decode(outputs: Float[Tensor, "*lead d_out"]) -> Tensor:
+    """The index of the largest coordinate; ties go to the lowest index."""
+    top = outputs.amax(-1, keepdim=True)
+    return (outputs >= top - DECODE_TIE).to(torch.uint8).argmax(-1)

@@ -1,0 +1,109 @@
+"""Task: everything a discovery method may see. It has no field for the truth, and never will."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from edgeprune_core.ablations import Ablation, Resample
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.engine import live_writers, run, trace
+from edgeprune_core.errors import CheckError
+from edgeprune_core.graph import ResidualGraph
+from edgeprune_core.mask import to_mask
+from edgeprune_core.outcome import Outcome
+from edgeprune_core.weights import Model
+
+# Floats of writer outputs held at once while a long list is run through: 64 MiB in float64.
+CHUNK_FLOATS = 8_000_000
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Task:
+    """A model, an ablation, a list of items and the criterion by which a circuit is accepted.
+
+    tokens, valid, scored: `input pos`: distinct inputs, which places hold tokens, which are judged.
+    items:   `item 2`: rows of (clean, corrupted) inputs, of equal length. Ablations that need no
+             corruption pair each input with itself.
+    sampled: how many items there would be in all, where `items` is a sample; else None.
+    """
+
+    name: str
+    model: Model
+    ablation: Ablation
+    tokens: Int[Tensor, "input pos"]
+    valid: Bool[Tensor, "input pos"]
+    scored: Bool[Tensor, "input pos"]
+    items: Int[Tensor, "item 2"]
+    outcome: Outcome
+    sampled: int | None = None
+
+    def __post_init__(self) -> None:
+        lengths = self.valid.sum(1)
+        if (lengths[self.items[:, 0]] != lengths[self.items[:, 1]]).any():
+            raise CheckError("EP161", "a pair of unequal lengths", where=self.name, wanted="clean and corrupted of one length")
+
+    @cached_property
+    def graph(self) -> ResidualGraph:
+        return ResidualGraph.of(self.model.spec)
+
+    @cached_property
+    def reference(self) -> Float[Tensor, "input pos d_out"]:
+        """The unpruned model's outputs."""
+        return self._trace.outputs
+
+    @cached_property
+    def _trace(self):
+        return trace(self.model, self.tokens, valid=self.valid)
+
+    def background(self, items: Int[Tensor, "item 2"]) -> Float[Tensor, "writer item pos d_model"] | None:
+        """What cut edges carry on these items."""
+        if isinstance(self.ablation, Resample):
+            return self._trace.writers[:, items[:, 1]]
+        return self.ablation.background(self.model, self.tokens[items[:, 1]], self.valid[items[:, 1]])
+
+    def outputs(
+        self,
+        mask: Float[Tensor, "circuit reader writer"],
+        items: Int[Tensor, "item 2"],
+        *,
+        live: Bool[Tensor, " writer"] | None = None,
+    ) -> Float[Tensor, "circuit item pos d_out"]:
+        """Outputs of masked models on these items."""
+        clean = items[:, 0]
+        return run(
+            self.model, self.tokens[clean], mask, self.background(items), valid=self._valid(clean), live=live
+        )
+
+    def _valid(self, clean: Tensor) -> Tensor | None:
+        valid = self.valid[clean]
+        return None if bool(valid.all()) else valid
+
+    @torch.no_grad()
+    def deviations(
+        self, circuits: Circuit | list[Circuit], items: Int[Tensor, "item 2"] | None = None
+    ) -> Float[Tensor, "circuit item"]:
+        """How far each circuit moves the outputs, on every item, worst scored coordinate first."""
+        items = self.items if items is None else items
+        mask = to_mask(circuits, dtype=self.model.dtype, device=self.model.device)
+        live = live_writers(mask, self.graph)
+        parts = []
+        for chunk in self._chunks(items, len(mask), int(live.sum())):
+            clean = chunk[:, 0]
+            got = self.outputs(mask, chunk, live=live)
+            want, scored = self.reference[clean], self.scored[clean]
+            parts.append(self.outcome.deviation(got, want.expand_as(got), scored.expand(got.shape[:-1])))
+        return torch.cat(parts, 1)
+
+    def _chunks(self, items: Tensor, circuits: int, writers: int) -> Iterator[Tensor]:
+        each = circuits * (writers + 4 * self.graph.n_heads) * self.tokens.shape[1] * self.model.spec.d_model
+        yield from items.split(max(1, CHUNK_FLOATS // max(each, 1)))
+
+    def accepts(self, circuit: Circuit) -> bool:
+        """Whether the worst scored coordinate over the whole list meets the tolerance."""
+        return bool(self.deviations(circuit).max() <= self.outcome.limit)

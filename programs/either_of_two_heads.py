@@ -1,9 +1,9 @@
 """Whether the token to the left is `a` (False at the first position), by an OR of two equal heads.
 
-Not unique under zero and mean ablation: either head alone makes a smallest circuit, two in all. The
-OR is bit + bit > 0.5, and an ablated head adds 0 (zero) or at most 1/4 (the bit's mean), which
-decides nothing. Under resample ablation an ablated head can add a 1 where the bit is 0, so both
-heads are needed.
+Not unique under zero and mean ablation: either head alone makes a smallest circuit, a different
+one for each. The OR is bit + bit > 0.5, and an ablated head adds 0 (zero) or at most 1/4 (the bit's
+mean), which decides nothing. Under resample ablation an ablated head can add a 1 where the bit is 0,
+so both heads are needed.
 
 >>> program.reference(["a", "b", "a"])
 [False, True, False]

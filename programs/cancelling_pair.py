@@ -4,9 +4,8 @@ The bit is whether the first token is `a`: the head `plus` carries it to an MLP 
 `minus` to a later MLP that subtracts it. The smallest circuit has neither head, but no single edge
 leads there: under zero, mean and resample ablation, losing one of the two shifts the output wherever
 the other's bit is not cancelled. So dropping edges one at a time from the full circuit keeps both
-heads and stops above the smallest circuit; only dropping both together reaches it. The two heads are
-no alternative to each other: unlike in the other programs of redundant paths, nothing here makes the
-smallest circuit ambiguous.
+heads and stops above the smallest circuit; only dropping both together reaches it. Neither
+head can stand in for anything else, so they make no second smallest circuit.
 
 >>> program.reference(["a", "b", "a"])
 [1.0, 0.5, 0.6666666666666666]

@@ -1,10 +1,10 @@
 """Whether the first token is `a`, by a majority of three heads that carry the same bit.
 
 Not unique under zero, mean and resample ablation: any two of the three heads make a smallest
-circuit, a different one for each pair. The vote is bit + bit + bit > 1.5. With one head ablated the two others
-still carry it: 0 + x is never above 1.5, 2 + x always is, for x = 0 (zero), x = 1/4 (the bit's mean)
-and any x in {0, 1} (resample). With two ablated, 1 + 0 + 0 (zero, resample) and 1 + 1/4 + 1/4 (mean)
-fall short.
+circuit, a different one for each pair. The vote is bit + bit + bit > 1.5. With one head ablated the
+two others still carry it: 0 + x is never above 1.5, 2 + x always is, for x = 0 (zero), x = 1/4 at
+most (the bit's mean) and any x in {0, 1} (resample). With two ablated, 1 + 0 + 0 (zero, resample)
+and 1 + 1/4 + 1/4 (mean) fall short.
 
 >>> program.reference(["a", "b", "d"])
 [True, True, True]

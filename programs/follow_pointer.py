@@ -1,7 +1,7 @@
-"""Each token names a position: what the token at that position points to. Two hops.
+"""Each token names a position: the token two hops from the own one.
 
->>> program.reference([2, 0, 1])
-[1, 2, 0]
+>>> program.reference([1, 2, 0, 0])
+[0, 1, 2, 2]
 """
 
 from tracr.rasp import rasp

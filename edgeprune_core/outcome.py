@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -56,7 +57,9 @@ class Outcome:
 
     @property
     def limit(self) -> float:
-        """The largest deviation of a faithful circuit."""
+        """The largest deviation of a faithful circuit. Where the output is constant, every circuit is."""
+        if self.scale == 0:
+            return math.inf
         return 0.0 if self.by_decoding else self.tolerance
 
 

@@ -31,6 +31,7 @@ class Task:
     items:   `item 2`: rows of (clean, corrupted) inputs, of equal length. Ablations that need no
              corruption pair each input with itself.
     sampled: how many items there would be in all, where `items` is a sample; else None.
+    seed:    of every random choice a method makes: the same seed gives the same circuit.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Task:
     items: Int[Tensor, "item 2"]
     outcome: Outcome
     sampled: int | None = None
+    seed: int = 0
 
     def __post_init__(self) -> None:
         lengths = self.valid.sum(1)
@@ -56,6 +58,11 @@ class Task:
     def reference(self) -> Float[Tensor, "input pos d_out"]:
         """The unpruned model's outputs."""
         return self._trace.outputs
+
+    @property
+    def writers(self) -> Float[Tensor, "writer input pos d_model"]:
+        """What every writer writes in the unpruned model."""
+        return self._trace.writers
 
     @cached_property
     def _trace(self):

@@ -42,6 +42,8 @@ class _Proof:
 
     def certificate(self, setting: Setting) -> Certificate:
         task = self.task
+        off, _ = self._worst(self.allowed)
+        assert off <= self.limit, f"edges outside `permitted` carry something: {off}"
         required = self._minimal(self.allowed)
         proved, unknown, other = ["sufficient", "minimal"], {}, None
         try:
@@ -79,27 +81,36 @@ class _Proof:
         row = int(off.argmax())
         return float(off[row]), row if rows is None else int(rows[row])
 
+    def _minimal(self, circuit: Circuit) -> Circuit:
+        """A faithful circuit inside `circuit` from which no single edge can be dropped."""
+        while True:
+            small = self._greedy(circuit)
+            off, item = self._worst(small)
+            if off > self.limit:
+                self.screen = torch.cat([self.screen, torch.tensor([item])])
+                continue
+            loose = [d for e in small if self._passes(d := small.without(e))]
+            if not loose:
+                return small
+            circuit = loose[0]
+
+    def _greedy(self, circuit: Circuit) -> Circuit:
+        """Edges dropped one at a time, last readers first, while the rest is faithful on the screen."""
+        for edge in reversed(list(circuit)):
+            if edge in circuit:
+                smaller = circuit.without(edge).connected()
+                if self._worst(smaller, self.screen)[0] <= self.limit:
+                    circuit = smaller
+        return circuit
+
     def _passes(self, circuit: Circuit) -> bool:
-        """Faithful on the whole list. Looks at the screen first; what passes only there widens it."""
+        """Faithful on the whole list. Looks at the screen first; an item missed there joins it."""
         if self._worst(circuit, self.screen)[0] > self.limit:
             return False
         off, item = self._worst(circuit)
         if off > self.limit:
             self.screen = torch.cat([self.screen, torch.tensor([item])])
-            return False
-        return True
-
-    def _minimal(self, circuit: Circuit) -> Circuit:
-        """Edges dropped one at a time, while the rest is faithful, until none can go."""
-        assert self._passes(circuit), "edges outside `permitted` carry something"
-        for edge in reversed(list(circuit)):
-            if edge in circuit:
-                smaller = circuit.without(edge).connected()
-                if self._passes(smaller):
-                    circuit = smaller
-        if any(self._passes(circuit.without(e)) for e in circuit):
-            return self._minimal(circuit)
-        return circuit
+        return off <= self.limit
 
     # Smallest and unique -------------------------------------------------------------------------------
 

@@ -26,22 +26,22 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from edgeprune_core.blocks.attention import heads_output
-from edgeprune_core.blocks.mlp import mlp_output
-from edgeprune_core.blocks.unembed import unembed
+from edgeprune_core.blocks.attention import pattern
+from edgeprune_core.blocks.mlp import activate
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.graph import Edge, Reader, Writer
 from edgeprune_core.task import Task
 
 # Outputs nearer than this are one variant: float64 rounding of sums of order 1-100 in another order.
 SAME = 1e-9
-# Floats of one batch of reader inputs.
+# Floats of one batch of combinations.
 BATCH_FLOATS = 4_000_000
 
 
@@ -53,7 +53,7 @@ class SearchTooLarge(Exception):
 class Limits:
     """combinations: ways to feed one node; seconds: of one whole search."""
 
-    combinations: int = 400_000
+    combinations: int = 3_000_000
     seconds: float = 120.0
 
 
@@ -65,24 +65,56 @@ class _Derivation:
     demands: tuple[tuple[int, int], ...]
 
 
-@dataclass
-class _Node:
-    """A writer, or `out` (index = number of writers), with all its variants."""
+@dataclass(frozen=True)
+class _Option:
+    """What one writer gives a node: nothing (variant -1), or a variant through some of its ports."""
 
-    index: int
-    readers: tuple[Reader, ...]
-    outputs: Tensor | None = None  # variant item pos d_model, as differences from the background
-    derivations: list[list[_Derivation]] = field(default_factory=list)
-    bounds: list[int] = field(default_factory=list)  # fewest edges below a variant, at least
+    variant: int
+    ports: tuple[int, ...]
+
+
+class _Node:
+    """A writer, or `out`, with all its variants.
+
+    outputs:    `variant item pos column`, differences from the background on the columns it writes.
+    bounds:     per variant, fewest edges below it, at least. own: per variant, fewest edges into it.
+    """
+
+    def __init__(self, index: int, readers: tuple[Reader, ...]) -> None:
+        self.index, self.readers = index, readers
+        self.columns = torch.empty(0, dtype=torch.long)
+        self.outputs = torch.empty(0)
+        self.bounds, self.own = np.zeros(1, int), np.zeros(1, int)
+        self.feeders: list[Writer] = []
+        self.options: list[list[_Option]] = []
+        self.choices = np.zeros((1, 0), int)  # combination feeder -> option
+        self.variant_of = np.zeros(1, int)  # combination -> variant
+        self.ways = lru_cache(maxsize=None)(self._ways)
+
+    def _ways(self, variant: int) -> list[_Derivation]:
+        """The derivations of a variant, fewest edges first, without those another one replaces."""
+        found = []
+        for row in np.flatnonzero(self.variant_of == variant):
+            chosen = [self.options[f][o] for f, o in enumerate(self.choices[row])]
+            edges = tuple(
+                Edge(w, self.readers[p]) for w, o in zip(self.feeders, chosen, strict=True) for p in o.ports
+            )
+            demands = tuple(
+                (w.index, o.variant) for w, o in zip(self.feeders, chosen, strict=True) if o.variant >= 0
+            )
+            found.append(_Derivation(edges, demands))
+        return _undominated(found)
 
 
 def faithful_circuits(
-    task: Task, permitted: Circuit, items: Tensor, budget: int, limits: Limits = Limits()  # noqa: B008
+    task: Task, permitted: Circuit, items: Tensor, budget: int, limits: Limits
 ) -> Iterator[Circuit]:
     """Circuits inside `permitted` of at most `budget` edges, faithful on `items`, with no smaller exchange.
 
     Yields every smallest one. Errors: `SearchTooLarge`.
     """
+    if task.model.spec.norm != "none" or task.model.spec.gated_mlp:
+        raise SearchTooLarge("models with normalisation or gated MLPs are not searched")
     yield from _Search(task, permitted, items, budget, limits).circuits()
 
 
@@ -92,10 +124,9 @@ class _Search:
         self.items, self.budget, self.limits = items, budget, limits
         self.deadline = time.monotonic() + limits.seconds
         self.valid = task.valid[items[:, 0]]
-        writers = task._trace.writers
-        self.background = task.background(items)
-        if self.background is None:
-            self.background = torch.zeros_like(writers[:, items[:, 0]])
+        self.written = task.writers[:, items[:, 0]]
+        background = task.background(items)
+        self.background = torch.zeros_like(self.written) if background is None else background
         self.into: dict[int, list[Writer]] = {}
         for edge in permitted:
             self.into.setdefault(edge.reader.index, []).append(edge.writer)
@@ -104,10 +135,10 @@ class _Search:
 
     def _distances(self, permitted: Circuit) -> dict[int, int]:
         """Fewest edges from each writer to `out`."""
+        node_of = {r.index: w.index for w in self.graph.writers for r in self.graph.readers_of(w)}
         out_of: dict[int, list[Reader]] = {}
         for edge in permitted:
             out_of.setdefault(edge.writer.index, []).append(edge.reader)
-        node_of = {r.index: w.index for w in self.graph.writers for r in self.graph.readers_of(w)}
         distance: dict[int, int] = {}
         for writer in reversed(self.graph.writers):
             steps = [
@@ -122,125 +153,160 @@ class _Search:
     # Forward -------------------------------------------------------------------------------------------
 
     def circuits(self) -> Iterator[Circuit]:
-        clean = self.items[:, 0]
         for writer in self.graph.writers:
             if writer.index not in self.distance:
                 continue
-            readers = self.graph.readers_of(writer)
-            node = _Node(writer.index, readers)
-            if not readers:
-                written = self.task._trace.writers[writer.index, clean]
-                node.outputs = (written - self.background[writer.index])[None]
-                node.derivations, node.bounds = [[_Derivation((), ())]], [0]
-            else:
+            node = _Node(writer.index, self.graph.readers_of(writer))
+            if node.readers:
                 self._expand(node, writer)
+            else:
+                node.columns = torch.arange(self.model.spec.d_model)
+                node.outputs = (self.written - self.background)[writer.index][None]
             self.nodes[writer.index] = node
         out = _Node(len(self.graph.writers), (self.graph.reader("out"),))
         self._expand(out, None)
         self.nodes[out.index] = out
-        yield from self._backward(out)
+        for derivation in out.ways(0):
+            yield from self._meet(dict(derivation.demands), derivation.edges)
 
     def _expand(self, node: _Node, writer: Writer | None) -> None:
         """All variants of a node, from all variants of what it may read."""
-        feeders = sorted({w.index: w for r in node.readers for w in self.into.get(r.index, ())}.items())
-        options = [self._options(node, w) for _, w in feeders]
-        total = 1
-        for rows in options:
-            total *= len(rows)
         name = str(writer) if writer else "out"
-        if total > self.limits.combinations:
-            raise SearchTooLarge(f"{total} ways to feed {name}, over {self.limits.combinations}")
-        room = self.budget - (self.distance[writer.index] if writer else 0)
-        combos = [c for c in itertools.product(*options) if sum(o[2] for o in c) + max((o[3] for o in c), default=0) <= room]
-        bases = [self._base(reader) for reader in node.readers]
+        self._choose(node, writer, name)
+        streams = [self._stream(node, port) for port in range(len(node.readers))]
+        columns = self._columns(writer)
         seen: dict[bytes, int] = {}
         kept: list[Tensor] = []
-        size = max(1, BATCH_FLOATS // max(1, bases[0].numel() * 3))
-        for start in range(0, len(combos), size):
+        variant_of = np.full(len(node.choices), -1)
+        width = sum(base.numel() for base, _ in streams) + self.valid.numel() * (len(columns) + self.valid.shape[1])
+        for start in range(0, len(node.choices), max(1, BATCH_FLOATS // max(1, width))):
             if time.monotonic() > self.deadline:
                 raise SearchTooLarge(f"over {self.limits.seconds:g} s, at {name}")
-            part = combos[start : start + size]
-            written = self._written(node, writer, bases, feeders, part)
+            part = node.choices[start : start + max(1, BATCH_FLOATS // max(1, width))]
+            rows = range(start, start + len(part))
+            inputs = [self._mixed(base, given, part) for base, given in streams]
             if writer is None:
-                self._collect_out(node, written, part, feeders)
+                variant_of[start : start + len(part)] = self._verdicts(inputs[0])
                 continue
-            keys = np.ascontiguousarray((written / SAME).round().to(torch.int64).flatten(1).numpy())
-            for row, combo in enumerate(part):
-                key = keys[row].tobytes()
-                if key not in seen:
-                    seen[key] = len(node.derivations)
-                    node.derivations.append([])
-                    kept.append(written[row])
-                node.derivations[seen[key]].append(self._derivation(node, feeders, combo))
+            out = self._output(writer, inputs, columns)
+            keys = np.ascontiguousarray((out / SAME).round().to(torch.int64).flatten(1).numpy())
+            for row, key in zip(rows, keys, strict=True):
+                mark = key.tobytes()
+                if mark not in seen:
+                    seen[mark] = len(kept)
+                    kept.append(out[row - start])
+                variant_of[row] = seen[mark]
+        node.variant_of, node.columns = variant_of, columns
         if writer is not None:
-            node.outputs = torch.stack(kept) if kept else None
-            node.derivations = [_undominated(d) for d in node.derivations]
-            node.bounds = [min(self._bound(d) for d in ds) for ds in node.derivations]
+            node.outputs = torch.stack(kept) if kept else self.written.new_zeros(0, *self.valid.shape, len(columns))
 
-    def _options(self, node: _Node, writer: Writer) -> list[tuple[int, tuple[int, ...], int, int]]:
-        """(variant, ports, edges, bound) for one writer: unused, or a variant through some of the ports."""
+        edges, bound = self._costs(node, node.choices)
+        node.bounds, node.own = np.full(len(kept), 10**6), np.full(len(kept), 10**6)
+        if writer is not None:
+            np.minimum.at(node.bounds, variant_of, bound)
+            np.minimum.at(node.own, variant_of, edges)
+
+    def _choose(self, node: _Node, writer: Writer | None, name: str) -> None:
+        """All combinations of what the feeders may give, within the budget."""
+        feeders = {w.index: w for r in node.readers for w in self.into.get(r.index, ())}
+        node.feeders = [w for _, w in sorted(feeders.items())]
+        node.options = [self._options(node, w) for w in node.feeders]
+        room = self.budget - (self.distance[writer.index] if writer else 0)
+        node.choices = np.zeros((1, 0), np.int32)
+        for place in range(len(node.options)):
+            many = len(node.choices) * len(node.options[place])
+            if many > self.limits.combinations:
+                raise SearchTooLarge(f"{many} ways to feed {name}, over {self.limits.combinations}")
+            left = np.repeat(node.choices, len(node.options[place]), 0)
+            right = np.tile(np.arange(len(node.options[place]), dtype=np.int32), len(node.choices))
+            choices = np.concatenate([left, right[:, None]], 1)
+            node.choices = choices[self._costs(node, choices)[1] <= room]
+
+    def _options(self, node: _Node, writer: Writer) -> list[_Option]:
         ports = [i for i, r in enumerate(node.readers) if writer in self.into.get(r.index, ())]
-        rows: list[tuple[int, tuple[int, ...], int, int]] = [(-1, (), 0, 0)]
-        bounds = self.nodes[writer.index].bounds if writer.index in self.nodes else []
-        for variant, bound in enumerate(bounds):
-            for n in range(1, len(ports) + 1):
-                rows += [(variant, chosen, n, bound) for chosen in itertools.combinations(ports, n)]
-        return rows
+        subsets = [s for n in range(1, len(ports) + 1) for s in itertools.combinations(ports, n)]
+        variants = range(len(self.nodes[writer.index].outputs))
+        return [_Option(-1, ()), *(_Option(v, s) for v in variants for s in subsets)]
 
-    def _base(self, reader: Reader) -> Tensor:
-        """What a reader sees with every edge cut."""
+    def _costs(self, node: _Node, choices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Edges of each combination, and a lower bound with everything below it."""
+        edges, deepest = np.zeros(len(choices), int), np.zeros(len(choices), int)
+        for place in range(choices.shape[1]):
+            below = self.nodes[node.feeders[place].index].bounds
+            options = node.options[place]
+            edges += np.array([len(o.ports) for o in options])[choices[:, place]]
+            deep = np.array([below[o.variant] if o.variant >= 0 else 0 for o in options])
+            deepest = np.maximum(deepest, deep[choices[:, place]])
+        return edges, edges + deepest
+
+    def _stream(self, node: _Node, port: int) -> tuple[Tensor, list[Tensor]]:
+        """What a port sees with every edge cut, and what each option of each feeder adds; both projected."""
+        reader = node.readers[port]
+        matrix, bias = self._projection(reader)
         n = self.graph.reach[reader.index]
         layers = reader.layer + (1 if reader.kind == "mlp" and not self.graph.parallel_blocks else 0)
-        return self.background[:n].sum(0) + self.model.weights.b_o[:layers].sum(0)
+        base = (self.background[:n].sum(0) + self.model.weights.b_o[:layers].sum(0)) @ matrix + bias
+        given = []
+        for writer, options in zip(node.feeders, node.options, strict=True):
+            source = self.nodes[writer.index]
+            projected = source.outputs @ matrix[source.columns]
+            nothing = torch.zeros(1, *projected.shape[1:], dtype=projected.dtype)
+            table = torch.cat([projected, nothing])
+            given.append(table[[o.variant if port in o.ports else -1 for o in options]])
+        return base, given
 
-    def _written(self, node: _Node, writer: Writer | None, bases, feeders, combos) -> Tensor:
-        """What the node writes for each combination (differences from the background), or the outputs."""
-        streams = [base.expand(len(combos), *base.shape).clone() for base in bases]
-        for place, (index, _) in enumerate(feeders):
-            variants = self.nodes[index].outputs
-            for port, stream in enumerate(streams):
-                rows = [r for r, c in enumerate(combos) if port in c[place][1]]
-                if rows:
-                    stream[rows] += variants[[combos[r][place][0] for r in rows]]
+    def _projection(self, reader: Reader) -> tuple[Tensor, Tensor]:
+        w, layer, head = self.model.weights, reader.layer, reader.head
+        match reader.port:
+            case "q":
+                return w.w_q[layer, head], w.b_q[layer, head]
+            case "k":
+                return w.w_k[layer, head], w.b_k[layer, head]
+            case "v":
+                return w.w_v[layer, head], w.b_v[layer, head]
+        if reader.kind == "mlp":
+            used = (w.w_out[layer] != 0).any(1)
+            return w.w_in[layer][:, used], w.b_in[layer][used]
+        bias = w.unembed.new_zeros(w.unembed.shape[1]) if w.b_unembed is None else w.b_unembed
+        return w.unembed, bias
+
+    def _mixed(self, base: Tensor, given: list[Tensor], choices: np.ndarray) -> Tensor:
+        stream = base.expand(len(choices), *base.shape)
+        for place, table in enumerate(given):
+            stream = stream + table[torch.from_numpy(choices[:, place].astype(np.int64))]
+        return stream
+
+    def _columns(self, writer: Writer | None) -> Tensor:
+        """Residual coordinates that a writer writes to."""
+        w = self.model.weights
         if writer is None:
-            return unembed(self.model, streams[0])
+            return torch.empty(0, dtype=torch.long)
         if writer.kind == "mlp":
-            out = mlp_output(self.model, writer.layer, streams[0])
+            used = (w.w_out[writer.layer] != 0).any(0) | (w.b_out[writer.layer] != 0)
         else:
-            q, k, v = (s[:, None] for s in streams)
-            kv = node.readers[1].head
-            out = heads_output(
-                self.model, writer.layer, q, k, v, heads=[writer.head], kv_heads=[kv], valid=self.valid
-            )[:, 0]
-        return (out - self.background[writer.index]) * self.valid[None, :, :, None]
+            used = (w.w_o[writer.layer, writer.head] != 0).any(0)
+        return used.nonzero()[:, 0]
 
-    def _collect_out(self, node: _Node, written: Tensor, combos, feeders) -> None:
+    def _output(self, writer: Writer, inputs: list[Tensor], columns: Tensor) -> Tensor:
+        """What a node writes beyond its background, on its columns; zero at places that hold no token."""
+        spec, w = self.model.spec, self.model.weights
+        if writer.kind == "mlp":
+            used = (w.w_out[writer.layer] != 0).any(1)
+            out = activate(spec, inputs[0]) @ w.w_out[writer.layer][used][:, columns] + w.b_out[writer.layer, columns]
+        else:
+            q, k, v = inputs
+            mixed = pattern(spec, q[:, None], k[:, None], self.valid)[:, 0] @ v
+            out = mixed @ w.w_o[writer.layer, writer.head][:, columns]
+        return (out - self.background[writer.index][..., columns]) * self.valid[..., None]
+
+    def _verdicts(self, outputs: Tensor) -> np.ndarray:
+        """0 for each combination that is faithful on the items, else -1."""
         clean = self.items[:, 0]
         want, scored = self.task.reference[clean], self.task.scored[clean]
-        off = self.task.outcome.deviation(written, want.expand_as(written), scored.expand(written.shape[:-1]))
-        if not node.derivations:
-            node.derivations.append([])
-        for row in (off.amax(1) <= self.task.outcome.limit).nonzero()[:, 0].tolist():
-            node.derivations[0].append(self._derivation(node, feeders, combos[row]))
-
-    def _derivation(self, node: _Node, feeders, combo) -> _Derivation:
-        edges = tuple(
-            Edge(w, node.readers[port])
-            for (_, w), (_, ports, _, _) in zip(feeders, combo, strict=True)
-            for port in ports
-        )
-        demands = tuple((i, o[0]) for (i, _), o in zip(feeders, combo, strict=True) if o[0] >= 0)
-        return _Derivation(edges, demands)
-
-    def _bound(self, derivation: _Derivation) -> int:
-        return len(derivation.edges) + max((self.nodes[i].bounds[v] for i, v in derivation.demands), default=0)
+        off = self.task.outcome.deviation(outputs, want.expand_as(outputs), scored.expand(outputs.shape[:-1]))
+        return np.where((off.amax(1) <= self.task.outcome.limit).numpy(), 0, -1)
 
     # Backward ------------------------------------------------------------------------------------------
-
-    def _backward(self, out: _Node) -> Iterator[Circuit]:
-        for derivations in (out.derivations or [[]])[:1]:
-            for derivation in sorted(_undominated(derivations), key=lambda d: len(d.edges)):
-                yield from self._meet(dict(derivation.demands), derivation.edges)
 
     def _meet(self, demands: dict[int, int], edges: tuple[Edge, ...]) -> Iterator[Circuit]:
         """Circuits that make every demanded node write its demanded variant."""
@@ -253,15 +319,14 @@ class _Search:
             return
         latest = max(demands)
         rest = {i: v for i, v in demands.items() if i != latest}
-        ways = self.nodes[latest].derivations[demands[latest]]
-        for derivation in ways:
+        for derivation in self.nodes[latest].ways(demands[latest]):
             if all(rest.get(i, v) == v for i, v in derivation.demands):
                 yield from self._meet({**rest, **dict(derivation.demands)}, edges + derivation.edges)
 
     def _remaining(self, demands: dict[int, int]) -> int:
         """A lower bound on edges still to come: own edges of every demanded node, or the deepest bound."""
-        own = sum(len(self.nodes[i].derivations[v][0].edges) for i, v in demands.items())
-        deep = max((self.nodes[i].bounds[v] for i, v in demands.items()), default=0)
+        own = sum(int(self.nodes[i].own[v]) for i, v in demands.items())
+        deep = max((int(self.nodes[i].bounds[v]) for i, v in demands.items()), default=0)
         return max(own, deep)
 
 

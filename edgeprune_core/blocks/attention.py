@@ -39,7 +39,7 @@ def heads_output(
         q, k = rotate(spec, q), rotate(spec, k)
     if (group := q.shape[-4] // k.shape[-4]) > 1:
         k, v = k.repeat_interleave(group, -4), v.repeat_interleave(group, -4)
-    mixed = _pattern(spec, q, k, valid) @ v
+    mixed = pattern(spec, q, k, valid) @ v
     return torch.einsum("...hbpe,hed->...hbpd", mixed, w.w_o[layer][heads])
 
 
@@ -47,8 +47,8 @@ def _project(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
     return torch.einsum("...hbpd,hde->...hbpe", x, w) + b[:, None, None, :]
 
 
-def _pattern(spec: ModelSpec, q: Tensor, k: Tensor, valid: Tensor | None) -> Tensor:
-    """Attention probabilities `... head batch query key`."""
+def pattern(spec: ModelSpec, q: Tensor, k: Tensor, valid: Tensor | None) -> Tensor:
+    """Attention probabilities `... batch query key` of projected queries and keys `... batch pos d_head`."""
     scores = q @ k.transpose(-1, -2) / math.sqrt(spec.d_head)
     if spec.causal:
         n = scores.shape[-1]

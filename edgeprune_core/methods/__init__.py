@@ -1,0 +1,12 @@
+"""The discovery methods by name, each in its default setting."""
+
+from edgeprune_core.methods.base import Method
+from edgeprune_core.methods.edge_pruning import EdgePruning
+from edgeprune_core.methods.random_edges import RandomEdges
+
+METHODS: dict[str, Method] = {
+    "edge_pruning": EdgePruning(),
+    "random": RandomEdges(),
+}
+
+__all__ = ["METHODS", "EdgePruning", "Method", "RandomEdges"]

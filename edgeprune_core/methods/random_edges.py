@@ -1,0 +1,24 @@
+"""Random edges: the floor every method must clear."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.discovery import Discovery
+from edgeprune_core.task import Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RandomEdges:
+    """Keeps each edge with probability `keep_fraction` (0 to 1), then drops dangling ones."""
+
+    keep_fraction: float = 0.1
+
+    def __call__(self, task: Task) -> Discovery:
+        generator = torch.Generator().manual_seed(task.seed)
+        scores = torch.rand(task.graph.n_edges, generator=generator)
+        kept = [e for e, s in zip(task.graph.edges, scores.tolist(), strict=True) if s < self.keep_fraction]
+        return Discovery(circuit=Circuit.of(task.graph, kept).connected(), scores=-scores)

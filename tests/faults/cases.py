@@ -307,6 +307,21 @@ CASES: tuple[FaultCase, ...] = (
         do="build the program afresh for every compilation; do not re-annotate what was compiled",
     ),
     FaultCase(
+        code="TC318",
+        slug="large-number",
+        kind="wrong",
+        program=_program(
+            lambda: numerical(
+                _same(numerical(_same(tokens, lambda token: token * 10**6)), lambda v: v / 10**6)
+            ),
+            {0, 1},
+            1,
+        ),
+        why="craft/chamber/numerical_mlp.py _get_discretising_layer takes the difference of two hidden units "
+        "near mlp_exactness * x, 1 apart: in float32 it is lost once that nears 2**24",
+        do="keep mlp_exactness * |x| well under 2**24 for every number a Map reads",
+    ),
+    FaultCase(
         code="TC321",
         slug="nothing-to-compute",
         kind="crash",

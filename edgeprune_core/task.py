@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from edgeprune_core.ablations import Ablation, Resample
+from edgeprune_core.ablations import Ablation, Mean, Resample
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.engine import live_writers, run, trace
 from edgeprune_core.errors import CheckError
@@ -58,6 +58,11 @@ class Task:
     def reference(self) -> Float[Tensor, "input pos d_out"]:
         """The unpruned model's outputs."""
         return self._trace.outputs
+
+    def to(self, dtype: torch.dtype) -> Task:
+        """The same task in another precision."""
+        ablation = self.ablation.to(dtype) if isinstance(self.ablation, Mean) else self.ablation
+        return replace(self, model=self.model.to(dtype), ablation=ablation)
 
     @property
     def writers(self) -> Float[Tensor, "writer input pos d_model"]:

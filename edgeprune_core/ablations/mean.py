@@ -7,7 +7,7 @@ given once and are a set: neither the batch at hand nor repeats in it enter. `me
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -41,6 +41,9 @@ class Mean:
                 rows.append(sum(sums[m][:, p] for m in longer) / sum(counts[m] for m in longer))
             table[n] = torch.stack(rows, 1).to(model.dtype)
         return cls(table, "mean_pooled")
+
+    def to(self, dtype: torch.dtype) -> Mean:
+        return replace(self, table={n: t.to(dtype) for n, t in self.table.items()})
 
     def background(self, model, corrupted, valid) -> Tensor:
         n_writers, _, d_model = next(iter(self.table.values())).shape

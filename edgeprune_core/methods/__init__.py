@@ -6,6 +6,7 @@ from edgeprune_core.methods.random_edges import RandomEdges
 
 METHODS: dict[str, Method] = {
     "edge_pruning": EdgePruning(),
+    "edge_pruning_pathwise": EdgePruning(estimator="pathwise"),
     "random": RandomEdges(),
 }
 

@@ -1,0 +1,1 @@
+"""Divergences between a pruned model's outputs and the model's own."""

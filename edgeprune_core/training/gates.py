@@ -1,0 +1,70 @@
+"""The gates: random variables in [0, 1], one an edge (or a node), with a parameter log_alpha each.
+
+Hard-concrete gates (Louizos et al. 2018, arXiv 1712.01312, eqs. 10-12), as used for edges by Bhaskar et al.
+2024 (arXiv 2406.16778, section 3). With u uniform on (0, 1), temperature b and limits l < 0 < 1 < r:
+
+    s = sigmoid((logit(u) + log_alpha) / b)        z = min(1, max(0, s (r - l) + l))
+
+logit(u) is logistic noise L, and s <= t exactly where L <= b logit(t) - log_alpha. So with z = 0 where
+s <= -l/(r-l) and z = 1 where s >= (1-l)/(r-l):
+
+    P(z = 0) = sigmoid(b log(-l/r) - log_alpha)
+    P(z = 1) = sigmoid(log_alpha - b log((1-l)/(r-1)))
+
+and the expected L0 norm is the sum of 1 - P(z = 0) (eq. 12).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+# u is kept this far from 0 and 1, so that logit(u) is finite in float32.
+MARGIN = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HardConcrete:
+    """temperature, low, high: b, l and r above; the defaults are those of both papers."""
+
+    temperature: float = 2 / 3
+    low: float = -0.1
+    high: float = 1.1
+
+    def sample(self, log_alpha: Float[Tensor, "*axes"], u: Float[Tensor, "*axes"]) -> Float[Tensor, "*axes"]:
+        """Gates for uniform noise `u`; differentiable in `log_alpha` where 0 < z < 1."""
+        u = u.clamp(MARGIN, 1 - MARGIN)
+        return self._stretch((torch.logit(u) + log_alpha) / self.temperature)
+
+    def mean_gate(self, log_alpha: Float[Tensor, "*axes"]) -> Float[Tensor, "*axes"]:
+        """The gate without noise, for use after training (eq. 13)."""
+        return self._stretch(log_alpha)
+
+    def _stretch(self, x: Tensor) -> Tensor:
+        return (torch.sigmoid(x) * (self.high - self.low) + self.low).clamp(0, 1)
+
+    def p_zero(self, log_alpha: Float[Tensor, "*axes"]) -> Float[Tensor, "*axes"]:
+        return torch.sigmoid(self.temperature * math.log(-self.low / self.high) - log_alpha)
+
+    def p_one(self, log_alpha: Float[Tensor, "*axes"]) -> Float[Tensor, "*axes"]:
+        return torch.sigmoid(log_alpha - self.temperature * math.log((1 - self.low) / (self.high - 1)))
+
+    def p_kept(self, log_alpha: Float[Tensor, "*axes"]) -> Float[Tensor, "*axes"]:
+        """P(z > 0): what a gate adds to the expected L0 norm."""
+        return 1 - self.p_zero(log_alpha)
+
+
+def stratified_uniform(
+    circuits: int, shape: tuple[int, ...], generator: torch.Generator, *, dtype: torch.dtype = torch.float32
+) -> Float[Tensor, "circuit *shape"]:
+    """Uniform noise, one stratum [j/n, (j+1)/n) a circuit and gate, in an order of its own for each gate.
+
+    Each entry by itself is uniform; over the circuits a gate closes its expected number of times, give or
+    take one (Latin hypercube sampling, McKay et al. 1979; for two circuits: antithetic pairs).
+    """
+    order = torch.rand(circuits, *shape, generator=generator).argsort(0)
+    return ((order + torch.rand(circuits, *shape, generator=generator)) / circuits).to(dtype)

@@ -1,0 +1,44 @@
+"""The items of a step: fresh ones at random, and those that told circuits apart before.
+
+Some edges matter on one input in hundreds. A fresh batch rarely holds it, so an item on which a circuit
+failed that got most others right is kept and shown again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+
+@dataclass
+class ItemPool:
+    """n_items: on the whole list; fresh, kept: how many of each a step sees."""
+
+    n_items: int
+    fresh: int
+    kept: int
+    generator: torch.Generator
+    hard: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.long))
+
+    def draw(self) -> Int[Tensor, " item"]:
+        """Rows of the list; without repeats where the list is short."""
+        if self.n_items <= self.fresh + self.kept:
+            return torch.arange(self.n_items)
+        return torch.cat([self.hard, torch.randint(self.n_items, (self.fresh,), generator=self.generator)])
+
+    def learn(self, rows: Int[Tensor, " item"], wrong: Bool[Tensor, "circuit item"], learn: int = 4) -> None:
+        """Keeps one wrong item of each of the circuits that were wrong on fewest."""
+        share = wrong.float().mean(1)
+        found = [self.hard]
+        for circuit in torch.where(share > 0, share, 2.0).argsort()[:learn].tolist():
+            items = wrong[circuit].nonzero()[:, 0]
+            if len(items):
+                pick = torch.randint(len(items), (1,), generator=self.generator)
+                found.append(rows[items[pick]])
+        hard = torch.cat(found).unique()
+        if len(hard) > self.kept:
+            hard = hard[torch.randperm(len(hard), generator=self.generator)[: self.kept]]
+        self.hard = hard

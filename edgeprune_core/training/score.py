@@ -1,0 +1,154 @@
+"""Binary gates, trained by a score-function gradient: no backward pass, no half-open gates.
+
+Each gate is kept with probability p = sigmoid(log_alpha), independently. With ok(g) = "circuit g is within the
+tolerance on every item of the step", we climb
+
+    J(log_alpha) = log P(ok)  -  penalty * E[number of edges].
+
+The logarithm makes J bounded in its effect: where few circuits are ok, what counts is what *they* have in common,
+not how rare they are; so a chain is not given up because it is hardly ever whole (with a plain expectation the
+gain of an edge is multiplied by the chance that all others are open, and the penalty wins). Since
+d log p(g) / d log_alpha = g - p (Williams 1992),
+
+    dJ/dlog_alpha = E[g | ok] - E[g] - penalty * p (1 - p).
+
+Divided by the Fisher information p (1 - p) of a gate (the natural gradient, Amari 1998), a gate that every ok
+circuit has rises by 1/p - penalty whatever the others do, and one that does not matter falls by `penalty`.
+E[g | ok] and E[g] are means over the same circuits: the second is the baseline, and where all are ok they cancel
+and the step has no noise. A gate that fell below `off` stays closed, and what no open path joins to `out` falls
+with it; both make later steps cheaper.
+
+We differ from Bhaskar et al. 2024, who train hard-concrete gates by the pathwise gradient (`pathwise.py`):
+half-open gates break saturated arithmetic, such as that of compiled models.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from edgeprune_core.engine import live_writers
+from edgeprune_core.mask import from_edge_values, to_circuit
+from edgeprune_core.task import Task
+from edgeprune_core.training.gates import stratified_uniform
+from edgeprune_core.training.pool import ItemPool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreSettings:
+    """Settings of the score-function estimator; none depends on the model or program.
+
+    steps:         at most.
+    circuits:      sampled a step.
+    fresh, kept:   items of a step: at random, and such that told circuits apart before.
+    start:         log-alpha of every gate at first: sigmoid(4) = 0.982, so that a circuit of 30 needed edges is
+                   whole in 0.982^30 = 58 % of samples.
+    learning_rate: log-alpha a step and unit of natural gradient.
+    penalty:       of an edge, in units of log P(ok). An edge stays where the circuits without it that fail are
+                   a larger share than 1 - exp(-penalty) = 22 %.
+    off, top:      log-alpha below which a gate is closed for good, and above which none rises.
+    enough:        ok circuits that make a whole step; with fewer, the step is shorter in proportion.
+    clip:          the largest natural gradient of one gate.
+    settled:       steps without a gate closing, all open ones above `sure`, after which training ends.
+    """
+
+    steps: int = 300
+    circuits: int = 32
+    fresh: int = 8
+    kept: int = 8
+    start: float = 4.0
+    learning_rate: float = 0.4
+    penalty: float = 0.25
+    off: float = -4.0
+    top: float = 6.0
+    enough: int = 8
+    clip: float = 4.0
+    settled: int = 12
+    sure: float = 3.0
+
+
+@dataclass
+class Scores:
+    """The state of training: log-alphas and which gates are closed for good, one an edge of the graph."""
+
+    log_alpha: Float[Tensor, " edge"]
+    closed: Bool[Tensor, " edge"]
+    steps: int = 0
+    quiet: int = 0
+    ok_share: float = 0.0
+    history: list[float] = field(default_factory=list)
+
+    def open(self) -> Bool[Tensor, " edge"]:
+        """The circuit: gates more likely open than not."""
+        return (self.log_alpha > 0) & ~self.closed
+
+
+def train_by_score(task: Task, settings: ScoreSettings, generator: torch.Generator) -> Scores:
+    """Gates of a task, trained until they are decided or the steps run out."""
+    n = task.graph.n_edges
+    state = Scores(torch.full((n,), settings.start), torch.zeros(n, dtype=torch.bool))
+    pool = ItemPool(len(task.items), settings.fresh, settings.kept, generator)
+    while state.steps < settings.steps and state.quiet < settings.settled:
+        _step(task, settings, state, pool, generator)
+    return state
+
+
+def _step(task: Task, settings: ScoreSettings, state: Scores, pool: ItemPool, generator: torch.Generator) -> None:
+    p = torch.where(state.closed, 0.0, state.log_alpha.sigmoid())
+    gates = (stratified_uniform(settings.circuits, p.shape, generator) < p).to(p.dtype)
+    rows = pool.draw()
+    wrong = wrong_items(task, gates, rows)
+    pool.learn(rows, wrong)
+
+    weight, n_ok = _ok_weights(wrong)
+    gain = weight @ gates - gates.mean(0)
+    natural = (gain / (p * (1 - p)).clamp_min(1e-3)).clamp(-settings.clip, settings.clip)
+    rate = settings.learning_rate * min(1.0, n_ok / settings.enough)
+    state.log_alpha = (state.log_alpha + rate * (natural - settings.penalty)).clamp(max=settings.top)
+    _close(task, settings, state)
+    state.steps += 1
+    state.ok_share = 0.9 * state.ok_share + 0.1 * float((~wrong.any(1)).float().mean())
+
+
+def wrong_items(task: Task, gates: Float[Tensor, "circuit edge"], rows: Tensor) -> Bool[Tensor, "circuit item"]:
+    """Which circuits are outside the tolerance on which items."""
+    mask = from_edge_values(task.graph, gates.to(task.model.dtype))
+    items = task.items[rows]
+    with torch.no_grad():
+        got = task.outputs(mask, items, live=live_writers(mask, task.graph))
+    clean = items[:, 0]
+    want, scored = task.reference[clean], task.scored[clean]
+    off = task.outcome.deviation(got, want.expand_as(got), scored.expand(got.shape[:-1]))
+    return off > task.outcome.limit
+
+
+def _ok_weights(wrong: Bool[Tensor, "circuit item"]) -> tuple[Float[Tensor, " circuit"], int]:
+    """Equal weights on the ok circuits; where there is none, on those wrong on fewest items."""
+    share = wrong.float().mean(1)
+    best = share <= share.min()
+    return best.float() / best.sum(), int(best.sum())
+
+
+def _close(task: Task, settings: ScoreSettings, state: Scores) -> None:
+    """Closes gates that fell below `off` for good, and with them what is joined to `out` no more."""
+    falling = (state.log_alpha <= settings.off) & ~state.closed
+    if falling.any():
+        state.closed |= falling
+        state.closed |= ~connected(task, ~state.closed)
+        state.quiet = 0
+    elif (state.log_alpha[~state.closed] >= settings.sure).all():
+        state.quiet += 1
+    else:
+        state.quiet = 0
+
+
+def connected(task: Task, on: Bool[Tensor, " edge"]) -> Bool[Tensor, " edge"]:
+    """The open edges that some path of open edges joins to `out`."""
+    graph = task.graph
+    kept = from_edge_values(graph, on[None].float())[0] > 0
+    reached = to_circuit(graph, kept).connected()
+    keys = {edge.key for edge in reached.edges}
+    return torch.tensor([edge.key in keys for edge in graph.edges])

@@ -24,13 +24,14 @@ half-open gates break saturated arithmetic, such as that of compiled models.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from edgeprune_core.engine import live_writers
+from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.mask import from_edge_values, to_circuit
 from edgeprune_core.task import Task
 from edgeprune_core.training.gates import stratified_uniform
@@ -71,46 +72,52 @@ class ScoreSettings:
 
 
 @dataclass
-class Scores:
-    """The state of training: log-alphas and which gates are closed for good, one an edge of the graph."""
+class Chains:
+    """Gates in training: log-alphas and which are closed for good, a row a chain. Chains share the items."""
 
-    log_alpha: Float[Tensor, " edge"]
-    closed: Bool[Tensor, " edge"]
+    log_alpha: Float[Tensor, "chain edge"]
+    closed: Bool[Tensor, "chain edge"]
+    quiet: Int[Tensor, " chain"]
+    ok_share: Float[Tensor, " chain"]
     steps: int = 0
-    quiet: int = 0
-    ok_share: float = 0.0
-    history: list[float] = field(default_factory=list)
 
-    def open(self) -> Bool[Tensor, " edge"]:
-        """The circuit: gates more likely open than not."""
+    @classmethod
+    def starting_at(cls, log_alpha: Float[Tensor, "chain edge"]) -> Chains:
+        chains = len(log_alpha)
+        closed = torch.zeros_like(log_alpha, dtype=torch.bool)
+        return cls(log_alpha, closed, torch.zeros(chains, dtype=torch.long), torch.zeros(chains))
+
+    def open(self) -> Bool[Tensor, "chain edge"]:
+        """The circuits: gates more likely open than not."""
         return (self.log_alpha > 0) & ~self.closed
 
 
-def train_by_score(task: Task, settings: ScoreSettings, generator: torch.Generator) -> Scores:
-    """Gates of a task, trained until they are decided or the steps run out."""
-    n = task.graph.n_edges
-    state = Scores(torch.full((n,), settings.start), torch.zeros(n, dtype=torch.bool))
-    pool = ItemPool(len(task.items), settings.fresh, settings.kept, generator)
-    while state.steps < settings.steps and state.quiet < settings.settled:
-        _step(task, settings, state, pool, generator)
+def train_by_score(
+    task: Task, settings: ScoreSettings, start: Float[Tensor, "chain edge"], pool: ItemPool
+) -> Chains:
+    """Gates of a task, trained from `start` until they are decided or the steps run out."""
+    state = Chains.starting_at(start)
+    while state.steps < settings.steps and (state.quiet < settings.settled).any():
+        _step(task, settings, state, pool)
     return state
 
 
-def _step(task: Task, settings: ScoreSettings, state: Scores, pool: ItemPool, generator: torch.Generator) -> None:
+def _step(task: Task, settings: ScoreSettings, state: Chains, pool: ItemPool) -> None:
     p = torch.where(state.closed, 0.0, state.log_alpha.sigmoid())
-    gates = (stratified_uniform(settings.circuits, p.shape, generator) < p).to(p.dtype)
+    gates = (stratified_uniform(settings.circuits, p.shape, pool.generator) < p).to(p.dtype)
     rows = pool.draw()
-    wrong = wrong_items(task, gates, rows)
+    wrong = wrong_items(task, gates.flatten(0, 1), rows)
     pool.learn(rows, wrong)
 
+    wrong = wrong.view(*gates.shape[:2], -1)  # circuit chain item
     weight, n_ok = _ok_weights(wrong)
-    gain = weight @ gates - gates.mean(0)
+    gain = torch.einsum("cn,cne->ne", weight, gates) - gates.mean(0)
     natural = (gain / (p * (1 - p)).clamp_min(1e-3)).clamp(-settings.clip, settings.clip)
-    rate = settings.learning_rate * min(1.0, n_ok / settings.enough)
+    rate = settings.learning_rate * (n_ok / settings.enough).clamp(max=1)[:, None]
     state.log_alpha = (state.log_alpha + rate * (natural - settings.penalty)).clamp(max=settings.top)
-    _close(task, settings, state)
+    state.ok_share = 0.9 * state.ok_share + 0.1 * (~wrong.any(2)).float().mean(0)
     state.steps += 1
-    state.ok_share = 0.9 * state.ok_share + 0.1 * float((~wrong.any(1)).float().mean())
+    _close(task, settings, state)
 
 
 def wrong_items(task: Task, gates: Float[Tensor, "circuit edge"], rows: Tensor) -> Bool[Tensor, "circuit item"]:
@@ -125,30 +132,26 @@ def wrong_items(task: Task, gates: Float[Tensor, "circuit edge"], rows: Tensor) 
     return off > task.outcome.limit
 
 
-def _ok_weights(wrong: Bool[Tensor, "circuit item"]) -> tuple[Float[Tensor, " circuit"], int]:
-    """Equal weights on the ok circuits; where there is none, on those wrong on fewest items."""
-    share = wrong.float().mean(1)
-    best = share <= share.min()
-    return best.float() / best.sum(), int(best.sum())
+def _ok_weights(wrong: Bool[Tensor, "circuit chain item"]) -> tuple[Tensor, Tensor]:
+    """Equal weights on a chain's ok circuits; where it has none, on those wrong on fewest items."""
+    share = wrong.float().mean(2)
+    best = share <= share.amin(0)
+    n = best.sum(0)
+    return best / n, n
 
 
-def _close(task: Task, settings: ScoreSettings, state: Scores) -> None:
+def _close(task: Task, settings: ScoreSettings, state: Chains) -> None:
     """Closes gates that fell below `off` for good, and with them what is joined to `out` no more."""
     falling = (state.log_alpha <= settings.off) & ~state.closed
-    if falling.any():
-        state.closed |= falling
-        state.closed |= ~connected(task, ~state.closed)
-        state.quiet = 0
-    elif (state.log_alpha[~state.closed] >= settings.sure).all():
-        state.quiet += 1
-    else:
-        state.quiet = 0
+    state.closed |= falling
+    for chain in falling.any(1).nonzero()[:, 0].tolist():
+        state.closed[chain] |= ~connected(task.graph, ~state.closed[chain])
+    sure = ((state.log_alpha >= settings.sure) | state.closed).all(1) & ~falling.any(1)
+    state.quiet = torch.where(sure, state.quiet + 1, 0)
 
 
-def connected(task: Task, on: Bool[Tensor, " edge"]) -> Bool[Tensor, " edge"]:
+def connected(graph: ResidualGraph, on: Bool[Tensor, " edge"]) -> Bool[Tensor, " edge"]:
     """The open edges that some path of open edges joins to `out`."""
-    graph = task.graph
     kept = from_edge_values(graph, on[None].float())[0] > 0
-    reached = to_circuit(graph, kept).connected()
-    keys = {edge.key for edge in reached.edges}
+    keys = {edge.key for edge in to_circuit(graph, kept).connected().edges}
     return torch.tensor([edge.key in keys for edge in graph.edges])

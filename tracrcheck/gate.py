@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +17,7 @@ from tracrcheck.faults import check_compiled
 from tracrcheck.grade import grade
 from tracrcheck.library import Entry
 from tracrcheck.store import certificate_for
-from tracrcheck.verdict import Verdict
+from tracrcheck.verdict import Summary, Verdict, exit_code
 
 # Seconds one run of a method may take. The slowest of ours takes minutes on the largest programs and two cores.
 TIMEOUT = 1800.0
@@ -64,3 +66,39 @@ def gate(programs: Sequence[Compiled], plan: Plan) -> Iterator[Verdict]:
             for seed in plan.seeds:
                 answer = ask(plan.method, task, seed=seed, timeout=plan.timeout)
                 yield grade(compiled, task, certificate, answer, method=plan.method_name, seed=seed)
+
+
+class Run:
+    """The verdicts so far, and what they come to."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+        self.verdicts: list[Verdict] = []
+        self.interrupted = False
+
+    def add(self, verdict: Verdict) -> None:
+        self.verdicts.append(verdict)
+
+    @functools.cached_property
+    def summary(self) -> Summary:
+        """Read once, at the end."""
+        return Summary.of(self.verdicts, time.monotonic() - self.started)
+
+    @property
+    def errors(self) -> list[CheckError]:
+        """Edges that the graph does not have: a verdict, and a wrong call as well."""
+        return [
+            CheckError(
+                "TC114",
+                f"the method '{v.method}' returns edges that '{v.program}' does not have",
+                where=f"{v.ablation}, seed {v.seed}:",
+                got=v.detail,
+                wanted="edges of `task.graph`",
+                do="return edges of `task.graph.edges`, or their text",
+            )
+            for v in self.verdicts
+            if v.reason == "foreign_edges"
+        ]
+
+    def exit_code(self, *, allow_unknown: bool = False) -> int:
+        return 130 if self.interrupted else exit_code(self.verdicts, allow_unknown=allow_unknown)

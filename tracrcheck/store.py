@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import cache
@@ -29,6 +28,7 @@ from tracrcheck.certify import certify
 from tracrcheck.compile import Compiled
 from tracrcheck.exam import Setting, task_of
 from tracrcheck.search import Limits
+from tracrcheck.wholefile import write_whole
 
 SCHEMA = "tracrcheck.cached-certificate/1"
 
@@ -115,22 +115,6 @@ def _write(path: Path, certificate: Certificate) -> None:
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, text)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """The file appears whole or not at all. Raises `OSError`."""
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(partial, 0o666 & ~umask)
-        os.replace(partial, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(partial)
-        raise
 
 
 def _digest(record: Any) -> str:

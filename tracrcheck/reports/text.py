@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from tracrcheck.verdict import Summary, Verdict
+from tracrcheck.verdict import Summary, Verdict, Witness
 
 if TYPE_CHECKING:
     from tracrcheck.certificate import Certificate
+    from tracrcheck.checkup import Checkup
     from tracrcheck.compile import Compiled
+    from tracrcheck.explain import Explanation
 
 
 def table(*columns: str, numbers: Iterable[str] = ()) -> Table:
@@ -71,13 +73,19 @@ def verdict_block(v: Verdict, options: Sequence[str] = ()) -> str:
     if v.detail:
         lines.append(f"    detail  {v.detail}")
     lines += _edges("missing", v.missing) + _edges("extra", v.extra)
-    if w := v.witness:
-        after = "" if w.corruption is None else f", corrupted by {list(w.corruption)}"
-        lines.append(f"    witness input {list(w.input)}{after}, position {w.position}: want {w.want}, got {w.got}")
+    if v.witness:
+        lines.append(f"    witness {witness_text(v.witness)}")
     elif v.reason == "not_smallest":
-        lines.append("    witness none: the circuit is faithful on the whole list; the extra edges are not needed")
+        lines.append(
+            "    witness none: the circuit is faithful on the whole list; the extra edges are not needed"
+        )
     lines.append(f"    replay  {replay(v, options)}")
     return "\n".join(lines)
+
+
+def witness_text(w: Witness) -> str:
+    after = "" if w.corruption is None else f", corrupted by {list(w.corruption)}"
+    return f"input {list(w.input)}{after}, position {w.position}: want {w.want!r}, got {w.got!r}"
 
 
 def replay(v: Verdict, options: Sequence[str] = ()) -> str:
@@ -107,7 +115,10 @@ def certificate_block(compiled: Compiled, c: Certificate) -> list[str | Table]:
     lengths = f", lengths {s.lengths[0]}-{s.lengths[1]}" if s.lengths else ""
     bos = ", position 0 scored" if s.score_bos else ""
     head = f"{c.program}: {s.ablation} ablation, criterion {s.criterion}{lengths}{bos}"
-    parts: list[str | Table] = [head, f"  required  {len(c.required)} of {len(c.permitted)} permitted edges{_vacuous(c)}"]
+    parts: list[str | Table] = [
+        head,
+        f"  required  {len(c.required)} of {len(c.permitted)} permitted edges{_vacuous(c)}",
+    ]
     parts.append(f"  proved    {_proved(c)} ({_on(c)})")
     parts += [f"  UNKNOWN   {name}: {why}" for name, why in c.unknown.items()]
     if c.other is not None:
@@ -116,7 +127,9 @@ def certificate_block(compiled: Compiled, c: Certificate) -> list[str | Table]:
     if len(c.required):
         made = table("  edge", "writer computes", "reader computes")
         for edge in c.required:
-            made.add_row(f"  {edge}", computes(compiled, str(edge.writer)), reader_computes(compiled, edge.reader))
+            made.add_row(
+                f"  {edge}", computes(compiled, str(edge.writer)), reader_computes(compiled, edge.reader)
+            )
         parts.append(made)
     return parts
 
@@ -155,3 +168,42 @@ def reader_computes(compiled: Compiled, reader) -> str:
         case "mlp":
             return computes(compiled, f"m{reader.layer}")
     return "the output"
+
+
+# One program -------------------------------------------------------------------------------------------
+
+
+def checkup_parts(found: Checkup) -> list[str | Table]:
+    """What `tracrcheck check` prints beside the problems."""
+    compiled = found.compiled
+    if compiled is None:
+        return []
+    spec, n = compiled.model.spec, len(found.problems)
+    parts: list[str | Table] = [
+        f"{compiled.program.name}: {spec.n_layers} layers x {spec.n_heads} heads, {compiled.graph.n_edges:,} edges"
+    ]
+    if (f := found.faithfulness) is not None:
+        sample = f", a sample of {f.sampled:,}" if f.sampled is not None else ""
+        parts.append(
+            f"  compared  {f.n_inputs:,} inputs{sample}; {f.n_positions:,} positions, {f.n_without_value:,} without a value"
+        )
+    agree = "agree" if not n else f"{n} problem{'s' if n > 1 else ''}"
+    reference = "reference, " if compiled.program.reference is not None else "(no reference), "
+    parts.append(f"  interpreter, {reference}torch, JAX: {agree}")
+    if found.certificates:
+        made = table("  ablation", "required", "permitted", "proved", numbers=("required", "permitted"))
+        for c in found.certificates:
+            proved = _proved(c) + (f"; {c.says('sufficient')}" if not c.usable else "") + _vacuous(c)
+            made.add_row(f"  {c.setting.ablation}", str(len(c.required)), str(len(c.permitted)), proved)
+        parts.append(made)
+    return [*parts, f"  {found.seconds:.1f} s"]
+
+
+def explanation_block(compiled: Compiled, ablation: str, found: Explanation) -> str:
+    edge = found.edge
+    lines = [f"{edge}, {ablation} ablation: {found.kind}", f"    why     {found.why}"]
+    if found.witness:
+        lines.append(f"    witness {witness_text(found.witness)}")
+    lines.append(f"    writer  {edge.writer} computes {computes(compiled, str(edge.writer))}")
+    lines.append(f"    reader  {edge.reader} belongs to {reader_computes(compiled, edge.reader)}")
+    return "\n".join(lines)

@@ -1,0 +1,86 @@
+"""`tracrcheck programs` and `tracrcheck certify`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeprune_core.errors import CheckError
+from tracrcheck.commands.arguments import Ablations, Folders, Json, Lengths, Names, ScoreBos
+from tracrcheck.commands.telling import stop_at, told
+
+
+@told
+def programs(folder: Folders = None) -> None:
+    """List the programs: vocabulary, longest input, layers x heads, edges."""
+    from tracrcheck.compile import compile_program
+    from tracrcheck.library import Library, load_file
+    from tracrcheck.reports import console, text
+
+    found, wrong = [], []
+    library = Library.here(folder or [])
+    for path in library.files():
+        try:
+            found.append(compile_program(load_file(path).program))
+        except CheckError as error:
+            wrong.append(error.at(str(path)))
+    console.out().print(text.programs_table(sorted(found, key=lambda c: c.program.name)))
+    stop_at(wrong)
+    library.all()
+
+
+@told
+def certify(
+    program: Names = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every program.")] = False,
+    ablation: Ablations = None,
+    criterion: Annotated[str | None, typer.Option(help="value (the default) or decoded.")] = None,
+    lengths: Lengths = None,
+    score_bos: ScoreBos = False,
+    folder: Folders = None,
+    json: Json = None,
+    check: Annotated[Path | None, typer.Option(metavar="FILE", help="Compare with the pins in FILE.")] = None,
+    write: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the pins to FILE.")] = None,
+) -> None:
+    """Prove what must be found. Exit 1 where `sufficient` or `minimal` is not proved, or a pin differs."""
+    from tracrcheck import gate, options, pins, store
+    from tracrcheck.library import Library
+    from tracrcheck.reports import console, files, text
+
+    pinning = check is not None or write is not None
+    if not program and not everything:
+        raise CheckError(
+            "TC117", "no program to certify", where="certify", got="no name", wanted="names, or --all"
+        )
+    for path in (json, write):
+        files.check_writable(path)
+    criteria = [criterion] if criterion else options.all_criteria() if pinning else ["value"]
+    settings = options.settings_of(ablation or ["all"], criteria, lengths, score_bos)
+    pinned = pins.read(check) if check else None
+    ready, wrong = gate.prepare(Library.here(folder or []).chosen(program or []), settings)
+    stop_at(wrong)
+    found = []
+    for compiled, setting in console.progress(
+        [(c, s) for c in ready for s in settings], len(ready) * len(settings), "certify"
+    ):
+        found.append(store.certificate_of(compiled, setting))
+        if not pinning:
+            for part in text.certificate_block(compiled, found[-1]):
+                console.out().print(part)
+    files.write_json(json, files.certify_document(found))
+    unproved = [c for c in found if not c.usable]
+    for c in unproved:
+        print(
+            f"UNKNOWN {c.program}, {c.setting.ablation}, {c.setting.criterion}: {c.says('sufficient')}",
+            file=sys.stderr,
+        )
+    if write:
+        files.write_text(write, pins.dumps(pins.of(found)))
+    different = pins.differences(pinned, pins.of(found), whole=everything) if pinned is not None else []
+    for line in different:
+        console.out().print(line)
+    if pinning:
+        console.out().print(f"{len(found)} certificates, {len(different)} differences")
+    raise typer.Exit(1 if unproved or different else 0)

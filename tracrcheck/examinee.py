@@ -124,12 +124,14 @@ def _time_limit(seconds: float | None) -> Iterator[None]:
         raise _TimeUp
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
+    others, _ = signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)  # someone else's alarm, put back after
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        if others:
+            signal.setitimer(signal.ITIMER_REAL, others)
 
 
 def _read(result: Any, graph: ResidualGraph) -> Answer:

@@ -13,7 +13,7 @@ import sys
 import tomllib
 import traceback
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgeprune_core.errors import CheckError, did_you_mean
@@ -22,10 +22,11 @@ from tracrcheck.program import Program
 
 @dataclass(frozen=True)
 class Entry:
-    """A program, and the file it came from."""
+    """A program, the file it came from, and how it was asked for: its name, or the path that was given."""
 
     program: Program
     path: Path
+    asked: str
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Library:
     def load(self, name: str) -> Entry:
         """The program of this name, or in this file. Imports no other where the file is named after it."""
         if name.endswith(".py") or "/" in name:
-            return load_file(Path(name))
+            return replace(load_file(Path(name)), asked=name)
         files = self.files()
         named = [load_file(path) for path in files if path.stem == name]
         found = [entry for entry in named if entry.program.name == name]
@@ -82,7 +83,11 @@ class Library:
         wanted = list(dict.fromkeys(names))
         if wanted:
             return _distinct([self.load(name) for name in wanted])
-        return _distinct([load_file(path) for path in self.files(own_only=bool(self.own))])
+        files = self.files(own_only=bool(self.own))
+        if not files:
+            where = ", ".join(str(place) for place in self.own or (self.shipped,))
+            raise CheckError("TC101", "no program files", where=where, got="none", wanted="at least one *.py")
+        return _distinct([load_file(path) for path in files])
 
     def all(self) -> list[Entry]:
         return _distinct([load_file(path) for path in self.files()])
@@ -140,7 +145,7 @@ def load_file(path: Path) -> Entry:
             wanted="program = Program(name=..., build=..., vocab=..., max_seq_len=...)",
             do="add it; `tracrcheck new NAME` writes a file that has it",
         )
-    return Entry(found, path)
+    return Entry(found, path, asked=found.name)
 
 
 def _module(path: Path):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tracrcheck.commands.arguments import Ablations, Criterion, Folders, Json, Lengths, Names, ScoreBos
 from tracrcheck.commands.telling import stop_at, told
+
+if TYPE_CHECKING:
+    from tracrcheck.gate import Run
 
 
 @told
@@ -56,7 +59,8 @@ def gate(
             run.add(verdict)
     except KeyboardInterrupt:
         run.interrupted = True
-    _report(run, allow_unknown, _replay_options(lengths, score_bos, folder))
+    asked = {entry.program.name: entry.asked for entry in entries}
+    _report(run, allow_unknown, asked, _replay_options(lengths, score_bos, folder))
     files.write_json(json, files.gate_document(run.verdicts, run.summary))
     raise typer.Exit(run.exit_code(allow_unknown=allow_unknown))
 
@@ -67,7 +71,7 @@ def _replay_options(lengths: str | None, score_bos: bool, folders: Sequence[Path
     return words + [word for f in folders or [] for word in ("--programs-dir", str(f))]
 
 
-def _report(run, allow_unknown: bool, replay_options: Sequence[str]) -> None:
+def _report(run: Run, allow_unknown: bool, asked: Mapping[str, str], replay_options: Sequence[str]) -> None:
     from tracrcheck.reports import console, text
 
     for error in run.errors:
@@ -77,7 +81,7 @@ def _report(run, allow_unknown: bool, replay_options: Sequence[str]) -> None:
     for verdict in run.verdicts:
         if verdict.verdict != "HOLDS":
             out.print()
-            out.print(text.verdict_block(verdict, replay_options), soft_wrap=True)
+            out.print(text.verdict_block(verdict, asked[verdict.program], replay_options), soft_wrap=True)
     out.print()
     out.print(text.summary_line(run.summary, allow_unknown=allow_unknown))
     if run.interrupted:

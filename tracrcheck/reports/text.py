@@ -67,7 +67,7 @@ def verdict_table(verdicts: Sequence[Verdict]) -> Table:
     return made
 
 
-def verdict_block(v: Verdict, options: Sequence[str] = ()) -> str:
+def verdict_block(v: Verdict, asked: str, options: Sequence[str] = ()) -> str:
     """Why a verdict does not hold, and the command that replays it."""
     lines = [f"{v.verdict} {v.program}, {v.ablation}, {v.criterion}, {v.method}, seed {v.seed}: {v.reason}"]
     if v.detail:
@@ -79,7 +79,7 @@ def verdict_block(v: Verdict, options: Sequence[str] = ()) -> str:
         lines.append(
             "    witness none: the circuit is faithful on the whole list; the extra edges are not needed"
         )
-    lines.append(f"    replay  {replay(v, options)}")
+    lines.append(f"    replay  {replay(v, asked, options)}")
     return "\n".join(lines)
 
 
@@ -88,8 +88,9 @@ def witness_text(w: Witness) -> str:
     return f"input {list(w.input)}{after}, position {w.position}: want {w.want!r}, got {w.got!r}"
 
 
-def replay(v: Verdict, options: Sequence[str] = ()) -> str:
-    words = ["tracrcheck", "gate", v.program, "--ablation", v.ablation, "--criterion", v.criterion]
+def replay(v: Verdict, asked: str, options: Sequence[str] = ()) -> str:
+    """The command that gives this verdict again; `asked` is the program's name or path."""
+    words = ["tracrcheck", "gate", asked, "--ablation", v.ablation, "--criterion", v.criterion]
     return shlex.join([*words, "--method", v.method, "--seed", str(v.seed), *options])
 
 

@@ -19,7 +19,8 @@ def cache(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def _own_cache(cache, monkeypatch):
     monkeypatch.setenv("TRACRCHECK_CACHE", str(cache))
-    monkeypatch.delenv("TRACRCHECK_DEBUG", raising=False)
+    for name in ("TRACRCHECK_DEBUG", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

@@ -57,7 +57,9 @@ def test_a_numerical_output_may_be_off_by_a_hundredth_of_its_range():
     def negative():  # Tracr turns negative numbers into 0
         return rasp.numerical(rasp.Map(lambda t: t - 1, rasp.tokens)).named("less_one")
 
-    assert "0 from the compiled model at position 1 of input [0]" in error_of(compiled(negative)).replace("-0", "0")
+    assert "0 from the compiled model at position 1 of input [0]" in error_of(compiled(negative)).replace(
+        "-0", "0"
+    )
 
 
 def test_a_reference_that_says_otherwise_is_told():
@@ -71,12 +73,16 @@ def test_a_reference_that_says_otherwise_is_told():
 
 
 def test_a_reference_of_another_length_is_told():
-    assert "got     [1, 7] from `reference` at input [0]" in error_of(compiled(flip, reference=lambda tokens: [1, 7]))
+    assert "got     [1, 7] from `reference` at input [0]" in error_of(
+        compiled(flip, reference=lambda tokens: [1, 7])
+    )
 
 
 def test_a_reference_that_raises_is_told():
     text = error_of(compiled(flip, reference=lambda tokens: [1 / t for t in tokens]))
-    assert text.startswith("TC110 the reference of 'p' raises\n    got     ZeroDivisionError: division by zero, at input [0]")
+    assert text.startswith(
+        "TC110 the reference of 'p' raises\n    got     ZeroDivisionError: division by zero, at input [0]"
+    )
 
 
 def test_a_reference_that_gives_a_value_where_the_program_gives_none_is_told():

@@ -143,8 +143,14 @@ def test_pyproject_names_folders_of_programs(write, here):
     ("text", "start"),
     [
         ("[tool.tracrcheck\n", "TC118 pyproject.toml cannot read it"),
-        ("[tool.tracrcheck]\nprograms = 3\n", "TC118 pyproject.toml `programs` of [tool.tracrcheck] is no list of folders"),
-        ('[tool.tracrcheck]\nprograms = ["gone"]\n', "TC118 [tool.tracrcheck] programs of pyproject.toml no folder 'gone'"),
+        (
+            "[tool.tracrcheck]\nprograms = 3\n",
+            "TC118 pyproject.toml `programs` of [tool.tracrcheck] is no list of folders",
+        ),
+        (
+            '[tool.tracrcheck]\nprograms = ["gone"]\n',
+            "TC118 [tool.tracrcheck] programs of pyproject.toml no folder 'gone'",
+        ),
     ],
 )
 def test_a_pyproject_that_cannot_be_used_is_told(here, text, start):

@@ -98,7 +98,9 @@ def test_the_key_changes_with_everything_a_certificate_depends_on(monkeypatch):
         "as it is": store.key_of(task, setting, limits),
         "inputs": store.key_of(longer, setting, limits),
         "scored": store.key_of(replace(task, scored=scored), setting, limits),
-        "outcome": store.key_of(replace(task, outcome=replace(task.outcome, tolerance=0.02)), setting, limits),
+        "outcome": store.key_of(
+            replace(task, outcome=replace(task.outcome, tolerance=0.02)), setting, limits
+        ),
         "setting": store.key_of(task, Setting(criterion="decoded"), limits),
         "limits": store.key_of(task, setting, Limits(seconds=1)),
         "ablation": store.key_of(task_of(compiled, Setting(ablation="mean")), setting, limits),

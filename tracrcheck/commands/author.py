@@ -43,8 +43,7 @@ def check(
 
     settings = options.settings_of(ablation or ["all"], [criterion], lengths, score_bos)
     found = checkup.check(Library.here(folder or []).load(program), settings)
-    for part in text.checkup_parts(found):
-        console.out().print(part)
+    console.show(*text.checkup_parts(found))
     stop_at(found.problems)
     raise typer.Exit(0 if found.proved else 1)
 
@@ -78,7 +77,7 @@ def show(
     for setting in settings:
         certificate = store.certificate_of(ready[0], setting)
         if out is None:
-            console.out().print(picture.tree(ready[0], certificate))
+            console.show(picture.tree(ready[0], certificate))
         else:
             files.write_text(out, picture.draw(ready[0], certificate, picture.kind_of(out)))
             typer.echo(f"wrote {out}")

@@ -54,6 +54,19 @@ def certify(
         raise CheckError(
             "TC117", "no program to certify", where="certify", got="no name", wanted="names, or --all"
         )
+    if program and everything:
+        raise CheckError(
+            "TC117", "names and --all", where="certify", got=" ".join(program), wanted="one of the two"
+        )
+    if write is not None and not everything:
+        raise CheckError(
+            "TC117",
+            "pins are written of all programs",
+            where="--write",
+            got="names",
+            wanted="--all",
+            do="add --all",
+        )
     for path in (json, write):
         files.check_writable(path)
     criteria = [criterion] if criterion else options.all_criteria() if pinning else ["value"]
@@ -67,20 +80,16 @@ def certify(
     ):
         found.append(store.certificate_of(compiled, setting))
         if not pinning:
-            for part in text.certificate_block(compiled, found[-1]):
-                console.out().print(part)
+            console.show(*text.certificate_block(compiled, found[-1]))
     files.write_json(json, files.certify_document(found))
     unproved = [c for c in found if not c.usable]
     for c in unproved:
-        print(
-            f"UNKNOWN {c.program}, {c.setting.ablation}, {c.setting.criterion}: {c.says('sufficient')}",
-            file=sys.stderr,
-        )
+        line = f"UNKNOWN {c.program}, {c.setting.ablation}, {c.setting.criterion}: {c.says('sufficient')}"
+        typer.echo(line, err=True)
     if write:
         files.write_text(write, pins.dumps(pins.of(found)))
     different = pins.differences(pinned, pins.of(found), whole=everything) if pinned is not None else []
-    for line in different:
-        console.out().print(line)
+    console.show(*different)
     if pinning:
-        console.out().print(f"{len(found)} certificates, {len(different)} differences")
+        console.show(f"{len(found)} certificates, {len(different)} differences")
     raise typer.Exit(1 if unproved or different else 0)

@@ -76,13 +76,10 @@ def _report(run: Run, allow_unknown: bool, asked: Mapping[str, str], replay_opti
 
     for error in run.errors:
         console.tell(error)
-    out = console.out()
-    out.print(text.verdict_table(run.verdicts))
+    console.show(text.verdict_table(run.verdicts))
     for verdict in run.verdicts:
         if verdict.verdict != "HOLDS":
-            out.print()
-            out.print(text.verdict_block(verdict, asked[verdict.program], replay_options), soft_wrap=True)
-    out.print()
-    out.print(text.summary_line(run.summary, allow_unknown=allow_unknown))
+            console.show("", text.verdict_block(verdict, asked[verdict.program], replay_options))
+    console.show("", text.summary_line(run.summary, allow_unknown=allow_unknown))
     if run.interrupted:
         typer.echo("interrupted: these are the verdicts that were finished", err=True)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from edgeprune_core.errors import CheckError
@@ -20,6 +20,13 @@ WIDTH = 160
 
 def out() -> Console:
     return _console(stderr=False)
+
+
+def show(*parts: RenderableType) -> None:
+    """Tables fold where a terminal is narrow; lines of text stay whole, to be searched and copied."""
+    console = out()
+    for part in parts:
+        console.print(part, soft_wrap=isinstance(part, str))
 
 
 def err() -> Console:

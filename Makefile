@@ -7,7 +7,7 @@ STAMP := $(VENV)/installed
 export OMP_NUM_THREADS ?= 1
 export JAX_PLATFORMS ?= cpu
 
-.PHONY: help gate test lint
+.PHONY: help gate test lint nightly pins
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
 
@@ -21,6 +21,13 @@ lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+nightly: $(STAMP) ## minutes: the slow tests, and the truth of every program against its pins
+	$(BIN)/python -m pytest -m slow -n auto
+	$(BIN)/tracrcheck certify --all --check ci/certificates.json
+
+pins: $(STAMP) ## write the pins anew, for a diff to be read
+	$(BIN)/tracrcheck certify --all --write ci/certificates.json
 
 $(STAMP): pyproject.toml ci/constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

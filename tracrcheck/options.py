@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import cast
 
 from edgeprune_core.ablations import ABLATIONS
 from edgeprune_core.errors import CheckError
+from edgeprune_core.outcome import Criterion
 from tracrcheck.exam import CRITERIA, Setting
 
 
@@ -18,7 +20,7 @@ def settings_of(
     chosen = list(dict.fromkeys(a for name in names for a in (ABLATIONS if name == "all" else (name,))))
     limits = parse_lengths(lengths)
     return tuple(
-        Setting(ablation=a, criterion=c, lengths=limits, score_bos=score_bos)
+        Setting(ablation=a, criterion=cast(Criterion, c), lengths=limits, score_bos=score_bos)
         for a in chosen
         for c in criteria
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from edgeprune_core.errors import CheckError
 from tracrcheck.certificate import Certificate
@@ -56,7 +56,7 @@ def read(path: Path) -> Pins:
     return programs
 
 
-def _well_formed(programs: Any) -> bool:
+def _well_formed(programs: Any) -> TypeGuard[Pins]:
     if not isinstance(programs, dict):
         return False
     settings = [s for p in programs.values() if isinstance(p, dict) for s in p.values()]

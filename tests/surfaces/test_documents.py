@@ -11,6 +11,7 @@ import pytest
 
 from edgeprune_core.errors import CheckError
 from tracrcheck import pins
+from tracrcheck.library import shipped_folder
 from tracrcheck.reports import files
 from tracrcheck.wholefile import write_whole
 
@@ -171,3 +172,36 @@ def test_a_file_that_holds_no_pins_is_told(tmp_path, text):
 def test_some_programs_are_compared_with_their_own_pins_only(pinned, call, here):
     result = call("certify", here / "mine" / "flip.py", "--check", "pins.json")
     assert (result.exit_code, result.stdout) == (0, "6 certificates, 0 differences\n")
+
+
+# The pins of the shipped programs ------------------------------------------------------------------------
+
+PINNED = Path(__file__).parents[2] / "ci" / "certificates.json"
+SOME = ("all_equal", "frac_prevs", "is_vowel", "xproportion")
+
+
+def test_every_shipped_program_is_pinned_in_every_setting():
+    found = pins.read(PINNED)
+    assert set(found) == {path.stem for path in shipped_folder().glob("*.py")}
+    assert {len(settings) for settings in found.values()} == {6}
+
+
+def test_some_shipped_programs_have_the_pinned_truth(call):
+    result = call("certify", *SOME, "--check", PINNED)
+    assert (result.exit_code, result.stdout) == (0, "24 certificates, 0 differences\n")
+
+
+def test_a_pinned_edge_that_is_edited_is_noticed(call, here):
+    found = pins.read(PINNED)
+    edges = found["xproportion"]["zero value"]["required"]
+    edges[0] = "pos -> m0"
+    (here / "pins.json").write_text(pins.dumps(found))
+    result = call("certify", "xproportion", "--check", "pins.json")
+    assert result.exit_code == 1
+    assert "xproportion, zero value: - pos -> m0" in result.stdout
+
+
+@pytest.mark.slow
+def test_every_shipped_program_has_the_pinned_truth(call):
+    result = call("certify", "--all", "--check", PINNED)
+    assert result.exit_code == 0, result.stdout

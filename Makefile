@@ -28,6 +28,7 @@ nightly: $(STAMP) ## minutes: the slow tests, and the truth of every program aga
 
 pins: $(STAMP) ## write the pins anew, for a diff to be read
 	$(BIN)/tracrcheck certify --all --write ci/certificates.json
+	$(BIN)/tracrcheck programs --pins ci/certificates.json > programs/README.md
 
 $(STAMP): pyproject.toml ci/constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

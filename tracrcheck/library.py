@@ -7,6 +7,7 @@ file. A file is read by path: nothing is added to `sys.path`, and no stale byte 
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib.util
 import sys
@@ -27,6 +28,12 @@ class Entry:
     program: Program
     path: Path
     asked: str
+
+    @property
+    def meaning(self) -> str:
+        """The first sentence of the file's docstring; empty where it has none."""
+        text = ast.get_docstring(ast.parse(self.path.read_bytes())) or ""
+        return " ".join(text.split("\n\n")[0].split()).split(". ")[0].rstrip(".")
 
 
 @dataclass(frozen=True)

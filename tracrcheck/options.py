@@ -11,6 +11,8 @@ from edgeprune_core.errors import CheckError
 from edgeprune_core.outcome import Criterion
 from tracrcheck.exam import CRITERIA, Setting
 
+LONGEST_TIMEOUT = 10_000_000  # about four months; an alarm cannot be set to infinity
+
 
 def settings_of(
     ablations: Sequence[str], criteria: Sequence[str], lengths: str | None, score_bos: bool
@@ -28,6 +30,19 @@ def settings_of(
 
 def all_criteria() -> tuple[str, ...]:
     return CRITERIA
+
+
+def check_timeout(seconds: float) -> float:
+    """Seconds that an alarm can be set to."""
+    if not 0 < seconds <= LONGEST_TIMEOUT:
+        raise CheckError(
+            "TC117",
+            "no time limit",
+            where="--timeout",
+            got=seconds,
+            wanted=f"seconds, up to {LONGEST_TIMEOUT:,}",
+        )
+    return seconds
 
 
 def parse_lengths(text: str | None) -> tuple[int, int] | None:

@@ -186,6 +186,14 @@ WRONG = {
         "    wanted  a file in a folder that exists and can be written\n    do      give another path\n",
     ),
     "output that is a folder": (["certify", "hist", "--json", "/tmp"], "TC115 cannot write '/tmp'\n"),
+    "a time limit that is none": (
+        ["gate", "hist", "--timeout", "nan"],
+        "TC117 --timeout no time limit\n    got     nan\n",
+    ),
+    "a negative time limit": (
+        ["gate", "hist", "--timeout", "-1"],
+        "TC117 --timeout no time limit\n    got     -1.0\n",
+    ),
     "pins of some": (
         ["certify", "hist", "--write", "p.json"],
         "TC117 --write pins are written of all programs\n",

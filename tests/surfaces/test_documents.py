@@ -201,6 +201,10 @@ def test_a_pinned_edge_that_is_edited_is_noticed(call, here):
     assert "xproportion, zero value: - pos -> m0" in result.stdout
 
 
+def test_the_page_of_programs_is_up_to_date(call):
+    assert call("programs", "--pins", PINNED).stdout == (shipped_folder() / "README.md").read_text()
+
+
 @pytest.mark.slow
 def test_every_shipped_program_has_the_pinned_truth(call):
     result = call("certify", "--all", "--check", PINNED)

@@ -13,20 +13,33 @@ from tracrcheck.commands.telling import stop_at, told
 
 
 @told
-def programs(folder: Folders = None) -> None:
+def programs(
+    folder: Folders = None,
+    pinned: Annotated[
+        Path | None,
+        typer.Option("--pins", metavar="FILE", help="Print Markdown, with the truths of this file of pins."),
+    ] = None,
+) -> None:
     """List the programs: vocabulary, longest input, layers x heads, edges."""
+    from tracrcheck import pins
     from tracrcheck.compile import compile_program
     from tracrcheck.library import Library, load_file
     from tracrcheck.reports import console, text
+    from tracrcheck.reports.zoo import programs_page
 
     found, wrong = [], []
     library = Library.here(folder or [])
     for path in library.files():
         try:
-            found.append(compile_program(load_file(path).program))
+            entry = load_file(path)
+            found.append((compile_program(entry.program), entry))
         except CheckError as error:
             wrong.append(error.at(str(path)))
-    console.out().print(text.programs_table(sorted(found, key=lambda c: c.program.name)))
+    found.sort(key=lambda row: row[0].program.name)
+    if pinned is None:
+        console.show(text.programs_table([compiled for compiled, _ in found]))
+    else:
+        typer.echo(programs_page(found, pins.read(pinned)), nl=False)
     stop_at(wrong)
     library.all()
 

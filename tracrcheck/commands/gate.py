@@ -28,7 +28,7 @@ def gate(
     score_bos: ScoreBos = False,
     seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 1,
-    timeout: Annotated[float, typer.Option(min=0.01, help="Seconds a run of the method may take.")] = 1800.0,
+    timeout: Annotated[float, typer.Option(help="Seconds a run of the method may take.")] = 1800.0,
     allow_unknown: Annotated[
         bool, typer.Option("--allow-unknown", help="UNKNOWN does not fail the gate.")
     ] = False,
@@ -48,7 +48,7 @@ def gate(
         method=find_method(method),
         method_name=method,
         seeds=tuple(range(seed, seed + seeds)),
-        timeout=timeout,
+        timeout=options.check_timeout(timeout),
     )
     entries = Library.here(folder or []).chosen(program or [])
     ready, wrong = gating.prepare(entries, settings)

@@ -33,8 +33,8 @@ def grade(
 ) -> Verdict:
     """The verdict on one answer. `task` is the grader's own copy, which no method has held."""
     found = Circuit.empty(task.graph) if answer.circuit is None else answer.circuit
-    nearest = _nearest(certificate, found)
     judged = _judge(task, certificate, answer, found)
+    nearest = found if judged.verdict == "HOLDS" else _nearest(certificate, found)
     missing = (nearest - found).texts
     extra = [*(found - nearest).texts, *answer.foreign]
     return Verdict(

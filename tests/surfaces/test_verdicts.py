@@ -78,6 +78,12 @@ def test_any_smallest_circuit_holds_where_there_are_several(several):
         assert (verdict.verdict, verdict.missing, verdict.extra) == ("HOLDS", (), ())
 
 
+def test_a_smallest_circuit_that_the_certificate_does_not_name_holds_without_differences(several):
+    proved = ("sufficient", "minimal", "smallest")
+    verdict = several.grade(several.certificate.other, other=None, proved=proved)
+    assert (verdict.verdict, verdict.missing, verdict.extra) == ("HOLDS", (), ())
+
+
 def test_differences_are_told_against_the_nearest_of_several_smallest(several):
     lost = list(several.certificate.other)[-1]
     verdict = several.grade(several.certificate.other.without(lost))

@@ -62,7 +62,9 @@ PROSE = {"what"}  # words that follow "from" at the start of a docstring's line
 
 
 def test_make_help_lists_every_target():
-    found = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    found = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert targets == {line.split()[0] for line in found.splitlines()}
     assert {"gate", "test", "lint", "help"} <= targets

@@ -1,0 +1,138 @@
+"""Methods under test, good and bad, named on the command line as `tests.surfaces.examinees:name`."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass, replace
+
+import torch
+
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.discovery import Discovery
+from edgeprune_core.graph import ResidualGraph
+from tracrcheck.certify import certify
+from tracrcheck.exam import Setting
+
+
+def knows_the_answer(task):
+    """Certifies for itself what it is asked for: always right, where the truth is unique."""
+    return certify(task, Setting(ablation=task.ablation.name, criterion=task.outcome.criterion)).required
+
+
+def knows_another_answer(task):
+    return certify(task, Setting(ablation=task.ablation.name)).other
+
+
+def as_discovery(task):
+    return Discovery(circuit=knows_the_answer(task), scores=torch.zeros(task.graph.n_edges))
+
+
+def as_texts(task):
+    return knows_the_answer(task).texts
+
+
+def as_generator(task):
+    yield from knows_the_answer(task)
+
+
+def everything(task):
+    return Circuit.full(task.graph)
+
+
+def nothing_kept(task):
+    return Circuit.empty(task.graph)
+
+
+def raises(task):
+    raise ValueError("no luck")
+
+
+def raises_late(task):
+    yield "tok -> out"
+    raise ValueError("no luck")
+
+
+def exits(task):
+    raise SystemExit(3)
+
+
+def hangs(task):
+    while True:
+        time.sleep(0.01)
+
+
+def hangs_and_swallows(task):
+    while True:
+        with contextlib.suppress(Exception):
+            time.sleep(0.01)
+
+
+def nan_scores(task):
+    scores = torch.zeros(task.graph.n_edges)
+    scores[0] = torch.nan
+    return Discovery(circuit=knows_the_answer(task), scores=scores)
+
+
+def foreign(task):
+    return [*knows_the_answer(task).texts, "a7.h3 -> out"]
+
+
+def other_graph(task):
+    return Circuit.full(ResidualGraph(n_layers=1, n_heads=3, n_kv_heads=3))
+
+
+def returns_none(task):
+    return None
+
+
+def returns_number(task):
+    return 7
+
+
+def returns_text(task):
+    return "tok -> out"
+
+
+def returns_numbers(task):
+    return [1, 2]
+
+
+def only_for_even_seeds(task):
+    if task.seed % 2:
+        raise ValueError("odd")
+    return knows_the_answer(task)
+
+
+def spoils_its_task(task):
+    """Writes into everything it can reach; what is graded after must not notice."""
+    found = knows_the_answer(task)
+    task.model.weights.unembed.zero_()
+    task.tokens.zero_()
+    task.scored.zero_()
+    torch.set_grad_enabled(False)
+    return found
+
+
+def interrupted(task):
+    if task.seed == 1:
+        raise KeyboardInterrupt
+    return knows_the_answer(task)
+
+
+@dataclass(frozen=True)
+class Record:
+    """Named as a type: called without arguments first."""
+
+    share: float = 0.5
+
+    def __call__(self, task):
+        return knows_the_answer(replace(task))
+
+
+class NeedsArguments:
+    def __init__(self, share):
+        self.share = share
+
+
+NOT_A_FUNCTION = 7

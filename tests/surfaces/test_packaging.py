@@ -1,0 +1,111 @@
+"""What is shipped: the wheel, the pinned versions, the README's own program and commands."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tracrcheck.library import shipped_folder
+
+ROOT = Path(__file__).parents[2]
+
+
+def project() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def test_the_wheel_holds_both_packages_and_every_program(tmp_path):
+    builders = pytest.importorskip("hatchling.builders.wheel")
+    (built,) = builders.WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+    names = set(zipfile.ZipFile(built).namelist())
+    for package in ("tracrcheck", "edgeprune_core"):
+        sources = {str(p.relative_to(ROOT)) for p in (ROOT / package).rglob("*.py")}
+        assert sources <= names
+    programs = {f"tracrcheck/programs/{p.name}" for p in shipped_folder().glob("*.py")}
+    assert len(programs) >= 48
+    assert programs <= names
+    assert not any(name.startswith("tests/") for name in names)
+
+
+def test_every_direct_dependency_is_pinned():
+    wanted = [*project()["dependencies"], *project()["optional-dependencies"]["dev"]]
+    names = {re.match(r"[\w-]+", line)[0] for line in wanted}
+    lines = [
+        x for x in (ROOT / "ci" / "constraints.txt").read_text().splitlines() if x and not x.startswith("#")
+    ]
+    pinned = dict(line.split("==") for line in lines)
+    assert names <= set(pinned)
+    assert pinned["torch"] == "2.13.0"
+
+
+def test_every_import_of_the_packages_is_a_declared_dependency():
+    declared = {re.match(r"[\w-]+", line)[0] for line in project()["dependencies"]}
+    modules = {"tracr": "tracr-pypi", "haiku": "dm-haiku"}
+    imported = set()
+    for package in ("tracrcheck", "edgeprune_core"):
+        for path in (ROOT / package).rglob("*.py"):
+            imported |= set(re.findall(r"^\s*(?:from|import) (\w+)", path.read_text(), re.MULTILINE))
+    ours = {"tracrcheck", "edgeprune_core"}
+    import sys
+
+    foreign = {modules.get(m, m) for m in imported - ours - set(sys.stdlib_module_names)}
+    assert foreign - PROSE <= declared
+
+
+PROSE = {"what"}  # words that follow "from" at the start of a docstring's line
+
+
+def test_make_help_lists_every_target():
+    found = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert targets == {line.split()[0] for line in found.splitlines()}
+    assert {"gate", "test", "lint", "help"} <= targets
+
+
+def test_what_ci_runs_is_the_tests_and_then_the_gate():
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    assert re.findall(r"^make (\w+)$", script.read_text(), re.MULTILINE) == ["test", "gate"]
+
+
+# The README --------------------------------------------------------------------------------------------
+
+
+def readme() -> str:
+    return (ROOT / "README.md").read_text()
+
+
+def test_the_program_of_the_readme_passes_its_check(call, here):
+    (block,) = re.findall(r"```python\n(.*?)```", readme(), re.DOTALL)
+    (here / "programs").mkdir()
+    (here / "programs" / "alike_first.py").write_text(block)
+    assert len(block.splitlines()) < 40
+    assert call("check", "programs/alike_first.py").exit_code == 0
+    assert call("show", "programs/alike_first.py", "--out", "circuit.svg").exit_code == 0
+    assert call("explain", "programs/alike_first.py", "tok -> m0").exit_code == 0
+
+
+def test_writing_a_program_is_under_40_lines_of_reading():
+    section = readme().split("## Write your own program\n")[1].split("\n## ")[0]
+    assert len(section.split("    tracrcheck show")[0].splitlines()) < 40
+
+
+def test_the_certificate_in_the_readme_is_what_is_printed(call):
+    block = re.search(r"^    \$ tracrcheck (certify .*)\n((?:    .*\n)+)", readme(), re.MULTILINE)
+    printed = call(*block[1].split()).stdout.splitlines()
+    assert [line[4:] for line in block[2].splitlines()] == printed[: len(block[2].splitlines())]
+
+
+def test_every_command_in_the_readme_exists(call):
+    commands = set(re.findall(r"^    (?:\$ )?tracrcheck (\w+)", readme(), re.MULTILINE))
+    assert commands >= {"gate", "certify", "new", "check", "show", "explain"}
+    for command in commands:
+        assert call(command, "--help").exit_code == 0

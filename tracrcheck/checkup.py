@@ -1,0 +1,58 @@
+"""Everything there is to say about one program: every problem at once, and what is proved where there is none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgeprune_core.errors import CheckError
+from tracrcheck.certificate import Certificate
+from tracrcheck.compile import Compiled, compile_program
+from tracrcheck.exam import Setting
+from tracrcheck.faults import Faithfulness, compare
+from tracrcheck.library import Entry
+from tracrcheck.routes import compare_routes
+from tracrcheck.store import certificate_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkup:
+    """compiled is None where Tracr refuses the program; without problems there are certificates."""
+
+    compiled: Compiled | None
+    problems: tuple[CheckError, ...]
+    faithfulness: Faithfulness | None = None
+    certificates: tuple[Certificate, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def sound(self) -> bool:
+        return not self.problems
+
+    @property
+    def proved(self) -> bool:
+        return self.sound and all(c.usable for c in self.certificates)
+
+
+def check(entry: Entry, settings: Sequence[Setting]) -> Checkup:
+    """Compiles by both routes, compares everything with everything on the whole domain, and certifies."""
+    started = time.monotonic()
+    try:
+        compiled = compile_program(entry.program)
+    except CheckError as error:
+        return Checkup(
+            compiled=None, problems=(error.at(str(entry.path)),), seconds=time.monotonic() - started
+        )
+    faithfulness, problems = compare(compiled)
+    problems += compare_routes(compiled)
+    certificates: tuple[Certificate, ...] = ()
+    if not problems:
+        certificates = tuple(certificate_of(compiled, setting) for setting in settings)
+    return Checkup(
+        compiled=compiled,
+        problems=tuple(problem.at(str(entry.path)) for problem in problems),
+        faithfulness=faithfulness,
+        certificates=certificates,
+        seconds=time.monotonic() - started,
+    )

@@ -1,0 +1,50 @@
+"""The command line. Thin: every command calls one function and renders what comes back.
+
+Exit codes: 0 right; 1 a verdict fails, or a truth is not proved; 2 the call is wrong; 130 interrupted. Commands
+import what they need when they run: `tracrcheck --help` loads neither torch nor jax.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tracrcheck._version import __version__
+from tracrcheck.commands.author import check, explain, new, show
+from tracrcheck.commands.certify import certify, programs
+from tracrcheck.commands.gate import gate
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Proves what a circuit-discovery method must find, and fails the build when it does not.",
+)
+
+for command in (gate, certify, programs, new, check, show, explain):
+    app.command()(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tracrcheck {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="The version, and nothing else."),
+    ] = False,
+) -> None: ...
+
+
+def main() -> None:
+    """The entry point of `tracrcheck`."""
+    app(prog_name="tracrcheck")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Names = Annotated[
+    list[str] | None, typer.Argument(metavar="[PROGRAM]...", help="Names, or paths of program files.")
+]
+Name = Annotated[str, typer.Argument(metavar="PROGRAM", help="A name, or the path of a program file.")]
+Folders = Annotated[
+    list[Path] | None,
+    typer.Option("--programs-dir", metavar="DIR", help="A folder of your own programs. Repeatable."),
+]
+Ablations = Annotated[
+    list[str] | None,
+    typer.Option("--ablation", metavar="NAME", help="zero, mean, resample, mean_pooled or all. Repeatable."),
+]
+Criterion = Annotated[str, typer.Option(help="value: every scored coordinate; decoded: what it decodes to.")]
+Lengths = Annotated[
+    str | None, typer.Option(metavar="A-B", help="Inputs of these lengths only (BOS not counted).")
+]
+ScoreBos = Annotated[bool, typer.Option("--score-bos", help="Judge the output at position 0 too.")]
+Json = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Write the results there (docs/json.md).")
+]

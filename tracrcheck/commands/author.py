@@ -1,0 +1,111 @@
+"""`tracrcheck new`, `check`, `show` and `explain`: for those who write programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeprune_core.errors import CheckError
+from tracrcheck.commands.arguments import Ablations, Criterion, Folders, Lengths, Name, ScoreBos
+from tracrcheck.commands.telling import stop_at, told
+
+
+@told
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the program and of its file.")],
+    into: Annotated[Path, typer.Option("--into", metavar="DIR", help="The folder to write to.")] = Path(
+        "programs"
+    ),
+) -> None:
+    """Write a program file that passes as it stands, for you to change."""
+    from tracrcheck.library import Library
+    from tracrcheck.template import new_file
+
+    path = new_file(name, into, {p.stem for p in Library.here().files()})
+    typer.echo(f"wrote {path}; now: tracrcheck check {path}")
+
+
+@told
+def check(
+    program: Name,
+    folder: Folders = None,
+    ablation: Ablations = None,
+    criterion: Criterion = "value",
+    lengths: Lengths = None,
+    score_bos: ScoreBos = False,
+) -> None:
+    """Compare interpreter, reference, torch and JAX on the whole domain, and certify. Every problem at once."""
+    from tracrcheck import checkup, options
+    from tracrcheck.library import Library
+    from tracrcheck.reports import console, text
+
+    settings = options.settings_of(ablation or ["all"], [criterion], lengths, score_bos)
+    found = checkup.check(Library.here(folder or []).load(program), settings)
+    console.show(*text.checkup_parts(found))
+    stop_at(found.problems)
+    raise typer.Exit(0 if found.proved else 1)
+
+
+@told
+def show(
+    program: Name,
+    ablation: Ablations = None,
+    criterion: Criterion = "value",
+    lengths: Lengths = None,
+    score_bos: ScoreBos = False,
+    folder: Folders = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=".svg, .html or .dot.")] = None,
+) -> None:
+    """Draw the circuit: required edges solid, permitted ones faint. Without --out, a tree."""
+    from tracrcheck import options, store
+    from tracrcheck.gate import prepare
+    from tracrcheck.library import Library
+    from tracrcheck.reports import console, files, picture
+
+    settings = options.settings_of(ablation or ["zero"], [criterion], lengths, score_bos)
+    if out is not None:
+        picture.kind_of(out)
+        files.check_writable(out)
+        if len(settings) > 1:
+            raise CheckError(
+                "TC117", "one picture shows one ablation", where="--ablation", got=len(settings), wanted="one"
+            )
+    ready, wrong = prepare([Library.here(folder or []).load(program)], settings)
+    stop_at(wrong)
+    for setting in settings:
+        certificate = store.certificate_of(ready[0], setting)
+        if out is None:
+            console.show(picture.tree(ready[0], certificate))
+        else:
+            files.write_text(out, picture.draw(ready[0], certificate, picture.kind_of(out)))
+            typer.echo(f"wrote {out}")
+
+
+@told
+def explain(
+    program: Name,
+    edge: Annotated[str, typer.Argument(metavar="EDGE", help="Such as 'a0.h0 -> m0'.")],
+    ablation: Ablations = None,
+    criterion: Criterion = "value",
+    lengths: Lengths = None,
+    score_bos: ScoreBos = False,
+    folder: Folders = None,
+) -> None:
+    """Say why an edge is required, or why it is not."""
+    from tracrcheck import options
+    from tracrcheck.explain import explain as explanation_of
+    from tracrcheck.gate import prepare
+    from tracrcheck.library import Library
+    from tracrcheck.reports import text
+
+    settings = options.settings_of(ablation or ["zero"], [criterion], lengths, score_bos)
+    ready, wrong = prepare([Library.here(folder or []).load(program)], settings)
+    stop_at(wrong)
+    for setting in settings:
+        try:
+            found = explanation_of(ready[0], setting, edge)
+        except CheckError as error:
+            raise error.at(ready[0].program.name) from None
+        typer.echo(text.explanation_block(ready[0], setting.ablation, found))

@@ -1,0 +1,108 @@
+"""`tracrcheck programs` and `tracrcheck certify`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeprune_core.errors import CheckError
+from tracrcheck.commands.arguments import Ablations, Folders, Json, Lengths, Names, ScoreBos
+from tracrcheck.commands.telling import stop_at, told
+
+
+@told
+def programs(
+    folder: Folders = None,
+    pinned: Annotated[
+        Path | None,
+        typer.Option("--pins", metavar="FILE", help="Print Markdown, with the truths of this file of pins."),
+    ] = None,
+) -> None:
+    """List the programs: vocabulary, longest input, layers x heads, edges."""
+    from tracrcheck import pins
+    from tracrcheck.compile import compile_program
+    from tracrcheck.library import Library, load_file
+    from tracrcheck.reports import console, text
+    from tracrcheck.reports.zoo import programs_page
+
+    found, wrong = [], []
+    library = Library.here(folder or [])
+    for path in library.files():
+        try:
+            entry = load_file(path)
+            found.append((compile_program(entry.program), entry))
+        except CheckError as error:
+            wrong.append(error.at(str(path)))
+    found.sort(key=lambda row: row[0].program.name)
+    if pinned is None:
+        console.show(text.programs_table([compiled for compiled, _ in found]))
+    else:
+        typer.echo(programs_page(found, pins.read(pinned)), nl=False)
+    stop_at(wrong)
+    library.all()
+
+
+@told
+def certify(
+    program: Names = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every program.")] = False,
+    ablation: Ablations = None,
+    criterion: Annotated[str | None, typer.Option(help="value (the default) or decoded.")] = None,
+    lengths: Lengths = None,
+    score_bos: ScoreBos = False,
+    folder: Folders = None,
+    json: Json = None,
+    check: Annotated[Path | None, typer.Option(metavar="FILE", help="Compare with the pins in FILE.")] = None,
+    write: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the pins to FILE.")] = None,
+) -> None:
+    """Prove what must be found. Exit 1 where `sufficient` or `minimal` is not proved, or a pin differs."""
+    from tracrcheck import gate, options, pins, store
+    from tracrcheck.library import Library
+    from tracrcheck.reports import console, files, text
+
+    pinning = check is not None or write is not None
+    if not program and not everything:
+        raise CheckError(
+            "TC117", "no program to certify", where="certify", got="no name", wanted="names, or --all"
+        )
+    if program and everything:
+        raise CheckError(
+            "TC117", "names and --all", where="certify", got=" ".join(program), wanted="one of the two"
+        )
+    if write is not None and not everything:
+        raise CheckError(
+            "TC117",
+            "pins are written of all programs",
+            where="--write",
+            got="names",
+            wanted="--all",
+            do="add --all",
+        )
+    for path in (json, write):
+        files.check_writable(path)
+    criteria = [criterion] if criterion else options.all_criteria() if pinning else ["value"]
+    settings = options.settings_of(ablation or ["all"], criteria, lengths, score_bos)
+    pinned = pins.read(check) if check else None
+    ready, wrong = gate.prepare(Library.here(folder or []).chosen(program or []), settings)
+    stop_at(wrong)
+    found = []
+    for compiled, setting in console.progress(
+        [(c, s) for c in ready for s in settings], len(ready) * len(settings), "certify"
+    ):
+        found.append(store.certificate_of(compiled, setting))
+        if not pinning:
+            console.show(*text.certificate_block(compiled, found[-1]))
+    files.write_json(json, files.certify_document(found))
+    unproved = [c for c in found if not c.usable]
+    for c in unproved:
+        line = f"UNKNOWN {c.program}, {c.setting.ablation}, {c.setting.criterion}: {c.says('sufficient')}"
+        typer.echo(line, err=True)
+    if write:
+        files.write_text(write, pins.dumps(pins.of(found)))
+    different = pins.differences(pinned, pins.of(found), whole=everything) if pinned is not None else []
+    console.show(*different)
+    if pinning:
+        console.show(f"{len(found)} certificates, {len(different)} differences")
+    raise typer.Exit(1 if unproved or different else 0)

@@ -1,0 +1,179 @@
+"""The method under test: found by name, run on a task, and what came of it.
+
+A method gets its own copy of the task, its own gradient mode and its own random state, so that nothing it does
+reaches the next run or the certificate. It may return a `Discovery`, a `Circuit`, or edges (objects or text).
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.discovery import Discovery
+from edgeprune_core.errors import CheckError, did_you_mean
+from edgeprune_core.graph import Edge, ResidualGraph
+from edgeprune_core.methods import METHODS
+from edgeprune_core.task import Task
+
+# Seconds between alarms after the first, for a method that swallows it.
+AGAIN = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a method returned: a circuit, or a fault (one of `verdict.METHOD_FAULTS`) and its detail.
+
+    circuit: the edges that belong to the graph, also where others (`foreign`) were named. None without edges.
+    """
+
+    circuit: Circuit | None = None
+    fault: str | None = None
+    foreign: tuple[str, ...] = ()
+    detail: str = ""
+    seconds: float = 0.0
+
+
+class _TimeUp(BaseException):
+    """Not an `Exception`: a method's own `except Exception` must not stop it."""
+
+
+def find_method(name: str) -> Callable[[Task], Any]:
+    """A method by its name, or as `module:callable`; a class is called without arguments first.
+
+    A module of the current folder is found. Errors: TC113.
+    """
+    if name in METHODS:
+        return METHODS[name]
+    if ":" not in name:
+        raise _no_method(name, f"no method '{name}'", f"{name}", did_you_mean(name, METHODS))
+    module_name, _, attribute = name.partition(":")
+    with _current_folder_importable():
+        try:
+            found: Any = importlib.import_module(module_name)
+            for part in attribute.split("."):
+                found = getattr(found, part)
+            if isinstance(found, type):
+                found = found()
+        except (Exception, SystemExit) as error:
+            raise _no_method(
+                name,
+                f"the method '{name}' cannot be imported",
+                f"{type(error).__name__}: {error}",
+                "mend the module or the name",
+            ) from error
+    if not callable(found):
+        raise _no_method(
+            name, f"the method '{name}' cannot be called", f"a {type(found).__name__}", "name a function"
+        )
+    return found
+
+
+def _no_method(name: str, what: str, got: str, do: str) -> CheckError:
+    wanted = "a method's name, or module:callable that takes a Task"
+    return CheckError("TC113", what, where="--method", got=got, wanted=wanted, do=do)
+
+
+@contextmanager
+def _current_folder_importable() -> Iterator[None]:
+    folder = os.getcwd()
+    if folder in sys.path or "" in sys.path:
+        yield
+        return
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+
+
+def ask(method: Callable[[Task], Any], task: Task, *, seed: int, timeout: float | None) -> Answer:
+    """Runs a method. Whatever it does, an `Answer` comes back; only Ctrl-C gets through."""
+    own = copy.deepcopy(replace(task, seed=seed))
+    started = time.monotonic()
+    try:
+        with _time_limit(timeout), torch.enable_grad(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            answer = _read(method(own), task.graph)
+    except _TimeUp:
+        answer = Answer(fault="timeout", detail=f"no answer within {timeout:g} s")
+    except (Exception, SystemExit, GeneratorExit) as error:
+        answer = Answer(fault="raised", detail=f"{type(error).__name__}: {error}")
+    return replace(answer, seconds=time.monotonic() - started)
+
+
+@contextmanager
+def _time_limit(seconds: float | None) -> Iterator[None]:
+    """An alarm that raises in Python code. It needs the main thread; elsewhere there is no limit."""
+    if seconds is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(signum, frame):
+        raise _TimeUp
+
+    before = signal.signal(signal.SIGALRM, stop)
+    others, _ = signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)  # someone else's alarm, put back after
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        if others:
+            signal.setitimer(signal.ITIMER_REAL, others)
+
+
+def _read(result: Any, graph: ResidualGraph) -> Answer:
+    if isinstance(result, Discovery):
+        if result.scores is not None and bool(torch.as_tensor(result.scores).isnan().any()):
+            return Answer(fault="nan", detail="the scores of the edges are not numbers")
+        result = result.circuit
+    if isinstance(result, Circuit):
+        if result.graph != graph:
+            texts = tuple(result.texts)
+            return Answer(
+                circuit=Circuit.empty(graph),
+                fault="foreign_edges",
+                foreign=texts,
+                detail="a circuit of another graph",
+            )
+        result = result.edges
+    if result is None or isinstance(result, str) or not isinstance(result, Iterable):
+        got = "nothing" if result is None else f"a {type(result).__name__}"
+        return Answer(fault="no_result", detail=f"it returned {got}, not a Discovery, a Circuit or edges")
+    return _edges(list(result), graph)
+
+
+def _edges(result: list[Any], graph: ResidualGraph) -> Answer:
+    known: set[Edge] = set()
+    foreign: list[str] = []
+    for item in result:
+        if not isinstance(item, (Edge, str)):
+            return Answer(
+                fault="no_result", detail=f"it returned a {type(item).__name__} where an edge belongs"
+            )
+        try:
+            known.add(graph.edge(str(item)))
+        except CheckError:
+            foreign.append(str(item))
+    circuit = Circuit.of(graph, known)
+    if foreign:
+        named = ", ".join(foreign[:5]) + (", ..." if len(foreign) > 5 else "")
+        return Answer(
+            circuit=circuit,
+            fault="foreign_edges",
+            foreign=tuple(dict.fromkeys(foreign)),
+            detail=f"no such edges: {named}",
+        )
+    return Answer(circuit=circuit)

@@ -1,0 +1,63 @@
+"""What was typed on the command line -> settings, seeds, lengths. Errors: TC111, TC117."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import cast
+
+from edgeprune_core.ablations import ABLATIONS
+from edgeprune_core.errors import CheckError
+from edgeprune_core.outcome import Criterion
+from tracrcheck.exam import CRITERIA, Setting
+
+LONGEST_TIMEOUT = 10_000_000  # about four months; an alarm cannot be set to infinity
+
+
+def settings_of(
+    ablations: Sequence[str], criteria: Sequence[str], lengths: str | None, score_bos: bool
+) -> tuple[Setting, ...]:
+    """Every ablation with every criterion. `all` stands for zero, mean and resample."""
+    names = [name.strip() for text in ablations for name in text.split(",")]
+    chosen = list(dict.fromkeys(a for name in names for a in (ABLATIONS if name == "all" else (name,))))
+    limits = parse_lengths(lengths)
+    return tuple(
+        Setting(ablation=a, criterion=cast(Criterion, c), lengths=limits, score_bos=score_bos)
+        for a in chosen
+        for c in criteria
+    )
+
+
+def all_criteria() -> tuple[str, ...]:
+    return CRITERIA
+
+
+def check_timeout(seconds: float) -> float:
+    """Seconds that an alarm can be set to."""
+    if not 0 < seconds <= LONGEST_TIMEOUT:
+        raise CheckError(
+            "TC117",
+            "no time limit",
+            where="--timeout",
+            got=seconds,
+            wanted=f"seconds, up to {LONGEST_TIMEOUT:,}",
+        )
+    return seconds
+
+
+def parse_lengths(text: str | None) -> tuple[int, int] | None:
+    """`2-3` or `4`."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+)(?:-(\d+))?", text.strip())
+    if match:
+        low, high = int(match[1]), int(match[2] or match[1])
+        if 1 <= low <= high:
+            return low, high
+    raise CheckError(
+        "TC117",
+        "no range of lengths",
+        where="--lengths",
+        got=repr(text),
+        wanted="A-B with 1 <= A <= B, such as 2-3",
+    )

@@ -1,0 +1,1 @@
+"""What a person reads, and the JSON a program reads. Nothing here decides anything."""

@@ -1,0 +1,85 @@
+"""JSON documents: their shapes (docs/json.md), and files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgeprune_core.errors import CheckError
+from tracrcheck.verdict import Summary, Verdict
+from tracrcheck.wholefile import write_whole
+
+if TYPE_CHECKING:
+    from tracrcheck.certificate import Certificate
+
+
+def gate_document(verdicts: Sequence[Verdict], summary: Summary) -> dict[str, Any]:
+    return {"verdicts": [v.to_json() for v in verdicts], "summary": summary.to_json()}
+
+
+def certify_document(certificates: Sequence[Certificate]) -> dict[str, Any]:
+    return {"certificates": [c.to_json() for c in certificates]}
+
+
+def check_writable(path: Path | None) -> None:
+    """Raises TC115 now where `path` could not be written at the end."""
+    if path is None or _is_device(path):
+        return
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(f"'{path}' is a folder")
+        handle, probe = tempfile.mkstemp(dir=path.resolve().parent)
+        os.close(handle)
+        os.unlink(probe)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def write_json(path: Path | None, document: Any) -> None:
+    """Writes the document; nothing where there is no path. Errors: TC115."""
+    if path is None:
+        return
+    text = json.dumps(_finite(document), indent=2, default=str, allow_nan=False) + "\n"
+    write_text(path, text)
+
+
+def write_text(path: Path, text: str) -> None:
+    """The file appears whole or not at all. Errors: TC115."""
+    try:
+        if _is_device(path):
+            path.write_text(text, encoding="utf-8")
+        else:
+            write_whole(path.resolve(), text)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _is_device(path: Path) -> bool:
+    """Such as /dev/stdout, which must not be replaced by a file."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinity and no NaN: null stands for both."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _unwritable(path: Path, error: OSError) -> CheckError:
+    return CheckError(
+        "TC115",
+        f"cannot write '{path}'",
+        got=error.strerror or error,
+        wanted="a file in a folder that exists and can be written",
+        do="give another path",
+    )

@@ -1,0 +1,124 @@
+"""Verdict: whether a method found the truth of one setting, and the smallest input that shows it did not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Word = Literal["HOLDS", "FAILS", "UNKNOWN"]
+
+# Why a method FAILS before its circuit is looked at, and after.
+METHOD_FAULTS = ("raised", "timeout", "nan", "foreign_edges", "no_result")
+CIRCUIT_FAULTS = ("unfaithful", "not_smallest")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Witness:
+    """The smallest input on which a circuit and the model differ too much.
+
+    corruption: the paired input under resampling, else None. position: 0 is BOS. want: the unpruned model's
+    output there; got: the pruned one's.
+    """
+
+    input: tuple[Any, ...]
+    corruption: tuple[Any, ...] | None
+    position: int
+    want: Any
+    got: Any
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "input": list(self.input),
+            "corruption": None if self.corruption is None else list(self.corruption),
+            "position": self.position,
+            "want": self.want,
+            "got": self.got,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """One method, on one program, in one setting, with one seed.
+
+    reason:  None where it HOLDS; for FAILS one of `METHOD_FAULTS` or `CIRCUIT_FAULTS`; else why it is UNKNOWN.
+    missing, extra: edges, against the nearest smallest circuit where there are several.
+    vacuous: the truth is empty: the output cannot change.
+    seconds: that the method took.
+    detail:  the exception or the foreign edges, in words; not part of the JSON form.
+    """
+
+    program: str
+    ablation: str
+    criterion: str
+    method: str
+    seed: int
+    verdict: Word
+    reason: str | None = None
+    missing: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+    n_required: int
+    n_found: int
+    vacuous: bool = False
+    seconds: float = 0.0
+    witness: Witness | None = None
+    detail: str = field(default="", compare=False)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "program": self.program,
+            "ablation": self.ablation,
+            "criterion": self.criterion,
+            "method": self.method,
+            "seed": self.seed,
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "missing": list(self.missing),
+            "extra": list(self.extra),
+            "n_required": self.n_required,
+            "n_found": self.n_found,
+            "vacuous": self.vacuous,
+            "seconds": round(self.seconds, 3),
+            "witness": self.witness.to_json() if self.witness else None,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """Each verdict counted once: one that HOLDS in a vacuous setting under `vacuous`, not under `holds`."""
+
+    holds: int
+    fails: int
+    unknown: int
+    vacuous: int
+    seconds: float
+
+    @classmethod
+    def of(cls, verdicts: Iterable[Verdict], seconds: float) -> Summary:
+        rows = list(verdicts)
+        holding = [v for v in rows if v.verdict == "HOLDS"]
+        return cls(
+            holds=sum(not v.vacuous for v in holding),
+            fails=sum(v.verdict == "FAILS" for v in rows),
+            unknown=sum(v.verdict == "UNKNOWN" for v in rows),
+            vacuous=sum(v.vacuous for v in holding),
+            seconds=round(seconds, 3),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "holds": self.holds,
+            "fails": self.fails,
+            "unknown": self.unknown,
+            "vacuous": self.vacuous,
+            "seconds": self.seconds,
+        }
+
+
+def exit_code(verdicts: Iterable[Verdict], *, allow_unknown: bool = False) -> int:
+    """0 if all HOLD, 1 if some do not, 2 where a method named edges that the graph does not have."""
+    rows = list(verdicts)
+    if any(v.reason == "foreign_edges" for v in rows):
+        return 2
+    accepted = {"HOLDS", "UNKNOWN"} if allow_unknown else {"HOLDS"}
+    return int(any(v.verdict not in accepted for v in rows))

@@ -62,7 +62,12 @@ def reverse(ablation, criterion="value", **kwargs):
 # ---------------------------------------------------------------- the forward pass
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+FEW = ("reverse", "pair_balance", "sort", "bracket_depth")
+
+
+@pytest.mark.parametrize(
+    "name", [n if n in FEW else pytest.param(n, marks=pytest.mark.slow) for n in PROGRAMS]
+)
 def test_the_unpruned_forward_pass_decodes_as_tracr_does_on_the_whole_domain(name):
     program = PROGRAMS[name]
     net = brute.compiled(program)
@@ -73,7 +78,10 @@ def test_the_unpruned_forward_pass_decodes_as_tracr_does_on_the_whole_domain(nam
         _, out = brute.unpruned(net, ids)
         tracrs = np.asarray(forward(net.model.params, jnp.asarray(ids)).unembedded_output)
         if net.categorical:
-            assert (brute.decoded(net, out) == tracrs).all()
+            ranked = np.sort(out, axis=-1)
+            clear = ranked[..., -1] - ranked[..., -2] > 1e-3  # at BOS, and where there is no value, all tie
+            assert clear[:, 1:].any()
+            assert (brute.decoded(net, out) == tracrs)[clear].all()
         else:
             np.testing.assert_allclose(out[..., 0], tracrs, atol=1e-5)  # Tracr's pass is in float32
 

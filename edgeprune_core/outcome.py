@@ -49,7 +49,7 @@ class Outcome:
             off = off.masked_fill(got.isnan().any(-1), torch.inf)
         else:
             off = (got - want).abs().amax(-1) / (self.scale or 1.0)
-        off = torch.nan_to_num(off, nan=torch.inf)
+        off = torch.nan_to_num(off, nan=torch.inf, posinf=torch.inf)
         return torch.where(scored, off, 0.0).amax(-1)
 
     @property

@@ -1,4 +1,4 @@
-"""What every test shares: one thread, fixed seeds, and a property-test profile that draws the same each time."""
+"""What every test shares: one thread, fixed seeds, and properties that draw the same each time."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")  # before jax is first imported
 
-import random  # noqa: E402
+import random
 
-import numpy as np  # noqa: E402
-import pytest  # noqa: E402
-import torch  # noqa: E402
-from hypothesis import HealthCheck, settings  # noqa: E402
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, settings
 
-from tests import zoo  # noqa: E402
+from tests import zoo
 
 torch.set_num_threads(1)
 settings.register_profile(

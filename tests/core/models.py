@@ -13,7 +13,9 @@ _SMALL = {"n_layers": 2, "d_vocab": 5, "d_out": 3, "n_ctx": 6}
 
 SPECS = {
     # LayerNorm, biases, d_head != d_model / n_heads, heads != layers
-    "gpt2": ModelSpec(**_SMALL, n_heads=3, d_model=7, d_head=4, d_mlp=6, norm="layernorm", activation="gelu_tanh"),
+    "gpt2": ModelSpec(
+        **_SMALL, n_heads=3, d_model=7, d_head=4, d_mlp=6, norm="layernorm", activation="gelu_tanh",
+    ),
     # RMSNorm, rotary, grouped key/value heads, gated MLP
     "llama": ModelSpec(
         **_SMALL, n_heads=4, n_kv_heads=2, d_model=6, d_head=4, d_mlp=5, norm="rmsnorm", norm_eps=1e-3,
@@ -31,7 +33,9 @@ SPECS = {
     # what Tracr makes: no norm, relu, learned positions, looking both ways; with random biases
     "tracr": ModelSpec(**{**_SMALL, "n_layers": 3}, n_heads=1, d_model=6, d_head=3, d_mlp=5, causal=False),
     # no positions at all
-    "bag": ModelSpec(**_SMALL, n_heads=2, d_model=5, d_head=3, d_mlp=4, norm="rmsnorm", positions="none", causal=False),
+    "bag": ModelSpec(
+        **_SMALL, n_heads=2, d_model=5, d_head=3, d_mlp=4, norm="rmsnorm", positions="none", causal=False,
+    ),
 }  # fmt: skip
 
 
@@ -58,7 +62,8 @@ def shape_of(spec: ModelSpec) -> naive.Shape:
     return naive.Shape(
         n_layers=spec.n_layers, n_heads=spec.n_heads, n_kv_heads=spec.n_kv_heads, d_head=spec.d_head,
         causal=spec.causal, norm=spec.norm, norm_eps=spec.norm_eps, activation=spec.activation,
-        positions=spec.positions, parallel=spec.parallel_blocks, theta=spec.rope_theta, scaling=spec.rope_scaling,
+        positions=spec.positions, parallel=spec.parallel_blocks,
+        theta=spec.rope_theta, scaling=spec.rope_scaling,
     )  # fmt: skip
 
 

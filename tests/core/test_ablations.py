@@ -114,7 +114,10 @@ def test_a_pair_of_unequal_lengths_is_refused():
             name="t", model=_model(), ablation=Resample(), tokens=tokens, valid=valid, scored=valid,
             items=torch.tensor([[0, 1]]), outcome=Outcome(categorical=False),
         )  # fmt: skip
-    assert str(caught.value) == "EP161 t a pair of unequal lengths\n    wanted  clean and corrupted of one length"
+    assert (
+        str(caught.value)
+        == "EP161 t a pair of unequal lengths\n    wanted  clean and corrupted of one length"
+    )
 
 
 def test_long_lists_run_in_parts_give_what_they_give_whole(monkeypatch):

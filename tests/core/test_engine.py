@@ -77,7 +77,9 @@ def test_the_unpruned_run_is_the_naive_one_writer_by_writer(name):
     model, (tokens, valid) = models.model(name), batch(name)
     traced = trace(model, tokens, valid=valid)
     for row, n in enumerate(LENGTHS):
-        outputs, wrote, _ = naive.plain(models.shape_of(model.spec), models.arrays_of(model), tokens[row, :n].tolist())
+        outputs, wrote, _ = naive.plain(
+            models.shape_of(model.spec), models.arrays_of(model), tokens[row, :n].tolist()
+        )
         assert_near(traced.outputs[row, :n], outputs)
         for writer in ResidualGraph.of(model.spec).writers:
             assert_near(traced.writers[writer.index, row, :n], wrote[str(writer)])
@@ -95,7 +97,11 @@ def test_random_masks_give_what_plain_loops_give(name, ablation):
         cut = naive_background(ablation, model, corrupted[row], n)
         for circuit, mask in enumerate(masks):
             want, _, _ = naive.run(
-                models.shape_of(model.spec), models.arrays_of(model), tokens[row, :n].tolist(), kept_by(graph, mask), cut
+                models.shape_of(model.spec),
+                models.arrays_of(model),
+                tokens[row, :n].tolist(),
+                kept_by(graph, mask),
+                cut,
             )
             assert_near(got[circuit, row, :n], want)
 
@@ -106,7 +112,9 @@ def test_cutting_any_single_edge_is_path_patching_by_hand(name):
     graph, shape, arrays = ResidualGraph.of(model.spec), models.shape_of(model.spec), models.arrays_of(model)
     tokens, corrupted = tokens[:1], corrupted[:1]
     cuts = [Circuit.full(graph).without(edge) for edge in graph.edges]
-    got = run(model, tokens, to_mask(cuts, dtype=model.dtype), Resample().background(model, corrupted, tokens >= 0))
+    got = run(
+        model, tokens, to_mask(cuts, dtype=model.dtype), Resample().background(model, corrupted, tokens >= 0)
+    )
     _, patch, _ = naive.plain(shape, arrays, corrupted[0].tolist())
     moved = 0
     for out, edge in zip(got, graph.edges, strict=True):
@@ -178,7 +186,12 @@ def test_an_attention_pattern_is_recomputed_from_what_the_masked_streams_carry(n
     _, _, clean_pattern = naive.plain(shape, arrays, ids)
     _, patch, _ = naive.plain(shape, arrays, corrupted[0].tolist())
     cut = Circuit.of(graph, [e for e in graph.edges if e.reader.port not in ("q", "k")])
-    got = run(model, tokens[:1], to_mask(cut, dtype=model.dtype), Resample().background(model, corrupted[:1], tokens[:1] >= 0))
+    got = run(
+        model,
+        tokens[:1],
+        to_mask(cut, dtype=model.dtype),
+        Resample().background(model, corrupted[:1], tokens[:1] >= 0),
+    )
     keep = {(str(e.writer), str(e.reader)): 1.0 for e in cut}
     want, _, _ = naive.run(shape, arrays, ids, keep, patch)
     frozen, _, _ = naive.run(shape, arrays, ids, keep, patch, frozen_pattern=clean_pattern)
@@ -192,7 +205,12 @@ def test_a_kept_edge_carries_the_clean_run_and_a_cut_one_the_corrupted(name):
     graph, shape, arrays = ResidualGraph.of(model.spec), models.shape_of(model.spec), models.arrays_of(model)
     clean_ids, other_ids = tokens[0].tolist(), corrupted[0].tolist()
     only = Circuit.of(graph, ["tok -> out"])
-    got = run(model, tokens[:1], to_mask(only, dtype=model.dtype), Resample().background(model, corrupted[:1], tokens[:1] >= 0))
+    got = run(
+        model,
+        tokens[:1],
+        to_mask(only, dtype=model.dtype),
+        Resample().background(model, corrupted[:1], tokens[:1] >= 0),
+    )
     clean, other = (naive.plain(shape, arrays, ids)[1] for ids in (clean_ids, other_ids))
     right, _, _ = naive.run(shape, arrays, clean_ids, {("tok", "out"): 1.0}, other)
     swapped, _, _ = naive.run(shape, arrays, other_ids, {("tok", "out"): 1.0}, clean)
@@ -243,7 +261,9 @@ def test_leaving_out_writers_that_reach_nothing_changes_nothing(name, ablation):
         circuits = [Circuit.of(graph, [e for e in graph.edges if rng.random() < share]) for _ in range(3)]
         mask = to_mask(circuits, dtype=model.dtype)
         live = live_writers(mask, graph)
-        assert set(names_of(graph, live)) >= {str(e.writer) for circuit in circuits for e in circuit.connected()}
+        assert set(names_of(graph, live)) >= {
+            str(e.writer) for circuit in circuits for e in circuit.connected()
+        }
         given = background if ablation == "resample" else None
         with_all = run(model, tokens, mask, given, valid=valid)
         assert_near(run(model, tokens, mask, given, valid=valid, live=live), with_all)
@@ -308,7 +328,9 @@ def test_permuting_the_heads_of_every_layer_permutes_the_circuit_and_nothing_els
     before = Circuit.of(graph, [e for e in graph.edges if rng.random() < 0.5])
     after = Circuit.of(graph, names)
     assert before != after
-    got = [run(m, tokens, to_mask(c, dtype=m.dtype), valid=valid) for m, c in ((model, before), (turned, after))]
+    got = [
+        run(m, tokens, to_mask(c, dtype=m.dtype), valid=valid) for m, c in ((model, before), (turned, after))
+    ]
     assert_near(got[1], got[0])
 
 
@@ -334,7 +356,9 @@ def test_the_gradient_with_respect_to_the_mask_is_that_of_finite_differences(nam
     slopes = (score(values + nudges) - score(values - nudges)) / (2 * step)
     # The error of a central difference is about step^2 of curvature plus rounding / step.
     assert_near(leaf.grad[0], slopes, 1e-6)
-    told_apart = torch.tensor([str(e.writer) != "pos" for e in graph.edges])  # positions are the same in both runs
+    told_apart = torch.tensor(
+        [str(e.writer) != "pos" for e in graph.edges]
+    )  # positions are the same in both runs
     assert (leaf.grad[0, told_apart] != 0).all()
 
 

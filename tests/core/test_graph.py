@@ -229,12 +229,14 @@ ERRORS = {
     ),
     "a spec that lacks fields": (
         lambda: ModelSpec.from_json({"n_layers": 1, "n_heads": 1}),
-        "EP102 a model spec lacks fields\n    got     ['n_heads', 'n_layers']\n    wanted  ModelSpec.__init__() missing 6 "
-        "required keyword-only arguments: 'd_model', 'd_head', 'd_mlp', 'd_vocab', 'd_out', and 'n_ctx'",
+        "EP102 a model spec lacks fields\n    got     ['n_heads', 'n_layers']\n"
+        "    wanted  ModelSpec.__init__() missing 6 required keyword-only arguments: "
+        "'d_model', 'd_head', 'd_mlp', 'd_vocab', 'd_out', and 'n_ctx'",
     ),
     "an unknown writer": (
         lambda: _GRAPH.edge("a0.h1 -> out"),
-        "EP111 no writer 'a0.h1' in this graph\n    got     a0.h1\n    wanted  a writer\n    do      did you mean 'a0.h0'?",
+        "EP111 no writer 'a0.h1' in this graph\n    got     a0.h1\n    wanted  a writer\n"
+        "    do      did you mean 'a0.h0'?",
     ),
     "an unknown reader": (
         lambda: _GRAPH.edge("tok -> nowhere"),
@@ -243,7 +245,8 @@ ERRORS = {
     ),
     "text that is no edge": (
         lambda: _GRAPH.edge("tok to out"),
-        "EP112 not an edge\n    got     'tok to out'\n    wanted  'writer -> reader', such as 'tok -> a0.h0.v'",
+        "EP112 not an edge\n    got     'tok to out'\n"
+        "    wanted  'writer -> reader', such as 'tok -> a0.h0.v'",
     ),
     "a writer that writes too late": (
         lambda: _GRAPH.edge("m0 -> a0.h0.q"),

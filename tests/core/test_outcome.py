@@ -26,7 +26,9 @@ def test_by_value_the_worst_coordinate_of_the_worst_position_counts_in_units_of_
 def test_positions_that_are_not_scored_do_not_count_even_where_they_are_no_number():
     scored = torch.tensor([[True, False]])
     assert _off(Outcome(categorical=True), [[[1.0, 0.0], [math.nan, 9.0]]], scored) == [0.0]
-    assert _off(Outcome(categorical=True, criterion="decoded"), [[[1.0, 0.0], [math.nan, 9.0]]], scored) == [0.0]
+    assert _off(Outcome(categorical=True, criterion="decoded"), [[[1.0, 0.0], [math.nan, 9.0]]], scored) == [
+        0.0
+    ]
 
 
 @pytest.mark.parametrize("criterion", ["value", "decoded"])

@@ -77,7 +77,8 @@ def test_a_missing_file_and_a_file_of_another_kind_are_refused(tmp_path):
     save_file({"tok": torch.ones(1)}, tmp_path / "other")
     error = _refusal(lambda: Model.load(tmp_path / "other"))
     assert str(error) == (
-        f"EP136 {tmp_path / 'other'} not a model file of ours\n    got     None\n    wanted  edgeprune_core.model/1"
+        f"EP136 {tmp_path / 'other'} not a model file of ours\n    got     None\n"
+        "    wanted  edgeprune_core.model/1"
     )
 
 
@@ -113,7 +114,10 @@ def test_a_tensor_of_another_shape_is_refused():
 
 def test_a_model_of_two_dtypes_is_refused():
     error = _refusal(lambda: _replaced("tracr", b_out=torch.zeros(3, 6)))
-    assert str(error) == "EP134 a model mixes dtypes\n    got     ['torch.float32', 'torch.float64']\n    wanted  one"
+    assert (
+        str(error)
+        == "EP134 a model mixes dtypes\n    got     ['torch.float32', 'torch.float64']\n    wanted  one"
+    )
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
@@ -121,4 +125,7 @@ def test_a_weight_that_is_not_a_finite_number_is_refused(bad):
     tensor = models.model("tracr").weights.w_in.clone()
     tensor[1, 2, 3] = bad
     error = _refusal(lambda: _replaced("tracr", w_in=tensor))
-    assert str(error) == "EP135 tensor 'w_in' is not finite\n    got     NaN or infinity\n    wanted  finite numbers"
+    assert (
+        str(error)
+        == "EP135 tensor 'w_in' is not finite\n    got     NaN or infinity\n    wanted  finite numbers"
+    )

@@ -1,4 +1,4 @@
-"""Who imports whom: a file only from the layers before its own, and heavy packages only where they are used."""
+"""Who imports whom: a file only from earlier layers, and heavy packages only where they are used."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-# Every module belongs to the first layer that names it or a package above it. Later layers import earlier ones,
-# and files of one layer each other.
+# Every module belongs to the layer with its longest name here, its own or that of a package above it. Later
+# layers import earlier ones, and files of one layer each other.
 LAYERS = [
     # edgeprune_core
     ("words", ["edgeprune_core", "edgeprune_core.errors", "edgeprune_core.spec", "edgeprune_core.graph",
@@ -25,7 +25,8 @@ LAYERS = [
     ("methods", ["edgeprune_core.methods"]),
     # tracrcheck
     ("compile", ["tracrcheck", "tracrcheck._version", "tracrcheck.program", "tracrcheck.domain",
-                 "tracrcheck.expressions", "tracrcheck.provenance", "tracrcheck.compile", "tracrcheck.oracle"]),
+                 "tracrcheck.expressions", "tracrcheck.provenance", "tracrcheck.compile",
+                 "tracrcheck.oracle"]),
     ("exam", ["tracrcheck.exam"]),
     ("truth", ["tracrcheck.structure", "tracrcheck.certificate", "tracrcheck.search", "tracrcheck.certify",
                "tracrcheck.faults"]),
@@ -48,7 +49,7 @@ def module_name(path: Path) -> str:
 
 
 def imported(source: str) -> list[tuple[str, bool]]:
-    """Every module that is imported, as written out, and whether inside a function. Names from packages count."""
+    """Every module (or name in one) that is imported, and whether inside a function."""
     found = []
 
     def walk(node, inside):
@@ -71,7 +72,11 @@ def layer_of(module: str) -> int:
     for number, (_, names) in enumerate(LAYERS):
         for name in names:
             owns = module == name or module.startswith(name if name.endswith(".") else f"{name}.")
-            if owns and len(name) > best and not (name in ("edgeprune_core", "tracrcheck") and module != name):
+            if (
+                owns
+                and len(name) > best
+                and not (name in ("edgeprune_core", "tracrcheck") and module != name)
+            ):
                 best, place = len(name), number
     return place
 
@@ -79,7 +84,11 @@ def layer_of(module: str) -> int:
 def existing(name: str) -> str:
     """The module that `from a.b import c` reads: a.b.c where that is a file, else a.b."""
     path = ROOT / Path(*name.split("."))
-    return name if path.with_suffix(".py").exists() or (path / "__init__.py").exists() else name.rpartition(".")[0]
+    return (
+        name
+        if path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+        else name.rpartition(".")[0]
+    )
 
 
 def faults(path: Path, source: str) -> list[str]:
@@ -108,7 +117,11 @@ def test_a_file_imports_only_from_its_own_layer_and_those_before(path):
 @pytest.mark.parametrize(
     ("file", "source", "fault"),
     [
-        ("edgeprune_core/graph.py", "from edgeprune_core.engine import run", "imports edgeprune_core.engine.run"),
+        (
+            "edgeprune_core/graph.py",
+            "from edgeprune_core.engine import run",
+            "imports edgeprune_core.engine.run",
+        ),
         ("edgeprune_core/graph.py", "import tracrcheck.program", "knows nothing of it"),
         ("edgeprune_core/engine.py", "import jax", "knows nothing of it"),
         ("edgeprune_core/task.py", "from edgeprune_core.methods import METHODS", "(work) imports"),
@@ -126,7 +139,9 @@ def test_nothing_of_ours_loads_a_pickle():
     for path in FILES:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
-                assert ast.unparse(node.func) not in ("torch.load", "torch.save", "numpy.load", "np.load"), path
+                assert ast.unparse(node.func) not in ("torch.load", "torch.save", "numpy.load", "np.load"), (
+                    path
+                )
 
 
 def test_one_file_at_most_imports_torch_distributed():
@@ -135,7 +150,13 @@ def test_one_file_at_most_imports_torch_distributed():
 
 
 def test_nothing_of_ours_sets_a_global_seed_or_prints():
-    banned = ("torch.manual_seed", "random.seed", "np.random.seed", "numpy.random.seed", "torch.set_num_threads")
+    banned = (
+        "torch.manual_seed",
+        "random.seed",
+        "np.random.seed",
+        "numpy.random.seed",
+        "torch.set_num_threads",
+    )
     surfaces = ("cli.py", "reports", "pytest_plugin.py", "mutants")
     for path in FILES:
         for node in ast.walk(ast.parse(path.read_text())):
@@ -156,7 +177,12 @@ def _loaded_by(statement: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "statement",
-    ["import tracrcheck", "from tracrcheck import Program", "import edgeprune_core", "import edgeprune_core.circuit"],
+    [
+        "import tracrcheck",
+        "from tracrcheck import Program",
+        "import edgeprune_core",
+        "import edgeprune_core.circuit",
+    ],
 )
 def test_importing_the_package_loads_nothing_heavy(statement):
     assert _loaded_by(statement) == set()

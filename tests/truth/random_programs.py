@@ -1,7 +1,7 @@
 """Small random RASP programs from a fixed seed.
 
-Each is 1-4 operations on tokens and indices: token and index maps, sequence maps, select-and-aggregate, selector
-widths. Only categorical values are drawn, so that most of them are ones that Tracr can compile.
+Each is 1-4 operations on tokens and indices: maps, sequence maps, select-and-aggregate, selector widths.
+Only categorical values are drawn, so that most of them are ones that Tracr can compile.
 """
 
 from __future__ import annotations
@@ -12,14 +12,23 @@ from tracr.rasp import rasp
 
 from tracrcheck import Program
 
-COMPARISONS = (rasp.Comparison.EQ, rasp.Comparison.LT, rasp.Comparison.LEQ, rasp.Comparison.GT, rasp.Comparison.TRUE)
+COMPARISONS = (
+    rasp.Comparison.EQ,
+    rasp.Comparison.LT,
+    rasp.Comparison.LEQ,
+    rasp.Comparison.GT,
+    rasp.Comparison.TRUE,
+)
 
 
 def random_program(seed: int) -> Program:
     """The program of this seed: vocabulary of 2-3 numbers, at most 3 tokens."""
     rng = random.Random(seed)
     n_tokens, length = rng.choice([2, 2, 3]), rng.choice([2, 3])
-    plan = [(rng.choice(["map", "pair", "aggregate", "width"]), rng.random(), rng.randrange(1000)) for _ in range(4)]
+    plan = [
+        (rng.choice(["map", "pair", "aggregate", "width"]), rng.random(), rng.randrange(1000))
+        for _ in range(4)
+    ]
     plan = plan[: rng.randint(1, 4)]
 
     def build():

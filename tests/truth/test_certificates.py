@@ -26,7 +26,9 @@ def test_a_certificate_is_the_same_each_time(name, ablation):
     assert replace(one, seconds=0.0) == replace(other, seconds=0.0)
 
 
-@pytest.mark.parametrize(("name", "ablation"), [("reverse", "zero"), ("sort_unique", "mean"), ("pair_balance", "zero")])
+@pytest.mark.parametrize(
+    ("name", "ablation"), [("reverse", "zero"), ("sort_unique", "mean"), ("pair_balance", "zero")]
+)
 def test_sufficient_and_minimal_hold_when_run_again_by_hand(name, ablation):
     setting = Setting(ablation=ablation)
     task = task_of(zoo.compiled(name), setting)
@@ -84,7 +86,9 @@ def test_pairs_above_the_limit_are_a_sample_that_is_always_the_same():
     assert certify(one, setting).says("sufficient") == f"sampled {len(one.items)} of {one.sampled}"
 
 
-@pytest.mark.parametrize("limits", [Limits(combinations=1), Limits(seconds=0.0)], ids=["combinations", "seconds"])
+@pytest.mark.parametrize(
+    "limits", [Limits(combinations=1), Limits(seconds=0.0)], ids=["combinations", "seconds"]
+)
 def test_a_search_over_its_limits_leaves_smallest_and_unique_unknown(limits):
     setting = Setting()
     got = certify(task_of(zoo.compiled("reverse"), setting), setting, limits=limits)
@@ -142,7 +146,7 @@ def test_redundant_heads_make_several_smallest_circuits_where_their_docstring_sa
         assert got.says("unique") == "no: several smallest circuits"
 
 
-@pytest.mark.parametrize("ablation", ["zero", "mean", "resample"])
+@pytest.mark.parametrize("ablation", ["zero", "mean", pytest.param("resample", marks=pytest.mark.slow)])
 def test_a_cancelling_pair_is_dropped_although_no_single_edge_can_be(ablation):
     setting = Setting(ablation=ablation)
     task = task_of(zoo.compiled("cancelling_pair"), setting)
@@ -155,7 +159,9 @@ def test_a_cancelling_pair_is_dropped_although_no_single_edge_can_be(ablation):
     assert len(greedy) > len(got.required)
     plus_and_minus = {"plus", "minus"}
     ours = zoo.compiled("cancelling_pair")
-    heads = {w for w, told in ours.provenance.items() if any(t.split(" = ")[0] in plus_and_minus for t in told)}
+    heads = {
+        w for w, told in ours.provenance.items() if any(t.split(" = ")[0] in plus_and_minus for t in told)
+    }
     heads = {w for w in heads if ".h" in w}
     assert len(heads) == 2
     assert not {str(e.writer) for e in got.required} & heads

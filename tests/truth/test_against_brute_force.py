@@ -131,12 +131,10 @@ def test_six_random_programs_have_the_truths_that_trying_every_circuit_finds():
 
 
 @pytest.mark.slow
-def test_thirty_random_programs_have_the_truths_that_trying_every_circuit_finds(record_property):
+def test_thirty_random_programs_have_the_truths_that_trying_every_circuit_finds():
     kept, left_out = random_programs(30)
-    for why, count in left_out.items():
-        record_property(why, count)
+    assert left_out == {"refused": 0, "faulty": 1, "large": 3}  # the seeds are fixed, so is what they make
     _compare(kept)
-    assert sum(left_out.values()) < 2 * len(kept)
 
 
 def test_random_programs_are_the_same_each_time():

@@ -13,8 +13,9 @@ from torch import Tensor
 Criterion = Literal["value", "decoded"]
 
 # Two outputs nearer than this decode as a tie, which goes to the lower index: it bounds the noise of a
-# float64 forward (below 1e-9 on outputs of order 1) so that no machine breaks a tie by rounding.
-DECODE_TIE = 1e-6
+# float64 forward (below 1e-9 on outputs of order 1) so that no machine breaks a tie by rounding. No larger:
+# what leaks through a softmax may be as small as 4e-9, and decides the argmax as exact arithmetic would.
+DECODE_TIE = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +45,11 @@ class Outcome:
         otherwise, else 0. An output that is not a number deviates infinitely.
         """
         if self.by_decoding:
-            wrong = decode(got) != decode(want)
-            off = wrong.to(got.dtype)
+            off = (decode(got) != decode(want)).to(got.dtype)
+            off = off.masked_fill(got.isnan().any(-1), torch.inf)
         else:
             off = (got - want).abs().amax(-1) / (self.scale or 1.0)
-        off = torch.nan_to_num(off, nan=torch.inf)
+        off = torch.nan_to_num(off, nan=torch.inf, posinf=torch.inf)
         return torch.where(scored, off, 0.0).amax(-1)
 
     @property

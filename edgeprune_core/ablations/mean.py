@@ -27,8 +27,10 @@ class Mean:
 
     @classmethod
     def of(cls, model: Model, inputs: Sequence[Int[Tensor, "batch pos"]], *, pooled: bool = False) -> Mean:
-        """Means over `inputs`, one tensor a length, each with distinct rows. Summed in float64."""
+        """Means over the distinct rows of `inputs`, tensors of one length each. Summed in float64."""
         exact = model.to(torch.float64)
+        lengths = sorted({t.shape[1] for t in inputs})
+        inputs = [torch.cat([t for t in inputs if t.shape[1] == n]).unique(dim=0) for n in lengths]
         sums = {len(t[0]): trace(exact, t).writers.sum(1) for t in inputs}
         counts = {len(t[0]): len(t) for t in inputs}
         if not pooled:

@@ -1,0 +1,42 @@
+"""What every test shares: one thread, fixed seeds, and properties that draw the same each time."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")  # before jax is first imported
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, settings
+
+from tests import zoo
+
+torch.set_num_threads(1)
+settings.register_profile(
+    "tests", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("tests")
+
+
+@pytest.fixture(autouse=True)
+def _fixed_seeds():
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def compiled():
+    """`compiled("reverse")`: a program of the zoo on the fast route, compiled once a session."""
+    return zoo.compiled
+
+
+@pytest.fixture(scope="session")
+def oracle():
+    """`oracle("reverse")`: the same program through Haiku, compiled once a session."""
+    return zoo.oracle

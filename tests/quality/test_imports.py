@@ -1,0 +1,192 @@
+"""Who imports whom: a file only from earlier layers, and heavy packages only where they are used."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+# Every module belongs to the layer with its longest name here, its own or that of a package above it. Later
+# layers import earlier ones, and files of one layer each other.
+LAYERS = [
+    # edgeprune_core
+    ("words", ["edgeprune_core", "edgeprune_core.errors", "edgeprune_core.spec", "edgeprune_core.graph",
+               "edgeprune_core.circuit"]),
+    ("tensors", ["edgeprune_core.weights", "edgeprune_core.mask", "edgeprune_core.outcome"]),
+    ("engine", ["edgeprune_core.blocks", "edgeprune_core.engine", "edgeprune_core.ablations",
+                "edgeprune_core.metrics", "edgeprune_core.families"]),
+    ("work", ["edgeprune_core.task", "edgeprune_core.discovery", "edgeprune_core.faithfulness",
+              "edgeprune_core.attribution", "edgeprune_core.training"]),
+    ("methods", ["edgeprune_core.methods"]),
+    # tracrcheck
+    ("compile", ["tracrcheck", "tracrcheck._version", "tracrcheck.program", "tracrcheck.domain",
+                 "tracrcheck.expressions", "tracrcheck.provenance", "tracrcheck.compile",
+                 "tracrcheck.oracle"]),
+    ("exam", ["tracrcheck.exam"]),
+    ("truth", ["tracrcheck.structure", "tracrcheck.certificate", "tracrcheck.search", "tracrcheck.certify",
+               "tracrcheck.faults"]),
+    ("the rest of tracrcheck", ["tracrcheck."]),
+]  # fmt: skip
+
+# Packages that a file may import inside a function, and why.
+HIDDEN = {
+    "tracrcheck/oracle.py": ({"haiku", "jax"}, "seconds to import, needed by one function"),
+    "tracrcheck/cli.py": (None, "a command loads what it runs: `--help` costs milliseconds"),
+    "tracrcheck/pytest_plugin.py": (None, "loaded by every pytest run of whoever has us installed"),
+}
+
+FILES = sorted((*ROOT.glob("edgeprune_core/**/*.py"), *ROOT.glob("tracrcheck/**/*.py")))
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(source: str) -> list[tuple[str, bool]]:
+    """Every module (or name in one) that is imported, and whether inside a function."""
+    found = []
+
+    def walk(node, inside):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Import):
+                found.extend((alias.name, inside) for alias in child.names)
+            elif isinstance(child, ast.ImportFrom):
+                assert child.level == 0, "relative imports hide where a name comes from"
+                found.extend((f"{child.module}.{alias.name}", inside) for alias in child.names)
+            elif isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
+                continue
+            walk(child, inside or isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)))
+
+    walk(ast.parse(source), False)
+    return found
+
+
+def layer_of(module: str) -> int:
+    best, place = -1, -1
+    for number, (_, names) in enumerate(LAYERS):
+        for name in names:
+            owns = module == name or module.startswith(name if name.endswith(".") else f"{name}.")
+            if (
+                owns
+                and len(name) > best
+                and not (name in ("edgeprune_core", "tracrcheck") and module != name)
+            ):
+                best, place = len(name), number
+    return place
+
+
+def existing(name: str) -> str:
+    """The module that `from a.b import c` reads: a.b.c where that is a file, else a.b."""
+    path = ROOT / Path(*name.split("."))
+    return (
+        name
+        if path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+        else name.rpartition(".")[0]
+    )
+
+
+def faults(path: Path, source: str) -> list[str]:
+    module, where = module_name(path), str(path.relative_to(ROOT))
+    own, found = layer_of(module), []
+    lazy, _ = HIDDEN.get(where, (set(), ""))
+    for name, inside in imported(source):
+        top = name.split(".")[0]
+        if inside and lazy is not None and top not in lazy:
+            found.append(f"{where} hides the import of {name} in a function")
+        if module.startswith("edgeprune_core") and top in ("tracrcheck", "tracr", "jax", "haiku"):
+            found.append(f"{where} imports {name}: the engine knows nothing of it")
+        if top in ("pickle", "cloudpickle", "dill", "shelve", "marshal"):
+            found.append(f"{where} imports {name}: no pickles")
+        if top in ("edgeprune_core", "tracrcheck") and layer_of(existing(name)) > own:
+            found.append(f"{where} ({LAYERS[own][0]}) imports {name} ({LAYERS[layer_of(existing(name))][0]})")
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_file_imports_only_from_its_own_layer_and_those_before(path):
+    assert layer_of(module_name(path)) >= 0, f"{path} belongs to no layer: give it one in LAYERS"
+    assert not faults(path, path.read_text())
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "fault"),
+    [
+        (
+            "edgeprune_core/graph.py",
+            "from edgeprune_core.engine import run",
+            "imports edgeprune_core.engine.run",
+        ),
+        ("edgeprune_core/graph.py", "import tracrcheck.program", "knows nothing of it"),
+        ("edgeprune_core/engine.py", "import jax", "knows nothing of it"),
+        ("edgeprune_core/task.py", "from edgeprune_core.methods import METHODS", "(work) imports"),
+        ("tracrcheck/compile.py", "from tracrcheck.certify import certify", "(compile) imports"),
+        ("tracrcheck/exam.py", "from tracrcheck import certificate", "(exam) imports"),
+        ("tracrcheck/certify.py", "def f():\n    import torch", "hides the import of torch"),
+        ("edgeprune_core/weights.py", "import pickle", "no pickles"),
+    ],
+)
+def test_a_wrong_import_is_noticed(file, source, fault):
+    assert any(fault in told for told in faults(ROOT / file, source))
+
+
+def test_nothing_of_ours_loads_a_pickle():
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                assert ast.unparse(node.func) not in ("torch.load", "torch.save", "numpy.load", "np.load"), (
+                    path
+                )
+
+
+def test_one_file_at_most_imports_torch_distributed():
+    using = [p for p in FILES if any("torch.distributed" in name for name, _ in imported(p.read_text()))]
+    assert len(using) <= 1
+
+
+def test_nothing_of_ours_sets_a_global_seed_or_prints():
+    banned = (
+        "torch.manual_seed",
+        "random.seed",
+        "np.random.seed",
+        "numpy.random.seed",
+        "torch.set_num_threads",
+    )
+    surfaces = ("cli.py", "reports", "pytest_plugin.py", "mutants")
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                name = ast.unparse(node.func)
+                assert name not in banned or any(s in path.parts for s in surfaces), f"{path}: {name}"
+                assert name != "print" or any(s in path.parts for s in surfaces), f"{path}: print"
+
+
+HEAVY = ("torch", "jax", "haiku", "numpy", "tracr")
+
+
+def _loaded_by(statement: str) -> set[str]:
+    code = f"import sys; {statement}; print(*(n for n in {HEAVY!r} if n in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import tracrcheck",
+        "from tracrcheck import Program",
+        "import edgeprune_core",
+        "import edgeprune_core.circuit",
+    ],
+)
+def test_importing_the_package_loads_nothing_heavy(statement):
+    assert _loaded_by(statement) == set()
+
+
+def test_the_test_of_cheap_imports_can_fail():
+    assert "torch" in _loaded_by("import edgeprune_core.mask")

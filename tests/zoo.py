@@ -1,0 +1,46 @@
+"""The programs of `programs/`, by name, each loaded and compiled once."""
+
+from __future__ import annotations
+
+import importlib.util
+from functools import cache
+from pathlib import Path
+from unittest import mock
+
+from tracrcheck import Program
+
+FOLDER = Path(__file__).parents[1] / "programs"
+NAMES = tuple(sorted(path.stem for path in FOLDER.glob("*.py")))
+
+
+@cache
+def program(name: str) -> Program:
+    spec = importlib.util.spec_from_file_location(f"zoo_{name}", FOLDER / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.program
+
+
+@cache
+def compiled(name: str):
+    from tracrcheck.compile import compile_program
+
+    return compile_program(program(name))
+
+
+@cache
+def oracle(name: str):
+    return oracle_of(program(name))
+
+
+def oracle_of(a_program: Program):
+    """`compile_by_haiku`, without the seconds in which Haiku draws random weights for Tracr to overwrite.
+
+    That every one of them is overwritten is tested in `tests/brute`.
+    """
+    import haiku as hk
+
+    from tracrcheck.oracle import compile_by_haiku
+
+    with mock.patch("haiku.initializers.VarianceScaling", return_value=hk.initializers.Constant(0.0)):
+        return compile_by_haiku(a_program)

@@ -108,14 +108,18 @@ class Circuit:
             graph = ResidualGraph(**record["graph"])
             edges = record["edges"]
         except (KeyError, TypeError) as error:
-            raise CheckError("EP122", "a circuit file lacks a part", got=repr(error), wanted="graph and edges") from error
+            raise CheckError(
+                "EP122", "a circuit file lacks a part", got=repr(error), wanted="graph and edges"
+            ) from error
         sizes = (graph.n_layers, graph.n_heads, graph.n_kv_heads)
         if not all(isinstance(n, int) and n > 0 for n in sizes) or graph.n_heads % graph.n_kv_heads:
             wanted = "sizes of 1 or more, n_kv_heads a divisor of n_heads"
             raise CheckError("EP122", "a circuit file describes no graph", got=record["graph"], wanted=wanted)
         if not isinstance(edges, list) or not all(isinstance(edge, str) for edge in edges):
             wanted = "a list of texts, such as ['tok -> a0.h0.v']"
-            raise CheckError("EP122", "the edges of a circuit file are no list of texts", got=edges, wanted=wanted)
+            raise CheckError(
+                "EP122", "the edges of a circuit file are no list of texts", got=edges, wanted=wanted
+            )
         return cls.of(graph, edges)
 
     def dumps(self) -> str:

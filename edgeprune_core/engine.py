@@ -63,7 +63,9 @@ def trace(
     return Trace(writers, outputs[0])
 
 
-def live_writers(mask: Float[Tensor, "circuit reader writer"], graph: ResidualGraph) -> Bool[Tensor, " writer"]:
+def live_writers(
+    mask: Float[Tensor, "circuit reader writer"], graph: ResidualGraph
+) -> Bool[Tensor, " writer"]:
     """Writers that some kept path of some circuit joins to `out`."""
     kept = (mask != 0).any(0).cpu()
     live = kept[-1].clone()
@@ -125,7 +127,9 @@ class _Stream:
     joined on reading, since autograd forbids writing into what it has saved.
     """
 
-    def __init__(self, model: Model, mask: Tensor, background: Tensor | None, shape, alive: list[bool]) -> None:
+    def __init__(
+        self, model: Model, mask: Tensor, background: Tensor | None, shape, alive: list[bool]
+    ) -> None:
         batch, pos = shape
         self.shape = (batch, pos, model.spec.d_model)
         self.background = background

@@ -169,7 +169,11 @@ class ResidualGraph:
             return self._writer_named[name]
         except KeyError:
             raise CheckError(
-                "EP111", f"no writer '{name}' in this graph", got=name, wanted="a writer", do=did_you_mean(name, self._writer_named)
+                "EP111",
+                f"no writer '{name}' in this graph",
+                got=name,
+                wanted="a writer",
+                do=did_you_mean(name, self._writer_named),
             ) from None
 
     def reader(self, name: str) -> Reader:
@@ -177,13 +181,19 @@ class ResidualGraph:
             return self._reader_named[name]
         except KeyError:
             raise CheckError(
-                "EP111", f"no reader '{name}' in this graph", got=name, wanted="a reader", do=did_you_mean(name, self._reader_named)
+                "EP111",
+                f"no reader '{name}' in this graph",
+                got=name,
+                wanted="a reader",
+                do=did_you_mean(name, self._reader_named),
             ) from None
 
     def edge(self, text: str) -> Edge:
         """Parses `writer -> reader`; the inverse of `str(edge)`."""
         if not (match := _EDGE.match(text)):
-            raise CheckError("EP112", "not an edge", got=repr(text), wanted="'writer -> reader', such as 'tok -> a0.h0.v'")
+            raise CheckError(
+                "EP112", "not an edge", got=repr(text), wanted="'writer -> reader', such as 'tok -> a0.h0.v'"
+            )
         edge = Edge(self.writer(match[1]), self.reader(match[2]))
         if edge.writer.index >= self.reach[edge.reader.index]:
             raise CheckError(

@@ -24,7 +24,10 @@ def legal(graph: ResidualGraph, *, device: torch.device | None = None) -> Bool[T
 
 
 def to_mask(
-    circuits: Circuit | Iterable[Circuit], *, dtype: torch.dtype = torch.float32, device: torch.device | None = None
+    circuits: Circuit | Iterable[Circuit],
+    *,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | None = None,
 ) -> Float[Tensor, "circuit reader writer"]:
     """One mask a circuit, stacked; a single circuit gives a circuit axis of 1."""
     circuits = [circuits] if isinstance(circuits, Circuit) else list(circuits)
@@ -43,7 +46,10 @@ def to_circuit(graph: ResidualGraph, kept: Bool[Tensor, "reader writer"]) -> Cir
     """The circuit of the edges that `kept` marks."""
     if tuple(kept.shape) != (len(graph.readers), len(graph.writers)):
         raise CheckError(
-            "EP141", "a mask of another graph", got=tuple(kept.shape), wanted=(len(graph.readers), len(graph.writers))
+            "EP141",
+            "a mask of another graph",
+            got=tuple(kept.shape),
+            wanted=(len(graph.readers), len(graph.writers)),
         )
     on = kept & legal(graph, device=kept.device)
     starts = [0]
@@ -57,7 +63,9 @@ def edge_values(graph: ResidualGraph, mask: Tensor) -> Tensor:
     return mask[..., legal(graph, device=mask.device)]
 
 
-def from_edge_values(graph: ResidualGraph, values: Float[Tensor, "circuit edge"]) -> Float[Tensor, "circuit reader writer"]:
+def from_edge_values(
+    graph: ResidualGraph, values: Float[Tensor, "circuit edge"]
+) -> Float[Tensor, "circuit reader writer"]:
     """The inverse of `edge_values`: differentiable, zero where there is no edge."""
     on = legal(graph, device=values.device)
     mask = values.new_zeros(len(values), *on.shape)

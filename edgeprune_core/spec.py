@@ -47,7 +47,9 @@ class ModelSpec:
             object.__setattr__(self, "n_kv_heads", self.n_heads)
         for name in ("n_layers", "n_heads", "d_model", "d_head", "d_mlp", "d_vocab", "d_out", "n_ctx"):
             if getattr(self, name) < 1:
-                raise CheckError("EP101", f"ModelSpec.{name} is not a size", got=getattr(self, name), wanted="1 or more")
+                raise CheckError(
+                    "EP101", f"ModelSpec.{name} is not a size", got=getattr(self, name), wanted="1 or more"
+                )
         if self.n_heads % self.n_kv_heads:
             raise CheckError(
                 "EP101",
@@ -69,4 +71,6 @@ class ModelSpec:
         try:
             return cls(**record)
         except TypeError as error:
-            raise CheckError("EP102", "a model spec lacks fields", got=sorted(record), wanted=str(error)) from error
+            raise CheckError(
+                "EP102", "a model spec lacks fields", got=sorted(record), wanted=str(error)
+            ) from error

@@ -48,7 +48,12 @@ class Task:
     def __post_init__(self) -> None:
         lengths = self.valid.sum(1)
         if (lengths[self.items[:, 0]] != lengths[self.items[:, 1]]).any():
-            raise CheckError("EP161", "a pair of unequal lengths", where=self.name, wanted="clean and corrupted of one length")
+            raise CheckError(
+                "EP161",
+                "a pair of unequal lengths",
+                where=self.name,
+                wanted="clean and corrupted of one length",
+            )
 
     @cached_property
     def graph(self) -> ResidualGraph:

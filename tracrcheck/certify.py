@@ -25,7 +25,9 @@ SCREEN = 256  # items of the first screen, evenly spaced over the list
 NARROW = 10.0  # a deviation within this factor of the tolerance is too near to call
 
 
-def certify(task: Task, setting: Setting, *, limits: Limits = Limits(), allowed: Circuit | None = None) -> Certificate:  # noqa: B008
+def certify(
+    task: Task, setting: Setting, *, limits: Limits = Limits(), allowed: Circuit | None = None
+) -> Certificate:  # noqa: B008
     """The certificate of a task. `allowed` replaces `permitted` (a check of this check; leave it alone)."""
     started = time.monotonic()
     proof = _Proof(task, permitted(task.model, task.tokens) if allowed is None else allowed, limits)
@@ -170,5 +172,6 @@ class _Proof:
         return max(below, default=None), min(above, default=None)
 
     def _narrow(self, below: float | None, above: float | None) -> bool:
-        return (below is not None and below > self.limit / NARROW) or (above is not None and above < self.limit * NARROW)
-
+        return (below is not None and below > self.limit / NARROW) or (
+            above is not None and above < self.limit * NARROW
+        )

@@ -38,7 +38,13 @@ class Setting:
             ("criterion", self.criterion, CRITERIA),
         ):
             if got not in known:
-                raise CheckError("TC111", f"no {what} '{got}'", got=got, wanted=", ".join(known), do=did_you_mean(got, known))
+                raise CheckError(
+                    "TC111",
+                    f"no {what} '{got}'",
+                    got=got,
+                    wanted=", ".join(known),
+                    do=did_you_mean(got, known),
+                )
 
 
 def task_of(compiled: Compiled, setting: Setting) -> Task:
@@ -108,8 +114,8 @@ def _ablation(compiled: Compiled, name: str, tokens: torch.Tensor, valid: torch.
 def _items(domain: Domain, ablation: str) -> tuple[torch.Tensor, int | None]:
     """Rows of (clean, corrupted), and of how many they are a sample (None: they are all)."""
     if ablation != "resample":
-        rows = torch.arange(len(domain.inputs))
-        return torch.stack([rows, rows], 1), domain.sampled
+        each = torch.arange(len(domain.inputs))
+        return torch.stack([each, each], 1), domain.sampled
     by_length: dict[int, list[int]] = {}
     for row, tokens in enumerate(domain.inputs):
         by_length.setdefault(len(tokens), []).append(row)
@@ -118,7 +124,9 @@ def _items(domain: Domain, ablation: str) -> tuple[torch.Tensor, int | None]:
     for done, rows in enumerate(by_length.values()):
         n = len(rows)
         share = left // (len(by_length) - done)
-        numbers = range(n * n) if total <= WHOLE or n * n <= share else sorted(rng.sample(range(n * n), share))
+        numbers = (
+            range(n * n) if total <= WHOLE or n * n <= share else sorted(rng.sample(range(n * n), share))
+        )
         pairs += [(rows[i // n], rows[i % n]) for i in numbers]
         left = WHOLE - len(pairs)
     return torch.tensor(pairs), None if total <= WHOLE and domain.sampled is None else total

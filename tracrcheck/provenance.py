@@ -22,7 +22,9 @@ def _definition(expr: rasp.RASPExpr, depth: int) -> str:
     if isinstance(expr, rasp.Select) and isinstance(expr.predicate, rasp.Comparison):
         return f"select({inner}, {expr.predicate.value})"
     if isinstance(expr, rasp.LinearSequenceMap):
-        return f"{expr.fst_fac} * {_short(expr.fst, depth - 1)} + {expr.snd_fac} * {_short(expr.snd, depth - 1)}"
+        return (
+            f"{expr.fst_fac} * {_short(expr.fst, depth - 1)} + {expr.snd_fac} * {_short(expr.snd, depth - 1)}"
+        )
     return f"{_kind(expr)}({inner})"
 
 

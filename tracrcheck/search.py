@@ -178,7 +178,9 @@ class _Search:
         seen: dict[bytes, int] = {}
         kept: list[Tensor] = []
         variant_of = np.full(len(node.choices), -1)
-        width = sum(base.numel() for base, _ in streams) + self.valid.numel() * (len(columns) + self.valid.shape[1])
+        width = sum(base.numel() for base, _ in streams) + self.valid.numel() * (
+            len(columns) + self.valid.shape[1]
+        )
         for start in range(0, len(node.choices), max(1, BATCH_FLOATS // max(1, width))):
             if time.monotonic() > self.deadline:
                 raise SearchTooLarge(f"over {self.limits.seconds:g} s, at {name}")
@@ -198,7 +200,9 @@ class _Search:
                 variant_of[row] = seen[mark]
         node.variant_of, node.columns = variant_of, columns
         if writer is not None:
-            node.outputs = torch.stack(kept) if kept else self.written.new_zeros(0, *self.valid.shape, len(columns))
+            node.outputs = (
+                torch.stack(kept) if kept else self.written.new_zeros(0, *self.valid.shape, len(columns))
+            )
 
         edges, bound = self._costs(node, node.choices)
         node.bounds, node.own = np.full(len(kept), 10**6), np.full(len(kept), 10**6)
@@ -292,7 +296,10 @@ class _Search:
         spec, w = self.model.spec, self.model.weights
         if writer.kind == "mlp":
             used = (w.w_out[writer.layer] != 0).any(1)
-            out = activate(spec, inputs[0]) @ w.w_out[writer.layer][used][:, columns] + w.b_out[writer.layer, columns]
+            out = (
+                activate(spec, inputs[0]) @ w.w_out[writer.layer][used][:, columns]
+                + w.b_out[writer.layer, columns]
+            )
         else:
             q, k, v = inputs
             mixed = pattern(spec, q[:, None], k[:, None], self.valid)[:, 0] @ v

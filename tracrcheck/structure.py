@@ -35,9 +35,7 @@ def permitted(model: Model, tokens: Int[Tensor, "input pos"], *, noise: float = 
     writes = [_writes(model, writer, tokens) for writer in graph.writers]
     reads = [_reads(model, reader) for reader in graph.readers]
     edges = [
-        edge
-        for edge in graph.edges
-        if _largest(writes[edge.writer.index] @ reads[edge.reader.index]) > noise
+        edge for edge in graph.edges if _largest(writes[edge.writer.index] @ reads[edge.reader.index]) > noise
     ]
     return Circuit.of(graph, edges).connected()
 

@@ -40,7 +40,8 @@ class Mean:
             rows = []
             for p in range(n):
                 longer = [m for m in sums if m > p]
-                rows.append(sum(sums[m][:, p] for m in longer) / sum(counts[m] for m in longer))
+                total = torch.stack([sums[m][:, p] for m in longer]).sum(0)
+                rows.append(total / sum(counts[m] for m in longer))
             table[n] = torch.stack(rows, 1).to(model.dtype)
         return cls(table, "mean_pooled")
 

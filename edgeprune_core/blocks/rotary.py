@@ -13,7 +13,9 @@ def rotate(spec: ModelSpec, x: Float[Tensor, "*lead pos d_head"]) -> Float[Tenso
     """Turns the pair (i, i + d_head/2) at position p by p * theta^(-2i/d_head) / rope_scaling."""
     half = spec.d_head // 2
     inverse = spec.rope_theta ** (-torch.arange(half, dtype=torch.float64, device=x.device) / half)
-    angle = torch.arange(x.shape[-2], dtype=torch.float64, device=x.device)[:, None] * inverse / spec.rope_scaling
+    angle = (
+        torch.arange(x.shape[-2], dtype=torch.float64, device=x.device)[:, None] * inverse / spec.rope_scaling
+    )
     cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
     a, b = x[..., :half], x[..., half:]
     return torch.cat([a * cos - b * sin, b * cos + a * sin], -1)

@@ -115,13 +115,18 @@ class _Run:
 
     def train(self, gentler: float) -> tuple[Circuit, Tensor]:
         """A candidate from all edges, and its edge scores. `gentler` multiplies the penalty."""
+        return self._by_score(gentler) if self.method.estimator == "score" else self._pathwise(gentler)
+
+    def _by_score(self, gentler: float) -> tuple[Circuit, Tensor]:
         method, task = self.method, self.training
-        if method.estimator == "score":
-            settings = replace(method.score, penalty=method.score.penalty * gentler)
-            start = torch.full((1, task.graph.n_edges), settings.start)
-            state = train_by_score(task, settings, start, self.pool)
-            self.steps += state.steps
-            return _circuit(task, state.open()[0]), state.log_alpha[0]
+        settings = replace(method.score, penalty=method.score.penalty * gentler)
+        start = torch.full((1, task.graph.n_edges), settings.start)
+        state = train_by_score(task, settings, start, self.pool)
+        self.steps += state.steps
+        return _circuit(task, state.open()[0]), state.log_alpha[0]
+
+    def _pathwise(self, gentler: float) -> tuple[Circuit, Tensor]:
+        method, task = self.method, self.training
         settings = replace(method.pathwise, penalty=method.pathwise.penalty * gentler)
         trained = train_pathwise(task, settings, self.pool.generator)
         self.steps += trained.steps
@@ -137,7 +142,9 @@ class _Run:
         """Rounds of restarts near the best candidate, while they find smaller ones."""
         kicks, budget = self.method.kicks, self.method.budget
         settings = replace(self.method.score, steps=kicks.steps, circuits=kicks.circuits)
-        pool = replace(self.pool, fresh=kicks.items // 2, kept=kicks.items // 2, hard=self.pool.hard[: kicks.items // 2])
+        pool = replace(
+            self.pool, fresh=kicks.items // 2, kept=kicks.items // 2, hard=self.pool.hard[: kicks.items // 2]
+        )
         for _ in range(kicks.rounds):
             if not self.circuit or self.hard_evaluations >= budget:
                 return

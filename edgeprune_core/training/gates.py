@@ -60,7 +60,7 @@ class HardConcrete:
 
 def stratified_uniform(
     circuits: int, shape: tuple[int, ...], generator: torch.Generator, *, dtype: torch.dtype = torch.float32
-) -> Float[Tensor, "circuit *shape"]:
+) -> Float[Tensor, "circuit *gates"]:
     """Uniform noise, one stratum [j/n, (j+1)/n) a circuit and gate, in an order of its own for each gate.
 
     Each entry by itself is uniform; over the circuits a gate closes its expected number of times, give or

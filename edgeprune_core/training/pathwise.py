@@ -84,7 +84,11 @@ def train_pathwise(task: Task, settings: PathwiseSettings, generator: torch.Gene
     """Gates of a task after all steps."""
     log_alpha = torch.full((task.graph.n_edges,), settings.start, dtype=task.model.dtype, requires_grad=True)
     wants_nodes = settings.target is not None and settings.target.node_sparsity is not None
-    nodes = torch.full((len(task.graph.writers),), settings.start, dtype=task.model.dtype) if wants_nodes else None
+    nodes = (
+        torch.full((len(task.graph.writers),), settings.start, dtype=task.model.dtype)
+        if wants_nodes
+        else None
+    )
     if nodes is not None:
         nodes.requires_grad_()
     params = [log_alpha] if nodes is None else [log_alpha, nodes]
@@ -103,7 +107,9 @@ def train_pathwise(task: Task, settings: PathwiseSettings, generator: torch.Gene
     return Trained(log_alpha.detach(), None if nodes is None else nodes.detach(), settings.steps)
 
 
-def _sample(task: Task, settings: PathwiseSettings, log_alpha: Tensor, nodes: Tensor | None, generator) -> Tensor:
+def _sample(
+    task: Task, settings: PathwiseSettings, log_alpha: Tensor, nodes: Tensor | None, generator
+) -> Tensor:
     u = stratified_uniform(settings.circuits, log_alpha.shape, generator, dtype=log_alpha.dtype)
     gates = settings.gate.sample(log_alpha, u)
     if nodes is None:
@@ -162,5 +168,6 @@ class _Price:
         """Gradient *ascent* on the multipliers."""
         if self.settings.target is not None:
             with torch.no_grad():
+                assert self.multipliers.grad is not None
                 self.multipliers += self.settings.target.multiplier_rate * self.multipliers.grad
             self.multipliers.grad = None

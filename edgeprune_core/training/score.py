@@ -120,7 +120,9 @@ def _step(task: Task, settings: ScoreSettings, state: Chains, pool: ItemPool) ->
     _close(task, settings, state)
 
 
-def wrong_items(task: Task, gates: Float[Tensor, "circuit edge"], rows: Tensor) -> Bool[Tensor, "circuit item"]:
+def wrong_items(
+    task: Task, gates: Float[Tensor, "circuit edge"], rows: Tensor
+) -> Bool[Tensor, "circuit item"]:
     """Which circuits are outside the tolerance on which items."""
     mask = from_edge_values(task.graph, gates.to(task.model.dtype))
     items = task.items[rows]

@@ -29,7 +29,9 @@ def test_a_confident_wrong_answer_costs_little_more_than_none():
 def test_numbers_are_measured_in_units_of_their_range():
     got = WANT[None] * 10
     assert bounded(got, WANT * 10, SCORED, scale=10.0).item() == 0
-    torch.testing.assert_close(bounded(got * 0, WANT * 10, SCORED, scale=10.0), bounded(got * 0, WANT, SCORED))
+    torch.testing.assert_close(
+        bounded(got * 0, WANT * 10, SCORED, scale=10.0), bounded(got * 0, WANT, SCORED)
+    )
 
 
 def test_kl_is_of_the_model_from_the_pruned_one_over_the_last_axis():

@@ -34,7 +34,9 @@ def test_the_default_setting_finds_exactly_what_is_required(name, ablation):
 
 
 def test_kicks_leave_a_circuit_from_which_no_edge_can_go_by_itself():
-    stuck = EdgePruning(kicks=dataclasses.replace(EdgePruning().kicks, rounds=0))(task("cancelling_pair", "zero"))
+    stuck = EdgePruning(kicks=dataclasses.replace(EdgePruning().kicks, rounds=0))(
+        task("cancelling_pair", "zero")
+    )
     free = EdgePruning()(task("cancelling_pair", "zero"))
     truth = required("cancelling_pair", "zero")
     assert truth.edges < stuck.circuit.edges
@@ -103,7 +105,9 @@ def test_a_vacuous_setting_gives_the_empty_circuit():
 
 
 def test_what_is_returned_has_no_dangling_edges():
-    found = EdgePruning(kicks=dataclasses.replace(EdgePruning().kicks, rounds=0))(task("pair_balance", "zero"))
+    found = EdgePruning(kicks=dataclasses.replace(EdgePruning().kicks, rounds=0))(
+        task("pair_balance", "zero")
+    )
     assert found.circuit == found.circuit.connected()
 
 

@@ -55,7 +55,8 @@ def test_other_limits_or_another_temperature_give_other_shares(wrong):
 
 def test_the_gate_without_noise_is_the_median_gate():
     torch.testing.assert_close(
-        GATE.mean_gate(LOG_ALPHAS), HardConcrete(temperature=1.0).sample(LOG_ALPHAS, torch.full_like(LOG_ALPHAS, 0.5))
+        GATE.mean_gate(LOG_ALPHAS),
+        HardConcrete(temperature=1.0).sample(LOG_ALPHAS, torch.full_like(LOG_ALPHAS, 0.5)),
     )
 
 

@@ -22,12 +22,13 @@ from tracrcheck.search import Limits, SearchTooLarge, faithful_circuits
 from tracrcheck.structure import permitted
 
 SCREEN = 256  # items of the first screen, evenly spaced over the list
+LIMITS = Limits()
 NARROW = 10.0  # a deviation within this factor of the tolerance is too near to call
 
 
 def certify(
-    task: Task, setting: Setting, *, limits: Limits = Limits(), allowed: Circuit | None = None
-) -> Certificate:  # noqa: B008
+    task: Task, setting: Setting, *, limits: Limits = LIMITS, allowed: Circuit | None = None
+) -> Certificate:
     """The certificate of a task. `allowed` replaces `permitted` (a check of this check; leave it alone)."""
     started = time.monotonic()
     proof = _Proof(task, permitted(task.model, task.tokens) if allowed is None else allowed, limits)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
+from edgeprune_core.errors import CheckError
 from edgeprune_core.task import Task
 from tracrcheck.certificate import Certificate
 from tracrcheck.exam import Setting
@@ -46,7 +47,14 @@ class _Proof:
     def certificate(self, setting: Setting) -> Certificate:
         task = self.task
         off, _ = self._worst(self.allowed)
-        assert off <= self.limit, f"edges outside `permitted` carry something: {off}"
+        if off > self.limit:
+            raise CheckError(
+                "TC201",
+                f"the edges allowed in '{task.name}' are not faithful together",
+                got=f"a deviation of {off:.2g}",
+                wanted=f"at most {self.limit:g}",
+                do="report this: an edge outside `permitted` carries something",
+            )
         required = self._minimal(self.allowed)
         proved, unknown, other = ["sufficient", "minimal"], {}, None
         try:

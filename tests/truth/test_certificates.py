@@ -167,7 +167,7 @@ def test_a_cancelling_pair_is_dropped_although_no_single_edge_can_be(ablation):
 
 
 def test_the_search_keeps_every_derivation_that_no_strictly_smaller_one_replaces():
-    """Two ways of equal size to the same variant are two circuits: dropping one would prove a false `unique`."""
+    """Two ways of equal size to a variant are two circuits: dropping one would prove a false `unique`."""
     from edgeprune_core.graph import ResidualGraph
     from tracrcheck.search import _Derivation, _undominated
 

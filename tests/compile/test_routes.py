@@ -59,7 +59,8 @@ def test_torch_and_jax_have_the_same_activations_at_every_layer(name, compiled, 
     model = ours.model.to(torch.float32)
     length = max(len(x) for x in ours.domain.inputs)
     inputs = [x for x in ours.domain.inputs if len(x) == length]
-    tokens, _ = ours.encode(inputs[:: max(1, len(inputs) // 50)])
+    inputs = inputs[:: max(1, len(inputs) // 50)]
+    tokens, _ = ours.encode(inputs)
     forward = jax.jit(assembled.forward, compiler_options={"xla_backend_optimization_level": 0})
     jaxs = forward(assembled.params, jnp.asarray(tokens.numpy()))
     theirs, traced, w = jaxs.transformer_output, trace(model, tokens), model.weights
@@ -88,7 +89,10 @@ def test_torch_and_jax_have_the_same_activations_at_every_layer(name, compiled, 
     _near(stream, theirs.output)
     unembedded = np.asarray(jaxs.unembedded_output)
     if ours.categorical:
-        assert (decode(traced.outputs.double()).numpy() == unembedded)[:, 1:].all()
+        said = np.array([[value is not None for value in ours.interpret(x)] for x in inputs])
+        decoded = decode(traced.outputs.double()).numpy()
+        # Where the program gives no value all coordinates tie, and float32 noise picks one.
+        assert (decoded == unembedded)[:, 1:][said].all()
     else:
         _near(traced.outputs[..., 0], unembedded)
 

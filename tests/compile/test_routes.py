@@ -59,7 +59,8 @@ def test_torch_and_jax_have_the_same_activations_at_every_layer(name, compiled, 
     model = ours.model.to(torch.float32)
     length = max(len(x) for x in ours.domain.inputs)
     inputs = [x for x in ours.domain.inputs if len(x) == length]
-    tokens, _ = ours.encode(inputs[:: max(1, len(inputs) // 50)])
+    inputs = inputs[:: max(1, len(inputs) // 50)]
+    tokens, _ = ours.encode(inputs)
     forward = jax.jit(assembled.forward, compiler_options={"xla_backend_optimization_level": 0})
     jaxs = forward(assembled.params, jnp.asarray(tokens.numpy()))
     theirs, traced, w = jaxs.transformer_output, trace(model, tokens), model.weights
@@ -88,7 +89,10 @@ def test_torch_and_jax_have_the_same_activations_at_every_layer(name, compiled, 
     _near(stream, theirs.output)
     unembedded = np.asarray(jaxs.unembedded_output)
     if ours.categorical:
-        assert (decode(traced.outputs.double()).numpy() == unembedded)[:, 1:].all()
+        said = np.array([[value is not None for value in ours.interpret(x)] for x in inputs])
+        decoded = decode(traced.outputs.double()).numpy()
+        # Where the program gives no value all coordinates tie, and float32 noise picks one.
+        assert (decoded == unembedded)[:, 1:][said].all()
     else:
         _near(traced.outputs[..., 0], unembedded)
 
@@ -168,22 +172,27 @@ def test_compiling_does_not_depend_on_what_was_compiled_before(name):
     assert all(torch.equal(before[key], after[key]) for key in before)
 
 
-def test_compiling_does_not_depend_on_labels_read_before():
-    def make(read_first):
-        def build():
-            width = rasp.SelectorWidth(rasp.Select(rasp.tokens, rasp.tokens, rasp.Comparison.EQ))
-            doubled = rasp.Map(lambda n: 2 * n, width)
-            sop = rasp.SequenceMap(lambda x, y: x + y, width, doubled)
-            if read_first:
-                assert doubled.label
-                assert sop.label
-                assert width.label
-            return sop
+def _burn_labels_up_to(number):
+    """Tracr numbers the labels it reads; the next one it gives out is this."""
+    while rasp.Map(str, rasp.tokens).unique_id < number - 1:
+        pass
 
-        return Program(name="doubled", build=build, vocab={"a", "b"}, max_seq_len=3)
 
-    plain, read = _weights(make(False)), _weights(make(True))
-    assert all(torch.equal(plain[key], read[key]) for key in plain)
+@pytest.mark.parametrize("offset", [1, 2, 3, 4, 5])
+def test_compiling_does_not_depend_on_how_many_labels_were_given_out_before(offset):
+    """Directions are sorted by label as text, and `map_100` comes before `map_99`."""
+
+    def build():
+        flags = [rasp.Map(lambda t, i=i: (t == "a") * i, rasp.tokens) for i in range(3)]
+        two = rasp.SequenceMap(lambda x, y: x + y, flags[0], flags[1])
+        return rasp.SequenceMap(lambda x, y: x + y, two, flags[2])
+
+    program = Program(name="flags", build=build, vocab={"a", "b"}, max_seq_len=3)
+    before = _weights(program)
+    digits = len(str(rasp.Map(str, rasp.tokens).unique_id + 10))
+    _burn_labels_up_to(10**digits - offset)
+    after = _weights(program)
+    assert all(torch.equal(before[key], after[key]) for key in before)
 
 
 def test_an_annotated_copy_of_an_expression_whose_label_was_read_is_not_merged_with_it():
@@ -195,9 +204,10 @@ def test_an_annotated_copy_of_an_expression_whose_label_was_read_is_not_merged_w
             if read_first:
                 assert bit.label
             everywhere = rasp.Select(rasp.tokens, rasp.tokens, rasp.Comparison.TRUE)
+            alike = rasp.Select(bit, bit, rasp.Comparison.EQ)
             share = rasp.numerical(rasp.Aggregate(everywhere, rasp.numerical(bit), default=0))
-            own = rasp.numerical(rasp.Map(lambda b: 2 * b, bit))
-            return rasp.numerical(rasp.LinearSequenceMap(share, own, 1, 1))
+            own = rasp.numerical(rasp.Aggregate(alike, rasp.numerical(bit), default=0))
+            return rasp.numerical(rasp.LinearSequenceMap(share, own, 1, 2))
 
         return Program(name="copy", build=build, vocab={"a", "b"}, max_seq_len=3)
 
@@ -207,7 +217,7 @@ def test_an_annotated_copy_of_an_expression_whose_label_was_read_is_not_merged_w
     ours = compile_program(make(True))
     for tokens, row in zip(ours.domain.inputs, _decoded(ours, *ours.encode(ours.domain.inputs)), strict=True):
         for got, token in zip(row[1:], tokens, strict=False):
-            assert _same(got, tokens.count("a") / len(tokens) + 2 * (token == "a"))
+            assert _same(got, tokens.count("a") / len(tokens) + 2.0 * (token == "a"))
 
 
 # ---------------------------------------------------------------- Tracr's own test programs

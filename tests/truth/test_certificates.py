@@ -86,9 +86,7 @@ def test_pairs_above_the_limit_are_a_sample_that_is_always_the_same():
     assert certify(one, setting).says("sufficient") == f"sampled {len(one.items)} of {one.sampled}"
 
 
-@pytest.mark.parametrize(
-    "limits", [Limits(combinations=1), Limits(seconds=0.0)], ids=["combinations", "seconds"]
-)
+@pytest.mark.parametrize("limits", [Limits(combinations=1), Limits(seconds=0.0)], ids=["ways", "time"])
 def test_a_search_over_its_limits_leaves_smallest_and_unique_unknown(limits):
     setting = Setting()
     got = certify(task_of(zoo.compiled("reverse"), setting), setting, limits=limits)
@@ -166,3 +164,21 @@ def test_a_cancelling_pair_is_dropped_although_no_single_edge_can_be(ablation):
     assert len(heads) == 2
     assert not {str(e.writer) for e in got.required} & heads
     assert {str(e.writer) for e in greedy} & heads == heads
+
+
+def test_the_search_keeps_every_derivation_that_no_strictly_smaller_one_replaces():
+    """Two ways of equal size to a variant are two circuits: dropping one would prove a false `unique`."""
+    from edgeprune_core.graph import ResidualGraph
+    from tracrcheck.search import _Derivation, _undominated
+
+    graph = ResidualGraph(1, 1, 1)
+
+    def way(demands, *texts):
+        return _Derivation(tuple(graph.edge(text) for text in texts), demands)
+
+    tok, both = ((0, 0),), ((0, 0), (1, 0))
+    by_query, by_key = way(tok, "tok -> a0.h0.q"), way(tok, "tok -> a0.h0.k")
+    other_demand = way(((1, 0),), "pos -> a0.h0.q", "pos -> a0.h0.k")
+    larger = way(both, "tok -> a0.h0.q", "pos -> a0.h0.k")
+    assert set(_undominated([larger, by_key, other_demand, by_query])) == {by_query, by_key, other_demand}
+    assert set(_undominated([other_demand, larger])) == {other_demand, larger}  # equal size: both stay

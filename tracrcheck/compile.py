@@ -71,10 +71,15 @@ class Compiled:
 
 
 def compile_program(program: Program) -> Compiled:
-    """Program -> Compiled. Errors: TC104 (vocabulary), TC105 (domain), TC106 (Tracr refuses)."""
+    """Program -> Compiled.
+
+    Errors: TC104 (vocabulary), TC105 (domain), TC106 (Tracr refuses), TC122 (a model made by hand does not fit).
+    """
     _check_fields(program)
     domain = domain_of(program)
     sop = build(program)
+    if program.by_hand is not None:
+        return _by_hand(program, sop, domain)
     graph, sink, craft = _craft(program, sop)
     return Compiled(
         program=program,
@@ -86,6 +91,39 @@ def compile_program(program: Program) -> Compiled:
         if rasp.is_categorical(sink[nodes.EXPR])
         else None,
         provenance=_provenance(graph, craft.sources),
+    )
+
+
+def _by_hand(program: Program, sop: rasp.SOp, domain: Domain) -> Compiled:
+    """The program's own model, where it fits what the program says of itself."""
+    assert program.by_hand is not None
+    made = program.by_hand()
+    spec, values = made.model.spec, made.output_values
+    wanted = {
+        "the tokens": (set(made.tokens), {*program.vocab, BOS, PAD}),
+        "the number of tokens": (spec.d_vocab, len(made.tokens)),
+        "the number of output coordinates": (spec.d_out, 1 if values is None else len(values)),
+        "`causal`": (spec.causal, program.causal),
+        "that there is a place for every token and BOS": (spec.n_ctx > program.max_seq_len, True),
+        "the dtype": (made.model.dtype, torch.float64),
+    }
+    for what, (got, want) in wanted.items():
+        if got != want:
+            raise CheckError(
+                "TC122",
+                f"the model that '{program.name}' makes by hand does not fit the program: {what}",
+                got=got,
+                wanted=want,
+                do="mend `by_hand`, or the program's other fields",
+            )
+    return Compiled(
+        program=program,
+        sop=sop,
+        domain=domain,
+        model=made.model,
+        token_ids={token: row for row, token in enumerate(made.tokens)},
+        output_values=None if values is None else tuple(values),
+        provenance={writer: tuple(told) for writer, told in made.provenance.items()},
     )
 
 

@@ -93,6 +93,8 @@ def _miscompiled(compiled: Compiled, said: list[list[Any]]) -> CheckError | None
     for tokens, want, got in zip(compiled.domain.inputs, said, outputs(compiled), strict=True):
         for place, (w, g) in enumerate(zip(want, got, strict=True), start=1):
             if w is not None and not agree(w, g):
+                if compiled.program.by_hand is not None:
+                    return _not_the_program(compiled, tokens, place, want, g)
                 return CheckError(
                     "TC107",
                     f"Tracr compiles '{compiled.program.name}' wrongly: {describe(compiled.sop)}",
@@ -101,6 +103,16 @@ def _miscompiled(compiled: Compiled, said: list[list[Any]]) -> CheckError | None
                     do="see docs/compiler-faults.md for the classes of fault and their remedies",
                 )
     return None
+
+
+def _not_the_program(compiled: Compiled, tokens, place: int, want: list[Any], got: Any) -> CheckError:
+    return CheckError(
+        "TC107",
+        f"the model of '{compiled.program.name}' is not the program: {describe(compiled.sop)}",
+        got=f"{_show(got)} from the model at position {place} of input {list(tokens)}",
+        wanted=f"{_show(want[place - 1])}, as the RASP interpreter says ({_show_all(want)})",
+        do="mend `by_hand` or `build`",
+    )
 
 
 def outputs(compiled: Compiled) -> Iterator[list[Any]]:

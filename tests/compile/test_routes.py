@@ -19,7 +19,11 @@ from tracrcheck.compile import compile_program
 
 # One of each kind: chains, numbers, several heads, causal, both parts of SequenceMap, a selector width.
 BY_DEFAULT = ("reverse", "xproportion", "pair_balance", "sort", "nesting_level", "mean_token", "square")
-BOTH_ROUTES = [n if n in BY_DEFAULT else pytest.param(n, marks=pytest.mark.slow) for n in zoo.NAMES]
+BOTH_ROUTES = [
+    n if n in BY_DEFAULT else pytest.param(n, marks=pytest.mark.slow)
+    for n in zoo.NAMES
+    if zoo.made_by_tracr(n)
+]
 
 
 # ---------------------------------------------------------------- weights and activations

@@ -68,6 +68,11 @@ def test_check_tells_every_problem_at_once(call, write):
     assert "2 problems" in result.stdout
 
 
+def test_check_says_that_a_model_made_by_hand_has_no_second_route(call):
+    out = finished(call("check", "copy_tokens"), 0).stdout
+    assert "interpreter, reference, torch: agree; made by hand, so there is no JAX model to compare\n" in out
+
+
 def test_routes_that_differ_are_told(write):
     from dataclasses import replace
 

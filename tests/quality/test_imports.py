@@ -26,10 +26,10 @@ LAYERS = [
     # tracrcheck
     ("compile", ["tracrcheck", "tracrcheck._version", "tracrcheck.program", "tracrcheck.domain",
                  "tracrcheck.expressions", "tracrcheck.provenance", "tracrcheck.compile",
-                 "tracrcheck.oracle"]),
+                 "tracrcheck.oracle", "tracrcheck.walk", "tracrcheck.fault_classes", "tracrcheck.refusals"]),
     ("exam", ["tracrcheck.exam"]),
     ("truth", ["tracrcheck.structure", "tracrcheck.certificate", "tracrcheck.search", "tracrcheck.certify",
-               "tracrcheck.faults"]),
+               "tracrcheck.faults", "tracrcheck.diagnosis"]),
     ("the rest of tracrcheck", ["tracrcheck."]),
 ]  # fmt: skip
 

@@ -39,7 +39,11 @@ def shown(value):
 
 @of_kind("wrong")
 def test_a_program_that_decodes_wrongly_is_refused_with_the_witness_that_tracr_itself_gives(case: FaultCase):
-    error, witness = refused(case.program), observe(case.program).witness
+    error, program = refused(case.program), case.program
+    if case.varies:  # mixed types have no order of their own: any input that Tracr, too, gets wrong
+        (token,) = [t for t in program.vocab if error.got.endswith(f" of input {[t]}")]
+        program = replace(program, domain=lambda given: given == [token])
+    witness = observe(program).witness
     assert error.code == case.code
     assert f"wrongly, {FAULT_CLASSES[case.code].words}: " in error.what
     assert error.do == case.do
@@ -57,15 +61,19 @@ def test_a_program_that_decodes_wrongly_is_refused_with_the_witness_that_tracr_i
         assert got == repr(decoded)
 
 
+def _raised(sop, given) -> str:
+    try:
+        rasp.evaluate(sop, given)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}, at input {given}"
+    return ""
+
+
 @of_kind("undefined")
 def test_a_program_on_which_the_interpreter_raises_is_refused_with_the_first_such_input(case: FaultCase):
     error, sop = refused(case.program), case.program.build()
-    for given in domain(case.program):
-        try:
-            rasp.evaluate(sop, given)
-        except case.raises as raised:
-            assert error.got == f"{type(raised).__name__}: {raised}, at input {given}"
-            break
+    raised = next(found for given in domain(case.program) if (found := _raised(sop, given)))
+    assert error.got == raised
     assert (error.code, error.do) == (case.code, case.do)
 
 
@@ -99,17 +107,19 @@ def test_the_steps_are_those_of_tracrs_two_walks():
 
     for depth in (1, 3, 5):
         extracted = rasp_to_graph.extract_rasp_graph(_diamonds(depth))
-        steps, successors = 0, extracted.graph.successors
+        steps = 0
 
         class Counted:
-            nodes = extracted.graph.nodes
+            def __init__(self, graph):
+                self.graph, self.nodes = graph, graph.nodes
 
             def successors(self, node):
                 nonlocal steps
                 steps += 1
-                return successors(node)
+                return self.graph.successors(node)
 
-        craft_graph_to_model.compute_computational_depth(Counted(), [s[nodes.ID] for s in extracted.sources])
+        counted = Counted(extracted.graph)
+        craft_graph_to_model.compute_computational_depth(counted, [s[nodes.ID] for s in extracted.sources])
         visits = sum(2 * 2**level for level in range(depth)) + 2**depth
         assert steps_of(_diamonds(depth)) == steps + visits
 

@@ -21,6 +21,11 @@ def program(name: str) -> Program:
     return module.program
 
 
+def made_by_tracr(name: str) -> bool:
+    """Whether Tracr compiles it: a model made by hand has no Haiku parameters to be compared with."""
+    return program(name).by_hand is None
+
+
 @cache
 def compiled(name: str):
     from tracrcheck.compile import compile_program

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from edgeprune_core.errors import CheckError
 from tracrcheck.certificate import Certificate
+from tracrcheck.chained import asked_for_truth
 from tracrcheck.compile import Compiled, compile_program
 from tracrcheck.exam import Setting
 from tracrcheck.faults import Faithfulness, compare
@@ -36,16 +37,22 @@ class Checkup:
 
 
 def check(entry: Entry, settings: Sequence[Setting]) -> Checkup:
-    """Compiles by both routes, compares everything with everything on the whole domain, and certifies."""
+    """Compiles by both routes, compares everything with everything on the whole domain, and certifies.
+
+    A model made by hand has one route only: there is no JAX model of it.
+    """
     started = time.monotonic()
+    asked = asked_for_truth(entry.program)
     try:
         compiled = compile_program(entry.program)
     except CheckError as error:
         return Checkup(
-            compiled=None, problems=(error.at(str(entry.path)),), seconds=time.monotonic() - started
+            compiled=None, problems=(*asked, error.at(str(entry.path))), seconds=time.monotonic() - started
         )
     faithfulness, problems = compare(compiled)
-    problems += compare_routes(compiled)
+    problems = [*asked, *problems]
+    if entry.program.by_hand is None:
+        problems += compare_routes(compiled)
     certificates: tuple[Certificate, ...] = ()
     if not problems:
         certificates = tuple(certificate_of(compiled, setting) for setting in settings)

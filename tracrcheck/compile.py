@@ -17,16 +17,18 @@ import numpy as np
 import torch
 from tracr.compiler import basis_inference, craft_graph_to_model, expr_to_craft_graph, nodes, rasp_to_graph
 from tracr.craft import bases, transformers, vectorspace_fns
-from tracr.rasp import causal_eval, rasp
+from tracr.rasp import rasp
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.spec import ModelSpec
 from edgeprune_core.weights import Model, Weights
 from tracrcheck.domain import Domain, domain_of
-from tracrcheck.expressions import check_expressions, expressions
+from tracrcheck.expressions import expressions
 from tracrcheck.program import BOS, PAD, Program, Token
 from tracrcheck.provenance import describe
+from tracrcheck.refusals import check_expressions, recognised, refusal, unrecognised
+from tracrcheck.walk import Walk
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,15 +68,19 @@ class Compiled:
 
     def interpret(self, tokens: Sequence[Token]) -> list[Any]:
         """What RASP says, BOS not counted; None where the program gives no value."""
-        evaluate = causal_eval.evaluate if self.program.causal else rasp.evaluate
-        return list(evaluate(self.sop, list(tokens)))
+        return list(Walk(tokens, causal=self.program.causal)(self.sop))
 
 
 def compile_program(program: Program) -> Compiled:
-    """Program -> Compiled. Errors: TC104 (vocabulary), TC105 (domain), TC106 (Tracr refuses)."""
+    """Program -> Compiled.
+
+    Errors: TC104 (vocabulary), TC105 (domain), TC106 (Tracr refuses), TC122 (a model made by hand does not fit).
+    """
     _check_fields(program)
     domain = domain_of(program)
     sop = build(program)
+    if program.by_hand is not None:
+        return _by_hand(program, sop, domain)
     graph, sink, craft = _craft(program, sop)
     return Compiled(
         program=program,
@@ -89,6 +95,39 @@ def compile_program(program: Program) -> Compiled:
     )
 
 
+def _by_hand(program: Program, sop: rasp.SOp, domain: Domain) -> Compiled:
+    """The program's own model, where it fits what the program says of itself."""
+    assert program.by_hand is not None
+    made = program.by_hand()
+    spec, values = made.model.spec, made.output_values
+    wanted = {
+        "the tokens": (set(made.tokens), {*program.vocab, BOS, PAD}),
+        "the number of tokens": (spec.d_vocab, len(made.tokens)),
+        "the number of output coordinates": (spec.d_out, 1 if values is None else len(values)),
+        "`causal`": (spec.causal, program.causal),
+        "that there is a place for every token and BOS": (spec.n_ctx > program.max_seq_len, True),
+        "the dtype": (made.model.dtype, torch.float64),
+    }
+    for what, (got, want) in wanted.items():
+        if got != want:
+            raise CheckError(
+                "TC122",
+                f"the model that '{program.name}' makes by hand does not fit the program: {what}",
+                got=got,
+                wanted=want,
+                do="mend `by_hand`, or the program's other fields",
+            )
+    return Compiled(
+        program=program,
+        sop=sop,
+        domain=domain,
+        model=made.model,
+        token_ids={token: row for row, token in enumerate(made.tokens)},
+        output_values=None if values is None else tuple(values),
+        provenance={writer: tuple(told) for writer, told in made.provenance.items()},
+    )
+
+
 def build(program: Program) -> rasp.SOp:
     """The program's SOp, with labels that depend on the program alone.
 
@@ -99,7 +138,7 @@ def build(program: Program) -> rasp.SOp:
     try:
         sop = program.build()
     except Exception as error:
-        raise _refused(program, error) from error
+        raise unrecognised(program, f"{type(error).__name__}: {error}") from error
     if not isinstance(sop, rasp.SOp):
         raise CheckError(
             "TC106",
@@ -132,16 +171,6 @@ def _check_fields(program: Program) -> None:
         )
 
 
-def _refused(program: Program, error: Exception) -> CheckError:
-    return CheckError(
-        "TC106",
-        f"Tracr refuses '{program.name}'",
-        got=f"{type(error).__name__}: {error}",
-        wanted="a program that Tracr compiles",
-        do="see docs/compiler-faults.md for what Tracr does not support",
-    )
-
-
 @dataclass(frozen=True, eq=False)
 class _Craft:
     model: transformers.SeriesWithResiduals
@@ -151,6 +180,7 @@ class _Craft:
 def _craft(program: Program, sop: rasp.SOp):
     """Tracr's passes: graph, value sets, craft blocks, layers."""
     check_expressions(program, sop)
+    graph = None
     try:
         extracted = rasp_to_graph.extract_rasp_graph(sop)
         graph, sink = extracted.graph, extracted.sink
@@ -162,7 +192,7 @@ def _craft(program: Program, sop: rasp.SOp):
         )
         model = craft_graph_to_model.craft_graph_to_model(graph, extracted.sources)
     except Exception as error:
-        raise _refused(program, error) from error
+        raise recognised(program, sop, graph, error) from error
     return graph, sink, _Craft(model, extracted.sources)
 
 
@@ -173,6 +203,51 @@ def _tokens_space(graph) -> bases.VectorSpaceWithBasis:
 
 def _output_space(sink) -> bases.VectorSpaceWithBasis:
     return bases.VectorSpaceWithBasis(sink[nodes.OUTPUT_BASIS])
+
+
+def _indices_space(program: Program) -> bases.VectorSpaceWithBasis:
+    return bases.VectorSpaceWithBasis.from_values(rasp.indices.label, range(program.max_seq_len))
+
+
+def _stream(program: Program, graph, sink, craft: _Craft) -> bases.VectorSpaceWithBasis:
+    """The residual stream: a direction for every value of a categorical expression, one for a numerical one."""
+    return bases.join_vector_spaces(
+        craft.model.residual_space, _tokens_space(graph), _indices_space(program), _output_space(sink)
+    )
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an expression stands in a compiled model.
+
+    values:      the value set that Tracr inferred.
+    coordinates: of the residual stream: one for each of `directions`, or one for a number.
+    directions:  the value that each coordinate stands for; None for a numerical expression.
+    half_layer:  where it is computed; None for tokens and indices.
+    """
+
+    values: tuple[Any, ...]
+    coordinates: tuple[int, ...]
+    directions: tuple[Any, ...] | None
+    half_layer: int | None
+
+
+def places(compiled: Compiled) -> dict[str, Place]:
+    """By the label of the expression. Compiles anew: milliseconds, needed only where something is wrong."""
+    graph, sink, craft = _craft(compiled.program, compiled.sop)
+    index = {direction: i for i, direction in enumerate(_stream(compiled.program, graph, sink, craft).basis)}
+    half_layers = craft_graph_to_model._allocate_modules_to_layers(graph, craft.sources)
+    found = {}
+    for label, node in graph.nodes.items():
+        if isinstance(expr := node[nodes.EXPR], rasp.SOp):
+            basis = node[nodes.OUTPUT_BASIS]
+            found[label] = Place(
+                values=tuple(node[nodes.VALUE_SET]),
+                coordinates=tuple(index[direction] for direction in basis),
+                directions=tuple(d.value for d in basis) if rasp.is_categorical(expr) else None,
+                half_layer=half_layers.get(label),
+            )
+    return found
 
 
 def _layers(is_mlp: Sequence[bool]) -> list[int]:
@@ -197,8 +272,8 @@ def _assemble(program: Program, graph, sink, craft: _Craft) -> Model:
     d_mlp = max((m.fst.output_space.num_dims for m in mlps), default=1)
 
     tokens_space, output_space = _tokens_space(graph), _output_space(sink)
-    indices_space = bases.VectorSpaceWithBasis.from_values(rasp.indices.label, range(program.max_seq_len))
-    residual = bases.join_vector_spaces(craft.model.residual_space, tokens_space, indices_space, output_space)
+    indices_space = _indices_space(program)
+    residual = _stream(program, graph, sink, craft)
     d, n = residual.num_dims, layers[-1] + 1
 
     def into(space: bases.VectorSpaceWithBasis) -> np.ndarray:
@@ -216,12 +291,12 @@ def _assemble(program: Program, graph, sink, craft: _Craft) -> Model:
         for i, head in enumerate(block.as_multi().heads()):
             keys, values = head.w_qk.matrix.shape[1], head.w_ov.matrix.shape[1]
             if values > d_head:
-                raise CheckError(
-                    "TC106",
-                    f"Tracr crashes on '{program.name}': a head moves more values than its keys have",
-                    got=f"{values} values, key size {d_head}",
-                    wanted="a value set no larger than the largest query or key set",
-                    do="select by a sequence operation with more values, or move fewer",
+                raise refusal(
+                    "TC324",
+                    program,
+                    sink[nodes.EXPR],
+                    f"a head moves {values} values with a key size of {d_head}",
+                    "a value set no larger than the largest query or key set",
                 )
             w_q[layer, i, :, :keys] = into(head.w_qk.left_space) @ head.w_qk.matrix
             w_k[layer, i, :, :keys] = into(head.w_qk.right_space)

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import torch
 
 from edgeprune_core.engine import trace
 from edgeprune_core.errors import CheckError
 from edgeprune_core.outcome import decode
 from tracrcheck.compile import Compiled
+from tracrcheck.diagnosis import Diagnosis, diagnose, diagnose_raising, has_large_numbers
+from tracrcheck.fault_classes import FAULT_CLASSES
 from tracrcheck.provenance import describe
 
 # Of a numerical output's range: the tolerance of the criterion `value`.
@@ -50,6 +54,7 @@ def compare(compiled: Compiled) -> tuple[Faithfulness, list[CheckError]]:
     """All disagreements, one a kind, each with its smallest witness.
 
     TC108: the interpreter raises. TC107: the compiled model differs from it. TC110: the reference does.
+    Where the class of the fault is recognised, its code (docs/compiler-faults.md) stands for TC107 or TC108.
     """
     inputs = compiled.domain.inputs
     try:
@@ -68,12 +73,15 @@ def _interpret(compiled: Compiled, tokens: tuple[Any, ...]) -> list[Any]:
     try:
         outputs = compiled.interpret(tokens)
     except Exception as error:
+        code, what, do = "TC108", "", "mend the program, or leave the input out by `domain`"
+        if (found := diagnose_raising(compiled, tokens)) is not None:
+            code, what, do = found.code, _named(found), FAULT_CLASSES[found.code].do
         raise CheckError(
-            "TC108",
-            f"the RASP interpreter raises on '{name}'",
+            code,
+            f"the RASP interpreter raises on '{name}'{what}",
             got=f"{type(error).__name__}: {error}, at input {list(tokens)}",
             wanted="a value, or None, at every position",
-            do="mend the program, or leave the input out by `domain`",
+            do=do,
         ) from error
     if len(outputs) != len(tokens):
         raise CheckError(
@@ -89,18 +97,57 @@ def _interpret(compiled: Compiled, tokens: tuple[Any, ...]) -> list[Any]:
 
 
 def _miscompiled(compiled: Compiled, said: list[list[Any]]) -> CheckError | None:
+    if (differs := _first_difference(compiled, said)) is not None:
+        return _wrong(compiled, *differs)
+    if compiled.program.by_hand is None and has_large_numbers(compiled):
+        single = replace(compiled, model=compiled.model.to(torch.float32))
+        if (differs := _first_difference(single, said)) is not None:
+            return _wrong(compiled, *differs, named=Diagnosis("TC318", compiled.sop))
+    return None
+
+
+def _first_difference(compiled: Compiled, said: list[list[Any]]) -> tuple[Any, int, list[Any], Any] | None:
+    """The first input, the first position there (from 1), what was wanted of the input, and what came."""
     agree = _agreement(compiled, said)
     for tokens, want, got in zip(compiled.domain.inputs, said, outputs(compiled), strict=True):
         for place, (w, g) in enumerate(zip(want, got, strict=True), start=1):
             if w is not None and not agree(w, g):
-                return CheckError(
-                    "TC107",
-                    f"Tracr compiles '{compiled.program.name}' wrongly: {describe(compiled.sop)}",
-                    got=f"{_show(g)} from the compiled model at position {place} of input {list(tokens)}",
-                    wanted=f"{_show(w)}, as the RASP interpreter says ({_show_all(want)})",
-                    do="see docs/compiler-faults.md for the classes of fault and their remedies",
-                )
+                return tokens, place, want, g
     return None
+
+
+def _wrong(
+    compiled: Compiled, tokens: Any, place: int, want: list[Any], got: Any, *, named: Diagnosis | None = None
+) -> CheckError:
+    """The error, with its class where that is recognised."""
+    name, by_hand = compiled.program.name, compiled.program.by_hand is not None
+    code, what, model = (
+        "TC107",
+        f"Tracr compiles '{name}' wrongly: {describe(compiled.sop)}",
+        "the compiled model",
+    )
+    do = "see docs/compiler-faults.md for the classes of fault and their remedies"
+    if by_hand:
+        what, model = f"the model of '{name}' is not the program: {describe(compiled.sop)}", "the model"
+        do = "mend `by_hand` or `build`"
+    elif (found := named or diagnose(compiled, tokens)) is not None:
+        code, what, do = (
+            found.code,
+            f"Tracr compiles '{name}' wrongly{_named(found)}",
+            FAULT_CLASSES[found.code].do,
+        )
+    model += " in float32" if named else ""
+    return CheckError(
+        code,
+        what,
+        got=f"{_show(got)} from {model} at position {place} of input {list(tokens)}",
+        wanted=f"{_show(want[place - 1])}, as the RASP interpreter says ({_show_all(want)})",
+        do=do,
+    )
+
+
+def _named(found: Diagnosis) -> str:
+    return f", {FAULT_CLASSES[found.code].words}: {describe(found.expression)}"
 
 
 def outputs(compiled: Compiled) -> Iterator[list[Any]]:

@@ -5,13 +5,29 @@ Kept free of torch, jax and Tracr's compiler: a file of programs imports in mill
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 Token = Any  # int, str, bool or float: whatever RASP calls a value
 BOS = "compiler_bos"  # Tracr's own names for the two tokens it adds
 PAD = "compiler_pad"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ByHand:
+    """A model that a program file supplies itself, where Tracr cannot express what is wanted.
+
+    model:         an `edgeprune_core.weights.Model` in float64 (any type here: this file imports no torch).
+    tokens:        the token of each row of the embedding, BOS and PAD included.
+    output_values: what each output coordinate stands for; None for a single number.
+    provenance:    writer name -> what it computes, in words.
+    """
+
+    model: Any
+    tokens: Sequence[Token]
+    output_values: Sequence[Any] | None
+    provenance: Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -27,6 +43,8 @@ class Program:
                    program gives no value). Compared with the interpreter on the whole domain.
     domain:        a predicate on token lists, where not every one is legal.
     mlp_exactness: Tracr's compile option of that name (its default is 100).
+    by_hand:       makes the model, instead of Tracr. `build` still gives the SOp that the interpreter
+                   evaluates, and everything is compared with it as ever.
     """
 
     name: str
@@ -37,3 +55,4 @@ class Program:
     reference: Callable[[Sequence[Token]], Sequence[Any]] | None = None
     domain: Callable[[Sequence[Token]], bool] | None = None
     mlp_exactness: float = 100
+    by_hand: Callable[[], ByHand] | None = None

@@ -25,6 +25,7 @@ from tracr.rasp.rasp import (
 )
 
 from tracrcheck import Program
+from tracrcheck.fault_classes import FAULT_CLASSES
 
 Kind = Literal["wrong", "undefined", "refused", "crash", "slow", "author"]
 
@@ -45,14 +46,20 @@ class FaultCase:
     """
 
     code: str
-    slug: str
     kind: Kind
     program: Program
     why: str
-    do: str
     raises: type[Exception] | None = None
     says: str = ""
     varies: bool = False
+
+    @property
+    def slug(self) -> str:
+        return FAULT_CLASSES[self.code].slug
+
+    @property
+    def do(self) -> str:
+        return FAULT_CLASSES[self.code].do
 
 
 def _program(build: Callable[[], SOp], vocab: set, max_seq_len: int, **rest) -> Program:
@@ -120,75 +127,60 @@ def _chained_comparison() -> SOp:
 CASES: tuple[FaultCase, ...] = (
     FaultCase(
         code="TC301",
-        slug="none-reaches-a-predicate",
         kind="wrong",
         program=_program(
             lambda: SelectorWidth(_selecting(lambda key, query: key != query, _nothing())), {"a"}, 1
         ),
         why="None is the zero vector in the stream, so no predicate value is ever read for it "
         "(craft/chamber/categorical_attn.py qk_fun); the interpreter calls predicate(None, query)",
-        do="make every Aggregate that feeds a Select choose exactly one position on every input",
     ),
     FaultCase(
         code="TC302",
-        slug="none-reaches-a-comparison",
         kind="undefined",
         program=_program(lambda: SelectorWidth(_selecting(EQUAL, _nothing())), {"a"}, 1),
         why="rasp/rasp.py Comparison.__call__ raises on None; the compiled head selects nothing instead",
-        do="make every Aggregate that feeds a Select choose exactly one position on every input",
         raises=ValueError,
         says="key is None",
     ),
     FaultCase(
         code="TC303",
-        slug="categorical-mean",
         kind="wrong",
         program=_program(lambda: Aggregate(_selecting(EVERYTHING), tokens), {0, 1}, 2),
         why="a categorical Aggregate keeps its value set (compiler/basis_inference.py compute_value_set): "
         "a mean of two values is no direction of it, and argmax takes one of the two",
-        do="narrow the selector to one value, or average a numerical 0/1 encoding",
     ),
     FaultCase(
         code="TC304",
-        slug="mean-of-symbols",
         kind="undefined",
         program=_program(lambda: Aggregate(_selecting(EVERYTHING), tokens), {"a"}, 2),
         why="rasp/rasp.py _mean refuses two selected values unless all are numbers (None and strings are "
         "not), even if they are equal",
-        do="narrow the selector to one position",
         raises=ValueError,
         says="Only types int, bool, and float are supported for aggregation",
     ),
     FaultCase(
         code="TC305",
-        slug="mean-outside-its-value-set",
         kind="wrong",
         program=_program(lambda: Map(lambda mean: mean > 0.6, _mean_of_x()), {"x", "y"}, 3),
         why="compiler/basis_inference.py compute_value_set lists value/length for a mean, and leaves out "
         "the other fractions: 2/3 is rounded to the nearest listed value before the Map sees it",
-        do="compare counts (SelectorWidth) instead of means, or return the mean itself",
     ),
     FaultCase(
         code="TC306",
-        slug="default-outside-its-value-set",
         kind="wrong",
         program=_program(lambda: Map(lambda mean: mean == 0, _mean_of_ones(NOTHING)), {"a"}, 1),
         why="compiler/basis_inference.py compute_value_set leaves out the default, 0: where nothing is "
         "selected a later Map sees the smallest listed value",
-        do="average a value that is 0 for some token, or make the selector choose something everywhere",
     ),
     FaultCase(
         code="TC307",
-        slug="values-too-close-for-mlp-exactness",
         kind="wrong",
         program=_program(lambda: numerical(_length()), {"a"}, 7, domain=_of_length(7)),
         why="craft/chamber/numerical_mlp.py _get_discretising_layer needs neighbouring values at least "
         "2/mlp_exactness apart; a width w is read from 1/(w + 1), too close from 6 against 7 on",
-        do="raise mlp_exactness (2n(n + 1) is enough for widths up to n), or lower max_seq_len",
     ),
     FaultCase(
         code="TC308",
-        slug="numerical-map-as-selector-key",
         kind="wrong",
         program=_program(
             lambda: SelectorWidth(
@@ -199,20 +191,16 @@ CASES: tuple[FaultCase, ...] = (
         ),
         why="a Map of a numerical value also writes f(0) at BOS (craft/chamber/numerical_mlp.py), where "
         "craft/chamber/categorical_attn.py assumes nothing: heads that select this key attend to BOS",
-        do="clear BOS first: key = SequenceMap(lambda key, token: key, key, tokens)",
     ),
     FaultCase(
         code="TC309",
-        slug="numerical-map-as-aggregated-value",
         kind="wrong",
         program=_program(_default_of_a_shifted_mean, {"a"}, 1),
         why="a Map of a numerical value also writes f(0) at BOS (craft/chamber/numerical_mlp.py), and an "
         "Aggregate that selects nothing reads its default there: f(0), not 0",
-        do="aggregate a Map with f(0) = 0, or a Map of a categorical value",
     ),
     FaultCase(
         code="TC310",
-        slug="two-widths-in-one-layer",
         kind="wrong",
         program=_program(
             lambda: SelectorWidth(
@@ -223,20 +211,16 @@ CASES: tuple[FaultCase, ...] = (
         ),
         why="craft/chamber/selector_width.py names the hidden unit that cleans BOS `_hidden_clean_bos_` in "
         "every width: in one layer they merge, and each width's trace at BOS is subtracted once per width",
-        do="use Map(lambda width: width, width) as the selector's key",
     ),
     FaultCase(
         code="TC311",
-        slug="negative-number",
         kind="wrong",
         program=_program(lambda: numerical(Map(lambda token: -token, tokens)), {0, 1}, 1),
         why="craft/chamber/categorical_mlp.py map_categorical_to_numerical_mlp puts f(x) in front of the "
         "ReLU: negative numbers become 0",
-        do="map to f(x) + c >= 0 and subtract c with rasp.LinearSequenceMap",
     ),
     FaultCase(
         code="TC312",
-        slug="wide-head",
         kind="wrong",
         program=_program(
             lambda: numerical(
@@ -250,29 +234,23 @@ CASES: tuple[FaultCase, ...] = (
         ),
         why="transformer/attention.py divides logits by sqrt(key_size) and compiler/assemble.py does not "
         "undo it: the margin to BOS is 50/sqrt(key_size), and key_size grows with vocabulary and max_seq_len",
-        do="use a smaller vocabulary or max_seq_len: every head's query or key space counts",
     ),
     FaultCase(
         code="TC313",
-        slug="predicate-is-not-a-bool",
         kind="wrong",
         program=_program(lambda: SelectorWidth(_selecting(lambda key, query: key * query)), {2}, 2),
         why="compiler/expr_to_craft_graph.py attn_basis_fn passes the predicate's value on as a logit "
         "factor; the interpreter takes bool() of it",
-        do="return True or False from the predicate",
     ),
     FaultCase(
         code="TC314",
-        slug="mean-turns-int-into-float",
         kind="wrong",
         program=_program(lambda: Map(str, Aggregate(_selecting(EVERYTHING), tokens)), {1}, 2),
         why="rasp/rasp.py _mean of two or more equal values is a float, possibly a rounded one; "
         "the compiled lookup table was made from the values themselves",
-        do="after an Aggregate, use functions that do not tell x from float(x), or Map(round, ...) first",
     ),
     FaultCase(
         code="TC315",
-        slug="equal-values-of-two-types",
         kind="wrong",
         program=_program(
             lambda: Map(str, SequenceMap(lambda token, index: token or True, tokens, indices)),
@@ -281,11 +259,9 @@ CASES: tuple[FaultCase, ...] = (
         ),
         why="value sets are Python sets (compiler/basis_inference.py compute_value_set), where True, 1 "
         "and 1.0 are one value: the Map sees whichever came first",
-        do="let no expression mix bool, int and float",
     ),
     FaultCase(
         code="TC316",
-        slug="values-without-an-order",
         kind="wrong",
         program=_program(
             lambda: Aggregate(_selecting(EQUAL), tokens),
@@ -294,21 +270,17 @@ CASES: tuple[FaultCase, ...] = (
         ),
         why='craft/bases.py BasisDirection.__lt__ falls back to text between types, so 9 < 10 < "1a" < 9; '
         "craft/chamber/categorical_attn.py pairs values with outputs by two sorts that then disagree",
-        do="use a vocabulary of one type",
         varies=True,
     ),
     FaultCase(
         code="TC317",
-        slug="two-expressions-with-one-label",
         kind="wrong",
         program=_program(_one_label_two_encodings, {"a"}, 1),
         why="rasp/rasp.py annotate copies a cached unique_id, so a copy made after the label was read has "
         "the same label, and compiler/rasp_to_graph.py ensure_node merges the two",
-        do="build the program afresh for every compilation; do not re-annotate what was compiled",
     ),
     FaultCase(
         code="TC318",
-        slug="large-number",
         kind="wrong",
         program=_program(
             lambda: numerical(
@@ -319,121 +291,99 @@ CASES: tuple[FaultCase, ...] = (
         ),
         why="craft/chamber/numerical_mlp.py _get_discretising_layer takes the difference of two hidden units "
         "near mlp_exactness * x, 1 apart: in float32 it is lost once that nears 2**24",
-        do="keep mlp_exactness * |x| well under 2**24 for every number a Map reads",
     ),
     FaultCase(
         code="TC321",
-        slug="nothing-to-compute",
         kind="crash",
         program=_program(lambda: tokens, {"a"}, 1),
         why="compiler/craft_graph_to_model.py _allocate_modules_to_layers takes min() of no depths",
-        do="wrap it: Map(lambda token: token, rasp.tokens)",
         raises=ValueError,
         says="min()",
     ),
     FaultCase(
         code="TC322",
-        slug="two-sops-compared",
         kind="crash",
         program=_program(lambda: tokens == indices, {0, 1}, 1),
         why="rasp/rasp.py SOp.__eq__ (and <, <=, >, >=, !=) takes constants only: the Map returns a Map",
-        do="SequenceMap(lambda x, y: x == y, ...)",
         raises=TypeError,
         says="unhashable type",
     ),
     FaultCase(
         code="TC323",
-        slug="width-of-a-composite-selector",
         kind="crash",
         program=_program(
             lambda: SelectorWidth(_selecting(EQUAL) | _selecting(EQUAL, indices, indices)), {"a"}, 1
         ),
         why="compiler/expr_to_craft_graph.py _check_selector_expression reads .keys of a SelectorOr; and, "
         "or, not of selectors over different keys or queries are never merged into a Select",
-        do="combine keys and queries with SequenceMap and use one Select",
         raises=AttributeError,
         says="'SelectorOr' object has no attribute",
     ),
     FaultCase(
         code="TC324",
-        slug="more-values-than-keys",
         kind="crash",
         program=_program(lambda: Aggregate(_selecting(EQUAL, indices, indices), tokens), {1, 2, 3, 4}, 1),
         why="compiler/assemble.py sizes heads by query and key spaces only: a value space larger than "
         "every one of them (+ 2) does not fit (vocabulary > max_seq_len + 2 when keys are indices)",
-        do="raise max_seq_len, or shrink the vocabulary",
         raises=ValueError,
         says="broadcast",
     ),
     FaultCase(
         code="TC325",
-        slug="function-undefined-on-an-inferred-value",
         kind="crash",
         program=_program(lambda: Map(lambda width: 1 / width, _length()), {"a"}, 1),
         why="value sets are too large (a width may be 0): compiler/basis_inference.py skips "
         "ArithmeticError, the categorical MLP does not; any other exception is skipped by neither",
-        do="define the function for every value of the inferred set, not only for those that occur",
         raises=ZeroDivisionError,
         says="division by zero",
     ),
     FaultCase(
         code="TC326",
-        slug="numerical-function-returns-none",
         kind="crash",
         program=_program(lambda: numerical(Map(lambda token: None if token else 1, tokens)), {0, 1}, 1),
         why="craft/chamber/categorical_mlp.py map_categorical_to_numerical_mlp multiplies a vector by f(x): "
         "None, or a string, is no factor",
-        do="return a number for every value",
         raises=TypeError,
         says="unsupported operand",
     ),
     FaultCase(
         code="TC327",
-        slug="hidden-from-the-validator",
         kind="crash",
         program=_program(_hidden_from_the_validator, {0, 1}, 1),
         why="compiler/validating.py static_validate visits each *name* once, and unnamed expressions of a "
         "class share one: all but the first may hold anything, here numerical tokens",
-        do="never annotate rasp.tokens or rasp.indices as numerical: Map them first",
         raises=ValueError,
         says="must have num_dims=1",
     ),
     FaultCase(
         code="TC331",
-        slug="program-without-tokens",
         kind="refused",
         program=_program(lambda: Map(lambda index: index + 1, indices), {"a"}, 1),
         why="compiler/craft_model_to_transformer.py needs a node for rasp.tokens",
-        do="mention tokens: SequenceMap(lambda value, token: value, value, rasp.tokens)",
         raises=ValueError,
         says="A program must include rasp.tokens",
     ),
     FaultCase(
         code="TC332",
-        slug="unsupported-primitive",
         kind="refused",
         program=_program(lambda: SequenceMap(lambda x, y: y, tokens, rasp.length), {"a"}, 1),
         why="compiler/basis_inference.py knows no LengthType and no ConstantSOp; "
         "compiler/expr_to_craft_graph.py no Full",
-        do="length is SelectorWidth of a Select that is always True; a constant is a Map",
         raises=ValueError,
         says="Unsupported S-Op",
     ),
     FaultCase(
         code="TC333",
-        slug="aggregate-of-a-composite-selector",
         kind="refused",
         program=_program(
             lambda: Aggregate(_selecting(EQUAL) | _selecting(EQUAL, indices, indices), tokens), {"a"}, 1
         ),
         why="compiler/expr_to_craft_graph.py takes a Select and nothing else",
-        do="combine keys and queries with SequenceMap and use one Select",
         raises=TypeError,
         says="composite Selectors is not supported",
     ),
     FaultCase(
         code="TC334",
-        slug="mean-of-other-than-zero-and-one",
         kind="refused",
         program=_program(
             lambda: numerical(Aggregate(_selecting(EVERYTHING), numerical(_same(tokens)), default=0)),
@@ -442,40 +392,33 @@ CASES: tuple[FaultCase, ...] = (
         ),
         why="compiler/basis_inference.py compute_value_set takes values v with int(v) in {0, 1} (so 0.25, "
         "averaged rightly, passes; 2 does not)",
-        do="divide by a constant first, multiply after with rasp.LinearSequenceMap",
         raises=NotImplementedError,
         says="only average binary variables",
     ),
     FaultCase(
         code="TC335",
-        slug="default-of-an-aggregate",
         kind="refused",
         program=_program(
             lambda: numerical(Aggregate(_selecting(EVERYTHING), numerical(tokens == "a"))), {"a"}, 1
         ),
         why="compiler/validating.py: a numerical Aggregate needs default=0, a categorical one None",
-        do="write default=0 in every numerical Aggregate, and none in a categorical one",
         raises=NotImplementedError,
         says="only supports 0 as default",
     ),
     FaultCase(
         code="TC341",
-        slug="shared-subexpressions",
         kind="slow",
         program=_program(lambda: _diamonds(6), {0, 1}, 1),
         why="compiler/rasp_to_graph.py visits an expression once for every path to it, and "
         "compiler/craft_graph_to_model.py once for every pair of paths",
-        do="share expressions over few levels: one more of these levels takes four times as long",
     ),
     FaultCase(
         code="TC351",
-        slug="chained-comparison",
         kind="author",
         program=_program(
             _chained_comparison, {0, 1, 3}, 1, reference=lambda given: [0 < token < 3 for token in given]
         ),
         why="Python reads 0 < tokens < 3 as (0 < tokens) and (tokens < 3); a SOp has no __bool__ and counts "
         "as true (rasp/rasp.py), so the first half is dropped; `and`, `or`, `not`, `if`, max() likewise",
-        do="(0 < tokens) & (tokens < 3), or Map(lambda token: 0 < token < 3, tokens)",
     ),
 )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tests.faults.cases import CASES, FaultCase
+from edgeprune_core.errors import CheckError
+from tests.faults.cases import CASES, FaultCase, _diamonds
 from tests.faults.observe import Observation, observe
+from tracrcheck.chained import asked_for_truth
+from tracrcheck.compile import compile_program
+from tracrcheck.faults import check_compiled
 
 PAGE = Path(__file__).parents[2] / "docs" / "compiler-faults.md"
 
@@ -24,6 +29,13 @@ This page is written by `python -m tests.faults.document`; a test fails when it 
 * **crash**: raises an exception that does not say why. **refused**: raises one that does.
 * **slow**: compiling takes time exponential in the program's size.
 * **author**: compiles rightly, but is not what was meant.
+
+`tracrcheck` refuses each of them before anything is certified, under the code in the first column and with the
+smallest input that shows it; what it says of the smallest programs stands below the table. TC317 is not a fault here:
+expressions are labelled anew before they are compiled, so that no two share a label. TC318 is one in float32 only, in
+which Tracr's own model computes. TC341 is refused by a count of the steps, before any is made. TC351 is told by
+`tracrcheck check` alone. That a program decodes wrongly is decided by comparing outputs and by nothing else: one
+that fits no class is refused as TC107, and one that decodes right is not refused.
 
 | code | what happens | why | what to do |
 |---|---|---|---|
@@ -56,9 +68,34 @@ def row(case: FaultCase, seen: Observation | None = None) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
 
 
+MESSAGES = """
+## What is said
+
+"""
+
+
+def message(case: FaultCase) -> str:
+    """The block that a user sees; empty where our route has no such fault."""
+    program = replace(case.program, build=lambda: _diamonds(30)) if case.kind == "slow" else case.program
+    told: list[Any] = list(asked_for_truth(program))
+    for error in told:
+        error.where = "programs/fault.py:1"
+    if not told:
+        try:
+            check_compiled(compile_program(program))
+        except CheckError as error:
+            told.append(error.at("programs/fault.py"))
+    return "".join(f"```text\n{error}\n```\n" for error in told)
+
+
+def messages() -> str:
+    # What hangs on string hashes would make another page each time.
+    return MESSAGES + "\n".join(text for case in CASES if not case.varies and (text := message(case)))
+
+
 def main() -> None:
     rows = [row(case, observe(case.program) if case.kind == "wrong" else None) for case in CASES]
-    PAGE.write_text(HEAD + "".join(rows))
+    PAGE.write_text(HEAD + "".join(rows) + messages())
 
 
 if __name__ == "__main__":

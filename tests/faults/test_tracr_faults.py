@@ -8,7 +8,7 @@ from tracr.compiler import rasp_to_graph
 from tracr.rasp import rasp
 
 from tests.faults.cases import CASES, FaultCase
-from tests.faults.document import HEAD, PAGE, row
+from tests.faults.document import HEAD, MESSAGES, PAGE, messages, row
 from tests.faults.observe import compile_program, domain, observe
 
 
@@ -63,10 +63,14 @@ def test_the_compiled_model_agrees_with_the_interpreter_but_not_with_what_was_me
 def test_the_page_has_one_row_for_every_case_in_order():
     text = PAGE.read_text()
     assert text.startswith(HEAD)
-    rows = text.removeprefix(HEAD).splitlines(keepends=True)
+    rows = text.removeprefix(HEAD).partition(MESSAGES)[0].splitlines(keepends=True)
     assert [line.split()[1] for line in rows] == [case.code for case in CASES]
     for case, line in zip(CASES, rows, strict=True):
         assert case.kind == "wrong" or line == row(case)
+
+
+def test_the_page_shows_what_a_user_is_told():
+    assert PAGE.read_text().endswith(messages()), "run `python -m tests.faults.document`"
 
 
 def test_codes_and_slugs_are_unique():

@@ -26,13 +26,13 @@ LAYERS = [
     # tracrcheck
     ("compile", ["tracrcheck", "tracrcheck._version", "tracrcheck.program", "tracrcheck.domain",
                  "tracrcheck.expressions", "tracrcheck.provenance", "tracrcheck.compile",
-                 "tracrcheck.oracle"]),
+                 "tracrcheck.oracle", "tracrcheck.walk", "tracrcheck.fault_classes", "tracrcheck.refusals"]),
     ("exam", ["tracrcheck.exam"]),
     ("truth", ["tracrcheck.structure", "tracrcheck.certificate", "tracrcheck.search", "tracrcheck.certify",
-               "tracrcheck.faults", "tracrcheck.store", "tracrcheck.wholefile"]),
+               "tracrcheck.faults", "tracrcheck.diagnosis", "tracrcheck.store", "tracrcheck.wholefile"]),
     ("judge", ["tracrcheck.verdict", "tracrcheck.examinee", "tracrcheck.grade", "tracrcheck.library",
                "tracrcheck.routes", "tracrcheck.explain", "tracrcheck.pins", "tracrcheck.options",
-               "tracrcheck.checkup", "tracrcheck.template"]),
+               "tracrcheck.checkup", "tracrcheck.chained", "tracrcheck.template"]),
     ("gate", ["tracrcheck.gate"]),
     ("surfaces", ["tracrcheck.reports", "tracrcheck.commands", "tracrcheck.cli"]),
 ]  # fmt: skip

@@ -64,8 +64,26 @@ def test_check_tells_every_problem_at_once(call, write):
     mean = "rasp.Aggregate(rasp.Select(rasp.tokens, rasp.tokens, rasp.Comparison.TRUE), rasp.tokens)"
     path = write("bad", build=mean, rest="reference=lambda tokens: tokens,")
     result = finished(call("check", path), 2)
-    assert re.findall(r"^TC\d+", result.stderr, re.MULTILINE) == ["TC107", "TC110"]
+    assert re.findall(r"^TC\d+", result.stderr, re.MULTILINE) == ["TC303", "TC110"]
     assert "2 problems" in result.stdout
+
+
+def test_a_chained_comparison_is_told_by_check_at_its_line_and_by_nothing_else(call, write):
+    path = write("between", build="0 < rasp.tokens < 3", vocab="{0, 1, 3}")
+    result = finished(call("check", path), 2)
+    (line,) = [n for n, text in enumerate(path.read_text().splitlines(), 1) if "0 < rasp.tokens" in text]
+    assert result.stderr.startswith(f"TC351 {path}:{line} 'between' asks an expression whether it is true")
+    assert "1 problem" in result.stdout
+    finished(call("certify", path, "--ablation", "zero"), 0)
+
+
+def test_a_chained_comparison_of_values_is_right(call, write):
+    finished(call("check", write("between", build="rasp.Map(lambda t: 0 < t < 3, rasp.tokens)")), 0)
+
+
+def test_check_says_that_a_model_made_by_hand_has_no_second_route(call):
+    out = finished(call("check", "copy_tokens"), 0).stdout
+    assert "interpreter, reference, torch: agree; made by hand, so there is no JAX model to compare\n" in out
 
 
 def test_routes_that_differ_are_told(write):

@@ -33,7 +33,7 @@ def allowed(name) -> Circuit:
     return permitted(ours.model, ours.encode(ours.domain.inputs)[0])
 
 
-SMALL = [name for name in zoo.NAMES if len(allowed(name)) <= MOST]
+SMALL = [name for name in zoo.NAMES if zoo.made_by_tracr(name) and len(allowed(name)) <= MOST]
 
 
 def agree(ours, ablation, criterion, *, allowed=None) -> str:

@@ -190,7 +190,12 @@ def checkup_parts(found: Checkup) -> list[str | Table]:
         )
     agree = "agree" if not n else f"{n} problem{'s' if n > 1 else ''}"
     reference = "reference, " if compiled.program.reference is not None else "(no reference), "
-    parts.append(f"  interpreter, {reference}torch, JAX: {agree}")
+    if compiled.program.by_hand is None:
+        parts.append(f"  interpreter, {reference}torch, JAX: {agree}")
+    else:
+        parts.append(
+            f"  interpreter, {reference}torch: {agree}; made by hand, so there is no JAX model to compare"
+        )
     if found.certificates:
         made = table("  ablation", "required", "permitted", "proved", numbers=("required", "permitted"))
         for c in found.certificates:

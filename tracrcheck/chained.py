@@ -30,13 +30,13 @@ def asked_for_truth(program: Program) -> list[CheckError]:
             lines[f"{frame.f_code.co_filename}:{frame.f_lineno}"] = None
         return True
 
-    rasp.SOp.__bool__ = noted  # type: ignore[attr-defined]
+    rasp.SOp.__bool__ = noted
     try:
         program.build()
     except Exception:
         return []
     finally:
-        del rasp.SOp.__bool__  # type: ignore[attr-defined]
+        del rasp.SOp.__bool__
     known = FAULT_CLASSES["TC351"]
     return [
         CheckError(

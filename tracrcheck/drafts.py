@@ -202,6 +202,6 @@ def needed(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
     order = [i for i in range(len(operations)) if i + 2 in kept]
     new = {0: 0, 1: 1} | {old + 2: place + 2 for place, old in enumerate(order)}
     return tuple(
-        replace(operations[i], **{name: new[value] for name, value in inputs_of(operations[i]).items()})
+        replace(operations[i], **{name: new[value] for name, value in inputs_of(operations[i]).items()})  # type: ignore[arg-type]
         for i in order
     )

@@ -116,7 +116,11 @@ class Recipe:
         for number, operation in enumerate(self.operations):
             for name, value in inputs_of(operation).items():
                 if not 0 <= value < 2 + number:
-                    raise _bad(f"operation {number} reads what is not made before it", f"{name} {value}", f"0 to {1 + number}")
+                    raise _bad(
+                        f"operation {number} reads what is not made before it",
+                        f"{name} {value}",
+                        f"0 to {1 + number}",
+                    )
                 wants = isinstance(operation, (Combine, Above))
                 if self.is_numerical(value) != wants:
                     raise _bad(f"operation {number} reads a value of the wrong sort", f"{name} {value}",
@@ -220,7 +224,9 @@ def from_json(record: Any) -> Recipe:
             operations=tuple(_operation(dict(o)) for o in record["operations"]),
         )
     except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise _bad("no recipe", f"{type(error).__name__}: {error}", "the JSON that `tracrcheck fuzz --save` writes") from None
+        raise _bad(
+            "no recipe", f"{type(error).__name__}: {error}", "the JSON that `tracrcheck fuzz --save` writes"
+        ) from None
 
 
 def _operation(record: dict[str, Any]) -> Operation:

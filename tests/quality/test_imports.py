@@ -33,7 +33,7 @@ LAYERS = [
     ("judge", ["tracrcheck.verdict", "tracrcheck.examinee", "tracrcheck.grade", "tracrcheck.library",
                "tracrcheck.routes", "tracrcheck.explain", "tracrcheck.pins", "tracrcheck.options",
                "tracrcheck.checkup", "tracrcheck.chained", "tracrcheck.template"]),
-    ("gate", ["tracrcheck.gate"]),
+    ("gate", ["tracrcheck.gate", "tracrcheck.recipes", "tracrcheck.drafts", "tracrcheck.draws"]),
     ("surfaces", ["tracrcheck.reports", "tracrcheck.commands", "tracrcheck.cli"]),
 ]  # fmt: skip
 

@@ -18,8 +18,8 @@ from tracrcheck.compile import Compiled
 from tracrcheck.reports.text import computes
 
 # Pixels.
-BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y, MARGIN = 190, 44, 70, 26, 20
-LABEL = 30  # characters of an expression that fit a box
+BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y, MARGIN, LANE = 190, 44, 70, 26, 20, 11
+LABEL = 28  # characters of an expression that fit a box
 PORT_OFFSET = {"q": -12, "k": 0, "v": 12, "": 0}
 
 
@@ -88,13 +88,15 @@ def _title(certificate: Certificate) -> str:
 def svg(compiled: Compiled, certificate: Certificate) -> str:
     columns = _columns(compiled, certificate)
     tallest = max(map(len, columns))
-    height = MARGIN * 2 + 30 + tallest * (BOX_HEIGHT + GAP_Y)
+    floor = MARGIN + 30 + tallest * (BOX_HEIGHT + GAP_Y)
     width = MARGIN * 2 + len(columns) * (BOX_WIDTH + GAP_X) - GAP_X
     at = {}
     for x, column in enumerate(columns):
         top = MARGIN + 30 + (tallest - len(column)) * (BOX_HEIGHT + GAP_Y) // 2
         for y, node in enumerate(column):
             at[node] = (MARGIN + x * (BOX_WIDTH + GAP_X), top + y * (BOX_HEIGHT + GAP_Y))
+    lanes = _lanes(compiled, certificate, at, floor)
+    height = floor + LANE * len(lanes) + MARGIN
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         'font-family="sans-serif" font-size="11">',
@@ -103,19 +105,51 @@ def svg(compiled: Compiled, certificate: Certificate) -> str:
         f'<text x="{MARGIN}" y="{MARGIN}" font-size="13">{escape(_title(certificate))}</text>',
     ]
     faint = [e for e in certificate.permitted if e not in certificate.required]
-    parts += [_line(compiled, e, at, "#c8ccd2", 1.0) for e in faint]
-    parts += [_line(compiled, e, at, "#1f4e9c", 2.0) for e in certificate.required]
+    parts += [_line(compiled, e, at, lanes, "#c8ccd2", 1.0) for e in faint]
+    parts += [_line(compiled, e, at, lanes, "#1f4e9c", 2.0) for e in certificate.required]
     parts += [_box(compiled, node, *place) for node, place in at.items()]
     return "\n".join([*parts, "</svg>", ""])
 
 
-def _line(compiled: Compiled, edge: Edge, at: dict[str, tuple[int, int]], colour: str, width: float) -> str:
+def _far(compiled: Compiled, edge: Edge, at: dict[str, tuple[int, int]]) -> bool:
+    """Whether an edge passes a column in between."""
+    return at[_node_of(compiled, edge.reader)][0] - at[str(edge.writer)][0] > BOX_WIDTH + GAP_X
+
+
+def _lanes(
+    compiled: Compiled, certificate: Certificate, at: dict[str, tuple[int, int]], floor: int
+) -> dict[str, int]:
+    """A height below all boxes for each writer with far readers: its edges run there, behind no box."""
+    far = [
+        str(w)
+        for w in compiled.graph.writers
+        if any(e.writer == w and _far(compiled, e, at) for e in certificate.permitted)
+    ]
+    return {name: floor + LANE * place for place, name in enumerate(far)}
+
+
+def _line(
+    compiled: Compiled,
+    edge: Edge,
+    at: dict[str, tuple[int, int]],
+    lanes: dict[str, int],
+    colour: str,
+    width: float,
+) -> str:
     x1, y1 = at[str(edge.writer)]
     x2, y2 = at[_node_of(compiled, edge.reader)]
     x1, y1, y2 = x1 + BOX_WIDTH, y1 + BOX_HEIGHT // 2, y2 + BOX_HEIGHT // 2 + PORT_OFFSET[edge.reader.port]
-    bend = max(30, (x2 - x1) // 2)
+    if _far(compiled, edge, at):
+        y, half = lanes[str(edge.writer)], GAP_X // 2
+        path = (
+            f"M{x1},{y1} C{x1 + half},{y1} {x1 + half // 2},{y} {x1 + GAP_X},{y} "
+            f"H{x2 - GAP_X} C{x2 - half // 2},{y} {x2 - half},{y2} {x2},{y2}"
+        )
+    else:
+        bend = max(30, (x2 - x1) // 2)
+        path = f"M{x1},{y1} C{x1 + bend},{y1} {x2 - bend},{y2} {x2},{y2}"
     return (
-        f'<path d="M{x1},{y1} C{x1 + bend},{y1} {x2 - bend},{y2} {x2},{y2}" fill="none" '
+        f'<path d="{path}" fill="none" '
         f'stroke="{colour}" stroke-width="{width}"><title>{escape(str(edge))}</title></path>'
     )
 

@@ -91,8 +91,8 @@ def _results(
         )
         results = parallel(joblib.delayed(_one)(work, number, unit) for number, unit in units)
     try:
-        for result in results:  # not `yield from`, which would close it before `finally`
-            yield result  # noqa: UP028
+        for result in results:  # noqa: UP028  (`yield from` would close it before `finally`)
+            yield result
     finally:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that work under way is given up is meant

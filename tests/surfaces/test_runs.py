@@ -48,6 +48,15 @@ def process(*words, cwd):
 # Profiles ----------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def nothing_runs(monkeypatch):
+    """What is asked for can be read, and nothing of it is done."""
+    from tracrcheck import gate, run
+
+    monkeypatch.setattr(run, "gate", lambda *a, **k: iter(()))
+    monkeypatch.setattr(gate, "prepare", lambda entries, settings: ([], []))
+
+
 @pytest.mark.parametrize(
     ("words", "settings", "seeds"),
     [
@@ -57,24 +66,13 @@ def process(*words, cwd):
         (["quick", "--ablation", "zero,resample"], ["zero", "resample"], 1),
     ],
 )
-def test_a_profile_says_which_ablations_and_how_many_seeds(call, here, words, settings, seeds):
-    finished(call("gate", "hist", "--method", SOME, "--json", "out.json", "--profile", *words), 1)
+def test_a_profile_asks_the_whole_zoo_for_its_ablations_and_seeds(
+    call, here, nothing_runs, words, settings, seeds
+):
+    finished(call("gate", "--method", SOME, "--json", "out.json", "--profile", *words), 0)
     asked = document()["run"]["asked"]
     assert (asked["ablations"], asked["seeds"]) == (settings, list(range(seeds)))
-    assert len(document()["verdicts"]) == len(settings) * seeds
-
-
-def test_a_profile_is_of_the_whole_zoo(monkeypatch, call, here):
-    from tracrcheck import gate
-    from tracrcheck.library import Library
-
-    monkeypatch.setattr(gate, "gate", lambda *a, **k: iter(()))
-    monkeypatch.setattr(gate, "prepare", lambda entries, settings: ([], []))
-    seen = []
-    real = Library.chosen
-    monkeypatch.setattr(Library, "chosen", lambda self, names: seen.append(real(self, names)) or seen[-1])
-    call("gate", "--profile", "quick")
-    assert len(seen[0]) == len(list((ROOT / "programs").glob("*.py")))
+    assert asked["programs"] == sorted(path.stem for path in (ROOT / "programs").glob("*.py"))
 
 
 @pytest.mark.parametrize(
@@ -108,30 +106,46 @@ def test_vacuous_settings_have_a_column_and_a_count_of_their_own(call, here):
 # Several processes -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["hangs_at_odd_seeds", "Together"])
-def test_two_jobs_write_and_print_what_one_does(call, here, method):
-    words = [
-        "hist",
-        "reverse",
-        "--ablation",
-        "zero",
-        "--seeds",
-        "3",
-        "--method",
-        METHODS + method,
-        "--timeout",
-        "0.5",
-    ]
+def test_two_jobs_write_and_print_what_one_does(call, here):
+    words = ["hist", "reverse", "--ablation", "zero", "--seeds", "2", "--timeout", "0.5"]
+    words += ["--method", METHODS + "hangs_at_odd_seeds"]
     one = finished(call("gate", *words, "--json", "one.json"), 1)
     two = finished(call("gate", *words, "--json", "two.json", "--jobs", "2"), 1)
     assert verdicts("two.json") == verdicts("one.json")
-    assert [v["reason"] for v in verdicts("two.json")].count("timeout") == (
-        2 if method.startswith("hangs") else 0
-    )
+    assert [v["reason"] for v in verdicts("two.json")] == ["unfaithful", "timeout"] * 2
     blocks = [result.stdout[result.stdout.index("FAILS hist,") :].rpartition(";")[0] for result in (one, two)]
     assert blocks[0] == blocks[1]
 
 
+def swept_here(work, units, *, jobs, lost):
+    """As other processes may do it: the last unit first, and the one with seed 2 lost."""
+    for number, unit in reversed(list(enumerate(units))):
+        yield number, lost(unit, "it died") if 2 in unit.seeds else work(unit)
+
+
+def test_results_are_in_the_order_of_the_plan_whatever_came_first(call, here, monkeypatch):
+    from tracrcheck import gate
+
+    words = ["gate", "hist", "reverse", "--ablation", "zero,mean", "--seeds", "2", "--method", SOME]
+    call(*words, "--json", "one.json")
+    monkeypatch.setattr(gate, "sweep", swept_here)
+    call(*words, "--json", "two.json", "--jobs", "2")
+    assert verdicts("one.json") == verdicts("two.json")
+
+
+@pytest.mark.parametrize(("method", "lost"), [("some_edges", [2]), ("Together", [0, 1, 2])])
+def test_what_a_dead_worker_had_is_a_verdict_with_its_reason(call, here, monkeypatch, method, lost):
+    from tracrcheck import gate
+
+    monkeypatch.setattr(gate, "sweep", swept_here)
+    words = ["--ablation", "zero", "--seeds", "3", "--json", "out.json", "--jobs", "2"]
+    result = finished(call("gate", "hist", *words, "--method", METHODS + method), 1)
+    reasons = {v["seed"]: v["reason"] for v in verdicts()}
+    assert reasons == {seed: "raised" if seed in lost else "unfaithful" for seed in range(3)}
+    assert result.stdout.count("    detail  it died\n") == len(lost)
+
+
+@pytest.mark.slow
 def test_a_worker_that_dies_costs_no_verdict(call, here):
     words = ["hist", "--ablation", "zero", "--seeds", "4", "--json", "out.json"]
     finished(

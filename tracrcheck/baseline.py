@@ -5,12 +5,13 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from edgeprune_core.errors import CheckError
 from tracrcheck.ledger import differences
 from tracrcheck.machine import in_words
-from tracrcheck.results import Results
+from tracrcheck.results import Results, read
 from tracrcheck.verdict import Verdict
 
 # Medians below this are not compared: on a shared machine the start of a thread or a full cache is as long.
@@ -49,18 +50,20 @@ class Comparison:
         return bool(self.now_wrong or self.slower)
 
 
-def check_comparable(baseline: Results, asked: Mapping[str, Any]) -> None:
-    """Errors: TC144, where the baseline is of another method or other settings."""
+def read_baseline(path: Path, asked: Mapping[str, Any]) -> Results:
+    """Results that a run of this kind can be compared with. Errors: TC143 (no results file), TC144 (of another kind)."""
+    baseline = read(path)
     differs = differences(baseline.run["asked"], asked, SAME)
     if differs:
         raise CheckError(
             "TC144",
             "the baseline is not of the same method and settings",
-            where=str(baseline.path),
+            where=str(path),
             got="; ".join(differs),
             wanted="results of the same --method, --criterion, --lengths and --score-bos",
             do="compare with results of the same kind",
         )
+    return baseline
 
 
 def compare(

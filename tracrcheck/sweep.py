@@ -84,7 +84,7 @@ def _results(
     import joblib
 
     # As many threads as this process has: the number of threads can change the last digits of a sum.
-    threads = int(os.environ.get("OMP_NUM_THREADS") or 1)
+    threads = int((os.environ.get("OMP_NUM_THREADS") or "1").split(",")[0])
     with joblib.parallel_config(backend="loky", inner_max_num_threads=threads):
         parallel = joblib.Parallel(
             n_jobs=jobs, batch_size=1, pre_dispatch=AHEAD * jobs, return_as="generator_unordered"

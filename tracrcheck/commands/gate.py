@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,9 @@ from tracrcheck.commands.arguments import Ablations, Criterion, Folders, Json, L
 from tracrcheck.commands.telling import stop_at, told
 
 if TYPE_CHECKING:
+    from tracrcheck.gate import Plan
+    from tracrcheck.ledger import Ledger
+    from tracrcheck.library import Entry
     from tracrcheck.run import Run
 
 
@@ -57,19 +60,18 @@ def gate(
     """Run a method on programs, and fail where it does not find what is proved."""
     from tracrcheck import baseline as comparing
     from tracrcheck import gate as gating
-    from tracrcheck import options, profiles, results
+    from tracrcheck import options, profiles
     from tracrcheck.examinee import find_method
     from tracrcheck.library import Library
     from tracrcheck.reports import console, files
     from tracrcheck.reports.comparison import comparison_lines
-    from tracrcheck.run import Run, header_of, open_ledger
+    from tracrcheck.run import header_of, open_ledger
 
     files.check_writable(json)
     asked = profiles.chosen(profile, ablation or [], seeds)
-    settings = options.settings_of(asked.ablations, [criterion], lengths, score_bos)
     entries = Library.here(folder or []).chosen(program or [])
     plan = gating.Plan(
-        settings=settings,
+        settings=options.settings_of(asked.ablations, [criterion], lengths, score_bos),
         method=find_method(method),
         method_name=method,
         seeds=tuple(range(seed, seed + asked.seeds)),
@@ -78,32 +80,39 @@ def gate(
         paths={entry.program.name: entry.path for entry in entries},
     )
     header = header_of(plan, shlex.join(["tracrcheck", *sys.argv[1:]]))
-    before = None
-    if baseline is not None:
-        options.check_factor(slower)
-        before = results.read(baseline)
-        comparing.check_comparable(before, header["asked"])
+    factor = options.check_factor(slower)
+    before = comparing.read_baseline(baseline, header["asked"]) if baseline is not None else None
     with open_ledger(json, header, resume=resume) as ledger:
-        ready, wrong = gating.prepare(entries, settings)
-        stop_at(wrong)
-        run = Run(ready, plan, header, ledger)
-        if run.resumed:
-            typer.echo(f"resumed: {run.resumed} of {run.total} verdicts were finished before", err=True)
-        try:
-            for _ in console.progress(run.go(), run.left, "gate"):
-                pass
-        except KeyboardInterrupt:
-            run.interrupted = True
+        run = _sitting(entries, plan, header, ledger)
         names = {entry.program.name: entry.asked for entry in entries}
         _report(run, allow_unknown, names, _replay_options(lengths, score_bos, folder))
         files.write_json(json, files.gate_document(run.verdicts, run.summary, run.record()))
         run.written()
     code = run.exit_code(allow_unknown=allow_unknown)
     if before is not None:
-        compared = comparing.compare(before, run.verdicts, run.record(), factor=slower)
+        compared = comparing.compare(before, run.verdicts, run.record(), factor=factor)
         console.show("", *comparison_lines(compared))
         code = code or int(compared.regressed)
     raise typer.Exit(code)
+
+
+def _sitting(entries: Sequence[Entry], plan: Plan, header: Mapping[str, Any], ledger: Ledger | None) -> Run:
+    """The run, done as far as it is not interrupted."""
+    from tracrcheck import gate as gating
+    from tracrcheck.reports import console
+    from tracrcheck.run import Run
+
+    ready, wrong = gating.prepare(entries, plan.settings)
+    stop_at(wrong)
+    run = Run(ready, plan, header, ledger)
+    if run.resumed:
+        typer.echo(f"resumed: {run.resumed} of {run.total} verdicts were finished before", err=True)
+    try:
+        for _ in console.progress(run.go(), run.left, "gate"):
+            pass
+    except KeyboardInterrupt:
+        run.interrupted = True
+    return run
 
 
 def _replay_options(lengths: str | None, score_bos: bool, folders: Sequence[Path] | None) -> list[str]:

@@ -166,6 +166,7 @@ def test_a_run_that_was_killed_goes_on_from_its_last_verdict(call, here):
     assert not (here / "out.json").exists()
     result = finished(call("gate", *words, "--resume"), 1)
     assert result.stderr.startswith("resumed: 2 of 6 verdicts were finished before")
+    assert (here / "asked").read_text() == "0 1 2 2 0 1 2 "  # nothing that was finished is done again
     resumed, run = verdicts(), document()["run"]
     assert (run["sittings"], run["finished"]) == (2, True)
     assert [p.name for p in here.iterdir() if "part" in p.name] == []

@@ -6,6 +6,7 @@ import what they need when they run: `tracrcheck --help` loads neither torch nor
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ from tracrcheck._version import __version__
 from tracrcheck.commands.author import check, explain, new, show
 from tracrcheck.commands.certify import certify, programs
 from tracrcheck.commands.gate import gate
+from tracrcheck.commands.results import recheck, report
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,7 +24,7 @@ app = typer.Typer(
     help="Proves what a circuit-discovery method must find, and fails the build when it does not.",
 )
 
-for command in (gate, certify, programs, new, check, show, explain):
+for command in (gate, report, recheck, certify, programs, new, check, show, explain):
     app.command()(command)
 
 
@@ -43,6 +45,8 @@ def _options(
 
 def main() -> None:
     """The entry point of `tracrcheck`."""
+    # Before torch is loaded. The matrices are small; and the number of threads can change the last digit of a sum.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     app(prog_name="tracrcheck")
 
 

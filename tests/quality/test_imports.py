@@ -29,19 +29,24 @@ LAYERS = [
                  "tracrcheck.oracle", "tracrcheck.walk", "tracrcheck.fault_classes", "tracrcheck.refusals"]),
     ("exam", ["tracrcheck.exam"]),
     ("truth", ["tracrcheck.structure", "tracrcheck.certificate", "tracrcheck.search", "tracrcheck.certify",
-               "tracrcheck.faults", "tracrcheck.diagnosis", "tracrcheck.store", "tracrcheck.wholefile"]),
+               "tracrcheck.faults", "tracrcheck.diagnosis", "tracrcheck.store", "tracrcheck.sources",
+               "tracrcheck.wholefile"]),
     ("judge", ["tracrcheck.verdict", "tracrcheck.examinee", "tracrcheck.grade", "tracrcheck.library",
                "tracrcheck.routes", "tracrcheck.explain", "tracrcheck.pins", "tracrcheck.options",
                "tracrcheck.checkup", "tracrcheck.chained", "tracrcheck.template"]),
-    ("gate", ["tracrcheck.gate", "tracrcheck.recipes", "tracrcheck.drafts", "tracrcheck.draws"]),
+    ("gate", ["tracrcheck.gate", "tracrcheck.recipes", "tracrcheck.drafts", "tracrcheck.draws",
+              "tracrcheck.profiles", "tracrcheck.machine", "tracrcheck.ledger", "tracrcheck.sweep",
+              "tracrcheck.run", "tracrcheck.results", "tracrcheck.baseline", "tracrcheck.recheck"]),
     ("surfaces", ["tracrcheck.reports", "tracrcheck.commands", "tracrcheck.cli"]),
 ]  # fmt: skip
 
 # Packages that a file may import inside a function, and why.
 HIDDEN = {
     "tracrcheck/oracle.py": ({"haiku", "jax"}, "seconds to import, needed by one function"),
+    "tracrcheck/sweep.py": ({"joblib"}, "needed only where --jobs asks for other processes"),
     "tracrcheck/commands/gate.py": (None, "a command loads what it runs: `--help` costs milliseconds"),
     "tracrcheck/commands/certify.py": (None, "as above"),
+    "tracrcheck/commands/results.py": (None, "as above"),
     "tracrcheck/commands/author.py": (None, "as above"),
     "tracrcheck/pytest_plugin.py": (None, "loaded by every pytest run of whoever has us installed"),
 }

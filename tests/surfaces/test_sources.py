@@ -34,20 +34,38 @@ def test_programs_are_told_apart_by_name_and_bytes_and_not_by_place_or_order(tmp
     assert sources.programs_sha([tmp_path / "one" / "c.py", paths[0][1]]) != same
 
 
-def test_every_source_file_of_both_packages_counts(tmp_path, monkeypatch):
+PRUNING = "edgeprune_core.methods.edge_pruning"
+
+
+def test_what_decides_a_verdict_counts_and_what_only_shows_it_does_not(tmp_path, monkeypatch):
     for name in ("edgeprune_core", "tracrcheck"):
         shutil.copytree(ROOT / name, tmp_path / name)
     monkeypatch.setattr(sources, "package_folder", lambda package: tmp_path / package.__name__)
-    seen = {sources.packages_sha.__wrapped__()}
-    assert seen == {sources.packages_sha()}
-    for name in ("edgeprune_core/training/score.py", "tracrcheck/reports/text.py"):
+    sha = sources.packages_sha.__wrapped__
+    seen = {sha(PRUNING)}
+    assert seen == {sources.packages_sha(PRUNING)}
+
+    def changed(name):
         with (tmp_path / name).open("a") as file:
             file.write("# changed\n")
-        seen.add(sources.packages_sha.__wrapped__())
-    assert len(seen) == 3
-    (tmp_path / "tracrcheck" / "programs").mkdir()
-    (tmp_path / "tracrcheck" / "programs" / "one.py").write_text("# a program of a wheel\n")
-    assert sources.packages_sha.__wrapped__() in seen
+        before = len(seen)
+        seen.add(sha(PRUNING))
+        return len(seen) > before
+
+    for name in ("training/score.py", "engine.py", "blocks/attention.py", "ablations/mean.py", "training/gates.py"):
+        assert changed(f"edgeprune_core/{name}"), name
+    for name in ("search.py", "compile.py", "grade.py", "walk.py", "domain.py", "verdict.py"):
+        assert changed(f"tracrcheck/{name}"), name
+    for name in ("tracrcheck/reports/text.py", "tracrcheck/cli.py", "edgeprune_core/methods/random_edges.py"):
+        assert not changed(name), name
+    (tmp_path / "edgeprune_core/methods/new.py").write_text("")
+    assert not changed("edgeprune_core/methods/__init__.py")
+
+
+def test_each_method_of_ours_counts_by_its_own_file():
+    assert sources.packages_sha(PRUNING) != sources.packages_sha("edgeprune_core.methods.random_edges")
+    given = [sources.sources_of([], find_method(name))["packages"] for name in ("edge_pruning", "random")]
+    assert given == [sources.packages_sha(PRUNING), sources.packages_sha("edgeprune_core.methods.random_edges")]
 
 
 def test_a_method_of_somebody_else_counts_by_its_file():

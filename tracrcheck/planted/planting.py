@@ -1,0 +1,364 @@
+"""Planting: Compiled -> Planted, a larger model with the same outputs and a known circuit.
+
+    1. The program's heads and MLPs go to slots in order (slots.py). Its stream is the first n_read coordinates.
+    2. Distractors fill every other slot (distractors.py), layer by layer, scaled to what the stream allows there.
+    3. Everything is turned: the stream by one random orthogonal matrix Q, and inside each true head its queries
+       and keys by one, its values by another. Each reader's weights W become Q^T W, what is written w becomes w Q:
+       every product of a writer and a reader stays, and no zero is left to see.
+
+The units of a true MLP are shuffled, and where the host's MLPs are wider some are split: two units that see the
+same and write a half each are one unit.
+
+The truth. Program components read the program's coordinates alone, and distractors write nothing on them. So in
+any circuit of the host a program component sees what it sees in the same circuit of the original, whatever edges
+of distractors are kept: faithful circuits are the mapped ones plus any edges of distractors, and the smallest are
+the mapped smallest. Rounding is all that gets through: see leak.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from edgeprune_core.blocks.attention import heads_output
+from edgeprune_core.blocks.mlp import mlp_output
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.errors import CheckError
+from edgeprune_core.graph import ResidualGraph
+from edgeprune_core.spec import ModelSpec
+from edgeprune_core.weights import Model, Weights, expected_shapes
+from tracrcheck.compile import Compiled, compile_program
+from tracrcheck.planted.distractors import Draw, Room, copied_head, copied_mlp, dense_head, dense_mlp
+from tracrcheck.planted.slots import check_slots, components, random_slots
+from tracrcheck.program import ByHand
+
+# Of the program's stream, at each place: how long the stream outside it may be after the embeddings, and after the
+# last layer (in between, in proportion). Together they are at most sqrt(1 + 1.4^2) = 1.72 times as long as it.
+FIRST, LAST = 0.7, 1.4
+# Of the program's shortest stream: what one embedding has outside, and what all distractors write, were they
+# independent: below FIRST and LAST, so that little is cut back.
+EMBEDDED, WRITTEN = 0.3, 1.0
+# Inputs on which the stream is measured while distractors are scaled, evenly spaced over the domain.
+INPUTS = 256
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Planted:
+    """A planted program.
+
+    original:    the program as it was compiled.
+    model:       the host, float64.
+    slots:       component of the original -> writer of the host.
+    distractors: writer of the host -> what it is, in words.
+    directions:  the program's stream inside the host's: orthonormal rows.
+    """
+
+    original: Compiled
+    model: Model
+    slots: dict[str, str]
+    distractors: dict[str, str]
+    directions: Float[Tensor, "n_read d_model"]
+
+    @cached_property
+    def graph(self) -> ResidualGraph:
+        return ResidualGraph.of(self.model.spec)
+
+    @cached_property
+    def compiled(self) -> Compiled:
+        """The planted program, compiled as a program file with this model would be."""
+        program = self.original.program
+        return compile_program(replace(program, name=f"planted_{program.name}", by_hand=self.by_hand))
+
+    def mapped(self, circuit: Circuit) -> Circuit:
+        """A circuit of the original in the host. Edges of slots that are empty in the original carry nothing:
+        they are left out."""
+        texts = []
+        for edge in circuit:
+            reader = str(edge.reader).partition(".q")[0].partition(".k")[0].partition(".v")[0]
+            if str(edge.writer) in self._at and reader in self._at:
+                port = f".{edge.reader.port}" if edge.reader.port else ""
+                texts.append(f"{self._at[str(edge.writer)]} -> {self._at[reader]}{port}")
+        return Circuit.of(self.graph, texts)
+
+    @cached_property
+    def _at(self) -> dict[str, str]:
+        return {"tok": "tok", "pos": "pos", "out": "out"} | self.slots
+
+    def by_hand(self) -> ByHand:
+        """As a program file gives it."""
+        tokens = sorted(self.original.token_ids, key=self.original.token_ids.__getitem__)
+        told: dict[str, Any] = {w: (text,) for w, text in self.distractors.items()}
+        for name, texts in self.original.provenance.items():
+            if name in self._at:
+                told[self._at[name]] = texts
+        return ByHand(
+            model=self.model, tokens=tokens, output_values=self.original.output_values, provenance=told
+        )
+
+
+def plant(
+    compiled: Compiled,
+    *,
+    layers: int,
+    heads: int,
+    d_model: int | None = None,
+    d_head: int | None = None,
+    d_mlp: int | None = None,
+    seed: int = 0,
+    slots: Mapping[str, str] | None = None,
+) -> Planted:
+    """Hides a program in a transformer of `layers` x `heads`. The same call gives the same model.
+
+    d_model: at least one more than the program's; twice the program's where it is not given.
+    d_head, d_mlp: at least the program's, which they are where they are not given.
+    slots:   component -> writer of the host, for every component; without it they are drawn.
+
+    Errors: TC140 (a size, or a model of another kind), TC141 (slots).
+    """
+    own = compiled.model.spec
+    _check_kind(compiled)
+    spec = replace(
+        own,
+        n_layers=layers,
+        n_heads=heads,
+        n_kv_heads=heads,
+        d_model=_size("d_model", d_model, own.d_model + 1, 2 * own.d_model),
+        d_head=_size("d_head", d_head, own.d_head, own.d_head),
+        d_mlp=_size("d_mlp", d_mlp, own.d_mlp, own.d_mlp),
+    )
+    draw, graph, stages = Draw.of(seed), ResidualGraph.of(spec), components(compiled.model)
+    if slots is None:
+        placed = random_slots(stages, graph, generator=draw.generator)
+    else:
+        placed = check_slots(slots, stages, graph)
+    host = _Host(compiled, spec, placed, draw)
+    host.put_program()
+    host.fill()
+    turn = draw.orthogonal(spec.d_model)
+    return Planted(
+        original=compiled,
+        model=host.turned(turn),
+        slots=placed,
+        distractors=host.distractors,
+        directions=turn[: own.d_model],
+    )
+
+
+def _size(name: str, got: int | None, least: int, usual: int) -> int:
+    if got is None:
+        return usual
+    if got < least:
+        raise CheckError(
+            "TC140", f"{name} is too small for the program", got=got, wanted=f"at least {least}", do="give more"
+        )
+    return got
+
+
+def _check_kind(compiled: Compiled) -> None:
+    spec, w = compiled.model.spec, compiled.model.weights
+    plain = replace(
+        spec, norm="none", gated_mlp=False, positions="learned", parallel_blocks=False, n_kv_heads=spec.n_heads
+    )
+    loose = any(bool((w.b_o[n] != 0).any()) and not bool((w.w_o[n] != 0).any()) for n in range(spec.n_layers))
+    if spec != plain or loose:
+        raise CheckError(
+            "TC140",
+            f"the model of '{compiled.program.name}' is not of the kind that Tracr compiles",
+            got=spec,
+            wanted="learned positions, a key for every query, no norm, no gates, sequential blocks, "
+            "no attention bias in a layer without heads",
+        )
+
+
+class _Host:
+    """The host while it is made, its stream not yet turned: the program's coordinates first."""
+
+    def __init__(self, compiled: Compiled, spec: ModelSpec, slots: Mapping[str, str], draw: Draw) -> None:
+        self.compiled, self.own, self.draw = compiled, compiled.model, draw
+        self.spec, self.n_read = spec, compiled.model.spec.d_model
+        shapes = expected_shapes(spec)
+        self.weights = Weights(**{k: torch.zeros(s, dtype=torch.float64) for k, s in shapes.items()})
+        if self.own.weights.b_unembed is not None:
+            self.weights = replace(self.weights, b_unembed=self.own.weights.b_unembed)
+        self.model = Model(spec, self.weights)  # holds the same tensors
+        self.heads: dict[tuple[int, int], tuple[int, int]] = {}
+        self.mlps: dict[int, int] = {}
+        graph, mine = ResidualGraph.of(spec), compiled.graph
+        for name, slot in slots.items():
+            here, there = mine.writer(name), graph.writer(slot)
+            if here.kind == "head":
+                self.heads[there.layer, there.head] = here.layer, here.head
+            else:
+                self.mlps[there.layer] = here.layer
+        self.distractors: dict[str, str] = {}
+
+    # The program -----------------------------------------------------------------------------------------
+
+    def put_program(self) -> None:
+        """Every tensor of the program, on its coordinates and in its slots."""
+        w, own, n = self.weights, self.own.weights, self.n_read
+        assert w.pos is not None
+        assert own.pos is not None
+        w.tok[:, :n], w.pos[:, :n], w.unembed[:n] = own.tok, own.pos, own.unembed
+        for (layer, head), (of_layer, of_head) in self.heads.items():
+            self._put_head(layer, head, of_layer, of_head)
+        for of_layer in {of for of, _ in self.heads.values()}:
+            last = max(layer for (layer, _), (of, _) in self.heads.items() if of == of_layer)
+            w.b_o[last, :n] = own.b_o[of_layer]
+        for layer, of_layer in self.mlps.items():
+            self._put_mlp(layer, of_layer)
+
+    def _put_head(self, layer: int, head: int, of_layer: int, of_head: int) -> None:
+        """Scores are divided by sqrt(d_head), so a wider head's queries are larger by its root."""
+        w, own, n, e = self.weights, self.own.weights, self.n_read, self.own.spec.d_head
+        wider = (self.spec.d_head / e) ** 0.5
+        for port, gain in (("q", wider), ("k", 1.0), ("v", 1.0)):
+            getattr(w, f"w_{port}")[layer, head, :n, :e] = gain * getattr(own, f"w_{port}")[of_layer, of_head]
+            getattr(w, f"b_{port}")[layer, head, :e] = gain * getattr(own, f"b_{port}")[of_layer, of_head]
+        w.w_o[layer, head, :e, :n] = own.w_o[of_layer, of_head]
+        inside, values = self.draw.orthogonal(self.spec.d_head), self.draw.orthogonal(self.spec.d_head)
+        for port, turn in (("q", inside), ("k", inside), ("v", values)):
+            for tensor in (getattr(w, f"w_{port}"), getattr(w, f"b_{port}")):
+                tensor[layer, head] = tensor[layer, head] @ turn
+        w.w_o[layer, head] = values.T @ w.w_o[layer, head]
+
+    def _put_mlp(self, layer: int, of_layer: int) -> None:
+        """The units that write something, shuffled; some of them split, until all the host's are used."""
+        w, own, n = self.weights, self.own.weights, self.n_read
+        units = (own.w_out[of_layer] != 0).any(1).nonzero()[:, 0]
+        w.b_out[layer, :n] = own.b_out[of_layer]
+        if not len(units):
+            return
+        again = torch.tensor([self.draw.below(len(units)) for _ in range(self.spec.d_mlp - len(units))], dtype=torch.long)
+        chosen = torch.cat([torch.arange(len(units)), again])
+        parts = chosen.bincount()[chosen].to(torch.float64)
+        order = self.draw.order(len(chosen))
+        chosen, parts = units[chosen[order]], parts[order]
+        w.w_in[layer, :n] = own.w_in[of_layer][:, chosen]
+        w.b_in[layer] = own.b_in[of_layer][chosen]
+        w.w_out[layer, :, :n] = own.w_out[of_layer][chosen] / parts[:, None]
+
+    # The distractors -------------------------------------------------------------------------------------
+
+    def fill(self) -> None:
+        """Every other slot, layer by layer, on the stream as it is there."""
+        inputs = self.compiled.domain.inputs
+        ids, valid = self.compiled.encode(inputs[:: max(1, -(-len(inputs) // INPUTS))])
+        w, n = self.weights, self.n_read
+        assert w.pos is not None
+        own = _lengths(w.tok[ids] + w.pos[: ids.shape[1]], n)[0][valid]
+        if float(own.min()) == 0:
+            raise CheckError(
+                "TC140",
+                f"the stream of '{self.compiled.program.name}' is empty somewhere after its embeddings",
+                got=0,
+                wanted="a length, in proportion to which distractors write",
+            )
+        self.shortest, self.room = float(own.min()), Room(self.spec.d_model, n, float(own.square().mean().sqrt()))
+        for table in (w.tok, w.pos):
+            table[:, n:] = self._of_length(EMBEDDED, len(table))
+        stream = w.tok[ids] + w.pos[: ids.shape[1]]
+        for layer in range(self.spec.n_layers):
+            stream = self._fill_heads(layer, stream, valid)
+            stream = self._fill_mlp(layer, stream, valid)
+
+    def _of_length(self, length: float, rows: int) -> Tensor:
+        """Random rows outside the program's coordinates."""
+        drawn = self.draw.normal(rows, self.spec.d_model - self.n_read)
+        return length * self.shortest * drawn / drawn.norm(dim=-1, keepdim=True)
+
+    @property
+    def _share(self) -> float:
+        """Of `shortest`: how long what one distractor writes may be; biases of attention count as one each."""
+        n = self.spec.n_layers * (self.spec.n_heads + 2) - len(self.heads) - len(self.mlps)
+        return WRITTEN / n**0.5
+
+    def _fill_heads(self, layer: int, stream: Tensor, valid: Tensor) -> Tensor:
+        w = self.weights
+        free = [h for h in range(self.spec.n_heads) if (layer, h) not in self.heads]
+        true = [h for h in range(self.spec.n_heads) if (layer, h) in self.heads]
+        copies = max(1, len(free) // 2) if true else 0
+        for number, head in enumerate(free):
+            if number < copies:
+                of = true[number % len(true)]
+                made = copied_head(self.draw, self.room, self._head(layer, of))
+                told = f"distractor: nearly a{layer}.h{of}, for nobody"
+            else:
+                made, told = dense_head(self.draw, self.room, self.spec.d_head), "distractor: a dense head"
+            for name, tensor in made.items():
+                getattr(w, name)[layer, head] = tensor
+            self.distractors[f"a{layer}.h{head}"] = told
+        w.b_o[layer, self.n_read :] = self._of_length(self._share, 1)[0]
+        seen = stream.expand(self.spec.n_heads, *stream.shape)
+        written = heads_output(self.model, layer, seen, seen, seen, valid=valid)
+        for head in free:
+            gain = self._gain(written[head], valid)
+            w.w_o[layer, head] *= gain
+            written[head] *= gain
+        base = stream + written[true].sum(0)
+        base[..., : self.n_read] += w.b_o[layer, : self.n_read]
+        added = written[free].sum(0)
+        added[..., self.n_read :] += w.b_o[layer, self.n_read :]
+        less = self._allowed(base, added, valid, half=2 * layer)
+        for head in free:
+            w.w_o[layer, head] *= less
+        w.b_o[layer, self.n_read :] *= less
+        return base + less * added
+
+    def _fill_mlp(self, layer: int, stream: Tensor, valid: Tensor) -> Tensor:
+        if layer in self.mlps:
+            return stream + mlp_output(self.model, layer, stream)
+        w, true = self.weights, sorted(self.mlps)
+        if true and self.draw.below(2):
+            of = true[self.draw.below(len(true))]
+            mlp = {name: getattr(w, name)[of] for name in ("w_in", "b_in", "w_out", "b_out")}
+            made, told = copied_mlp(self.draw, self.room, mlp), f"distractor: nearly m{of}, for nobody"
+        else:
+            made, told = dense_mlp(self.draw, self.room, self.spec.d_mlp), "distractor: a dense MLP"
+        for name, tensor in made.items():
+            getattr(w, name)[layer] = tensor
+        self.distractors[f"m{layer}"] = told
+        added = mlp_output(self.model, layer, stream)
+        gain = self._gain(added, valid)
+        less = gain * self._allowed(stream, gain * added, valid, half=2 * layer + 1)
+        w.w_out[layer] *= less
+        w.b_out[layer] *= less
+        return stream + less * added
+
+    def _head(self, layer: int, head: int) -> dict[str, Tensor]:
+        names = (*(f"{kind}_{port}" for port in "qkv" for kind in "wb"), "w_o")
+        return {name: getattr(self.weights, name)[layer, head] for name in names}
+
+    def _gain(self, written: Tensor, valid: Tensor) -> float:
+        """Makes the longest of what a distractor writes its share; 0 for one that writes nothing here."""
+        longest = float(written.norm(dim=-1)[valid].max())
+        return self._share * self.shortest / longest if longest > 0 else 0.0
+
+    def _allowed(self, stream: Tensor, added: Tensor, valid: Tensor, *, half: int) -> float:
+        """The largest 2^-k by which `added` keeps the stream outside the program's within its bound."""
+        bound = FIRST + (LAST - FIRST) * (half + 1) / (2 * self.spec.n_layers)
+        for k in range(60):
+            own, outside = _lengths(stream + added / 2**k, self.n_read)
+            if bool((outside <= bound * own)[valid].all()):
+                return 0.5**k
+        return 0.0
+
+    # The turn --------------------------------------------------------------------------------------------
+
+    def turned(self, turn: Float[Tensor, "d_model d_model"]) -> Model:
+        """The same model with its stream times `turn`."""
+        w = self.weights
+        reads = {name: turn.T @ getattr(w, name) for name in ("w_q", "w_k", "w_v", "w_in", "unembed")}
+        writes = {name: getattr(w, name) @ turn for name in ("tok", "pos", "w_o", "b_o", "w_out", "b_out")}
+        return Model(self.spec, replace(w, **reads, **writes))
+
+
+def _lengths(stream: Float[Tensor, "*lead d_model"], n_read: int) -> tuple[Tensor, Tensor]:
+    """How long the program's part of the stream is, and the rest."""
+    return stream[..., :n_read].norm(dim=-1), stream[..., n_read:].norm(dim=-1)

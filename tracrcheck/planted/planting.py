@@ -80,10 +80,10 @@ class Planted:
         they are left out."""
         texts = []
         for edge in circuit:
-            reader = str(edge.reader).partition(".q")[0].partition(".k")[0].partition(".v")[0]
-            if str(edge.writer) in self._at and reader in self._at:
-                port = f".{edge.reader.port}" if edge.reader.port else ""
-                texts.append(f"{self._at[str(edge.writer)]} -> {self._at[reader]}{port}")
+            port = f".{edge.reader.port}" if edge.reader.port else ""
+            node = str(edge.reader).removesuffix(port)
+            if str(edge.writer) in self._at and node in self._at:
+                texts.append(f"{self._at[str(edge.writer)]} -> {self._at[node]}{port}")
         return Circuit.of(self.graph, texts)
 
     @cached_property

@@ -40,9 +40,7 @@ from edgeprune_core.spec import ModelSpec
 from edgeprune_core.weights import Model
 
 
-def permitted(
-    model: Model, tokens: Int[Tensor, "input pos"], *, noise: float | None = None
-) -> Circuit:
+def permitted(model: Model, tokens: Int[Tensor, "input pos"], *, noise: float | None = None) -> Circuit:
     """Edges along which something can flow to `out` on these inputs.
 
     noise: products at most this share of their factors' norms count as zero; None for the bound on rounding.

@@ -32,7 +32,7 @@ LAYERS = [
                "tracrcheck.faults", "tracrcheck.diagnosis", "tracrcheck.store", "tracrcheck.wholefile"]),
     ("judge", ["tracrcheck.verdict", "tracrcheck.examinee", "tracrcheck.grade", "tracrcheck.library",
                "tracrcheck.routes", "tracrcheck.explain", "tracrcheck.pins", "tracrcheck.options",
-               "tracrcheck.checkup", "tracrcheck.chained", "tracrcheck.template"]),
+               "tracrcheck.checkup", "tracrcheck.chained", "tracrcheck.template", "tracrcheck.planted"]),
     ("gate", ["tracrcheck.gate", "tracrcheck.recipes", "tracrcheck.drafts", "tracrcheck.draws"]),
     ("surfaces", ["tracrcheck.reports", "tracrcheck.commands", "tracrcheck.cli"]),
 ]  # fmt: skip
@@ -43,6 +43,7 @@ HIDDEN = {
     "tracrcheck/commands/gate.py": (None, "a command loads what it runs: `--help` costs milliseconds"),
     "tracrcheck/commands/certify.py": (None, "as above"),
     "tracrcheck/commands/author.py": (None, "as above"),
+    "tracrcheck/commands/plant.py": (None, "as above"),
     "tracrcheck/pytest_plugin.py": (None, "loaded by every pytest run of whoever has us installed"),
 }
 

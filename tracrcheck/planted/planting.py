@@ -30,7 +30,7 @@ from edgeprune_core.blocks.attention import heads_output
 from edgeprune_core.blocks.mlp import mlp_output
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.errors import CheckError
-from edgeprune_core.graph import ResidualGraph
+from edgeprune_core.graph import Edge, ResidualGraph
 from edgeprune_core.spec import ModelSpec
 from edgeprune_core.weights import Model, Weights, expected_shapes
 from tracrcheck.compile import Compiled, compile_program
@@ -56,6 +56,7 @@ class Planted:
     model:       the host, float64.
     slots:       component of the original -> writer of the host.
     distractors: writer of the host -> what it is, in words.
+    copied:      those of them that are near copies of a component of the program -> that component's slot.
     directions:  the program's stream inside the host's: orthonormal rows.
     """
 
@@ -63,6 +64,8 @@ class Planted:
     model: Model
     slots: dict[str, str]
     distractors: dict[str, str]
+    copied: dict[str, str]
+    seed: int
     directions: Float[Tensor, "n_read d_model"]
 
     @cached_property
@@ -76,15 +79,25 @@ class Planted:
         return compile_program(replace(program, name=f"planted_{program.name}", by_hand=self.by_hand))
 
     def mapped(self, circuit: Circuit) -> Circuit:
-        """A circuit of the original in the host. Edges of slots that are empty in the original carry nothing:
-        they are left out."""
-        texts = []
-        for edge in circuit:
+        """A circuit of the original in the host. Edges of heads and MLPs that are empty in the original carry
+        nothing and have no counterpart: they are left out."""
+        return Circuit(self.graph, frozenset(self._hosted[e] for e in circuit if e in self._hosted))
+
+    def own(self, circuit: Circuit) -> Circuit:
+        """What a circuit of the host keeps of the original's edges."""
+        kept = frozenset(mine for mine, edge in self._hosted.items() if edge in circuit)
+        return Circuit(self.original.graph, kept)
+
+    @cached_property
+    def _hosted(self) -> dict[Edge, Edge]:
+        """Edge of the original -> edge of the host."""
+        found = {}
+        for edge in self.original.graph.edges:
             port = f".{edge.reader.port}" if edge.reader.port else ""
-            node = str(edge.reader).removesuffix(port)
-            if str(edge.writer) in self._at and node in self._at:
-                texts.append(f"{self._at[str(edge.writer)]} -> {self._at[node]}{port}")
-        return Circuit.of(self.graph, texts)
+            node, writer = str(edge.reader).removesuffix(port), str(edge.writer)
+            if node in self._at and writer in self._at:
+                found[edge] = self.graph.edge(f"{self._at[writer]} -> {self._at[node]}{port}")
+        return found
 
     @cached_property
     def _at(self) -> dict[str, str]:
@@ -132,11 +145,12 @@ def plant(
         d_head=_size("d_head", d_head, own.d_head, own.d_head),
         d_mlp=_size("d_mlp", d_mlp, own.d_mlp, own.d_mlp),
     )
-    draw, graph, stages = Draw.of(seed), ResidualGraph.of(spec), components(compiled.model)
+    graph, stages = ResidualGraph.of(spec), components(compiled.model)
     if slots is None:
-        placed = random_slots(stages, graph, generator=draw.generator)
+        placed = random_slots(stages, graph, generator=torch.Generator().manual_seed(seed))
     else:
         placed = check_slots(slots, stages, graph)
+    draw = Draw.of(seed)
     host = _Host(compiled, spec, placed, draw)
     host.put_program()
     host.fill()
@@ -146,6 +160,8 @@ def plant(
         model=host.turned(turn),
         slots=placed,
         distractors=host.distractors,
+        copied=host.copied,
+        seed=seed,
         directions=turn[: own.d_model],
     )
 
@@ -155,7 +171,11 @@ def _size(name: str, got: int | None, least: int, usual: int) -> int:
         return usual
     if got < least:
         raise CheckError(
-            "TC140", f"{name} is too small for the program", got=got, wanted=f"at least {least}", do="give more"
+            "TC140",
+            f"{name} is too small for the program",
+            got=got,
+            wanted=f"at least {least}",
+            do="give more",
         )
     return got
 
@@ -163,7 +183,12 @@ def _size(name: str, got: int | None, least: int, usual: int) -> int:
 def _check_kind(compiled: Compiled) -> None:
     spec, w = compiled.model.spec, compiled.model.weights
     plain = replace(
-        spec, norm="none", gated_mlp=False, positions="learned", parallel_blocks=False, n_kv_heads=spec.n_heads
+        spec,
+        norm="none",
+        gated_mlp=False,
+        positions="learned",
+        parallel_blocks=False,
+        n_kv_heads=spec.n_heads,
     )
     loose = any(bool((w.b_o[n] != 0).any()) and not bool((w.w_o[n] != 0).any()) for n in range(spec.n_layers))
     if spec != plain or loose:
@@ -197,6 +222,7 @@ class _Host:
             else:
                 self.mlps[there.layer] = here.layer
         self.distractors: dict[str, str] = {}
+        self.copied: dict[str, str] = {}
 
     # The program -----------------------------------------------------------------------------------------
 
@@ -235,7 +261,9 @@ class _Host:
         w.b_out[layer, :n] = own.b_out[of_layer]
         if not len(units):
             return
-        again = torch.tensor([self.draw.below(len(units)) for _ in range(self.spec.d_mlp - len(units))], dtype=torch.long)
+        again = torch.tensor(
+            [self.draw.below(len(units)) for _ in range(self.spec.d_mlp - len(units))], dtype=torch.long
+        )
         chosen = torch.cat([torch.arange(len(units)), again])
         parts = chosen.bincount()[chosen].to(torch.float64)
         order = self.draw.order(len(chosen))
@@ -260,7 +288,10 @@ class _Host:
                 got=0,
                 wanted="a length, in proportion to which distractors write",
             )
-        self.shortest, self.room = float(own.min()), Room(self.spec.d_model, n, float(own.square().mean().sqrt()))
+        self.shortest, self.room = (
+            float(own.min()),
+            Room(self.spec.d_model, n, float(own.square().mean().sqrt())),
+        )
         for table in (w.tok, w.pos):
             table[:, n:] = self._of_length(EMBEDDED, len(table))
         stream = w.tok[ids] + w.pos[: ids.shape[1]]
@@ -288,12 +319,12 @@ class _Host:
             if number < copies:
                 of = true[number % len(true)]
                 made = copied_head(self.draw, self.room, self._head(layer, of))
-                told = f"distractor: nearly a{layer}.h{of}, for nobody"
+                self._note(f"a{layer}.h{head}", f"a{layer}.h{of}")
             else:
-                made, told = dense_head(self.draw, self.room, self.spec.d_head), "distractor: a dense head"
+                made = dense_head(self.draw, self.room, self.spec.d_head)
+                self._note(f"a{layer}.h{head}")
             for name, tensor in made.items():
                 getattr(w, name)[layer, head] = tensor
-            self.distractors[f"a{layer}.h{head}"] = told
         w.b_o[layer, self.n_read :] = self._of_length(self._share, 1)[0]
         seen = stream.expand(self.spec.n_heads, *stream.shape)
         written = heads_output(self.model, layer, seen, seen, seen, valid=valid)
@@ -318,18 +349,25 @@ class _Host:
         if true and self.draw.below(2):
             of = true[self.draw.below(len(true))]
             mlp = {name: getattr(w, name)[of] for name in ("w_in", "b_in", "w_out", "b_out")}
-            made, told = copied_mlp(self.draw, self.room, mlp), f"distractor: nearly m{of}, for nobody"
+            made = copied_mlp(self.draw, self.room, mlp)
+            self._note(f"m{layer}", f"m{of}")
         else:
-            made, told = dense_mlp(self.draw, self.room, self.spec.d_mlp), "distractor: a dense MLP"
+            made = dense_mlp(self.draw, self.room, self.spec.d_mlp)
+            self._note(f"m{layer}")
         for name, tensor in made.items():
             getattr(w, name)[layer] = tensor
-        self.distractors[f"m{layer}"] = told
         added = mlp_output(self.model, layer, stream)
         gain = self._gain(added, valid)
         less = gain * self._allowed(stream, gain * added, valid, half=2 * layer + 1)
         w.w_out[layer] *= less
         w.b_out[layer] *= less
         return stream + less * added
+
+    def _note(self, writer: str, copy_of: str = "") -> None:
+        told = f"nearly {copy_of}" if copy_of else "dense random weights"
+        self.distractors[writer] = f"distractor: {told}, read by no part of the program"
+        if copy_of:
+            self.copied[writer] = copy_of
 
     def _head(self, layer: int, head: int) -> dict[str, Tensor]:
         names = (*(f"{kind}_{port}" for port in "qkv" for kind in "wb"), "w_o")

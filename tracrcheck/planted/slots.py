@@ -43,8 +43,8 @@ def random_slots(
         if half % 2:
             slots[block[0]] = f"m{half // 2}"
         else:
-            heads = torch.randperm(host.n_heads, generator=generator).tolist()
-            slots |= {name: f"a{half // 2}.h{head}" for name, head in zip(block, heads, strict=False)}
+            heads = torch.randperm(host.n_heads, generator=generator)[: len(block)].sort().values.tolist()
+            slots |= {name: f"a{half // 2}.h{head}" for name, head in zip(block, heads, strict=True)}
     return slots
 
 
@@ -103,6 +103,17 @@ def _layers_needed(is_mlp: Sequence[bool]) -> int:
     return half // 2 + 1
 
 
+def parse_slots(text: str) -> dict[str, str]:
+    """`a0.h0=a3.h1,m0=m4`. Errors: TC141."""
+    slots: dict[str, str] = {}
+    for part in text.split(","):
+        name, equals, slot = (word.strip() for word in part.partition("="))
+        if not (name and equals and slot) or name in slots:
+            raise _wrong("no list of slots", repr(text), "write it as a0.h0=a3.h1,m0=m4, each component once")
+        slots[name] = slot
+    return slots
+
+
 def check_slots(
     slots: Mapping[str, str], stages: Sequence[Sequence[str]], host: ResidualGraph
 ) -> dict[str, str]:
@@ -117,7 +128,9 @@ def check_slots(
     found = {name: host.writer(slots[name]) for name in names}
     for name, writer in found.items():
         if writer.kind != ("mlp" if _is_mlp(name) else "head"):
-            raise _wrong(f"'{name}' cannot stand there", str(writer), "give a head for a head, an MLP for one")
+            raise _wrong(
+                f"'{name}' cannot stand there", str(writer), "give a head for a head, an MLP for one"
+            )
     for one, other in itertools.combinations(names, 2):
         if found[one] == found[other]:
             raise _wrong(f"'{one}' and '{other}' have one slot", slots[one], "give each its own")

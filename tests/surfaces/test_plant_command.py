@@ -15,7 +15,9 @@ SIZE = ("--layers", "3", "--heads", "2")
 
 
 def test_it_says_what_it_made_and_what_was_measured_and_proved(call, here):
-    out = finished(call("plant", "hist", *SIZE, "--seed", "3", "--ablation", "zero,mean", "--out", "hidden.py"), 0)
+    out = finished(
+        call("plant", "hist", *SIZE, "--seed", "3", "--ablation", "zero,mean", "--out", "hidden.py"), 0
+    )
     out = out.stdout.splitlines()
     assert out[0] == "hist, planted with seed 3: 3 layers x 2 heads, d_model 32, 122 edges"
     assert re.fullmatch(r"  slots       a0\.h0 = a\d\.h\d, m0 = m\d", out[1])
@@ -42,7 +44,6 @@ def hidden(call, here):
         call("plant", "hist", *SIZE, "--slots", slots, "--ablation", "zero", "--out", here / "hidden.py"), 0
     )
     return here / "hidden.py"
-
 
 
 def test_every_other_command_takes_the_file_for_what_it_is_a_program(call, hidden):

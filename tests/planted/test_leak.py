@@ -10,9 +10,11 @@ import torch
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.errors import CheckError
 from edgeprune_core.weights import Model
+from tests import zoo
 from tests.planted.models import SOME, planted
 from tracrcheck.exam import Setting, task_of
-from tracrcheck.planted import leak
+from tracrcheck.planted import host, leak
+from tracrcheck.planted.planting import plant
 from tracrcheck.planted.truth import truth_of
 from tracrcheck.structure import permitted
 
@@ -34,6 +36,12 @@ def test_the_leak_is_below_its_bound_and_that_below_a_billionth_of_the_range(whi
 @every
 def test_the_stream_is_at_most_twice_as_long_as_the_programs_own(which):
     assert 1.05 < leak.stream_ratio(planted(*which)) <= leak.LONGEST
+
+
+def test_what_distractors_would_write_beyond_that_is_cut_back(monkeypatch):
+    monkeypatch.setattr(host, "WRITTEN", 50.0)
+    made = plant(zoo.compiled("reverse"), layers=4, heads=4)
+    assert 1.5 < leak.stream_ratio(made) <= leak.LONGEST
 
 
 def with_a_hole(made, size: float):
@@ -77,10 +85,13 @@ def test_measuring_gives_all_that_the_command_prints():
     assert got.stream == leak.stream_ratio(made)
 
 
-def test_a_truth_that_is_not_the_programs_mapped_is_caught(monkeypatch, tmp_path):
+@pytest.mark.parametrize("fewer", [True, False])
+def test_a_truth_that_is_not_the_programs_mapped_is_caught(monkeypatch, tmp_path, fewer):
     monkeypatch.setenv("TRACRCHECK_CACHE", str(tmp_path))
     made = planted("hist", 3, 2, 3)
     assert truth_of(made, Setting()).required.texts
+    head = made.slots["a0.h0"]
+    wrong = {"a0.h0": head} if fewer else made.slots | {"a0.h0": head[:-1] + str(1 - int(head[-1]))}
     with pytest.raises(CheckError, match="TC143") as caught:
-        truth_of(replace(made, slots={"a0.h0": made.slots["a0.h0"]}), Setting())
+        truth_of(replace(made, slots=wrong), Setting())
     assert "the truth of the planted 'hist' is not the program's (zero)" in str(caught.value)

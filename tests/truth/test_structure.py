@@ -80,3 +80,11 @@ def test_many_outputs_with_noise_are_as_many_variants_as_without():
     for part in noisy:
         found.number(part)
     assert len(found.kept) == 40
+
+
+def test_outputs_that_fall_into_bins_that_touch_are_one_variant():
+    plain = Draw.of(1).normal(40, 2, 5, 30)
+    found = _Variants()
+    found.number(plain)
+    shift = 0.9 * SAME * found._c.sign().view(1, 2, 5, 30)  # the furthest that one variant may lie apart
+    assert found.number(plain + shift).tolist() == found.number(plain - shift).tolist() == list(range(40))

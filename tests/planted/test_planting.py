@@ -18,6 +18,7 @@ from tracrcheck.certify import certify
 from tracrcheck.compile import compile_program
 from tracrcheck.exam import Setting, task_of
 from tracrcheck.faults import check_compiled, outputs
+from tracrcheck.planted.distractors import Draw
 from tracrcheck.planted.leak import circuits_to_try
 from tracrcheck.planted.planting import plant
 from tracrcheck.structure import permitted
@@ -157,16 +158,21 @@ def test_the_global_random_state_neither_matters_nor_moves():
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-def test_attention_biases_of_the_program_come_after_all_of_its_layers_heads():
+def test_every_bias_of_the_program_is_kept():
+    """Those of queries, keys, values and units are turned or moved with their weights; that of a layer's attention
+    comes after all of its heads."""
     mine = zoo.compiled("pair_balance")
-    w = mine.model.weights
-    biased = w.b_o.clone()
-    biased[1, :3] = 0.25
-    changed = replace(mine, model=Model(mine.model.spec, replace(w, b_o=biased)))
-    made = plant(changed, layers=4, heads=2)
+    w, draw = mine.model.weights, Draw.of(0)
+    names = ("b_q", "b_k", "b_v", "b_o", "b_in", "b_out")
+    made_up = {name: 0.1 * draw.normal(*getattr(w, name).shape) for name in names}
+    made_up["b_o"][0] = 0  # this layer has no heads
+    changed = replace(mine, model=Model(mine.model.spec, replace(w, **made_up)))
     tokens, valid = mine.encode(mine.domain.inputs)
-    got, want = (trace(m, tokens, valid=valid).outputs for m in (made.model, changed.model))
-    torch.testing.assert_close(got[valid], want[valid], atol=1e-9, rtol=0)
+    want = trace(changed.model, tokens, valid=valid).outputs
+    for heads in (2, 4):
+        made = plant(changed, layers=4, heads=heads)
+        got = trace(made.model, tokens, valid=valid).outputs
+        torch.testing.assert_close(got[valid], want[valid], atol=1e-10, rtol=0)
 
 
 def test_a_program_whose_stream_is_empty_somewhere_is_refused():

@@ -12,7 +12,8 @@ same and write a half each are one unit.
 The truth. Program components read the program's coordinates alone, and distractors write nothing on them. So in
 any circuit of the host a program component sees what it sees in the same circuit of the original, whatever edges
 of distractors are kept: faithful circuits are the mapped ones plus any edges of distractors, and the smallest are
-the mapped smallest. Rounding is all that gets through: see leak.py.
+the mapped smallest. (Heads of one layer that are spread over several could now read each other; compiled ones read
+nothing that their own layer writes.) Rounding is all that gets through: see leak.py.
 """
 
 from __future__ import annotations

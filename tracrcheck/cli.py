@@ -15,6 +15,7 @@ from tracrcheck._version import __version__
 from tracrcheck.commands.author import check, explain, new, show
 from tracrcheck.commands.certify import certify, programs
 from tracrcheck.commands.gate import gate
+from tracrcheck.commands.plant import plant
 from tracrcheck.commands.results import recheck, report
 
 app = typer.Typer(
@@ -24,7 +25,7 @@ app = typer.Typer(
     help="Proves what a circuit-discovery method must find, and fails the build when it does not.",
 )
 
-for command in (gate, report, recheck, certify, programs, new, check, show, explain):
+for command in (gate, report, recheck, certify, programs, new, check, show, explain, plant):
     app.command()(command)
 
 

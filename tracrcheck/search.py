@@ -31,6 +31,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from edgeprune_core.blocks.attention import pattern
@@ -106,6 +107,46 @@ class _Node:
         return _undominated(found)
 
 
+class _Variants:
+    """The different outputs seen so far, each by the first that came.
+
+    Outputs are looked up by their product with one random vector c, which differs by at most |c|_1 SAME between
+    outputs that are one variant: they are in one bin of that width, or in two that touch. No rounding of single
+    coordinates, which lie anywhere once the stream is turned and would now and then fall on both sides of a step.
+    """
+
+    def __init__(self) -> None:
+        self.kept: list[Tensor] = []
+        self._bins: dict[int, list[int]] = {}
+        self._c = torch.empty(0)
+
+    def number(self, outputs: Float[Tensor, "choice item pos column"]) -> np.ndarray:
+        """For each output, its variant; new ones in the order in which they come."""
+        flat = outputs.flatten(1)
+        if len(self._c) != flat.shape[1]:
+            self._c = torch.randn(flat.shape[1], generator=torch.Generator().manual_seed(0)).to(flat)
+        width = max(float(self._c.abs().sum()), 1.0) * SAME
+        bins = (flat @ self._c / width).floor().to(torch.int64).numpy()
+        _, first, of = np.unique(bins, return_index=True, return_inverse=True)
+        guess = np.empty(len(first), int)
+        for group in np.argsort(first):
+            guess[group] = self._one(outputs[first[group]], int(bins[first[group]]))
+        numbers = guess[of]
+        near = torch.stack([self.kept[v] for v in guess])[torch.from_numpy(of)]
+        for row in np.flatnonzero(((outputs - near).abs().flatten(1) > SAME).any(1).numpy()):
+            numbers[row] = self._one(outputs[row], int(bins[row]))
+        return numbers
+
+    def _one(self, output: Tensor, place: int) -> int:
+        for near in (place, place - 1, place + 1):
+            for variant in self._bins.get(near, ()):
+                if bool(((output - self.kept[variant]).abs() <= SAME).all()):
+                    return variant
+        self.kept.append(output)
+        self._bins.setdefault(place, []).append(len(self.kept) - 1)
+        return len(self.kept) - 1
+
+
 def faithful_circuits(
     task: Task, permitted: Circuit, items: Tensor, budget: int, limits: Limits
 ) -> Iterator[Circuit]:
@@ -175,8 +216,7 @@ class _Search:
         self._choose(node, writer, name)
         streams = [self._stream(node, port) for port in range(len(node.readers))]
         columns = self._columns(writer)
-        seen: dict[bytes, int] = {}
-        kept: list[Tensor] = []
+        found = _Variants()
         variant_of = np.full(len(node.choices), -1)
         width = sum(base.numel() for base, _ in streams) + self.valid.numel() * (
             len(columns) + self.valid.shape[1]
@@ -185,19 +225,12 @@ class _Search:
             if time.monotonic() > self.deadline:
                 raise SearchTooLarge(f"over {self.limits.seconds:g} s, at {name}")
             part = node.choices[start : start + max(1, BATCH_FLOATS // max(1, width))]
-            rows = range(start, start + len(part))
             inputs = [self._mixed(base, given, part) for base, given in streams]
             if writer is None:
                 variant_of[start : start + len(part)] = self._verdicts(inputs[0])
                 continue
-            out = self._output(writer, inputs, columns)
-            keys = np.ascontiguousarray((out / SAME).round().to(torch.int64).flatten(1).numpy())
-            for row, key in zip(rows, keys, strict=True):
-                mark = key.tobytes()
-                if mark not in seen:
-                    seen[mark] = len(kept)
-                    kept.append(out[row - start])
-                variant_of[row] = seen[mark]
+            variant_of[start : start + len(part)] = found.number(self._output(writer, inputs, columns))
+        kept = found.kept
         node.variant_of, node.columns = variant_of, columns
         if writer is not None:
             node.outputs = (

@@ -19,7 +19,13 @@ WATCHED = ("edgeprune_core", "tracrcheck", "programs")
 
 OURS = {"edgeprune_core": edgeprune_core, "tracrcheck": tracrcheck}
 # What decides a verdict: these modules and what they import. Reports and commands do not.
-JUDGING = ("tracrcheck.faults", "tracrcheck.exam", "tracrcheck.certify", "tracrcheck.examinee", "tracrcheck.grade")
+JUDGING = (
+    "tracrcheck.faults",
+    "tracrcheck.exam",
+    "tracrcheck.certify",
+    "tracrcheck.examinee",
+    "tracrcheck.grade",
+)
 # Tables that merely list what there is: one more method changes no result of another.
 TABLES = ("edgeprune_core.methods",)
 

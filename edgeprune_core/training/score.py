@@ -37,7 +37,6 @@ from edgeprune_core.task import Task
 from edgeprune_core.training.gates import stratified_uniform
 from edgeprune_core.training.pool import ItemPool
 
-
 # Share of ok circuits, lately, at which a chain is given up.
 GIVEN_UP = 0.02
 

@@ -33,7 +33,7 @@ LAYERS = [
                "tracrcheck.wholefile"]),
     ("judge", ["tracrcheck.verdict", "tracrcheck.examinee", "tracrcheck.grade", "tracrcheck.library",
                "tracrcheck.routes", "tracrcheck.explain", "tracrcheck.pins", "tracrcheck.options",
-               "tracrcheck.checkup", "tracrcheck.chained", "tracrcheck.template"]),
+               "tracrcheck.checkup", "tracrcheck.chained", "tracrcheck.template", "tracrcheck.planted"]),
     ("gate", ["tracrcheck.gate", "tracrcheck.recipes", "tracrcheck.drafts", "tracrcheck.draws",
               "tracrcheck.profiles", "tracrcheck.machine", "tracrcheck.ledger", "tracrcheck.sweep",
               "tracrcheck.run", "tracrcheck.results", "tracrcheck.baseline", "tracrcheck.recheck"]),
@@ -48,6 +48,7 @@ HIDDEN = {
     "tracrcheck/commands/certify.py": (None, "as above"),
     "tracrcheck/commands/results.py": (None, "as above"),
     "tracrcheck/commands/author.py": (None, "as above"),
+    "tracrcheck/commands/plant.py": (None, "as above"),
     "tracrcheck/pytest_plugin.py": (None, "loaded by every pytest run of whoever has us installed"),
 }
 

@@ -52,7 +52,13 @@ def test_what_decides_a_verdict_counts_and_what_only_shows_it_does_not(tmp_path,
         seen.add(sha(PRUNING))
         return len(seen) > before
 
-    for name in ("training/score.py", "engine.py", "blocks/attention.py", "ablations/mean.py", "training/gates.py"):
+    for name in (
+        "training/score.py",
+        "engine.py",
+        "blocks/attention.py",
+        "ablations/mean.py",
+        "training/gates.py",
+    ):
         assert changed(f"edgeprune_core/{name}"), name
     for name in ("search.py", "compile.py", "grade.py", "walk.py", "domain.py", "verdict.py"):
         assert changed(f"tracrcheck/{name}"), name
@@ -65,7 +71,10 @@ def test_what_decides_a_verdict_counts_and_what_only_shows_it_does_not(tmp_path,
 def test_each_method_of_ours_counts_by_its_own_file():
     assert sources.packages_sha(PRUNING) != sources.packages_sha("edgeprune_core.methods.random_edges")
     given = [sources.sources_of([], find_method(name))["packages"] for name in ("edge_pruning", "random")]
-    assert given == [sources.packages_sha(PRUNING), sources.packages_sha("edgeprune_core.methods.random_edges")]
+    assert given == [
+        sources.packages_sha(PRUNING),
+        sources.packages_sha("edgeprune_core.methods.random_edges"),
+    ]
 
 
 def test_a_method_of_somebody_else_counts_by_its_file():

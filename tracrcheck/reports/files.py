@@ -10,12 +10,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from safetensors import SafetensorError
+
 from edgeprune_core.errors import CheckError
 from tracrcheck import results
 from tracrcheck.verdict import Summary, Verdict
 from tracrcheck.wholefile import write_whole
 
 if TYPE_CHECKING:
+    from edgeprune_core.weights import Model
     from tracrcheck.certificate import Certificate
 
 
@@ -65,6 +68,14 @@ def write_text(path: Path, text: str) -> None:
         raise _unwritable(path, error) from None
 
 
+def write_model(path: Path, model: Model) -> None:
+    """A safetensors file, whole or not at all. Errors: TC115."""
+    try:
+        model.save(path)
+    except (OSError, SafetensorError) as error:
+        raise _unwritable(path, error) from None
+
+
 def _is_device(path: Path) -> bool:
     """Such as /dev/stdout, which must not be replaced by a file."""
     return path.exists() and not path.is_file() and not path.is_dir()
@@ -81,11 +92,11 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def _unwritable(path: Path, error: OSError) -> CheckError:
+def _unwritable(path: Path, error: Exception) -> CheckError:
     return CheckError(
         "TC115",
         f"cannot write '{path}'",
-        got=error.strerror or error,
+        got=getattr(error, "strerror", None) or error,
         wanted="a file in a folder that exists and can be written",
         do="give another path",
     )

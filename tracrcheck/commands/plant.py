@@ -1,0 +1,73 @@
+"""`tracrcheck plant`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tracrcheck.commands.arguments import Ablations, Folders, Name
+from tracrcheck.commands.telling import stop_at, told
+
+
+@told
+def plant(
+    program: Name,
+    layers: Annotated[int, typer.Option(min=1, help="Layers of the large model.")],
+    heads: Annotated[int, typer.Option(min=1, help="Heads of each of its layers.")],
+    d_model: Annotated[
+        int | None, typer.Option(help="Width of its stream; without it, twice the program's.")
+    ] = None,
+    d_head: Annotated[int | None, typer.Option(help="Width of a head; without it, the program's.")] = None,
+    d_mlp: Annotated[int | None, typer.Option(help="Units of an MLP; without it, the program's.")] = None,
+    slots: Annotated[
+        str | None, typer.Option(metavar="A=B,...", help="Where each head and MLP goes: a0.h0=a3.h1,m0=m4.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the slots, the distractors and the rotation.")] = 0,
+    ablation: Ablations = None,
+    folder: Folders = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE.py", help="Write a program file that makes it.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option("--weights", metavar="FILE", help="Write the model too, as safetensors.")
+    ] = None,
+) -> None:
+    """Hide a program in a larger transformer, among distractors. Measures, and certifies, what it makes."""
+    from tracrcheck import options
+    from tracrcheck.gate import prepare
+    from tracrcheck.library import Library
+    from tracrcheck.planted import file, leak, planting, truth
+    from tracrcheck.planted.slots import parse_slots
+    from tracrcheck.reports import console, files
+    from tracrcheck.reports.planted import planted_block, truth_line
+
+    settings = options.settings_of(ablation or ["all"], ["value"], None, False)
+    if out is not None:
+        file.check_new_file(out)
+    for path in (out, weights):
+        files.check_writable(path)
+    entry = Library.here(folder or []).load(program)
+    chosen = None if slots is None else parse_slots(slots)
+    ready, wrong = prepare([entry])
+    stop_at(wrong)
+    made = planting.plant(
+        ready[0],
+        layers=layers,
+        heads=heads,
+        d_model=d_model,
+        d_head=d_head,
+        d_mlp=d_mlp,
+        seed=seed,
+        slots=chosen,
+    )
+    console.show(planted_block(made, leak.measure(made, settings)))
+    for setting in console.progress(settings, len(settings), "certify"):
+        console.show(truth_line(truth.truth_of(made, setting)))
+    if weights is not None:
+        files.write_model(weights, made.model)
+        typer.echo(f"wrote {weights}")
+    if out is not None:
+        files.write_text(out, file.file_text(made, entry.path, out))
+        typer.echo(f"wrote {out}; now: tracrcheck gate {out}")

@@ -1,0 +1,84 @@
+"""The file that `tracrcheck plant` writes: a program like any other, which makes its model again from the seed."""
+
+from __future__ import annotations
+
+import keyword
+import os
+from pathlib import Path
+
+from edgeprune_core.errors import CheckError
+from tracrcheck.library import shipped_folder
+from tracrcheck.planted.planting import Planted
+
+TEXT = '''"""`{original}`, planted in a transformer of {layers} layers with {heads} heads each.
+
+Written by `tracrcheck plant`. The program's heads and MLPs stand in the slots below; every other one is a
+distractor, which reads anything and writes only what no part of the program reads.
+"""
+
+from dataclasses import replace
+{imports}
+original = load_file({source}).program
+
+
+def by_hand():
+    from tracrcheck.compile import compile_program
+    from tracrcheck.planted.planting import plant
+
+    planted = plant(
+        compile_program(original),
+        layers={layers},
+        heads={heads},
+        d_model={d_model},
+        d_head={d_head},
+        d_mlp={d_mlp},
+        seed={seed},
+        slots={{
+{slots}
+        }},
+    )
+    return planted.by_hand()
+
+
+program = replace(original, name="{name}", by_hand=by_hand)
+'''
+
+
+def check_new_file(path: Path) -> None:
+    """Errors: TC116, where the file is there already or its name is no name for a program."""
+    if path.suffix != ".py" or not path.stem.isidentifier() or keyword.iskeyword(path.stem):
+        raise CheckError(
+            "TC116",
+            f"'{path.name}' is no name for a program file",
+            got=path.name,
+            wanted="letters, digits and _, then .py",
+        )
+    if path.exists():
+        raise CheckError(
+            "TC116", f"'{path}' is there already", got=str(path), wanted="a new file", do="give another name"
+        )
+
+
+def file_text(planted: Planted, source: Path, path: Path) -> str:
+    """What stands in `path`; `source` is the file of the original program."""
+    spec = planted.model.spec
+    if source.resolve().parent == shipped_folder().resolve():
+        imports, place = "", f'shipped_folder() / "{source.name}"'
+        imports = "\nfrom tracrcheck.library import load_file, shipped_folder\n"
+    else:
+        from_here = os.path.relpath(source.resolve(), path.resolve().parent)
+        place = f"Path(__file__).parent / {from_here!r}"
+        imports = "from pathlib import Path\n\nfrom tracrcheck.library import load_file\n"
+    return TEXT.format(
+        original=planted.original.program.name,
+        name=path.stem,
+        imports=imports,
+        source=place,
+        layers=spec.n_layers,
+        heads=spec.n_heads,
+        d_model=spec.d_model,
+        d_head=spec.d_head,
+        d_mlp=spec.d_mlp,
+        seed=planted.seed,
+        slots="\n".join(f'            "{name}": "{slot}",' for name, slot in planted.slots.items()),
+    )

@@ -1,0 +1,191 @@
+"""Planting: Compiled -> Planted, a larger model with the same outputs and a known circuit.
+
+    1. The program's heads and MLPs go to slots in order (slots.py). Its stream is the first n_read coordinates.
+    2. Distractors fill every other slot (distractors.py), layer by layer, scaled to what the stream allows (host.py).
+    3. Everything is turned: the stream by one random orthogonal matrix Q, and inside each true head its queries
+       and keys by one, its values by another. Each reader's weights W become Q^T W, what is written w becomes w Q:
+       every product of a writer and a reader stays, and no zero is left to see.
+
+The units of a true MLP are shuffled, and where the host's MLPs are wider some are split: two units that see the
+same and write a half each are one unit.
+
+The truth. Program components read the program's coordinates alone, and distractors write nothing on them. So in
+any circuit of the host a program component sees what it sees in the same circuit of the original, whatever edges
+of distractors are kept: faithful circuits are the mapped ones plus any edges of distractors, and the smallest are
+the mapped smallest. (Heads of one layer that are spread over several could now read each other; compiled ones read
+nothing that their own layer writes.) Rounding is all that gets through: see leak.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.errors import CheckError
+from edgeprune_core.graph import Edge, ResidualGraph
+from edgeprune_core.weights import Model
+from tracrcheck.compile import Compiled, compile_program
+from tracrcheck.planted.distractors import Draw
+from tracrcheck.planted.host import Host
+from tracrcheck.planted.slots import check_slots, components, random_slots
+from tracrcheck.program import ByHand
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Planted:
+    """A planted program.
+
+    original:    the program as it was compiled.
+    model:       the host, float64.
+    slots:       component of the original -> writer of the host.
+    distractors: writer of the host -> what it is, in words.
+    copied:      those of them that are near copies of a component of the program -> that component's slot.
+    directions:  the program's stream inside the host's: orthonormal rows.
+    """
+
+    original: Compiled
+    model: Model
+    slots: dict[str, str]
+    distractors: dict[str, str]
+    copied: dict[str, str]
+    seed: int
+    directions: Float[Tensor, "n_read d_model"]
+
+    @cached_property
+    def graph(self) -> ResidualGraph:
+        return ResidualGraph.of(self.model.spec)
+
+    @cached_property
+    def compiled(self) -> Compiled:
+        """The planted program, compiled as a program file with this model would be."""
+        program = self.original.program
+        return compile_program(replace(program, name=f"planted_{program.name}", by_hand=self.by_hand))
+
+    def mapped(self, circuit: Circuit) -> Circuit:
+        """A circuit of the original in the host. Edges of heads and MLPs that are empty in the original carry
+        nothing and have no counterpart: they are left out."""
+        return Circuit(self.graph, frozenset(self._hosted[e] for e in circuit if e in self._hosted))
+
+    def own(self, circuit: Circuit) -> Circuit:
+        """What a circuit of the host keeps of the original's edges."""
+        kept = frozenset(mine for mine, edge in self._hosted.items() if edge in circuit)
+        return Circuit(self.original.graph, kept)
+
+    @cached_property
+    def _hosted(self) -> dict[Edge, Edge]:
+        """Edge of the original -> edge of the host."""
+        found = {}
+        for edge in self.original.graph.edges:
+            port = f".{edge.reader.port}" if edge.reader.port else ""
+            node, writer = str(edge.reader).removesuffix(port), str(edge.writer)
+            if node in self._at and writer in self._at:
+                found[edge] = self.graph.edge(f"{self._at[writer]} -> {self._at[node]}{port}")
+        return found
+
+    @cached_property
+    def _at(self) -> dict[str, str]:
+        return {"tok": "tok", "pos": "pos", "out": "out"} | self.slots
+
+    def by_hand(self) -> ByHand:
+        """As a program file gives it."""
+        tokens = sorted(self.original.token_ids, key=self.original.token_ids.__getitem__)
+        told: dict[str, Any] = {w: (text,) for w, text in self.distractors.items()}
+        for name, texts in self.original.provenance.items():
+            if name in self._at:
+                told[self._at[name]] = texts
+        return ByHand(
+            model=self.model, tokens=tokens, output_values=self.original.output_values, provenance=told
+        )
+
+
+def plant(
+    compiled: Compiled,
+    *,
+    layers: int,
+    heads: int,
+    d_model: int | None = None,
+    d_head: int | None = None,
+    d_mlp: int | None = None,
+    seed: int = 0,
+    slots: Mapping[str, str] | None = None,
+) -> Planted:
+    """Hides a program in a transformer of `layers` x `heads`. The same call gives the same model.
+
+    d_model: at least one more than the program's; twice the program's where it is not given.
+    d_head, d_mlp: at least the program's, which they are where they are not given.
+    slots:   component -> writer of the host, for every component; without it they are drawn.
+
+    Errors: TC160 (a size, or a model of another kind), TC161 (slots).
+    """
+    own = compiled.model.spec
+    _check_kind(compiled)
+    spec = replace(
+        own,
+        n_layers=layers,
+        n_heads=heads,
+        n_kv_heads=heads,
+        d_model=_size("d_model", d_model, own.d_model + 1, 2 * own.d_model),
+        d_head=_size("d_head", d_head, own.d_head, own.d_head),
+        d_mlp=_size("d_mlp", d_mlp, own.d_mlp, own.d_mlp),
+    )
+    graph, stages = ResidualGraph.of(spec), components(compiled.model)
+    if slots is None:
+        placed = random_slots(stages, graph, generator=torch.Generator().manual_seed(seed))
+    else:
+        placed = check_slots(slots, stages, graph)
+    draw = Draw.of(seed)
+    host = Host(compiled, spec, placed, draw)
+    host.put_program()
+    host.fill()
+    turn = draw.orthogonal(spec.d_model)
+    return Planted(
+        original=compiled,
+        model=host.turned(turn),
+        slots=placed,
+        distractors=host.distractors,
+        copied=host.copied,
+        seed=seed,
+        directions=turn[: own.d_model],
+    )
+
+
+def _size(name: str, got: int | None, least: int, usual: int) -> int:
+    if got is None:
+        return usual
+    if got < least:
+        raise CheckError(
+            "TC160",
+            f"{name} is too small for the program",
+            got=got,
+            wanted=f"at least {least}",
+            do="give more",
+        )
+    return got
+
+
+def _check_kind(compiled: Compiled) -> None:
+    spec, w = compiled.model.spec, compiled.model.weights
+    plain = replace(
+        spec,
+        norm="none",
+        gated_mlp=False,
+        positions="learned",
+        parallel_blocks=False,
+        n_kv_heads=spec.n_heads,
+    )
+    loose = any(bool((w.b_o[n] != 0).any()) and not bool((w.w_o[n] != 0).any()) for n in range(spec.n_layers))
+    if spec != plain or loose:
+        raise CheckError(
+            "TC160",
+            f"the model of '{compiled.program.name}' is not of the kind that Tracr compiles",
+            got=spec,
+            wanted="learned positions, a key for every query, no norm, no gates, sequential blocks, "
+            "no attention bias in a layer without heads",
+        )

@@ -1,0 +1,28 @@
+"""The truth of a planted program: certified on the host, and held against the original's."""
+
+from __future__ import annotations
+
+from edgeprune_core.errors import CheckError
+from tracrcheck.certificate import Certificate
+from tracrcheck.exam import Setting
+from tracrcheck.planted.planting import Planted
+from tracrcheck.store import certificate_of
+
+
+def truth_of(planted: Planted, setting: Setting) -> Certificate:
+    """The host's own certificate. Errors: TC163, where it is not the original's, mapped to the slots.
+
+    Where several smallest circuits exist, which of them is `required` may differ: only its size is compared.
+    """
+    host, mine = certificate_of(planted.compiled, setting), certificate_of(planted.original, setting)
+    several = {"smallest", "unique"} - (set(host.proved) & set(mine.proved))
+    want = planted.mapped(mine.required)
+    if len(host.required) != len(want) or (not several and host.required != want):
+        raise CheckError(
+            "TC163",
+            f"the truth of the planted '{planted.original.program.name}' is not the program's ({setting.ablation})",
+            got=", ".join(host.required.texts) or "no edges",
+            wanted=", ".join(want.texts) or "no edges",
+            do="report this, with the command",
+        )
+    return host

@@ -13,6 +13,7 @@ import typer
 from tracrcheck._version import __version__
 from tracrcheck.commands.author import check, explain, new, show
 from tracrcheck.commands.certify import certify, programs
+from tracrcheck.commands.fuzz import fuzz
 from tracrcheck.commands.gate import gate
 
 app = typer.Typer(
@@ -22,7 +23,7 @@ app = typer.Typer(
     help="Proves what a circuit-discovery method must find, and fails the build when it does not.",
 )
 
-for command in (gate, certify, programs, new, check, show, explain):
+for command in (gate, fuzz, certify, programs, new, check, show, explain):
     app.command()(command)
 
 

@@ -33,13 +33,16 @@ LAYERS = [
     ("judge", ["tracrcheck.verdict", "tracrcheck.examinee", "tracrcheck.grade", "tracrcheck.library",
                "tracrcheck.routes", "tracrcheck.explain", "tracrcheck.pins", "tracrcheck.options",
                "tracrcheck.checkup", "tracrcheck.chained", "tracrcheck.template"]),
-    ("gate", ["tracrcheck.gate", "tracrcheck.recipes", "tracrcheck.drafts", "tracrcheck.draws"]),
-    ("surfaces", ["tracrcheck.reports", "tracrcheck.commands", "tracrcheck.cli"]),
+    ("gate", ["tracrcheck.gate", "tracrcheck.recipes", "tracrcheck.drafts", "tracrcheck.draws",
+              "tracrcheck.composition", "tracrcheck.fuzz", "tracrcheck.bar", "tracrcheck.regressions"]),
+    ("surfaces", ["tracrcheck.strategies", "tracrcheck.reports", "tracrcheck.commands", "tracrcheck.cli"]),
 ]  # fmt: skip
 
 # Packages that a file may import inside a function, and why.
 HIDDEN = {
     "tracrcheck/oracle.py": ({"haiku", "jax"}, "seconds to import, needed by one function"),
+    "tracrcheck/fuzz.py": ({"joblib"}, "needed only where --jobs asks for other processes"),
+    "tracrcheck/commands/fuzz.py": (None, "as the other commands"),
     "tracrcheck/commands/gate.py": (None, "a command loads what it runs: `--help` costs milliseconds"),
     "tracrcheck/commands/certify.py": (None, "as above"),
     "tracrcheck/commands/author.py": (None, "as above"),

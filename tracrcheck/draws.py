@@ -47,10 +47,16 @@ class _Seeded:
 
 def draw(seed: int | str) -> Recipe:
     """The recipe of this seed: 1-6 operations, 2-4 tokens, lengths up to 4 (at most 340 inputs)."""
-    choices = _Seeded(seed)
-    while True:
-        if (recipe := draft(choices)) is not None:
-            return recipe
+    return draft(_Seeded(seed))
+
+
+def numbered(seed: int, number: int) -> Recipe:
+    """The recipe of a draw, of a run of draws with this seed."""
+    return draw(f"{seed}/{number}")
+
+
+def name_of(seed: int, number: int) -> str:
+    return f"drawn_{seed}_{number}"
 
 
 class Rejected(Exception):
@@ -89,17 +95,18 @@ class Draws:
     seen: set[str] = field(default_factory=set)
     drawn: int = 0
 
-    def __iter__(self) -> Iterator[tuple[Recipe, Compiled]]:
+    def __iter__(self) -> Iterator[tuple[int, Compiled]]:
+        """The number of the draw, and the program."""
         while True:
-            recipe = draw(f"{self.seed}/{self.drawn}")
+            number = self.drawn
             self.drawn += 1
             try:
-                yield recipe, self._accept(recipe)
+                yield number, self._accept(number)
             except Rejected as error:
                 self.rejected[error.reason] += 1
 
-    def _accept(self, recipe: Recipe) -> Compiled:
-        compiled = compiled_of(recipe, f"drawn_{self.seed}_{self.drawn - 1}")
+    def _accept(self, number: int) -> Compiled:
+        compiled = compiled_of(numbered(self.seed, number), name_of(self.seed, number))
         digest = compiled.model.digest()
         if digest in self.seen:
             raise Rejected(AGAIN)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from itertools import islice
 
 import pytest
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.methods import EdgePruning
 from tracrcheck.certify import certify
-from tracrcheck.draws import compiled_of, draw
+from tracrcheck.draws import Draws, compiled_of, draw
 from tracrcheck.exam import Setting, task_of
-from tracrcheck.recipes import from_json, to_json
+from tracrcheck.recipes import OPERATIONS, from_json, to_json
 
 SEEDS = range(24)
 
@@ -29,9 +30,29 @@ def test_the_same_seed_draws_the_same_recipe_and_seeds_differ():
 
 
 def test_drawn_programs_vary_in_depth_and_kind():
-    specs = [compiled_of(draw(s)) for s in SEEDS]
-    assert {1, 2, 3} <= {c.model.spec.n_layers for c in specs}
-    assert {c.categorical for c in specs} == {True, False}
+    specs = [compiled_of(draw(s)).model.spec for s in SEEDS]
+    assert {1, 2, 3} <= {spec.n_layers for spec in specs}
+    assert {spec.causal for spec in specs} == {True, False}
+
+
+def test_every_kind_of_operation_is_drawn_and_none_more_than_six_times():
+    recipes = [draw(s) for s in range(200)]
+    assert {type(o) for r in recipes for o in r.operations} == set(OPERATIONS.values())
+    assert {len(r.operations) for r in recipes} == {1, 2, 3, 4, 5, 6}
+
+
+def test_accepted_programs_have_different_weights_and_the_others_are_counted():
+    draws = Draws(seed=20261123)
+    accepted = list(islice(draws, 30))
+    assert len({compiled.model.digest() for _, compiled in accepted}) == 30
+    assert draws.drawn == accepted[-1][0] + 1 == 30 + draws.rejected.total()
+    assert draws.rejected
+
+
+def test_a_program_is_named_for_its_draw_and_made_again_from_it():
+    number, compiled = next(iter(Draws(seed=3)))
+    assert compiled.program.name == f"drawn_3_{number}"
+    assert compiled_of(draw(f"3/{number}")).model.digest() == compiled.model.digest()
 
 
 @pytest.mark.parametrize("damage", [{}, {"operations": "none"}, []])

@@ -36,14 +36,17 @@ LAYERS = [
                "tracrcheck.checkup", "tracrcheck.chained", "tracrcheck.template", "tracrcheck.planted"]),
     ("gate", ["tracrcheck.gate", "tracrcheck.recipes", "tracrcheck.drafts", "tracrcheck.draws",
               "tracrcheck.profiles", "tracrcheck.machine", "tracrcheck.ledger", "tracrcheck.sweep",
-              "tracrcheck.run", "tracrcheck.results", "tracrcheck.baseline", "tracrcheck.recheck"]),
-    ("surfaces", ["tracrcheck.reports", "tracrcheck.commands", "tracrcheck.cli"]),
+              "tracrcheck.run", "tracrcheck.results", "tracrcheck.baseline", "tracrcheck.recheck",
+              "tracrcheck.composition", "tracrcheck.fuzz", "tracrcheck.bar", "tracrcheck.regressions"]),
+    ("surfaces", ["tracrcheck.strategies", "tracrcheck.reports", "tracrcheck.commands", "tracrcheck.cli"]),
 ]  # fmt: skip
 
 # Packages that a file may import inside a function, and why.
 HIDDEN = {
     "tracrcheck/oracle.py": ({"haiku", "jax"}, "seconds to import, needed by one function"),
     "tracrcheck/sweep.py": ({"joblib"}, "needed only where --jobs asks for other processes"),
+    "tracrcheck/fuzz.py": ({"joblib"}, "needed only where --jobs asks for other processes"),
+    "tracrcheck/commands/fuzz.py": (None, "as the other commands"),
     "tracrcheck/commands/gate.py": (None, "a command loads what it runs: `--help` costs milliseconds"),
     "tracrcheck/commands/certify.py": (None, "as above"),
     "tracrcheck/commands/results.py": (None, "as above"),

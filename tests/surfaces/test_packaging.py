@@ -55,7 +55,18 @@ def test_every_import_of_the_packages_is_a_declared_dependency():
     import sys
 
     foreign = {modules.get(m, m) for m in imported - ours - set(sys.stdlib_module_names)}
-    assert foreign - PROSE <= declared
+    assert foreign - PROSE - {"hypothesis"} <= declared
+
+
+def test_hypothesis_is_an_extra_of_the_strategies_and_imported_by_nothing_else():
+    extras = project()["optional-dependencies"]
+    assert [re.match(r"[\w-]+", line)[0] for line in extras["properties"]] == ["hypothesis"]
+    using = [
+        path.name
+        for path in (ROOT / "tracrcheck").rglob("*.py")
+        if re.search(r"^(?:from|import) hypothesis", path.read_text(), re.MULTILINE)
+    ]
+    assert using == ["strategies.py"]
 
 
 PROSE = {"what"}  # words that follow "from" at the start of a docstring's line

@@ -1,0 +1,327 @@
+"""A fuzzing run: what becomes of one program, what the run comes to, and what survives a crash."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.errors import CheckError
+from tests.zoo import compiled as compiled_of_the_zoo
+from tracrcheck import bar, fuzz, regressions
+from tracrcheck.composition import Composition, Features, Quotas, head_attends_by_tokens
+from tracrcheck.draws import Draws, Rejected, numbered
+from tracrcheck.exam import Setting, task_of
+
+SETTINGS = tuple(Setting(ablation=name) for name in ("zero", "mean", "resample"))
+RIGHT = "tests.fuzz.pruners:right"
+REFUSED = 5  # a draw of the seed of the bar that Tracr compiles wrongly
+DOCS = Path(__file__).parents[2] / "docs" / "json.md"
+
+
+def plan_of(method=RIGHT, programs=3, settings=SETTINGS, **rest):
+    return fuzz.Plan(seed=5, programs=programs, settings=settings, method=method, timeout=60, **rest)
+
+
+def run_of(**rest):
+    run = fuzz.Run(plan=plan_of(**rest))
+    list(run.draw())
+    list(run.examine())
+    return run
+
+
+# One program -------------------------------------------------------------------------------------------
+
+
+def test_a_method_that_is_right_holds_in_every_setting_of_a_program():
+    done = fuzz.examine(5, 1, SETTINGS, method=RIGHT, timeout=60)
+    assert [row.ablation for row in done.rows] == ["zero", "mean", "resample"]
+    assert all(row.holds for row in done.rows)
+    assert {row.verdict["seed"] for row in done.rows} == {1}
+
+
+def test_what_becomes_of_a_program_depends_on_nothing_but_its_number():
+    one, other = (fuzz.examine(5, 2, SETTINGS, method="random", timeout=60).to_json() for _ in range(2))
+    for rows in (one["rows"], other["rows"]):
+        for row in rows:
+            row.pop("seconds")
+    assert one == other
+
+
+def test_the_trivial_methods_are_graded_beside_it():
+    rows = [row for row in run_of(programs=4).rows if row.counts]
+    assert all(row.trivial["random"] != "HOLDS" for row in rows)
+    assert any(row.trivial["permitted"] == "HOLDS" for row in rows if row.ablation == "zero")
+    for row in rows:
+        is_all = row.n_permitted == row.verdict["n_required"]
+        assert (row.trivial["permitted"] == "HOLDS") == is_all
+
+
+def test_a_method_that_raises_is_a_failure_with_its_words():
+    (row,) = fuzz.examine(5, 1, SETTINGS[:1], method="tests.fuzz.pruners:raises", timeout=60).rows
+    assert (row.verdict["verdict"], row.verdict["reason"], row.detail) == (
+        "FAILS",
+        "raised",
+        "ValueError: no luck",
+    )
+    assert row.counts
+
+
+def test_what_cannot_be_certified_counts_as_a_failure(monkeypatch):
+    def breaks(task, setting):
+        raise CheckError("TC201", "the edges allowed are not faithful together", got="0.5")
+
+    compiled = compiled_of_the_zoo("hist")
+    monkeypatch.setattr(fuzz, "certificate_for", breaks)
+    row = fuzz.judge(compiled, SETTINGS[0], lambda task: [], number=0, name="m", timeout=60)
+    assert row.counts
+    assert not row.holds
+    assert row.verdict["reason"].startswith("TC201 ")
+
+
+def test_the_program_of_a_rejected_draw_is_not_examined():
+    with pytest.raises(Rejected) as error:
+        fuzz.examine(20261123, REFUSED, SETTINGS, method=RIGHT, timeout=60)
+    assert error.value.error.code.startswith("TC3")
+
+
+def test_a_row_and_a_program_read_back_equal_from_their_json():
+    done = fuzz.examine(5, 1, SETTINGS, method="random", timeout=60)
+    assert fuzz.Examined.from_json(json.loads(json.dumps(done.to_json()))).to_json() == done.to_json()
+
+
+# Composition -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "depends"),
+    [("reverse", False), ("hist", True), ("sort_unique", True)],
+)
+def test_attention_that_depends_on_tokens_is_read_off_the_model(name, depends):
+    task = task_of(compiled_of_the_zoo(name), SETTINGS[0])
+    heads = [w.index for w in task.graph.writers if w.kind == "head"]
+    assert any(head_attends_by_tokens(task, head) for head in heads) == depends
+
+
+def test_a_head_that_the_truth_does_not_read_from_makes_no_program_depend_on_tokens():
+    compiled = compiled_of_the_zoo("hist")
+    task = task_of(compiled, SETTINGS[0])
+    recipe = numbered(5, 1)
+    assert Features.of(0, recipe, task, Circuit.full(task.graph)).attends_by_tokens
+    assert not Features.of(0, recipe, task, Circuit.of(task.graph, ["tok -> out"])).attends_by_tokens
+
+
+def features(n_layers=2, attends_by_tokens=True, numerical=True, required_zero=6):
+    return Features(number=0, recipe={}, n_operations=1, n_layers=n_layers, n_heads=1, causal=False,
+                    numerical=numerical, attends_by_tokens=attends_by_tokens, required_zero=required_zero)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "short"),
+    [
+        ({}, set()),
+        ({"n_layers": 1}, {"two_layers"}),
+        ({"attends_by_tokens": False}, {"attends_by_tokens"}),
+        ({"numerical": False}, {"numerical"}),
+        ({"required_zero": 5}, {"median_required_zero"}),
+    ],
+)
+def test_a_quota_that_is_not_met_is_told(change, short):
+    assert set(Composition.of([features(**change)] * 4).short_of(Quotas())) == short
+
+
+def test_the_first_programs_of_the_seed_of_the_bar_meet_its_quotas():
+    found = []
+    for number, compiled in islice(Draws(seed=20261123), 40):
+        task = task_of(compiled, SETTINGS[0])
+        required = fuzz.certificate_for(task, SETTINGS[0]).required
+        found.append(Features.of(number, numbered(20261123, number), task, required))
+    assert not Composition.of(found).short_of(Quotas())
+
+
+# The bar -----------------------------------------------------------------------------------------------
+
+
+def test_the_interval_of_a_share_is_wilsons():
+    share = bar.Share.of(8, 10)  # Newcombe 1998, Statistics in Medicine 17: the formula by hand
+    z, p, n = 1.959964, 0.8, 10
+    middle, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    assert share.low == pytest.approx((middle - half) / (1 + z * z / n), abs=1e-5)
+    assert share.high == pytest.approx((middle + half) / (1 + z * z / n), abs=1e-5)
+    assert (bar.Share.of(0, 0).low, bar.Share.of(0, 0).high) == (0.0, 1.0)
+
+
+def rows_of(exact: int, wrong: int, ablation="zero", **change):
+    (row,) = fuzz.examine(5, 1, (Setting(ablation=ablation),), method=RIGHT, timeout=60).rows
+    bad = replace(row, verdict={**row.verdict, "verdict": "FAILS", **change})
+    return [row] * exact + [bad] * wrong
+
+
+def scored(rows, names=("zero",), programs=4):
+    composition = replace(Composition.of([features()] * 4), programs=programs)
+    return bar.score_of(rows, composition, names, bar.Bar())
+
+
+def test_99_of_100_reach_the_bar_and_98_do_not():
+    assert not scored(rows_of(99, 1)).short
+    assert scored(rows_of(98, 2)).short == ("overall: 98 of 100 exact, at least 99% wanted",)
+
+
+def test_each_ablation_must_reach_its_own_bar():
+    rows = rows_of(970, 0) + rows_of(29, 1, "mean")
+    assert scored(rows, ("zero", "mean")).short == ("mean: 29 of 30 exact, at least 98% wanted",)
+
+
+@pytest.mark.parametrize("change", [{"verdict": "UNKNOWN"}, {"reason": "timeout"}, {"reason": "raised"}])
+def test_unknown_timeouts_and_errors_are_not_exact(change):
+    assert scored(rows_of(1, 1, **change)).overall.exact == 1
+    assert scored(rows_of(1, 1, **change)).overall.counted == 2
+
+
+def test_vacuous_settings_are_in_no_share():
+    got = scored(rows_of(10, 0) + rows_of(0, 5, vacuous=True))
+    assert (got.overall.exact, got.overall.counted, got.vacuous) == (10, 10, {"overall": 5, "zero": 5})
+
+
+def test_a_run_of_500_programs_needs_150_settings_of_each_ablation():
+    assert scored(rows_of(149, 0), programs=500).short == ("zero: 149 settings, at least 150 wanted",)
+    assert not scored(rows_of(150, 0), programs=500).short
+    assert not scored(rows_of(149, 0), programs=499).short
+
+
+# Ledger ------------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_was_cut_short_goes_on_and_loses_nothing(tmp_path):
+    path, whole = tmp_path / "x.jsonl", run_of(method="random")
+    run = fuzz.Run(plan=plan_of(method="random"))
+    list(run.draw())
+    list(islice(run.examine(fuzz.Ledger.open(path, run.header, resume=False)), 2))
+    with path.open("a") as file:
+        file.write('{"program": {"number"')  # a line that a crash cut in two
+    run = fuzz.Run(plan=plan_of(method="random"))
+    list(run.draw())
+    ledger = fuzz.Ledger.open(path, run.header, resume=True)
+    run.resume(ledger)
+    assert len(run.finished) == 2
+    asked = len(list(run.examine(ledger)))
+    assert asked == 3
+    assert timeless(run) == timeless(whole)
+    assert len(fuzz.Ledger.open(path, run.header, resume=True).rows) == 3
+
+
+def timeless(run):
+    return [
+        {k: v for k, v in row.to_json().items() if k not in ("seconds", "certify_seconds")}
+        for row in run.rows
+    ]
+
+
+def test_an_unfinished_run_is_not_written_over(tmp_path):
+    header = plan_of().header()
+    fuzz.Ledger.open(tmp_path / "x.jsonl", header, resume=False).append({"a": 1})
+    with pytest.raises(CheckError, match="TC151"):
+        fuzz.Ledger.open(tmp_path / "x.jsonl", header, resume=False)
+
+
+@pytest.mark.parametrize("part", ["seed", "settings", "method", "timeout", "sources"])
+def test_results_of_another_run_are_refused(tmp_path, part):
+    header = plan_of().header()
+    fuzz.Ledger.open(tmp_path / "x.jsonl", header, resume=False)
+    with pytest.raises(CheckError) as error:
+        fuzz.Ledger.open(tmp_path / "x.jsonl", header | {part: "other"}, resume=True)
+    assert (error.value.code, part in error.value.got) == ("TC151", True)
+
+
+@pytest.mark.parametrize("text", ["notes\n", "[]\n", "{}\n", "HEADER\nnotes\n"])
+def test_a_file_that_is_no_ledger_is_left_alone(tmp_path, text):
+    header = plan_of().header()
+    text = text.replace("HEADER", json.dumps(header))
+    (tmp_path / "x.jsonl").write_text(text)
+    with pytest.raises(CheckError, match="TC151"):
+        fuzz.Ledger.open(tmp_path / "x.jsonl", header, resume=True)
+    assert (tmp_path / "x.jsonl").read_text() == text
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_same_rows_as_one():
+    assert timeless(run_of(method="random", jobs=2)) == timeless(run_of(method="random"))
+
+
+# The command -------------------------------------------------------------------------------------------
+
+
+def test_a_right_method_reaches_the_bar_and_the_file_holds_what_is_documented(call, here):
+    result = call("fuzz", "--programs", "6", "--seed", "5", "--method", RIGHT, "--json", "out.json")
+    assert result.exit_code == 0, result.output
+    assert "the bar is reached" in result.stdout
+    assert list(here.iterdir()) == [here / "out.json"]
+    document = json.loads((here / "out.json").read_text())
+    assert document["command"].startswith("tracrcheck ")
+    assert (len(document["programs"]), len(document["rows"])) == (6, 18)
+    documented = set(re.findall(r"`(\w+)`", DOCS.read_text()))
+    names = {
+        *document,
+        *document["summary"],
+        *document["programs"][0],
+        *document["rows"][0],
+        *document["machine"],
+    }
+    names |= {*document["summary"]["overall"], *document["summary"]["composition"]}
+    assert names <= documented, names - documented
+
+
+def test_failures_are_told_saved_and_replayed(call, here):
+    words = ["--programs", "1", "--seed", "5", "--method", "tests.fuzz.pruners:forgets_positions"]
+    result = call("fuzz", *words, "--ablation", "zero", "--save", "saved")
+    assert result.exit_code == 1
+    assert "FAILS drawn_5_0, zero, tests.fuzz.pruners:forgets_positions, seed 0: unfaithful" in result.stdout
+    assert "    replay  tracrcheck fuzz --seed 5 --number 0 --ablation zero --method " in result.stdout
+    assert "below the bar: overall: 0 of 1 exact, at least 99% wanted" in result.stdout
+    (path,) = (here / "saved").iterdir()
+    again = call("fuzz", "--replay", path)
+    assert (again.exit_code, again.stdout.split()[0]) == (1, "fails")
+    case = replace(regressions.read(path), method=RIGHT)
+    assert call("fuzz", "--replay", regressions.save(case, here / "saved", "mended")).exit_code == 0
+
+
+def test_one_draw_is_examined_by_its_number(call):
+    words = ["--seed", "5", "--number", "1", "--ablation", "zero"]
+    assert call("fuzz", *words, "--method", RIGHT).exit_code == 0
+    assert call("fuzz", *words, "--method", "random").exit_code == 1
+
+
+def test_an_interrupted_run_keeps_what_was_finished_and_goes_on(call, here, monkeypatch):
+    monkeypatch.setattr("tests.fuzz.pruners._ASKED", [])
+    words = ["--programs", "4", "--seed", "5", "--ablation", "zero", "--json", "out.json"]
+    words += ["--method", "tests.fuzz.pruners:killed_at_the_third"]
+    assert call("fuzz", *words).exit_code == 130
+    assert len(json.loads((here / "out.json").read_text())["rows"]) == 2
+    assert call("fuzz", *words).exit_code == 2  # an unfinished run is there
+    assert call("fuzz", *words, "--resume").exit_code in (0, 1)
+    document = json.loads((here / "out.json").read_text())
+    assert [row["verdict"] for row in document["rows"]] == ["HOLDS"] * 4
+    assert not document["interrupted"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--method", "nobody"],
+        ["--ablation", "nothing"],
+        ["--timeout", "0"],
+        ["--resume"],
+        ["--json", "nowhere/x.json"],
+        ["--replay", "missing.json"],
+        ["--seed", "20261123", "--number", "0", "--ablation", "zero", "--method", "nobody"],
+    ],
+)
+def test_a_wrong_call_ends_with_2(call, here, words):
+    result = call("fuzz", "--programs", "1", *words)
+    assert (result.exit_code, "Traceback" in result.output) == (2, False), result.output

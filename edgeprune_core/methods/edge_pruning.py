@@ -45,7 +45,7 @@ class Kicks:
     elites: EliteSettings = field(default_factory=EliteSettings)
     rounds: int = 6
     patience: int = 2
-    items: int = 8
+    items: int = 16
     steps: int = 60
     circuits: int = 16
 
@@ -139,12 +139,12 @@ class _Run:
         """Rounds of restarts near the best candidate, until they find no smaller ones."""
         kicks, failed = self.method.kicks, 0
         for _ in range(kicks.rounds):
-            found = [self._restart(outside) for outside in (0.0, kicks.elites.outside)]
+            found = [self._restart(outside) for outside in (False, True)]
             failed = 0 if any(found) else failed + 1
             if failed >= kicks.patience:
                 return
 
-    def _restart(self, outside: float) -> bool:
+    def _restart(self, outside: bool) -> bool:
         """Whether a restart found a better circuit."""
         kicks, task = self.method.kicks, self.training
         if not self.circuit or self.hard_evaluations >= self.method.budget:
@@ -152,7 +152,7 @@ class _Run:
         half = kicks.items // 2
         pool = replace(self.pool, fresh=half, kept=half, hard=self.pool.hard[:half])
         known = torch.tensor([edge in self.circuit for edge in task.graph.edges])
-        followed = train_by_elites(task, kicks.elites, known, outside, pool)
+        followed = train_by_elites(task, kicks.elites, known, pool, outside=outside)
         self.steps += followed.steps
         if (p := followed.p) is None:
             return False

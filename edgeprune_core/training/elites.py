@@ -3,8 +3,8 @@
 Training from all edges ends where no edge can go by itself, which need not be a smallest circuit: paths that cancel
 go only together, and a shorter way may be shut by an edge of the longer one. Such moves are rare in samples, and
 a mean over samples does not see them. So here each sampled circuit is ranked instead: best are those within the
-tolerance on every item of the step that keep fewest edges of the known circuit C. With q the equal weights on the
-best ones (the elites), gates move by
+tolerance on every item that keep fewest edges of the known circuit C. With q the equal weights on the best ones (the
+elites), gates move by
 
     p  <-  p + rate (E_q[g] - p),
 
@@ -12,6 +12,13 @@ which is the natural gradient of the weighted likelihood in the mean parameters 
 geometric optimisation (Ollivier et al. 2017, JMLR 18, section 2.3), for gates the cross-entropy method (Rubinstein
 1999). Gates of C start at 1 - off/|C|, so that a sample lacks about `off` of them; a pair that can go is then missing
 in (off/|C|)^2 of the samples, and the first that is found leads.
+
+What goes together mostly belongs together, so every other sample also has gates on groups of C's edges, as node masks
+are gates on all that a node reads (Bhaskar et al. 2024, section 3): all that a reader reads, that the query and key of
+a head read, that a node reads, or that a writer writes. An edge is kept where its own and all its groups' gates are.
+
+Gates outside of C are open with probability `outside`. Of the nodes that C does not have, a few take part in a step,
+drawn anew each time: a way through one of them is found when it is there, and a step stays cheap.
 """
 
 from __future__ import annotations
@@ -22,6 +29,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from edgeprune_core.graph import Edge, ResidualGraph
 from edgeprune_core.task import Task
 from edgeprune_core.training.gates import stratified_uniform
 from edgeprune_core.training.pool import ItemPool
@@ -33,16 +41,21 @@ class EliteSettings:
     """Settings of restarts; none depends on the model or program.
 
     off:       edges of the known circuit that a sample lacks at first, on average.
-    outside:   P(kept) of all other gates, where they take part.
+    groups:    of each kind, how many are shut in a sample that has gates on them, on average.
+    outside:   P(kept) of all other gates, where they take part; nodes: share of other nodes that does, in a step.
     per_edge, most: circuits sampled a step, for each edge of the known circuit, and at most.
+    screen:    items that every sample is run on; those that seem better are run on the step's other items too.
     patience:  steps without a sample that does with fewer edges, after which none is expected.
     follow, rate: steps that follow such samples, and how far each goes.
     """
 
-    off: float = 2.5
+    off: float = 1.5
+    groups: float = 0.5
     outside: float = 0.75
+    nodes: float = 0.3
     per_edge: int = 8
     most: int = 256
+    screen: int = 4
     patience: int = 12
     follow: int = 12
     rate: float = 0.3
@@ -57,29 +70,98 @@ class Followed:
 
 
 def train_by_elites(
-    task: Task, settings: EliteSettings, known: Bool[Tensor, " edge"], outside: float, pool: ItemPool
+    task: Task, settings: EliteSettings, known: Bool[Tensor, " edge"], pool: ItemPool, *, outside: bool
 ) -> Followed:
-    """One restart. `outside`: P(kept) of gates not in the known circuit, at first; 0 keeps them shut."""
+    """One restart. `outside`: whether gates that are not in the known circuit take part."""
     n = int(known.sum())
-    start = torch.where(known, max(0.5, 1 - settings.off / n), outside)
-    circuits = min(settings.most, settings.per_edge * n)
+    start = torch.where(known, max(0.5, 1 - settings.off / n), settings.outside if outside else 0.0)
+    near = _Near(task.graph, known)
     p, steps, idle, followed = start, 0, 0, 0
     while idle < settings.patience and followed < settings.follow:
-        gates = (stratified_uniform(circuits, p.shape, pool.generator) < p).to(p.dtype)
-        rows = pool.draw()
-        wrong = wrong_items(task, gates, rows)
-        pool.learn(rows, wrong)
-        steps += 1
+        gates = _sample(settings, near, p, n, pool.generator)
         kept = gates[:, known].sum(1)
-        elite = _elites(~wrong.any(1), kept)
-        if elite.any() and kept[elite][0] < n:
-            p = p + settings.rate * (gates[elite].mean(0) - p)
+        elite = _elites(task, settings, gates, kept < n, pool)
+        steps += 1
+        if elite.any():
+            best = elite & (kept == kept[elite].min())
+            p = p + settings.rate * (gates[best].mean(0) - p)
             followed += 1
         else:  # nothing found, or what was found fails on other items
             p, followed, idle = start, 0, idle + 1
     return Followed(p if followed else None, steps)
 
 
-def _elites(ok: Bool[Tensor, " circuit"], kept: Float[Tensor, " circuit"]) -> Bool[Tensor, " circuit"]:
-    """The ok circuits that keep fewest."""
-    return ok & (kept == kept[ok].min()) if ok.any() else ok
+def _sample(
+    settings: EliteSettings, near: _Near, p: Float[Tensor, " edge"], n: int, generator: torch.Generator
+) -> Float[Tensor, "circuit edge"]:
+    circuits = min(settings.most, settings.per_edge * n)
+    part = near.taking_part(torch.rand(len(near.foreign), generator=generator) < settings.nodes)
+    open_ = stratified_uniform(circuits, p.shape, generator) < torch.where(part, p, 0.0)
+    shut = stratified_uniform(circuits, near.rates.shape, generator) < settings.groups * near.rates
+    shut[::2] = False
+    return (open_ & ~((shut.float() @ near.groups) > 0)).float()
+
+
+def _elites(
+    task: Task, settings: EliteSettings, gates: Tensor, fewer: Bool[Tensor, " circuit"], pool: ItemPool
+) -> Bool[Tensor, " circuit"]:
+    """Of the circuits with `fewer` edges, those within the tolerance on all items of the step."""
+    rows = pool.draw()
+    rows = rows[torch.randperm(len(rows), generator=pool.generator)]
+    for part in (rows[: settings.screen], rows[settings.screen :]):
+        if fewer.any() and len(part):
+            wrong = wrong_items(task, gates[fewer], part)
+            pool.learn(part, wrong)
+            fewer = fewer.masked_scatter(fewer, ~wrong.any(1))
+    return fewer
+
+
+class _Near:
+    """The known circuit's groups of edges, and the nodes it does not have.
+
+    groups: `group edge`, 1 on members. rates: of each group, one over the number of its kind. foreign: `writer`,
+    the indices of nodes without an edge of the circuit.
+    """
+
+    def __init__(self, graph: ResidualGraph, known: Bool[Tensor, " edge"]) -> None:
+        edges = [edge for edge, on in zip(graph.edges, known.tolist(), strict=True) if on]
+        place = {edge: row for row, edge in enumerate(graph.edges)}
+        rows, rates = [], []
+        for kind in _kinds(graph, edges):
+            for members in kind:
+                row = torch.zeros(graph.n_edges)
+                row[[place[edge] for edge in members]] = 1
+                rows.append(row)
+                rates.append(1 / len(kind))
+        self.groups, self.rates = torch.stack(rows), torch.tensor(rates)
+        used = {edge.writer.index for edge in edges}
+        self.foreign = [w.index for w in graph.writers if w.index not in used]
+        self._graph = graph
+        self._writers = torch.tensor([edge.writer.index for edge in graph.edges])
+        self._readers = torch.tensor([edge.reader.index for edge in graph.edges])
+
+    def taking_part(self, chosen: Bool[Tensor, " foreign"]) -> Bool[Tensor, " edge"]:
+        """Edges both of whose ends are in the circuit or among the chosen nodes."""
+        on = torch.ones(len(self._graph.writers), dtype=torch.bool)
+        on[self.foreign] = chosen
+        reads = torch.zeros(len(self._graph.readers), dtype=torch.bool)
+        reads[-1] = True
+        for writer in self._graph.writers:
+            if on[writer.index]:
+                reads[[reader.index for reader in self._graph.readers_of(writer)]] = True
+        return on[self._writers] & reads[self._readers]
+
+
+def _kinds(graph: ResidualGraph, edges: list[Edge]) -> list[list[list[Edge]]]:
+    """Groups of these edges of each kind: by reader, by the query and key of a head, by node, by writer."""
+    kinds: list[list[list[Edge]]] = [[], [], [], []]
+    into: dict[int, list[Edge]] = {}
+    for edge in edges:
+        into.setdefault(edge.reader.index, []).append(edge)
+    kinds[0] = list(into.values())
+    for writer in graph.writers:
+        read = [into.get(reader.index, []) for reader in graph.readers_of(writer)]
+        kinds[1].append([edge for ports in read[:2] for edge in ports] if len(read) > 1 else [])
+        kinds[2].append([edge for ports in read for edge in ports])
+        kinds[3].append([edge for edge in edges if edge.writer == writer])
+    return [found for kind in kinds if (found := [members for members in kind if members])]

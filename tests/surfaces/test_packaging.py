@@ -34,7 +34,8 @@ def test_the_wheel_holds_both_packages_and_every_program(tmp_path):
 
 
 def test_every_direct_dependency_is_pinned():
-    wanted = [*project()["dependencies"], *project()["optional-dependencies"]["dev"]]
+    optional = project()["optional-dependencies"]
+    wanted = [*project()["dependencies"], *optional["models"], *optional["dev"]]
     names = {re.match(r"[\w-]+", line)[0] for line in wanted}
     lines = [
         x for x in (ROOT / "ci" / "constraints.txt").read_text().splitlines() if x and not x.startswith("#")
@@ -45,8 +46,9 @@ def test_every_direct_dependency_is_pinned():
 
 
 def test_every_import_of_the_packages_is_a_declared_dependency():
-    declared = {re.match(r"[\w-]+", line)[0] for line in project()["dependencies"]}
-    modules = {"tracr": "tracr-pypi", "haiku": "dm-haiku"}
+    lines = [*project()["dependencies"], *project()["optional-dependencies"]["models"]]
+    declared = {re.match(r"[\w-]+", line)[0] for line in lines}
+    modules = {"tracr": "tracr-pypi", "haiku": "dm-haiku", "huggingface_hub": "huggingface-hub"}
     imported = set()
     for package in ("tracrcheck", "edgeprune_core"):
         for path in (ROOT / package).rglob("*.py"):

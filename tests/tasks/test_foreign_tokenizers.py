@@ -61,3 +61,24 @@ def test_an_answer_cut_in_two_is_refused():
     with pytest.raises(CheckError) as caught:
         encode(pair, words)
     assert caught.value.code == "EP184"
+
+
+class Merging:
+    """Letters, but for `ab`, which is one token."""
+
+    def encode(self, text: str) -> list[int]:
+        return [ord(letter) for letter in text.replace("ab", "\x01")]
+
+    def decode(self, ids) -> str:
+        return "".join(map(chr, ids)).replace("\x01", "ab")
+
+
+def test_an_answer_that_would_change_the_last_token_of_its_prompt_is_refused():
+    with pytest.raises(CheckError) as caught:
+        encode(Pair(clean="xa", corrupted="xc", answers=("bd",)), Merging())
+    assert (caught.value.code, caught.value.got, caught.value.wanted) == (
+        "EP184",
+        "x|ab|d",
+        "x|a and one more",
+    )
+    assert encode(Pair(clean="xa", corrupted="xc", answers=("d",)), Merging()).answers == (ord("d"),)

@@ -9,7 +9,7 @@ import pytest
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.tasks import TASKS, pairs
-from edgeprune_core.tasks.base import SPLITS, split_of
+from edgeprune_core.tasks.base import SPLITS, split_of, together
 from edgeprune_core.tasks.boolean_expressions import BooleanExpressions, Operation, evaluate, written
 from edgeprune_core.tasks.encode import encode
 from edgeprune_core.tasks.ioi import IndirectObject
@@ -55,6 +55,23 @@ def test_no_template_and_names_are_shared_by_training_and_held_out_prompts(name)
                 seen[split] |= {(pair.template, key) for key in pair.keys}
     assert not seen["train"] & seen["held_out"]
     assert len(seen["held_out"]) > 20
+
+
+@pytest.mark.parametrize("name", ["ioi", "ioi_swap"])
+def test_no_two_people_meet_in_one_frame_of_ioi_both_in_training_and_held_out_in_whatever_order(name):
+    seen = {split: set() for split in SPLITS}
+    for split in SPLITS:
+        for pair in drawn(name, 1500, split=split):
+            for text in (pair.clean, pair.corrupted):
+                names = [word for word in re.findall(r"[A-Za-z]+", text) if word in MEN + WOMEN]
+                seen[split].add((pair.template, frozenset(names[:2])))
+    assert not seen["train"] & seen["held_out"]
+
+
+def test_names_together_are_in_no_order_and_one_key_may_be_in_either_split_by_its_frame():
+    assert together("Mary", "John") == together("John", "Mary") == "John+Mary"
+    assert {split_of("ioi", f"frame {i}", "John+Mary") for i in range(50)} == set(SPLITS)
+    assert {split_of(f"task {i}", "frame", "John+Mary") for i in range(50)} == set(SPLITS)
 
 
 @pytest.mark.parametrize("name", SOURCES)

@@ -139,3 +139,27 @@ def test_on_a_compiled_program_it_returns_a_faithful_circuit(compiled, ablation_
     assert found.scores.shape == (
         task.graph.n_edges,
     )  # no brute force here: compiled MLPs sit on their kinks
+
+
+def test_the_margin_of_a_categorical_program_is_its_own_value_less_the_mean_of_the_others(compiled):
+    task = task_of(compiled("hist"), Setting(lengths=(2, 2)))
+    got = task.margins(task.reference[task.items[:, 0]][None], task.items)[0]
+    for row, clean in enumerate(task.items[:, 0].tolist()):
+        total = 0.0
+        for place in task.scored[clean].nonzero()[:, 0].tolist():
+            scores = task.reference[clean, place].tolist()
+            own = max(scores)
+            total += own - (sum(scores) - own) / (len(scores) - 1)
+        assert abs(float(got[row]) - total) < 1e-9
+
+
+def test_the_margin_of_a_numerical_program_grows_away_from_the_mean_on_either_side(compiled):
+    task = task_of(compiled("xproportion"), Setting(lengths=(3, 3)))
+    outputs = task.reference[task.items[:, 0]][None].clone().requires_grad_()
+    task.margins(outputs, task.items).sum().backward()
+    slope = outputs.grad[0]
+    scored = task.scored[task.items[:, 0]]
+    values, mean = task.reference[task.items[:, 0]], task.reference[task.scored].mean()
+    assert (slope[~scored] == 0).all()
+    assert ((values[scored] - mean) * slope[scored] >= 0).all()
+    assert set(slope[scored].flatten().tolist()) >= {-1.0, 1.0}

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-Criterion = Literal["value", "decoded"]
+Criterion = Literal["value", "decoded", "kl"]
 
 # Two outputs nearer than this decode as a tie, which goes to the lower index: it bounds the noise of a
 # float64 forward (below 1e-9 on outputs of order 1) so that no machine breaks a tie by rounding. No larger:
@@ -25,7 +25,7 @@ class Outcome:
     categorical: the coordinates are one-hot scores of a value; else they are numbers.
     scale:       the range of the scored coordinates of the unpruned model (1 for categorical outputs);
                  0 where a numerical output is constant.
-    tolerance:   in units of `scale`: how far a scored coordinate may move under `value`.
+    tolerance:   in units of `scale`: how far a scored coordinate may move under `value`; in nats under `kl`.
     """
 
     categorical: bool
@@ -42,11 +42,15 @@ class Outcome:
         """How far each output is from the wanted one, worst scored position and coordinate first.
 
         `value`: in units of `scale`. `decoded` (categorical): 1 where some scored position decodes
-        otherwise, else 0. An output that is not a number deviates infinitely.
+        otherwise, else 0. `kl`: KL(wanted || got) of their softmax, in nats. An output that is not a number deviates
+        infinitely.
         """
         if self.by_decoding:
             off = (decode(got) != decode(want)).to(got.dtype)
             off = off.masked_fill(got.isnan().any(-1), torch.inf)
+        elif self.criterion == "kl":
+            p, q = want.log_softmax(-1), got.log_softmax(-1)
+            off = (p.exp() * (p - q)).sum(-1)
         else:
             off = (got - want).abs().amax(-1) / (self.scale or 1.0)
         off = torch.nan_to_num(off, nan=torch.inf, posinf=torch.inf)

@@ -16,7 +16,7 @@ from edgeprune_core.engine import live_writers, run, trace
 from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.mask import to_mask
-from edgeprune_core.outcome import Outcome
+from edgeprune_core.outcome import Outcome, decode
 from edgeprune_core.weights import Model
 
 # Floats of writer outputs held at once while a long list is run through: 64 MiB in float64.
@@ -96,6 +96,23 @@ class Task:
         return run(
             self.model, self.tokens[clean], mask, self.background(items), valid=self._valid(clean), live=live
         )
+
+    def margins(
+        self, outputs: Float[Tensor, "circuit item pos d_out"], items: Int[Tensor, "item 2"]
+    ) -> Float[Tensor, "circuit item"]:
+        """How far outputs favour what the model says, summed over scored positions; differentiable.
+
+        Categorical: the score of the model's own value less the mean of the others'. Numerical: the value, with
+        the sign of the model's own beyond its mean over the list, so that inputs do not cancel.
+        """
+        clean = items[:, 0]
+        want, scored = self.reference[clean], self.scored[clean]
+        if self.outcome.categorical:
+            own = torch.zeros_like(want).scatter_(-1, decode(want)[..., None], 1.0)
+            weight = own - (1 - own) / max(want.shape[-1] - 1, 1)
+        else:
+            weight = (want - self.reference[self.scored].mean(0)).sign()
+        return ((outputs * weight).sum(-1) * scored).sum(-1)
 
     def _valid(self, clean: Tensor) -> Tensor | None:
         valid = self.valid[clean]

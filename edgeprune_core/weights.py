@@ -120,6 +120,8 @@ class Model:
             raise CheckError(
                 "EP132", "a model has tensors that its spec does not use", got=surplus, wanted=sorted(wanted)
             )
+        if "b_unembed" in tensors:
+            wanted["b_unembed"] = (self.spec.d_out,)
         for name, shape in wanted.items():
             if tuple(tensors[name].shape) != shape:
                 raise CheckError(

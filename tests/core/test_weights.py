@@ -129,3 +129,10 @@ def test_a_weight_that_is_not_a_finite_number_is_refused(bad):
         str(error)
         == "EP135 tensor 'w_in' is not finite\n    got     NaN or infinity\n    wanted  finite numbers"
     )
+
+
+def test_an_output_bias_of_another_shape_is_refused():
+    good = models.model("gpt2")
+    assert good.weights.b_unembed is not None
+    error = _refusal(lambda: _replaced("gpt2", b_unembed=torch.zeros(1, dtype=torch.float64)))
+    assert (error.code, error.got, error.wanted) == ("EP133", "(1,)", "(3,)")

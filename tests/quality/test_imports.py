@@ -22,6 +22,7 @@ LAYERS = [
                 "edgeprune_core.metrics", "edgeprune_core.families"]),
     ("work", ["edgeprune_core.task", "edgeprune_core.discovery", "edgeprune_core.faithfulness",
               "edgeprune_core.attribution", "edgeprune_core.training"]),
+    ("prompts", ["edgeprune_core.tasks"]),
     ("methods", ["edgeprune_core.methods"]),
     # tracrcheck
     ("compile", ["tracrcheck", "tracrcheck._version", "tracrcheck.program", "tracrcheck.domain",
@@ -47,6 +48,10 @@ HIDDEN = {
     "tracrcheck/sweep.py": ({"joblib"}, "needed only where --jobs asks for other processes"),
     "tracrcheck/fuzz.py": ({"joblib"}, "needed only where --jobs asks for other processes"),
     "tracrcheck/commands/fuzz.py": (None, "as the other commands"),
+    "edgeprune_core/families/sources.py": (
+        {"huggingface_hub"},
+        "an optional package, and seconds to import: needed by hub names only",
+    ),
     "tracrcheck/commands/gate.py": (None, "a command loads what it runs: `--help` costs milliseconds"),
     "tracrcheck/commands/certify.py": (None, "as above"),
     "tracrcheck/commands/results.py": (None, "as above"),

@@ -27,6 +27,9 @@ def test_the_wheel_holds_both_packages_and_every_program(tmp_path):
     for package in ("tracrcheck", "edgeprune_core"):
         sources = {str(p.relative_to(ROOT)) for p in (ROOT / package).rglob("*.py")}
         assert sources <= names
+    words = {str(p.relative_to(ROOT)) for p in (ROOT / "edgeprune_core").rglob("*.json")}
+    assert len(words) >= 2
+    assert words <= names
     programs = {f"tracrcheck/programs/{p.name}" for p in shipped_folder().glob("*.py")}
     assert len(programs) >= 48
     assert programs <= names
@@ -34,7 +37,8 @@ def test_the_wheel_holds_both_packages_and_every_program(tmp_path):
 
 
 def test_every_direct_dependency_is_pinned():
-    wanted = [*project()["dependencies"], *project()["optional-dependencies"]["dev"]]
+    optional = project()["optional-dependencies"]
+    wanted = [*project()["dependencies"], *optional["models"], *optional["dev"]]
     names = {re.match(r"[\w-]+", line)[0] for line in wanted}
     lines = [
         x for x in (ROOT / "ci" / "constraints.txt").read_text().splitlines() if x and not x.startswith("#")
@@ -45,8 +49,9 @@ def test_every_direct_dependency_is_pinned():
 
 
 def test_every_import_of_the_packages_is_a_declared_dependency():
-    declared = {re.match(r"[\w-]+", line)[0] for line in project()["dependencies"]}
-    modules = {"tracr": "tracr-pypi", "haiku": "dm-haiku"}
+    lines = [*project()["dependencies"], *project()["optional-dependencies"]["models"]]
+    declared = {re.match(r"[\w-]+", line)[0] for line in lines}
+    modules = {"tracr": "tracr-pypi", "haiku": "dm-haiku", "huggingface_hub": "huggingface-hub"}
     imported = set()
     for package in ("tracrcheck", "edgeprune_core"):
         for path in (ROOT / package).rglob("*.py"):

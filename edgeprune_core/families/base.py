@@ -1,0 +1,104 @@
+"""A model family: what its `transformers` configuration means, and a table from its tensor names to ours and back.
+
+To add a family: a file here named for its `model_type`, with a frozen record of this Protocol, and a row in the
+table of `__init__.py`. The contract suite (`tests/families/`) then holds its logits to those of `transformers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from edgeprune_core.errors import CheckError, did_you_mean
+from edgeprune_core.spec import Activation, ModelSpec
+
+Config = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a table: a tensor of `transformers`, and the tensors of `Weights` that it holds.
+
+    theirs: its name in the language model; `{layer}` stands for each layer's number.
+    shape:  of one such tensor.
+    ours:   names in `Weights`; of one layer of them, where `theirs` has `{layer}`.
+    read:   theirs -> ours, a tensor for each name. write: its inverse.
+    """
+
+    theirs: str
+    shape: tuple[int, ...]
+    ours: tuple[str, ...]
+    read: Callable[[Tensor], tuple[Tensor, ...]]
+    write: Callable[..., Tensor]
+
+
+class Family(Protocol):
+    """model_type: as in `config.json`. body: the prefix of every name but the head's; a bare body lacks it.
+
+    buffers: endings of names that old checkpoints hold and that are no weights.
+    tied:    whether the unembedding is the token embedding.
+    """
+
+    @property
+    def model_type(self) -> str: ...
+    @property
+    def body(self) -> str: ...
+    @property
+    def buffers(self) -> tuple[str, ...]: ...
+    def tied(self, config: Config) -> bool: ...
+    def spec(self, config: Config) -> ModelSpec: ...
+    def rows(self, spec: ModelSpec, config: Config) -> tuple[Row, ...]: ...
+
+
+HEAD = "lm_head.weight"
+
+
+def as_is(theirs: str, ours: str, *shape: int) -> Row:
+    """The same numbers in the same places."""
+    return Row(theirs, shape, (ours,), lambda t: (t,), lambda t: t)
+
+
+def transposed(theirs: str, ours: str, n_out: int, n_in: int) -> Row:
+    """A `torch.nn.Linear`, which keeps `out in` where we keep `in out`."""
+    return Row(theirs, (n_out, n_in), (ours,), lambda t: (t.T,), lambda t: t.T)
+
+
+def required(config: Config, name: str) -> Any:
+    """A field that a configuration must have. Errors: EP172."""
+    if config.get(name) is None:
+        raise CheckError("EP172", f"the configuration lacks '{name}'", got=sorted(config), wanted=name)
+    return config[name]
+
+
+def refuse(config: Config, name: str, computed: Any, default: Any) -> None:
+    """An option of which we compute one value only. Errors: EP172."""
+    if (got := config.get(name, default)) != computed:
+        raise CheckError(
+            "EP172", f"the option '{name}' is not computed here", got=got, wanted=f"{name} = {computed}"
+        )
+
+
+_ACTIVATIONS: dict[str, Activation] = {
+    "relu": "relu",
+    "gelu": "gelu",
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "silu": "silu",
+    "swish": "silu",
+}
+
+
+def activation(name: str) -> Activation:
+    """Ours, by the name in `transformers.activations`. Errors: EP172."""
+    if name not in _ACTIVATIONS:
+        raise CheckError(
+            "EP172",
+            f"no activation '{name}' here",
+            got=name,
+            wanted=", ".join(_ACTIVATIONS),
+            do=did_you_mean(name, _ACTIVATIONS),
+        )
+    return _ACTIVATIONS[name]

@@ -1,0 +1,117 @@
+"""Llama (Touvron et al. 2023, arXiv 2302.13971), as in `transformers.models.llama`: rotary positions, RMSNorm,
+a gated MLP, grouped key/value heads, biases nowhere or, where `attention_bias` says so, in attention.
+
+CodeLlama (Roziere et al. 2023, arXiv 2308.12950) is this family with a rotary base of 1e6 and no scaling
+(`"rope_theta": 1000000, "rope_scaling": null` in its configuration). Linear scaling of positions (Chen et al.
+2023, arXiv 2306.15595), with which its paper compares that, is computed too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgeprune_core.errors import CheckError
+from edgeprune_core.families.base import Config, Row, activation, as_is, refuse, required, transposed
+from edgeprune_core.spec import ModelSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Llama:
+    model_type: str = "llama"
+    body: str = "model."
+    buffers: tuple[str, ...] = (".rotary_emb.inv_freq",)
+
+    def tied(self, config: Config) -> bool:
+        return bool(config.get("tie_word_embeddings", False))
+
+    def spec(self, config: Config) -> ModelSpec:
+        """Errors: EP172 where a size is missing or an option is on that we do not compute."""
+        refuse(config, "mlp_bias", False, False)
+        d_model, n_heads = required(config, "hidden_size"), required(config, "num_attention_heads")
+        theta, scaling = _rotary(config)
+        d_vocab = required(config, "vocab_size")
+        return ModelSpec(
+            n_layers=required(config, "num_hidden_layers"),
+            n_heads=n_heads,
+            n_kv_heads=config.get("num_key_value_heads") or n_heads,
+            d_model=d_model,
+            d_head=config.get("head_dim") or d_model // n_heads,
+            d_mlp=required(config, "intermediate_size"),
+            d_vocab=d_vocab,
+            d_out=d_vocab,
+            n_ctx=config.get("max_position_embeddings", 2048),
+            norm="rmsnorm",
+            norm_eps=config.get("rms_norm_eps", 1e-6),
+            activation=activation(config.get("hidden_act", "silu")),
+            gated_mlp=True,
+            positions="rotary",
+            rope_theta=theta,
+            rope_scaling=scaling,
+        )
+
+    def rows(self, spec: ModelSpec, config: Config) -> tuple[Row, ...]:
+        d, m, h, kv = spec.d_model, spec.d_mlp, spec.n_heads, spec.n_kv_heads
+        block = "model.layers.{layer}."
+        rows = [
+            as_is("model.embed_tokens.weight", "tok", spec.d_vocab, d),
+            as_is(block + "input_layernorm.weight", "norm1_gain", d),
+            _into_heads(block + "self_attn.q_proj.weight", "w_q", h, spec),
+            _into_heads(block + "self_attn.k_proj.weight", "w_k", kv, spec),
+            _into_heads(block + "self_attn.v_proj.weight", "w_v", kv, spec),
+            _out_of_heads(block + "self_attn.o_proj.weight", spec),
+            as_is(block + "post_attention_layernorm.weight", "norm2_gain", d),
+            transposed(block + "mlp.up_proj.weight", "w_in", m, d),
+            transposed(block + "mlp.gate_proj.weight", "w_gate", m, d),
+            transposed(block + "mlp.down_proj.weight", "w_out", d, m),
+            as_is("model.norm.weight", "norm_gain", d),
+        ]
+        if config.get("attention_bias"):
+            rows += [
+                _head_bias(block + "self_attn.q_proj.bias", "b_q", h, spec),
+                _head_bias(block + "self_attn.k_proj.bias", "b_k", kv, spec),
+                _head_bias(block + "self_attn.v_proj.bias", "b_v", kv, spec),
+                as_is(block + "self_attn.o_proj.bias", "b_o", d),
+            ]
+        return tuple(rows)
+
+
+def _rotary(config: Config) -> tuple[float, float]:
+    """Base and linear scaling, as version 4 (`rope_theta`, `rope_scaling`) and 5 (`rope_parameters`) say it."""
+    told = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    kind = told.get("rope_type") or told.get("type") or "default"
+    if kind not in ("default", "linear") or told.get("partial_rotary_factor", 1.0) != 1.0:
+        raise CheckError(
+            "EP172",
+            "this scaling of rotary positions is not computed here",
+            got=told,
+            wanted="default or linear",
+        )
+    theta = told.get("rope_theta") or config.get("rope_theta") or 10_000.0
+    return float(theta), float(told.get("factor", 1.0)) if kind == "linear" else 1.0
+
+
+def _into_heads(theirs: str, ours: str, heads: int, spec: ModelSpec) -> Row:
+    d, e = spec.d_model, spec.d_head
+    return Row(
+        theirs,
+        (heads * e, d),
+        (ours,),
+        lambda t: (t.view(heads, e, d).transpose(1, 2),),
+        lambda w: w.transpose(1, 2).reshape(heads * e, d),
+    )
+
+
+def _out_of_heads(theirs: str, spec: ModelSpec) -> Row:
+    d, h, e = spec.d_model, spec.n_heads, spec.d_head
+    return Row(
+        theirs,
+        (d, h * e),
+        ("w_o",),
+        lambda t: (t.view(d, h, e).permute(1, 2, 0),),
+        lambda w: w.permute(2, 0, 1).reshape(d, h * e),
+    )
+
+
+def _head_bias(theirs: str, ours: str, heads: int, spec: ModelSpec) -> Row:
+    e = spec.d_head
+    return Row(theirs, (heads * e,), (ours,), lambda t: (t.view(heads, e),), lambda b: b.reshape(heads * e))

@@ -1,0 +1,161 @@
+"""Where a model's configuration and tensors come from: a local folder, the hub, or a live `transformers` model.
+
+Weights are read from safetensors only: a pickle may run any code when it is opened.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from edgeprune_core.errors import CheckError
+
+CONFIG, SINGLE, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A configuration, tensors by name, and where they were found."""
+
+    config: Mapping[str, Any]
+    tensors: Mapping[str, Tensor]
+    where: str
+
+
+class _Files(Mapping[str, Tensor]):
+    """The tensors of a folder's safetensors, each read when asked for."""
+
+    def __init__(self, folder: Path, file_of: Mapping[str, str]) -> None:
+        self.folder, self.file_of = folder, file_of
+
+    def __getitem__(self, name: str) -> Tensor:
+        path = self.folder / self.file_of[name]
+        try:
+            with safe_open(path, framework="pt") as file:
+                return file.get_tensor(name)
+        except (OSError, SafetensorError) as error:
+            raise _unreadable(path, error) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.file_of)
+
+    def __len__(self) -> int:
+        return len(self.file_of)
+
+
+def of_folder(folder: Path) -> Checkpoint:
+    """What `save_pretrained` wrote, or a copy of a hub repository. Errors: EP177."""
+    config = _json(folder / CONFIG)
+    if (folder / INDEX).exists():
+        file_of = {name: f for f in _indexed(folder / INDEX) for name in _names(folder / f)}
+    elif (folder / SINGLE).exists():
+        file_of = dict.fromkeys(_names(folder / SINGLE), SINGLE)
+    else:
+        pickled = sorted(p.name for p in folder.glob("*.bin")) + sorted(p.name for p in folder.glob("*.pt*"))
+        raise CheckError(
+            "EP177",
+            "no safetensors in this folder",
+            where=str(folder),
+            got=f"pickled weights: {', '.join(pickled)}" if pickled else "no weights",
+            wanted=f"{SINGLE}, or {INDEX} and the files it names",
+            do="load the model with `transformers` where you trust it, and give us the live model, or the folder "
+            "that its `save_pretrained` writes"
+            if pickled
+            else "",
+        )
+    return Checkpoint(config, _Files(folder, file_of), str(folder))
+
+
+def of_hub(name: str, revision: str | None = None) -> Checkpoint:
+    """A repository of the hub, downloaded or from its cache. Errors: EP178."""
+    try:
+        import huggingface_hub
+        from huggingface_hub import errors
+    except ImportError:
+        raise CheckError(
+            "EP178",
+            f"'{name}' is no local folder, and the hub needs a package that is not installed",
+            got=name,
+            wanted="huggingface-hub",
+            do="pip install 'tracrcheck[models]', or give a local folder",
+        ) from None
+    try:
+        folder = huggingface_hub.snapshot_download(
+            name, revision=revision, allow_patterns=[CONFIG, "*.safetensors", INDEX]
+        )
+    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.HFValidationError) as error:
+        raise CheckError(
+            "EP178",
+            f"the hub has no model '{name}' for you",
+            got=_first_line(error),
+            wanted="a repository's name, or a local folder",
+            do="check the name; a gated model needs `hf auth login`",
+        ) from None
+    except Exception as error:  # every kind of failed connection, of whichever client the hub's package uses
+        raise CheckError(
+            "EP178",
+            f"cannot reach the hub for '{name}'",
+            got=f"{type(error).__name__}: {_first_line(error)}",
+            wanted="a connection, or a local folder",
+            do=f"where there is one, run `hf download {name} --local-dir DIR`, and give the folder DIR instead",
+        ) from None
+    return of_folder(Path(folder))
+
+
+def of_live(model: Any) -> Checkpoint:
+    """A `transformers` model in memory. Errors: EP177 where it is something else."""
+    try:
+        config, tensors = model.config.to_dict(), model.state_dict()
+    except AttributeError:
+        raise CheckError(
+            "EP177",
+            "not a model of `transformers`",
+            got=type(model).__name__,
+            wanted="a hub name, a local folder, or an object with `config` and `state_dict()`",
+        ) from None
+    return Checkpoint(config, tensors, type(model).__name__)
+
+
+def _indexed(path: Path) -> list[str]:
+    """The files that an index names, all of the index's own folder."""
+    told = _json(path).get("weight_map")
+    if not isinstance(told, dict) or not all(isinstance(f, str) and Path(f).name == f for f in told.values()):
+        raise CheckError(
+            "EP177", "not an index of tensors", where=str(path), wanted="weight_map: name -> file"
+        )
+    return sorted(set(told.values()))
+
+
+def _names(path: Path) -> list[str]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return list(file.keys())
+    except (OSError, SafetensorError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
+    if not isinstance(record, dict):
+        raise CheckError(
+            "EP177", "not an object", where=str(path), got=type(record).__name__, wanted="an object"
+        )
+    return record
+
+
+def _unreadable(path: Path, error: Exception) -> CheckError:
+    got = "no such file" if isinstance(error, FileNotFoundError) else _first_line(error)
+    return CheckError("EP177", "cannot read a part of a model", where=str(path), got=got)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]

@@ -1,0 +1,19 @@
+"""The prompt tasks by name, each in its default setting."""
+
+from edgeprune_core.tasks.base import Pair, PromptSource, pairs
+from edgeprune_core.tasks.boolean_expressions import BooleanExpressions
+from edgeprune_core.tasks.gendered_pronoun import GenderedPronoun
+from edgeprune_core.tasks.greater_than import GreaterThan
+from edgeprune_core.tasks.ioi import IndirectObject
+from edgeprune_core.tasks.json_lines import read_pairs
+from edgeprune_core.tasks.prompt_task import PromptTask, prompt_task
+
+TASKS: dict[str, PromptSource] = {
+    "ioi": IndirectObject(),
+    "greater_than": GreaterThan(),
+    "gendered_pronoun": GenderedPronoun(),
+    "boolean_few_shot": BooleanExpressions(form="few_shot"),
+    "boolean_instruction": BooleanExpressions(form="instruction"),
+}
+
+__all__ = ["TASKS", "Pair", "PromptSource", "PromptTask", "pairs", "prompt_task", "read_pairs"]

@@ -1,0 +1,67 @@
+"""A prompt task: an endless, seeded stream of pairs of a clean and a corrupted prompt, with the answer marked.
+
+To add one: a file here with a frozen record of this Protocol, and a row in the table of `__init__.py`. The
+contract suite (`tests/tasks/`) then holds it to its split, its tokens and its seed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Split = Literal["train", "held_out"]
+SPLITS: tuple[Split, ...] = ("train", "held_out")
+HELD_OUT = 0.2  # of all (template, key): enough left to train on, enough to measure on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A clean prompt, a corrupted one of as many tokens, and what is right and wrong after the clean one.
+
+    answers:           texts that continue `clean`, each a single token, any of which is right.
+    foils:             likewise, wrong: a logit difference is taken against them. May be none.
+    corrupted_answers: what is right after `corrupted`; () where nothing is, None where it is not known.
+    template, keys:    the frame, and what fills it: no (template, key) is in both splits.
+    where:             file and line, for errors.
+    """
+
+    clean: str
+    corrupted: str
+    answers: tuple[str, ...]
+    foils: tuple[str, ...] = ()
+    corrupted_answers: tuple[str, ...] | None = None
+    template: str = ""
+    keys: tuple[str, ...] = ()
+    where: str = ""
+
+
+class PromptSource(Protocol):
+    """name: of the task. texts: prompts with answers that hold every piece of text the task can write."""
+
+    @property
+    def name(self) -> str: ...
+    def draw(self, rng: random.Random) -> Pair: ...
+    def texts(self) -> Iterator[str]: ...
+
+
+def pairs(source: PromptSource, *, seed: int, split: Split = "train") -> Iterator[Pair]:
+    """Pairs of one split without end, drawn with replacement: the same for the same seed on any machine."""
+    rng = random.Random(f"{source.name}/{split}/{seed}")
+    while True:
+        pair = source.draw(rng)
+        if all(split_of(source.name, pair.template, key) == split for key in pair.keys):
+            yield pair
+
+
+def split_of(task: str, template: str, key: str) -> Split:
+    """The split of everything that fills this template with this key: by hash, whatever the seed."""
+    digest = hashlib.sha256("\n".join((task, template, key)).encode()).digest()
+    return "held_out" if int.from_bytes(digest[:8], "big") < HELD_OUT * 2**64 else "train"
+
+
+def together(*names: str) -> str:
+    """A key of several names in no order."""
+    return "+".join(sorted(names))

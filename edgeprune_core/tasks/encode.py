@@ -1,0 +1,161 @@
+"""Pairs of texts -> tokens, checked: every pair is fit to be scored, or refused with its line.
+
+Batches come one at a time and none is kept: a long file needs no more memory than a short one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from edgeprune_core.errors import CheckError
+from edgeprune_core.tasks.base import Pair
+from edgeprune_core.tasks.tokenizer import Tokenizer
+
+NO_TOKEN = -1  # fills rows of answers and foils of several lengths
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedPair:
+    """Token ids. The answer is read off the last position of the prompt."""
+
+    clean: tuple[int, ...]
+    corrupted: tuple[int, ...]
+    answers: tuple[int, ...]
+    foils: tuple[int, ...]
+    where: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PromptBatch:
+    """Pairs of one batch, padded on the right; `answers` and `foils` are padded with NO_TOKEN."""
+
+    clean: Int[Tensor, "pair pos"]
+    corrupted: Int[Tensor, "pair pos"]
+    valid: Bool[Tensor, "pair pos"]
+    scored: Bool[Tensor, "pair pos"]
+    answers: Int[Tensor, "pair answer"]
+    foils: Int[Tensor, "pair foil"]
+
+
+def encode(pair: Pair, tokenizer: Tokenizer) -> EncodedPair:
+    """Errors: EP182 (out of vocabulary), EP183 (unequal lengths), EP184 (an answer that is not one token, or is a
+    foil too), EP185 (a corruption that leaves the answer as it is); each with the pair's line."""
+    try:
+        clean, corrupted = tuple(tokenizer.encode(pair.clean)), tuple(tokenizer.encode(pair.corrupted))
+        _check_lengths(clean, corrupted, tokenizer)
+        answers = tuple(_continuation(pair.clean, text, clean, tokenizer) for text in pair.answers)
+        foils = tuple(_continuation(pair.clean, text, clean, tokenizer) for text in pair.foils)
+        _check_answers(pair, clean == corrupted, set(answers) & set(foils), tokenizer)
+    except CheckError as error:
+        raise error.at(pair.where) from None
+    return EncodedPair(clean=clean, corrupted=corrupted, answers=answers, foils=foils, where=pair.where)
+
+
+def encoded(pairs: Iterable[Pair], tokenizer: Tokenizer) -> Iterator[EncodedPair]:
+    """Each pair in turn. Errors: as of `encode`, and EP180 where there is no pair."""
+    any_pair = False
+    for pair in pairs:
+        yield encode(pair, tokenizer)
+        any_pair = True
+    if not any_pair:
+        raise CheckError("EP180", "a task without pairs", got="no pair", wanted="one or more")
+
+
+def fitting(pairs: Iterable[Pair], tokenizer: Tokenizer) -> Iterator[Pair]:
+    """The pairs that `encode` accepts. For drawn pairs and a foreign tokenizer, which may cut some names in two;
+    a file is read without it, so that nothing is passed over in silence."""
+    for pair in pairs:
+        try:
+            encode(pair, tokenizer)
+        except CheckError:
+            continue
+        yield pair
+
+
+def batches(pairs: Iterable[Pair], tokenizer: Tokenizer, *, size: int) -> Iterator[PromptBatch]:
+    """Batches of `size` pairs, the last perhaps of fewer. Errors: as of `encoded`."""
+    stream = encoded(pairs, tokenizer)
+    while chunk := list(islice(stream, size)):
+        yield batch_of(chunk)
+
+
+def batch_of(chunk: Sequence[EncodedPair]) -> PromptBatch:
+    lengths = torch.tensor([len(pair.clean) for pair in chunk])
+    clean = _padded([pair.clean for pair in chunk], 0)
+    place = torch.arange(clean.shape[1])
+    return PromptBatch(
+        clean=clean,
+        corrupted=_padded([pair.corrupted for pair in chunk], 0),
+        valid=place < lengths[:, None],
+        scored=place == lengths[:, None] - 1,
+        answers=_padded([pair.answers for pair in chunk], NO_TOKEN),
+        foils=_padded([pair.foils for pair in chunk], NO_TOKEN),
+    )
+
+
+def _padded(rows: Sequence[tuple[int, ...]], fill: int) -> Int[Tensor, "row place"]:
+    out = torch.full((len(rows), max(map(len, rows))), fill)
+    for row, ids in zip(out, rows, strict=True):
+        row[: len(ids)] = torch.tensor(ids, dtype=torch.long)
+    return out
+
+
+def _check_lengths(clean: tuple[int, ...], corrupted: tuple[int, ...], tokenizer: Tokenizer) -> None:
+    if not clean:
+        raise CheckError("EP183", "a prompt without tokens", got="0 tokens", wanted="1 or more")
+    if len(clean) != len(corrupted):
+        raise CheckError(
+            "EP183",
+            "clean and corrupted prompts differ in length",
+            got=f"{len(clean)} and {len(corrupted)} tokens: {_cut(clean, tokenizer)} against {_cut(corrupted, tokenizer)}",
+            wanted="as many tokens",
+        )
+
+
+def _continuation(prompt: str, text: str, ids: tuple[int, ...], tokenizer: Tokenizer) -> int:
+    """The one token by which `text` continues the prompt."""
+    whole = tuple(tokenizer.encode(prompt + text))
+    if whole[:-1] != ids:
+        raise CheckError(
+            "EP184",
+            f"{text!r} does not continue the prompt as one token",
+            got=_cut(whole[-4:], tokenizer),
+            wanted=f"{_cut(ids[-3:], tokenizer)} and one more",
+            do="begin an answer with a space where the prompt ends in a word",
+        )
+    return whole[-1]
+
+
+def _check_answers(pair: Pair, same_prompt: bool, both: set[int], tokenizer: Tokenizer) -> None:
+    if both:
+        raise CheckError(
+            "EP184",
+            "an answer that is a foil too",
+            got=_cut(tuple(both), tokenizer),
+            wanted="one or the other",
+        )
+    if same_prompt or (
+        pair.corrupted_answers is not None and set(pair.corrupted_answers) == set(pair.answers)
+    ):
+        what = (
+            "is the clean one"
+            if same_prompt
+            else f"is answered by {', '.join(map(repr, pair.answers[:5]))} too"
+        )
+        raise CheckError(
+            "EP185",
+            "a corrupted prompt that leaves the answer unchanged",
+            got=f"the corrupted prompt {what}",
+            wanted="a prompt after which something else, or nothing, is right",
+        )
+
+
+def _cut(ids: Sequence[int], tokenizer: Tokenizer) -> str:
+    """Tokens as they are cut, for errors."""
+    return "|".join(tokenizer.decode([i]) for i in ids)

@@ -1,0 +1,97 @@
+"""PromptTask: a `Task` whose items are prompts, which also says which tokens are right and wrong.
+
+A method that knows `Task` only runs on it unchanged: items are (clean, corrupted) prompts, the scored position is the
+last one, and a circuit is accepted if on every prompt its KL divergence from the model is within the tolerance, in
+nats. A method that wants a logit difference asks `margins`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from edgeprune_core.ablations import Ablation, Resample
+from edgeprune_core.errors import CheckError
+from edgeprune_core.metrics.answers import answer_margin
+from edgeprune_core.outcome import Outcome
+from edgeprune_core.task import Task
+from edgeprune_core.tasks.base import Pair
+from edgeprune_core.tasks.encode import EncodedPair, batch_of, encoded
+from edgeprune_core.tasks.tokenizer import Tokenizer
+from edgeprune_core.weights import Model
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PromptTask(Task):
+    """answers, foils: token ids of each input, -1 for padding; of corrupted inputs all -1."""
+
+    answers: Int[Tensor, "input answer"]
+    foils: Int[Tensor, "input foil"]
+
+    def margins(
+        self, outputs: Float[Tensor, "circuit item pos vocab"], items: Int[Tensor, "item 2"]
+    ) -> Float[Tensor, "circuit item"]:
+        """log p(answers) - log p(foils) at the scored position, in nats: the logit difference."""
+        clean = items[:, 0]
+        place = self.scored[clean].int().argmax(-1)
+        logits = outputs[:, torch.arange(len(items), device=outputs.device), place]
+        return answer_margin(logits, self.answers[clean], self.foils[clean])
+
+
+def prompt_task(
+    name: str,
+    model: Model,
+    pairs: Iterable[Pair],
+    tokenizer: Tokenizer,
+    *,
+    ablation: Ablation | None = None,
+    tolerance_nats: float = 0.1,
+    seed: int = 0,
+) -> PromptTask:
+    """The task of these pairs, all of them held at once: take as many as memory allows.
+
+    ablation: resampling from the corrupted prompts, where None. Errors: as of `encoded`, and EP187 where a prompt is
+    longer than the model's context or has tokens that the model does not know.
+    """
+    chunk = [_known(pair, model) for pair in encoded(pairs, tokenizer)]
+    batch, n = batch_of(chunk), len(chunk)
+    rows = torch.arange(n)
+    return PromptTask(
+        name=name,
+        model=model,
+        ablation=Resample() if ablation is None else ablation,
+        tokens=torch.cat([batch.clean, batch.corrupted]).to(model.device),
+        valid=torch.cat([batch.valid, batch.valid]).to(model.device),
+        scored=torch.cat([batch.scored, batch.scored]).to(model.device),
+        items=torch.stack([rows, rows + n], 1).to(model.device),
+        outcome=Outcome(categorical=True, criterion="kl", tolerance=tolerance_nats),
+        seed=seed,
+        answers=torch.cat([batch.answers, torch.full_like(batch.answers, -1)]).to(model.device),
+        foils=torch.cat([batch.foils, torch.full_like(batch.foils, -1)]).to(model.device),
+    )
+
+
+def _known(pair: EncodedPair, model: Model) -> EncodedPair:
+    spec = model.spec
+    if len(pair.clean) > spec.n_ctx:
+        raise CheckError(
+            "EP187",
+            "a prompt longer than the model's context",
+            where=pair.where,
+            got=f"{len(pair.clean)} tokens",
+            wanted=f"at most {spec.n_ctx}",
+        )
+    largest = max(*pair.clean, *pair.corrupted, *pair.answers, *pair.foils)
+    if largest >= min(spec.d_vocab, spec.d_out):
+        raise CheckError(
+            "EP187",
+            "a token that the model does not know",
+            where=pair.where,
+            got=f"id {largest}",
+            wanted=f"below {min(spec.d_vocab, spec.d_out)}: the model's own tokenizer",
+        )
+    return pair

@@ -1,0 +1,94 @@
+"""Tokens: whatever has `encode` and `decode`, and a word-level tokenizer of our own.
+
+Ours cuts a text into pieces (a word with the space before it, two digits, a sign, a line's end) that are looked up
+in a list; the pieces of a text, joined, are the text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+from edgeprune_core.errors import CheckError, did_you_mean
+
+SCHEMA = "edgeprune_core.words/1"
+END = "<|endoftext|>"  # for padding and beginnings: no text encodes to it
+
+_PIECE = re.compile(
+    r"\n| ?\[/?INST\]| ?<</?SYS>>| ?[A-Za-z]+(?:'[a-z]+)?| ?[0-9]{2}| ?[^\sA-Za-z0-9]|.", re.DOTALL
+)
+
+
+class Tokenizer(Protocol):
+    """Those of `transformers` and `tokenizers`' wrappers serve as they are."""
+
+    def encode(self, text: str) -> Sequence[int]: ...
+    def decode(self, ids: Sequence[int]) -> str: ...
+
+
+@dataclass(frozen=True)
+class WordTokenizer:
+    """`pieces[i]` is the text of token i; `pieces[0]` is END."""
+
+    pieces: tuple[str, ...]
+
+    @classmethod
+    def of_texts(cls, texts: Iterable[str]) -> WordTokenizer:
+        """The pieces of these texts, sorted: the same for the same set of texts."""
+        found = {piece for text in texts for piece in _PIECE.findall(text)}
+        return cls((END, *sorted(found)))
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+    def encode(self, text: str) -> list[int]:
+        """Errors: EP182, a piece that is not in the list."""
+        try:
+            return [self._ids[piece] for piece in _PIECE.findall(text)]
+        except KeyError as error:
+            piece = error.args[0]
+            raise CheckError(
+                "EP182",
+                f"out of vocabulary: {piece!r}",
+                got=repr(text if len(text) <= 80 else text[:77] + "..."),
+                wanted=f"pieces among the tokenizer's {len(self)}",
+                do=did_you_mean(piece, self.pieces),
+            ) from None
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return "".join(self.pieces[i] for i in ids)
+
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        return {piece: i for i, piece in enumerate(self.pieces) if i}
+
+    def dumps(self) -> str:
+        return json.dumps({"schema": SCHEMA, "pieces": self.pieces}, indent=0, ensure_ascii=True) + "\n"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file, as hex."""
+        return hashlib.sha256(self.dumps().encode()).hexdigest()
+
+    @classmethod
+    def load(cls, path: str | Path) -> WordTokenizer:
+        """Errors: EP188, not such a file."""
+        try:
+            record = json.loads(Path(path).read_text())
+        except (OSError, ValueError) as error:
+            raise CheckError("EP188", "cannot read a tokenizer", where=str(path), got=str(error)) from None
+        pieces = record.get("pieces") if isinstance(record, dict) and record.get("schema") == SCHEMA else None
+        if not pieces or pieces[0] != END or len(set(pieces)) < len(pieces):
+            raise CheckError(
+                "EP188",
+                "not a tokenizer file",
+                where=str(path),
+                wanted=f"{SCHEMA}, pieces once each, {END} first",
+            )
+        return cls(tuple(pieces))

@@ -1,0 +1,45 @@
+"""The word lists that the repository carries, and how they are made anew.
+
+python -c "from edgeprune_core.tasks import vocabulary; vocabulary.write()"
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgeprune_core.errors import CheckError, did_you_mean
+from edgeprune_core.tasks.base import PromptSource
+from edgeprune_core.tasks.boolean_expressions import BooleanExpressions
+from edgeprune_core.tasks.gendered_pronoun import GenderedPronoun
+from edgeprune_core.tasks.greater_than import GreaterThan
+from edgeprune_core.tasks.ioi import IndirectObject
+from edgeprune_core.tasks.tokenizer import WordTokenizer
+
+FOLDER = Path(__file__).with_name("vocabularies")
+VOCABULARIES: dict[str, tuple[PromptSource, ...]] = {
+    "english": (IndirectObject(), GreaterThan(), GenderedPronoun()),
+    "boolean": (BooleanExpressions(form="few_shot"), BooleanExpressions(form="instruction")),
+}
+
+
+def tokenizer(name: str) -> WordTokenizer:
+    """The list of this name, as shipped. Errors: EP188."""
+    if name not in VOCABULARIES:
+        raise CheckError(
+            "EP188",
+            f"no vocabulary '{name}'",
+            got=name,
+            wanted="one of ours",
+            do=did_you_mean(name, VOCABULARIES),
+        )
+    return WordTokenizer.load(FOLDER / f"{name}.json")
+
+
+def made_anew(name: str) -> WordTokenizer:
+    """The list of this name from the texts of its tasks."""
+    return WordTokenizer.of_texts(text for source in VOCABULARIES[name] for text in source.texts())
+
+
+def write(folder: Path = FOLDER) -> None:
+    for name in VOCABULARIES:
+        (folder / f"{name}.json").write_text(made_anew(name).dumps())

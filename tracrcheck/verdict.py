@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from tracrcheck.ranking import Ranking
+
 Word = Literal["HOLDS", "FAILS", "UNKNOWN"]
 
 # Why a method FAILS before its circuit is looked at, and after.
@@ -45,6 +47,7 @@ class Verdict:
     missing, extra: edges, against the nearest smallest circuit where there are several.
     vacuous: the truth is empty: the output cannot change.
     seconds: that the method took.
+    ranking: how its edge scores rank the truth, where it gave any.
     detail:  the exception or the foreign edges, in words; not part of the JSON form.
     """
 
@@ -62,6 +65,7 @@ class Verdict:
     vacuous: bool = False
     seconds: float = 0.0
     witness: Witness | None = None
+    ranking: Ranking | None = None
     detail: str = field(default="", compare=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -80,6 +84,7 @@ class Verdict:
             "vacuous": self.vacuous,
             "seconds": round(self.seconds, 3),
             "witness": self.witness.to_json() if self.witness else None,
+            "ranking": self.ranking.to_json() if self.ranking else None,
         }
 
 

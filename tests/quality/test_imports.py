@@ -31,6 +31,7 @@ LAYERS = [
     ("truth", ["tracrcheck.structure", "tracrcheck.certificate", "tracrcheck.search", "tracrcheck.certify",
                "tracrcheck.faults", "tracrcheck.diagnosis", "tracrcheck.store", "tracrcheck.wholefile"]),
     ("judge", ["tracrcheck.verdict", "tracrcheck.examinee", "tracrcheck.grade", "tracrcheck.library",
+               "tracrcheck.ranking",
                "tracrcheck.routes", "tracrcheck.explain", "tracrcheck.pins", "tracrcheck.options",
                "tracrcheck.checkup", "tracrcheck.chained", "tracrcheck.template"]),
     ("gate", ["tracrcheck.gate", "tracrcheck.recipes", "tracrcheck.drafts", "tracrcheck.draws"]),

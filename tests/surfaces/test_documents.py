@@ -33,8 +33,10 @@ VERDICT = [
     "vacuous",
     "seconds",
     "witness",
+    "ranking",
 ]
 WITNESS = ["input", "corruption", "position", "want", "got"]
+RANKING = ["precision", "recall", "f1", "auroc", "average_precision", "exact_threshold"]
 SUMMARY = ["holds", "fails", "unknown", "vacuous", "seconds"]
 CERTIFICATE = [
     "program",
@@ -71,6 +73,17 @@ def test_the_gate_writes_the_documented_fields_and_types(call, here):
     assert {name: type(verdict[name]) for name in types} == types
 
 
+def test_the_gate_writes_the_documented_fields_of_a_ranking(call, here):
+    words = ["--ablation", "zero", "--json", "out.json"]
+    call("gate", "hist", "--method", METHODS + "scores_all_but_one", *words)
+    (verdict,) = json.loads((here / "out.json").read_text())["verdicts"]
+    assert list(verdict["ranking"]) == RANKING
+    assert verdict["ranking"]["exact_threshold"] is True
+    call("gate", "hist", "--method", METHODS + "nothing_kept", *words)
+    (verdict,) = json.loads((here / "out.json").read_text())["verdicts"]
+    assert verdict["ranking"] is None
+
+
 def test_certify_writes_the_documented_fields_and_types(call, here):
     call("certify", "hist", "reverse", "--ablation", "resample", "--lengths", "1-2", "--json", "out.json")
     document = json.loads((here / "out.json").read_text())
@@ -82,7 +95,7 @@ def test_certify_writes_the_documented_fields_and_types(call, here):
 
 def test_every_field_is_documented():
     documented = set(re.findall(r"`(\w+)`", DOCS.read_text()))
-    for name in [*VERDICT, *WITNESS, *SUMMARY, *CERTIFICATE, "verdicts", "summary", "certificates"]:
+    for name in [*VERDICT, *WITNESS, *RANKING, *SUMMARY, *CERTIFICATE, "verdicts", "summary", "certificates"]:
         assert name in documented, name
 
 

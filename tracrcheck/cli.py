@@ -14,6 +14,7 @@ from tracrcheck._version import __version__
 from tracrcheck.commands.author import check, explain, new, show
 from tracrcheck.commands.certify import certify, programs
 from tracrcheck.commands.gate import gate
+from tracrcheck.commands.grade import grade
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,7 +23,7 @@ app = typer.Typer(
     help="Proves what a circuit-discovery method must find, and fails the build when it does not.",
 )
 
-for command in (gate, certify, programs, new, check, show, explain):
+for command in (gate, grade, certify, programs, new, check, show, explain):
     app.command()(command)
 
 

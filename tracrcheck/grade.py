@@ -83,15 +83,18 @@ def _judge(task: Task, certificate: Certificate, answer: Answer, found: Circuit)
     if answer.fault:
         return _Judgement(verdict="FAILS", reason=answer.fault)
     if not certificate.usable:
-        lost = next(p for p in ("sufficient", "minimal") if p not in certificate.proved)
-        return _Judgement(
-            verdict="UNKNOWN", reason=f"{lost} is not proved: {certificate.unknown.get(lost, 'not decided')}"
-        )
+        return _Judgement(verdict="UNKNOWN", reason=unproved(certificate))
     if found == certificate.required:
         return _Judgement(verdict="HOLDS", reason=None)
     if not task.accepts(found):
         return _Judgement(verdict="FAILS", reason="unfaithful", show=True)
     return _of_faithful(certificate, len(found))
+
+
+def unproved(certificate: Certificate) -> str:
+    """Why no verdict can rest on a certificate."""
+    lost = next(p for p in ("sufficient", "minimal") if p not in certificate.proved)
+    return f"{lost} is not proved: {certificate.unknown.get(lost, 'not decided')}"
 
 
 def _of_faithful(certificate: Certificate, size: int) -> _Judgement:

@@ -31,7 +31,7 @@ LAYERS = [
     ("truth", ["tracrcheck.structure", "tracrcheck.certificate", "tracrcheck.search", "tracrcheck.certify",
                "tracrcheck.faults", "tracrcheck.diagnosis", "tracrcheck.store", "tracrcheck.wholefile"]),
     ("judge", ["tracrcheck.verdict", "tracrcheck.examinee", "tracrcheck.grade", "tracrcheck.library",
-               "tracrcheck.ranking",
+               "tracrcheck.ranking", "tracrcheck.granularity", "tracrcheck.importers", "tracrcheck.foreign",
                "tracrcheck.routes", "tracrcheck.explain", "tracrcheck.pins", "tracrcheck.options",
                "tracrcheck.checkup", "tracrcheck.chained", "tracrcheck.template"]),
     ("gate", ["tracrcheck.gate", "tracrcheck.recipes", "tracrcheck.drafts", "tracrcheck.draws"]),
@@ -43,6 +43,7 @@ HIDDEN = {
     "tracrcheck/oracle.py": ({"haiku", "jax"}, "seconds to import, needed by one function"),
     "tracrcheck/commands/gate.py": (None, "a command loads what it runs: `--help` costs milliseconds"),
     "tracrcheck/commands/certify.py": (None, "as above"),
+    "tracrcheck/commands/grade.py": (None, "as above"),
     "tracrcheck/commands/author.py": (None, "as above"),
     "tracrcheck/pytest_plugin.py": (None, "loaded by every pytest run of whoever has us installed"),
 }

@@ -139,6 +139,11 @@ def _time_limit(seconds: float | None) -> Iterator[None]:
             signal.setitimer(signal.ITIMER_REAL, others)
 
 
+def read_answer(result: Any, graph: ResidualGraph) -> Answer:
+    """What a result says, for one that came about elsewhere than in `ask`."""
+    return _read(result, graph)
+
+
 def _read(result: Any, graph: ResidualGraph) -> Answer:
     scores = None
     if isinstance(result, Discovery):
@@ -163,10 +168,10 @@ def _read(result: Any, graph: ResidualGraph) -> Answer:
     if result is None or isinstance(result, str) or not isinstance(result, Iterable):
         got = "nothing" if result is None else f"a {type(result).__name__}"
         return Answer(fault="no_result", detail=f"it returned {got}, not a Discovery, a Circuit or edges")
-    return replace(read_edges(list(result), graph), scores=scores)
+    return replace(_edges(list(result), graph), scores=scores)
 
 
-def read_edges(result: list[Any], graph: ResidualGraph) -> Answer:
+def _edges(result: list[Any], graph: ResidualGraph) -> Answer:
     """Edges as objects or text; those that the graph lacks are `foreign`."""
     known: set[Edge] = set()
     foreign: list[str] = []

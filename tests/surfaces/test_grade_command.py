@@ -46,7 +46,7 @@ def test_a_wrong_circuit_is_told_with_expressions_witness_and_a_replay_that_repl
     assert "m1 -> m2 carries opp_idx = sequence_map(length, indices), into opp_idx-1 = map(opp_idx)" in lines
     at = block.index("    extra   1:")
     assert block[at + 1] == "        tok -> m3  carries tokens, into (nothing: an unused component)"
-    assert block[at + 2].startswith("    witness input ['a'], position 1: want ")
+    assert block[at + 2].startswith("    witness input ['a'], position 0: want ")
     replay = block[at + 3].removeprefix("    replay  ")
     assert replay == (
         "tracrcheck grade circuit.json --program reverse --ablation zero --criterion value "

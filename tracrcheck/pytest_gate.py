@@ -50,7 +50,7 @@ class NotRecovered(Exception):
     """A verdict does not hold; the text says why."""
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)  # pytest keeps plugins in sets
 class GatePlugin:
     """plan: what is asked of every program. rows: verdicts by test. errors: tests that ended without one."""
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from edgeprune_core.circuit import Circuit
 from tests.surfaces import examinees
+from tracrcheck.pytest_plugin import OPTIONS
 from tracrcheck.testing import Case, cases
 
 BY_HAND = """
@@ -129,6 +133,14 @@ def test_cases_are_named_after_the_program_and_the_ablation():
     mark = cases("mine/flip.py", "hist", ablations=["mean", "zero"]).mark
     assert mark.args[0] == "case"
     assert [p.id for p in mark.args[1]] == ["flip-mean", "flip-zero", "hist-mean", "hist-zero"]
+
+
+def test_the_example_of_the_docs_runs(project):
+    page = (Path(__file__).parents[2] / "docs" / "plugin.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    project.pytester.makepyfile(test_docs="from pruners import right as my_pruner\n" + block)
+    project.run("-k", "hist").assert_outcomes(passed=2, deselected=2)
+    assert all(f"`--tracrcheck-{name}" in page or f"--tracrcheck-{name}=" in page for name, _ in OPTIONS)
 
 
 def test_without_names_every_program_is_a_case():

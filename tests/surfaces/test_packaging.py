@@ -55,7 +55,7 @@ def test_every_import_of_the_packages_is_a_declared_dependency():
     import sys
 
     foreign = {modules.get(m, m) for m in imported - ours - set(sys.stdlib_module_names)}
-    assert foreign - PROSE <= declared
+    assert foreign - PROSE - {"pytest"} <= declared  # pytest loads our plugin: it is there
 
 
 PROSE = {"what"}  # words that follow "from" at the start of a docstring's line

@@ -197,6 +197,12 @@ def test_prune_scores_by_module_are_read_with_or_without_token_positions(xpropor
     assert (verdict.verdict, verdict.ranking.exact_threshold) == ("HOLDS", True)
 
 
+def test_the_score_of_an_edge_is_its_largest_at_any_token_position(xproportion):
+    backwards = {name: rows[::-1] for name, rows in modules(xproportion.graph, 4).items()}
+    imported = xproportion.read("autocircuit", backwards, threshold=1.0)
+    assert xproportion.grade(imported).verdict == "HOLDS"
+
+
 # EAP-IG ------------------------------------------------------------------------------------------------
 
 

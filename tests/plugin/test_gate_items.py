@@ -7,6 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tracrcheck.pytest_gate import GatePlugin
+
 THREE = "--tracrcheck-programs=hist,xproportion,successor"
 
 
@@ -117,6 +119,16 @@ def test_each_fault_of_a_method_fails_with_its_own_reason_and_the_run_goes_on(pr
     assert "FAILS xproportion, zero, value, " in told.get("message")
     assert "a9.h0 -> out  is no edge of this graph" in told.text
     assert "no answer within" in cases["tracrcheck.hist.zero"].find("failure").text
+
+
+def test_a_worker_of_xdist_leaves_the_json_to_the_process_that_has_all_verdicts(tmp_path):
+    from types import SimpleNamespace
+
+    plugin = GatePlugin(plan=None, profile="quick", names=(), json=tmp_path / "out.json", replay_options=())
+    plugin.pytest_sessionfinish(SimpleNamespace(config=SimpleNamespace(workerinput={})))
+    assert not plugin.json.exists()
+    plugin.pytest_sessionfinish(SimpleNamespace(config=SimpleNamespace()))
+    assert plugin.json.exists()
 
 
 def test_of_many_seeds_the_first_failures_are_told_and_the_others_named(project):

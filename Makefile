@@ -7,7 +7,7 @@ STAMP := $(VENV)/installed
 export OMP_NUM_THREADS ?= 1
 export JAX_PLATFORMS ?= cpu
 
-.PHONY: help gate test lint nightly pins
+.PHONY: help gate test lint nightly pins recheck bench
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
 
@@ -21,6 +21,12 @@ lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+recheck: $(STAMP) ## committed results: sound, stale or not, and a random share made again
+	set -e; for file in $(wildcard ci/results/*.json); do $(BIN)/tracrcheck recheck $$file; done
+
+bench: $(STAMP) ## the speed and memory of the gate, each figure with its bar
+	$(BIN)/python ci/bench/gate.py
 
 nightly: $(STAMP) ## minutes: the slow tests, and the truth of every program against its pins
 	$(BIN)/python -m pytest -m slow -n auto

@@ -176,4 +176,4 @@ class _Stream:
         n = self.written if n is None else n
         base = self.base if base is None else base
         mixed = torch.bmm(self.mask[:, rows, :n], self.deltas[:, :n])
-        return mixed.view(self.circuits, len(rows), *self.shape) + base
+        return mixed.view(self.circuits, len(rows), *self.shape).add_(base)

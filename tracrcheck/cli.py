@@ -6,6 +6,7 @@ import what they need when they run: `tracrcheck --help` loads neither torch nor
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ from tracrcheck.commands.author import check, explain, new, show
 from tracrcheck.commands.certify import certify, programs
 from tracrcheck.commands.gate import gate
 from tracrcheck.commands.grade import grade
+from tracrcheck.commands.results import recheck, report
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,7 +25,7 @@ app = typer.Typer(
     help="Proves what a circuit-discovery method must find, and fails the build when it does not.",
 )
 
-for command in (gate, grade, certify, programs, new, check, show, explain):
+for command in (gate, grade, report, recheck, certify, programs, new, check, show, explain):
     app.command()(command)
 
 
@@ -44,6 +46,8 @@ def _options(
 
 def main() -> None:
     """The entry point of `tracrcheck`."""
+    # Before torch is loaded. The matrices are small; and the number of threads can change the last digit of a sum.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     app(prog_name="tracrcheck")
 
 

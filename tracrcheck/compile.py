@@ -68,7 +68,15 @@ class Compiled:
 
     def interpret(self, tokens: Sequence[Token]) -> list[Any]:
         """What RASP says, BOS not counted; None where the program gives no value."""
-        return list(Walk(tokens, causal=self.program.causal)(self.sop))
+        key = tuple(tokens)
+        if key not in self._said:
+            self._said[key] = list(Walk(tokens, causal=self.program.causal)(self.sop))
+        return list(self._said[key])
+
+    @cached_property
+    def _said(self) -> dict[tuple[Token, ...], list[Any]]:
+        """What the interpreter was asked before: the check of the compiler and every setting ask the same."""
+        return {}
 
 
 def compile_program(program: Program) -> Compiled:

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -116,6 +116,43 @@ def ask(method: Callable[[Task], Any], task: Task, *, seed: int, timeout: float 
     except BaseException as error:  # what a test framework raises to skip a test is no `Exception`
         answer = Answer(fault="raised", detail=f"{type(error).__name__}: {error}")
     return replace(answer, seconds=time.monotonic() - started)
+
+
+def ask_all(
+    method: Callable[[Task], Any], task: Task, *, seeds: Sequence[int], timeout: float | None
+) -> list[Answer]:
+    """An answer for each seed, as `ask` gives them one by one.
+
+    A method may have `many(task, seeds)`, which returns a result for each seed and trains them together. It has the
+    time of all of them; where anything at all is wrong with what comes, every seed is asked by itself, so that
+    each has its own reason.
+    """
+    if len(seeds) > 1 and callable(many := getattr(method, "many", None)):
+        answers = _ask_together(many, task, seeds, timeout)
+        if answers is not None:
+            return answers
+    return [ask(method, task, seed=seed, timeout=timeout) for seed in seeds]
+
+
+def _ask_together(
+    many: Callable[..., Any], task: Task, seeds: Sequence[int], timeout: float | None
+) -> list[Answer] | None:
+    """None where something is wrong with any of the answers."""
+    own = copy.deepcopy(task)
+    limit = None if timeout is None else timeout * len(seeds)
+    started = time.monotonic()
+    try:
+        with _time_limit(limit), torch.enable_grad(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seeds[0])
+            answers = [_read(result, task.graph) for result in many(own, tuple(seeds))]
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # as in `ask`
+        return None
+    if len(answers) != len(seeds) or any(answer.fault for answer in answers):
+        return None
+    share = (time.monotonic() - started) / len(seeds)
+    return [replace(answer, seconds=share) for answer in answers]
 
 
 @contextmanager

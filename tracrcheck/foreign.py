@@ -28,7 +28,7 @@ from tracrcheck.grade import grade, known_circuits, unproved, witness_of
 from tracrcheck.importers import Imported, importer_for
 from tracrcheck.ranking import Ranking, rank
 from tracrcheck.store import certificate_for
-from tracrcheck.verdict import Verdict, Word
+from tracrcheck.verdict import Verdict, Word, edges_sha
 
 
 def read_circuit(path: Path, compiled: Compiled, *, format: str, threshold: float | None) -> Imported:
@@ -100,6 +100,7 @@ def _coarse(
         extra=tuple(e for e in order if e in kept - truth),
         n_required=len(truth),
         n_found=len(kept),
+        found_sha=edges_sha(kept),
         vacuous=not truth,
         witness=witness_of(compiled, task, found) if reason == "unfaithful" else None,
         ranking=_ranking(certificate, imported, truth, truths, order),

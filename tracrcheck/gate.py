@@ -1,23 +1,24 @@
-"""The main job: compile, compare with RASP, certify, ask the method, grade; one verdict at a time."""
+"""The main job: compile, compare with RASP, certify, ask the method, grade; verdicts as they come."""
 
 from __future__ import annotations
 
-import functools
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.task import Task
 from tracrcheck.compile import Compiled, compile_program
 from tracrcheck.exam import Setting, task_of
-from tracrcheck.examinee import ask
+from tracrcheck.examinee import Answer, ask_all, find_method
 from tracrcheck.faults import check_compiled
 from tracrcheck.grade import grade
-from tracrcheck.library import Entry
+from tracrcheck.library import Entry, load_file
 from tracrcheck.store import certificate_for
-from tracrcheck.verdict import Summary, Verdict, exit_code
+from tracrcheck.sweep import sweep
+from tracrcheck.verdict import Key, Verdict
 
 # Seconds one run of a method may take. The slowest of ours takes minutes on the largest programs and two cores.
 TIMEOUT = 1800.0
@@ -25,17 +26,46 @@ TIMEOUT = 1800.0
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is asked of every program: settings x seeds, of one method."""
+    """What is asked of every program: settings x seeds, of one method.
+
+    jobs: processes at work. More than one need `paths`, the file of each program, and find the method by its name.
+    """
 
     settings: tuple[Setting, ...]
     method: Callable[[Task], Any]
     method_name: str
     seeds: tuple[int, ...] = (0,)
     timeout: float | None = TIMEOUT
+    jobs: int = 1
+    paths: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def runs_per_program(self) -> int:
         return len(self.settings) * len(self.seeds)
+
+    @property
+    def together(self) -> bool:
+        """Whether the method trains several seeds at once."""
+        return hasattr(self.method, "many")
+
+    def keys(self, programs: Sequence[Compiled]) -> list[Key]:
+        """Every verdict there will be, in order."""
+        return [
+            (compiled.program.name, setting.ablation, setting.criterion, seed)
+            for compiled in programs
+            for setting in self.settings
+            for seed in self.seeds
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """What one process does at a time: some seeds of one program in one setting."""
+
+    program: str
+    path: Path
+    setting: Setting
+    seeds: tuple[int, ...]
 
 
 def prepare(
@@ -57,48 +87,77 @@ def prepare(
     return ready, wrong
 
 
-def gate(programs: Sequence[Compiled], plan: Plan) -> Iterator[Verdict]:
-    """Verdicts, as they come."""
+def gate(programs: Sequence[Compiled], plan: Plan, *, done: Collection[Key] = ()) -> Iterator[Verdict]:
+    """Verdicts but those that are `done`: in order with one job, as they are finished with several."""
+    if plan.jobs == 1:
+        for compiled, setting, seeds in _left(programs, plan, done):
+            yield from judge(compiled, setting, seeds, plan)
+        return
+    by_name = {compiled.program.name: compiled for compiled in programs}
+    units = [
+        Unit(program=name, path=plan.paths[name].resolve(), setting=setting, seeds=part)
+        for compiled, setting, seeds in _left(programs, plan, done)
+        for name in [compiled.program.name]
+        for part in ([seeds] if plan.together else [(seed,) for seed in seeds])
+    ]
+    work = partial(_judge_unit, method_name=plan.method_name, timeout=plan.timeout)
+
+    def lost(unit: Unit, why: str) -> list[Verdict]:
+        return _given_up(by_name[unit.program], unit, why, plan)
+
+    for _, verdicts in sweep(work, units, jobs=plan.jobs, lost=lost):
+        yield from verdicts
+
+
+def judge(compiled: Compiled, setting: Setting, seeds: Sequence[int], plan: Plan) -> Iterator[Verdict]:
+    """The verdicts of one program in one setting, in the order of the seeds."""
+    task = task_of(compiled, setting)
+    certificate = certificate_for(task, setting)
+    for part in [seeds] if plan.together else [(seed,) for seed in seeds]:
+        answers = ask_all(plan.method, task, seeds=part, timeout=plan.timeout)
+        for seed, answer in zip(part, answers, strict=True):
+            yield grade(compiled, task, certificate, answer, method=plan.method_name, seed=seed)
+
+
+def _left(
+    programs: Sequence[Compiled], plan: Plan, done: Collection[Key]
+) -> Iterator[tuple[Compiled, Setting, tuple[int, ...]]]:
+    """Where there is anything left to do, and for which seeds."""
     for compiled in programs:
         for setting in plan.settings:
-            task = task_of(compiled, setting)
-            certificate = certificate_for(task, setting)
-            for seed in plan.seeds:
-                answer = ask(plan.method, task, seed=seed, timeout=plan.timeout)
-                yield grade(compiled, task, certificate, answer, method=plan.method_name, seed=seed)
+            name, ablation, criterion = compiled.program.name, setting.ablation, setting.criterion
+            seeds = tuple(s for s in plan.seeds if (name, ablation, criterion, s) not in done)
+            if seeds:
+                yield compiled, setting, seeds
 
 
-class Run:
-    """The verdicts so far, and what they come to."""
+# In other processes ------------------------------------------------------------------------------------
 
-    def __init__(self) -> None:
-        self.started = time.monotonic()
-        self.verdicts: list[Verdict] = []
-        self.interrupted = False
 
-    def add(self, verdict: Verdict) -> None:
-        self.verdicts.append(verdict)
+def _judge_unit(unit: Unit, *, method_name: str, timeout: float | None) -> list[Verdict]:
+    plan = Plan(
+        settings=(unit.setting,),
+        method=_method(method_name),
+        method_name=method_name,
+        seeds=unit.seeds,
+        timeout=timeout,
+    )
+    return list(judge(_compiled(unit.path), unit.setting, unit.seeds, plan))
 
-    @functools.cached_property
-    def summary(self) -> Summary:
-        """Read once, at the end."""
-        return Summary.of(self.verdicts, time.monotonic() - self.started)
 
-    @property
-    def errors(self) -> list[CheckError]:
-        """Edges that the graph does not have: a verdict, and a wrong call as well."""
-        return [
-            CheckError(
-                "TC114",
-                f"the method '{v.method}' returns edges that '{v.program}' does not have",
-                where=f"{v.ablation}, seed {v.seed}:",
-                got=v.detail,
-                wanted="edges of `task.graph`",
-                do="return edges of `task.graph.edges`, or their text",
-            )
-            for v in self.verdicts
-            if v.reason == "foreign_edges"
-        ]
+@cache
+def _compiled(path: Path) -> Compiled:
+    """Once a process; it was compared with RASP before the first unit was sent out."""
+    return compile_program(load_file(path).program)
 
-    def exit_code(self, *, allow_unknown: bool = False) -> int:
-        return 130 if self.interrupted else exit_code(self.verdicts, allow_unknown=allow_unknown)
+
+_method = cache(find_method)
+
+
+def _given_up(compiled: Compiled, unit: Unit, why: str, plan: Plan) -> list[Verdict]:
+    task = task_of(compiled, unit.setting)
+    certificate = certificate_for(task, unit.setting)
+    answer = Answer(fault="raised", detail=why)
+    return [
+        grade(compiled, task, certificate, answer, method=plan.method_name, seed=seed) for seed in unit.seeds
+    ]

@@ -17,7 +17,7 @@ from tracrcheck.compile import Compiled
 from tracrcheck.examinee import Answer
 from tracrcheck.program import BOS
 from tracrcheck.ranking import Ranking, rank
-from tracrcheck.verdict import Verdict, Witness, Word
+from tracrcheck.verdict import Verdict, Witness, Word, edges_sha
 
 FAULTY = "fault of the certificate: "
 
@@ -50,6 +50,7 @@ def grade(
         extra=tuple(extra),
         n_required=len(certificate.required),
         n_found=len(found) + len(answer.foreign),
+        found_sha=edges_sha([*found.texts, *answer.foreign]),
         vacuous=certificate.vacuous,
         seconds=answer.seconds,
         witness=witness_of(compiled, task, found) if judged.show else None,

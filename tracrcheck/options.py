@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,6 +55,13 @@ def check_timeout(seconds: float) -> float:
             wanted=f"seconds, up to {LONGEST_TIMEOUT:,}",
         )
     return seconds
+
+
+def check_factor(factor: float) -> float:
+    """How many times slower counts as a regression."""
+    if not 1 <= factor < math.inf:
+        raise CheckError("TC117", "no factor", where="--slower", got=factor, wanted="a number of at least 1")
+    return factor
 
 
 def parse_lengths(text: str | None) -> tuple[int, int] | None:

@@ -12,13 +12,12 @@ import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from edgeprune_core.errors import CheckError, did_you_mean
-from tracrcheck import options
+from edgeprune_core.errors import CheckError
+from tracrcheck import options, profiles
 from tracrcheck.compile import Compiled
 from tracrcheck.exam import Setting
 from tracrcheck.examinee import find_method
@@ -32,18 +31,6 @@ from tracrcheck.verdict import Summary, Verdict
 ROOT = "tracrcheck"  # the first part of every test id
 SHOWN = 3  # seeds of one test whose failures are told in full
 _REPORT = "tracrcheck_verdicts"
-
-
-@dataclass(frozen=True)
-class Profile:
-    ablations: tuple[str, ...]
-    n_seeds: int
-
-
-PROFILES = {
-    "quick": Profile(("resample", "zero"), 1),
-    "full": Profile(("zero", "mean", "resample"), 20),
-}
 
 
 class NotRecovered(Exception):
@@ -71,13 +58,14 @@ class GatePlugin:
         timeout = config.getoption("tracrcheck_timeout")
         path = config.getoption("tracrcheck_json")
         try:
-            name, profile = _profile(config.getoption("tracrcheck_profile"))
+            name = config.getoption("tracrcheck_profile") or "quick"
+            profile = profiles.chosen(name, [], None)
             files.check_writable(out := Path(path).absolute() if path else None)
             plan = Plan(
                 settings=options.settings_of(profile.ablations, ["value"], None, False),
                 method=find_method(method),
                 method_name=method,
-                seeds=tuple(range(profile.n_seeds)),
+                seeds=tuple(range(profile.seeds)),
                 timeout=options.check_timeout(TIMEOUT if timeout is None else timeout),
             )
         except CheckError as error:
@@ -141,11 +129,8 @@ class GatePlugin:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if self.json is None or hasattr(session.config, "workerinput"):
             return
-        document = {
-            "verdicts": self._sorted(),
-            "summary": self._summary().to_json(),
-            "errors": [{"test": test, "message": text} for test, text in sorted(self.errors.items())],
-        }
+        errors = [{"test": test, "message": text} for test, text in sorted(self.errors.items())]
+        document = files.judged_document(self._sorted(), self._summary()) | {"errors": errors}
         try:
             files.write_json(self.json, document)
         except CheckError as error:
@@ -159,22 +144,7 @@ class GatePlugin:
         return sorted(rows, key=lambda row: (row["program"], row["ablation"], row["seed"]))
 
     def _summary(self) -> Summary:
-        counted = cast(list[Verdict], [SimpleNamespace(**row) for row in self._sorted()])
-        return Summary.of(counted, time.monotonic() - self.started)
-
-
-def _profile(name: str | None) -> tuple[str, Profile]:
-    name = name or "quick"
-    if name not in PROFILES:
-        raise CheckError(
-            "TC137",
-            f"no profile '{name}'",
-            where="--tracrcheck-profile",
-            got=name,
-            wanted=" or ".join(PROFILES),
-            do=did_you_mean(name, PROFILES),
-        )
-    return name, PROFILES[name]
+        return Summary.of([Verdict.from_json(row) for row in self._sorted()], time.monotonic() - self.started)
 
 
 class GateCollector(pytest.Collector):

@@ -28,6 +28,7 @@ from tracrcheck.certify import certify
 from tracrcheck.compile import Compiled
 from tracrcheck.exam import Setting, task_of
 from tracrcheck.search import Limits
+from tracrcheck.sources import digest_of, package_folder
 from tracrcheck.wholefile import write_whole
 
 SCHEMA = "tracrcheck.cached-certificate/1"
@@ -83,16 +84,13 @@ def key_of(task: Task, setting: Setting, limits: Limits) -> str:
 
 @cache
 def _sources() -> str:
-    h = hashlib.sha256()
+    shas = []
     for package, names in ((edgeprune_core, CORE_SOURCES), (tracrcheck, CHECK_SOURCES)):
-        assert package.__file__ is not None
-        root = Path(package.__file__).parent
-        for name in names:
-            place = root / name
-            for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-                h.update(str(path.relative_to(root)).encode())
-                h.update(path.read_bytes())
-    return h.hexdigest()
+        root = package_folder(package)
+        places = [root / name for name in names]
+        files = [p for place in places for p in (sorted(place.rglob("*.py")) if place.is_dir() else [place])]
+        shas.append(digest_of(root, files))
+    return "".join(shas)
 
 
 # Files ------------------------------------------------------------------------------------------------

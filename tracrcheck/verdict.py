@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tracrcheck.ranking import Ranking
 
 Word = Literal["HOLDS", "FAILS", "UNKNOWN"]
+Key = tuple[str, str, str, int]  # program, ablation, criterion, seed
 
 # Why a method FAILS before its circuit is looked at, and after.
 METHOD_FAULTS = ("raised", "timeout", "nan", "foreign_edges", "no_result")
@@ -29,6 +31,17 @@ class Witness:
     want: Any
     got: Any
 
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Witness:
+        corruption = record["corruption"]
+        return cls(
+            input=tuple(record["input"]),
+            corruption=None if corruption is None else tuple(corruption),
+            position=record["position"],
+            want=record["want"],
+            got=record["got"],
+        )
+
     def to_json(self) -> dict[str, Any]:
         return {
             "input": list(self.input),
@@ -46,7 +59,8 @@ class Verdict:
     reason:  None where it HOLDS; for FAILS one of `METHOD_FAULTS` or `CIRCUIT_FAULTS`; else why it is UNKNOWN.
     missing, extra: edges, against the nearest smallest circuit where there are several.
     vacuous: the truth is empty: the output cannot change.
-    seconds: that the method took.
+    found_sha: of the edges found (`edges_sha`), so that two runs can be compared edge for edge.
+    seconds: that the method took; its share, where several seeds were trained at once.
     ranking: how its edge scores rank the truth, where it gave any.
     detail:  the exception or the foreign edges, in words; not part of the JSON form.
     """
@@ -62,11 +76,30 @@ class Verdict:
     extra: tuple[str, ...] = ()
     n_required: int
     n_found: int
+    found_sha: str = ""
     vacuous: bool = False
     seconds: float = 0.0
     witness: Witness | None = None
     ranking: Ranking | None = None
     detail: str = field(default="", compare=False)
+
+    @property
+    def key(self) -> Key:
+        """Which verdict it is, within one run of the gate."""
+        return self.program, self.ablation, self.criterion, self.seed
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Verdict:
+        """The inverse of `to_json`. Errors: `KeyError`, `TypeError`."""
+        rest = dict(record)
+        witness, ranking = rest.pop("witness"), rest.pop("ranking")
+        return cls(
+            missing=tuple(rest.pop("missing")),
+            extra=tuple(rest.pop("extra")),
+            witness=None if witness is None else Witness.from_json(witness),
+            ranking=None if ranking is None else Ranking(**ranking),
+            **rest,
+        )
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -81,6 +114,7 @@ class Verdict:
             "extra": list(self.extra),
             "n_required": self.n_required,
             "n_found": self.n_found,
+            "found_sha": self.found_sha,
             "vacuous": self.vacuous,
             "seconds": round(self.seconds, 3),
             "witness": self.witness.to_json() if self.witness else None,
@@ -118,6 +152,11 @@ class Summary:
             "vacuous": self.vacuous,
             "seconds": self.seconds,
         }
+
+
+def edges_sha(edges: Iterable[str]) -> str:
+    """Sixteen hex digits of the sha256 of the edges' texts, sorted: equal for equal edges."""
+    return hashlib.sha256("\n".join(sorted(edges)).encode()).hexdigest()[:16]
 
 
 def exit_code(verdicts: Iterable[Verdict], *, allow_unknown: bool = False) -> int:

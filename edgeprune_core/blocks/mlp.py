@@ -17,18 +17,18 @@ def mlp_output(model: Model, layer: int, x: Float[Tensor, "... d_model"]) -> Flo
     spec, w = model.spec, model.weights
     gain, bias = w.norm2(layer)
     x = normalise(spec, x, gain, bias)
-    hidden = x @ w.w_in[layer] + w.b_in[layer]
+    hidden = (x @ w.w_in[layer]).add_(w.b_in[layer])
     if w.w_gate is not None:
         hidden = activate(spec, x @ w.w_gate[layer]) * hidden
     else:
         hidden = activate(spec, hidden)
-    return hidden @ w.w_out[layer] + w.b_out[layer]
+    return (hidden @ w.w_out[layer]).add_(w.b_out[layer])
 
 
 def activate(spec: ModelSpec, x: Tensor) -> Tensor:
     match spec.activation:
         case "relu":
-            return torch.relu(x)
+            return torch.relu_(x)  # always given a sum of its own
         case "gelu":
             return functional.gelu(x)
         case "gelu_tanh":

@@ -25,6 +25,7 @@ from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.mask import from_edge_values, to_circuit
 from edgeprune_core.task import Task
+from edgeprune_core.training.elites import EliteSettings, train_by_elites
 from edgeprune_core.training.pathwise import PathwiseSettings, train_pathwise
 from edgeprune_core.training.pool import ItemPool
 from edgeprune_core.training.score import ScoreSettings, train_by_score
@@ -32,25 +33,21 @@ from edgeprune_core.training.score import ScoreSettings, train_by_score
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kicks:
-    """Restarts from the neighbourhood of an accepted circuit, many at once along the circuit axis.
+    """Restarts from the neighbourhood of an accepted circuit (`training/elites.py` derives them).
 
-    Training from all edges ends where no edge can go by itself, which need not be a smallest circuit: paths that
-    cancel go only together, and a shorter way may be shut by an edge of the longer one. Each chain starts with
-    every gate open again (the circuit's at `sure`, the others at even odds), but for a few random ones of the
-    circuit, closed at -`sure`.
+    *Drops* keep every gate outside of the circuit shut, and are cheap; *routes* open them again. What either finds
+    is trained on from there, like the first circuit.
 
-    chains: restarts a round. closed: gates closed in each, on average. rounds: while they find smaller circuits.
-    steps, circuits, items: of each chain's training. sure: see above; ok_share: of a chain worth a look.
+    rounds: of a drop and a route each, at most; patience: rounds without a smaller circuit before the last.
+    items:  of a step. steps, circuits: of the training that follows.
     """
 
-    chains: int = 8
-    closed: float = 2.0
-    rounds: int = 3
+    elites: EliteSettings = field(default_factory=EliteSettings)
+    rounds: int = 6
+    patience: int = 2
+    items: int = 8
     steps: int = 60
     circuits: int = 16
-    items: int = 8
-    sure: float = 3.0
-    ok_share: float = 0.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,35 +136,33 @@ class _Run:
         return _circuit(task, top), scores
 
     def kick(self) -> None:
-        """Rounds of restarts near the best candidate, while they find smaller ones."""
-        kicks, budget = self.method.kicks, self.method.budget
-        settings = replace(self.method.score, steps=kicks.steps, circuits=kicks.circuits)
-        pool = replace(
-            self.pool, fresh=kicks.items // 2, kept=kicks.items // 2, hard=self.pool.hard[: kicks.items // 2]
-        )
+        """Rounds of restarts near the best candidate, until they find no smaller ones."""
+        kicks, failed = self.method.kicks, 0
         for _ in range(kicks.rounds):
-            if not self.circuit or self.hard_evaluations >= budget:
-                return
-            state = train_by_score(self.training, settings, self._kicked(), pool)
-            self.steps += state.steps
-            found = {}
-            for chain, on in enumerate(state.open()):
-                circuit = _circuit(self.task, on)
-                if state.ok_share[chain] >= kicks.ok_share and len(circuit) < len(self.circuit):
-                    found[circuit] = state.log_alpha[chain]
-            smaller = sorted(found, key=lambda c: (len(c), c.texts))[: budget - self.hard_evaluations]
-            if not any(self.consider(circuit, found[circuit]) for circuit in smaller):
+            found = [self._restart(outside) for outside in (0.0, kicks.elites.outside)]
+            failed = 0 if any(found) else failed + 1
+            if failed >= kicks.patience:
                 return
 
-    def _kicked(self) -> Tensor:
-        """Where each chain starts: `chain edge`."""
-        kicks, graph = self.method.kicks, self.task.graph
-        assert self.circuit is not None
-        mine = torch.tensor([edge in self.circuit for edge in graph.edges])
-        shape = (kicks.chains, graph.n_edges)
-        shut = torch.rand(shape, generator=self.pool.generator) < kicks.closed / len(self.circuit)
-        start = torch.where(mine, torch.tensor(kicks.sure), torch.tensor(0.0)).expand(shape)
-        return torch.where(shut & mine, -kicks.sure, start)
+    def _restart(self, outside: float) -> bool:
+        """Whether a restart found a better circuit."""
+        kicks, task = self.method.kicks, self.training
+        if not self.circuit or self.hard_evaluations >= self.method.budget:
+            return False
+        half = kicks.items // 2
+        pool = replace(self.pool, fresh=half, kept=half, hard=self.pool.hard[:half])
+        known = torch.tensor([edge in self.circuit for edge in task.graph.edges])
+        followed = train_by_elites(task, kicks.elites, known, outside, pool)
+        self.steps += followed.steps
+        if (p := followed.p) is None:
+            return False
+        start = torch.where(known & (p > 0.5), self.method.score.sure, p.logit())
+        start = torch.where(p < 0.05, -math.inf, start)
+        settings = replace(self.method.score, steps=kicks.steps, circuits=kicks.circuits)
+        state = train_by_score(task, settings, start[None], self.pool)
+        self.steps += state.steps
+        circuit = _circuit(task, state.open()[0])
+        return len(circuit) < len(self.circuit) and self.consider(circuit, state.log_alpha[0])
 
 
 def _circuit(task: Task, on: Tensor) -> Circuit:

@@ -38,6 +38,10 @@ from edgeprune_core.training.gates import stratified_uniform
 from edgeprune_core.training.pool import ItemPool
 
 
+# Share of ok circuits, lately, at which a chain is given up.
+GIVEN_UP = 0.02
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreSettings:
     """Settings of the score-function estimator; none depends on the model or program.
@@ -54,6 +58,7 @@ class ScoreSettings:
     enough:        ok circuits that make a whole step; with fewer, the step is shorter in proportion.
     clip:          the largest natural gradient of one gate.
     settled:       steps without a gate closing, all open ones above `sure`, after which training ends.
+    hopeless:      steps after which a chain none of whose circuits has been ok lately is given up.
     """
 
     steps: int = 300
@@ -61,7 +66,7 @@ class ScoreSettings:
     fresh: int = 8
     kept: int = 8
     start: float = 4.0
-    learning_rate: float = 0.4
+    learning_rate: float = 0.8
     penalty: float = 0.25
     off: float = -4.0
     top: float = 6.0
@@ -69,6 +74,7 @@ class ScoreSettings:
     clip: float = 4.0
     settled: int = 12
     sure: float = 3.0
+    hopeless: int = 300
 
 
 @dataclass
@@ -84,8 +90,8 @@ class Chains:
     @classmethod
     def starting_at(cls, log_alpha: Float[Tensor, "chain edge"]) -> Chains:
         chains = len(log_alpha)
-        closed = torch.zeros_like(log_alpha, dtype=torch.bool)
-        return cls(log_alpha, closed, torch.zeros(chains, dtype=torch.long), torch.zeros(chains))
+        closed = log_alpha.isneginf()
+        return cls(log_alpha.clone(), closed, torch.zeros(chains, dtype=torch.long), torch.zeros(chains))
 
     def open(self) -> Bool[Tensor, "chain edge"]:
         """The circuits: gates more likely open than not."""
@@ -95,15 +101,24 @@ class Chains:
 def train_by_score(
     task: Task, settings: ScoreSettings, start: Float[Tensor, "chain edge"], pool: ItemPool
 ) -> Chains:
-    """Gates of a task, trained from `start` until they are decided or the steps run out."""
+    """Gates of a task, trained from `start` until they are decided, given up, or the steps run out."""
     state = Chains.starting_at(start)
-    while state.steps < settings.steps and (state.quiet < settings.settled).any():
-        _step(task, settings, state, pool)
+    while state.steps < settings.steps:
+        on = state.quiet < settings.settled
+        if state.steps >= settings.hopeless:
+            on &= state.ok_share > GIVEN_UP
+        if not on.any():
+            break
+        _step(task, settings, state, pool, on.nonzero()[:, 0])
     return state
 
 
-def _step(task: Task, settings: ScoreSettings, state: Chains, pool: ItemPool) -> None:
-    p = torch.where(state.closed, 0.0, state.log_alpha.sigmoid())
+def _step(
+    task: Task, settings: ScoreSettings, state: Chains, pool: ItemPool, on: Int[Tensor, " chain"]
+) -> None:
+    """One step of the chains `on`."""
+    log_alpha = state.log_alpha[on]
+    p = torch.where(state.closed[on], 0.0, log_alpha.sigmoid())
     gates = (stratified_uniform(settings.circuits, p.shape, pool.generator) < p).to(p.dtype)
     rows = pool.draw()
     wrong = wrong_items(task, gates.flatten(0, 1), rows)
@@ -114,10 +129,10 @@ def _step(task: Task, settings: ScoreSettings, state: Chains, pool: ItemPool) ->
     gain = torch.einsum("cn,cne->ne", weight, gates) - gates.mean(0)
     natural = (gain / (p * (1 - p)).clamp_min(1e-3)).clamp(-settings.clip, settings.clip)
     rate = settings.learning_rate * (n_ok / settings.enough).clamp(max=1)[:, None]
-    state.log_alpha = (state.log_alpha + rate * (natural - settings.penalty)).clamp(max=settings.top)
-    state.ok_share = 0.9 * state.ok_share + 0.1 * (~wrong.any(2)).float().mean(0)
+    state.log_alpha[on] = (log_alpha + rate * (natural - settings.penalty)).clamp(max=settings.top)
+    state.ok_share[on] = 0.9 * state.ok_share[on] + 0.1 * (~wrong.any(2)).float().mean(0)
     state.steps += 1
-    _close(task, settings, state)
+    _close(task, settings, state, on)
 
 
 def wrong_items(
@@ -142,14 +157,14 @@ def _ok_weights(wrong: Bool[Tensor, "circuit chain item"]) -> tuple[Tensor, Tens
     return best / n, n
 
 
-def _close(task: Task, settings: ScoreSettings, state: Chains) -> None:
+def _close(task: Task, settings: ScoreSettings, state: Chains, on: Int[Tensor, " chain"]) -> None:
     """Closes gates that fell below `off` for good, and with them what is joined to `out` no more."""
     falling = (state.log_alpha <= settings.off) & ~state.closed
     state.closed |= falling
     for chain in falling.any(1).nonzero()[:, 0].tolist():
         state.closed[chain] |= ~connected(task.graph, ~state.closed[chain])
     sure = ((state.log_alpha >= settings.sure) | state.closed).all(1) & ~falling.any(1)
-    state.quiet = torch.where(sure, state.quiet + 1, 0)
+    state.quiet[on] = torch.where(sure, state.quiet + 1, 0)[on]
 
 
 def connected(graph: ResidualGraph, on: Bool[Tensor, " edge"]) -> Bool[Tensor, " edge"]:

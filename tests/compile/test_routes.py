@@ -305,3 +305,10 @@ def test_a_vocabulary_with_a_token_that_tracr_adds_is_refused(token):
         compile_program(program)
     assert caught.value.code == "TC104"
     assert token in caught.value.got
+
+
+def test_who_asks_the_interpreter_may_change_what_it_is_given(compiled):
+    program = compiled("hist")
+    said = program.interpret(["a", "a"])
+    said.clear()
+    assert program.interpret(("a", "a")) == [2, 2]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -39,6 +42,26 @@ def as_generator(task):
 
 def everything(task):
     return Circuit.full(task.graph)
+
+
+def killed_at_seed_two_the_first_time(task):
+    """Its process is killed once; one file says so to the next, and another says which seeds were asked."""
+    with open("asked", "a") as file:
+        file.write(f"{task.seed} ")
+    mark = Path("killed")
+    if task.seed == 2 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return some_edges(task)
+
+
+def some_edges(task):
+    """Others for each seed."""
+    return [edge for n, edge in enumerate(task.graph.edges) if n % 5 == task.seed % 5]
+
+
+def hangs_at_odd_seeds(task):
+    return hangs(task) if task.seed % 2 else some_edges(task)
 
 
 def nothing_kept(task):
@@ -152,3 +175,33 @@ class NeedsArguments:
 
 
 NOT_A_FUNCTION = 7
+
+
+@dataclass(frozen=True)
+class Together:
+    """Has `many`, which goes wrong as `fault` says; one by one it does not, but for seed 1 where it raises."""
+
+    fault: str = ""
+
+    def __call__(self, task):
+        if self.fault and task.seed == 1:
+            raise ValueError("one")
+        return some_edges(task)
+
+    def many(self, task, seeds):
+        found = [some_edges(replace(task, seed=seed)) for seed in seeds]
+        match self.fault:
+            case "raises":
+                raise ValueError("all")
+            case "hangs":
+                hangs(task)
+            case "too few":
+                return found[1:]
+            case "foreign":
+                return [["a9.h9 -> out"], *found[1:]]
+            case "nothing":
+                return None
+        return found
+
+
+together = Together()

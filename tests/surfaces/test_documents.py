@@ -30,6 +30,7 @@ VERDICT = [
     "extra",
     "n_required",
     "n_found",
+    "found_sha",
     "vacuous",
     "seconds",
     "witness",
@@ -37,6 +38,11 @@ VERDICT = [
 ]
 WITNESS = ["input", "corruption", "position", "want", "got"]
 RANKING = ["precision", "recall", "f1", "auroc", "average_precision", "exact_threshold"]
+TOP = ["schema", "run", "verdicts", "summary"]
+RUN = ["command", "asked", "commit", "sources", "machine", "started", "sittings", "finished", "seconds"]
+ASKED = ["programs", "method", "ablations", "criteria", "lengths", "score_bos", "seeds", "timeout"]
+SOURCES = ["packages", "programs", "method"]
+MACHINE = ["cpu", "cores", "memory_gib", "platform", "python", "torch", "numpy"]
 SUMMARY = ["holds", "fails", "unknown", "vacuous", "seconds"]
 CERTIFICATE = [
     "program",
@@ -61,7 +67,11 @@ CERTIFICATE = [
 def test_the_gate_writes_the_documented_fields_and_types(call, here):
     call("gate", "hist", "--method", METHODS + "nothing_kept", "--ablation", "resample", "--json", "out.json")
     document = json.loads((here / "out.json").read_text())
-    assert list(document) == ["verdicts", "summary"]
+    assert list(document) == TOP
+    assert list(document["run"]) == RUN
+    assert list(document["run"]["asked"]) == ASKED
+    assert list(document["run"]["sources"]) == SOURCES
+    assert list(document["run"]["machine"]) == MACHINE
     assert list(document["summary"]) == SUMMARY
     (verdict,) = document["verdicts"]
     assert list(verdict) == VERDICT
@@ -95,7 +105,8 @@ def test_certify_writes_the_documented_fields_and_types(call, here):
 
 def test_every_field_is_documented():
     documented = set(re.findall(r"`(\w+)`", DOCS.read_text()))
-    for name in [*VERDICT, *WITNESS, *RANKING, *SUMMARY, *CERTIFICATE, "verdicts", "summary", "certificates"]:
+    gate = [*TOP, *RUN, *ASKED, *SOURCES, *MACHINE, *VERDICT, *WITNESS, *RANKING, *SUMMARY]
+    for name in [*gate, *CERTIFICATE, "certificates"]:
         assert name in documented, name
 
 

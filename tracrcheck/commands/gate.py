@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,7 +14,10 @@ from tracrcheck.commands.arguments import Ablations, Criterion, Folders, Json, L
 from tracrcheck.commands.telling import stop_at, told
 
 if TYPE_CHECKING:
-    from tracrcheck.gate import Run
+    from tracrcheck.gate import Plan
+    from tracrcheck.ledger import Ledger
+    from tracrcheck.library import Entry
+    from tracrcheck.run import Run
 
 
 @told
@@ -22,47 +27,92 @@ def gate(
     method: Annotated[
         str, typer.Option(metavar="NAME", help="edge_pruning, random, ... or module:callable.")
     ] = "edge_pruning",
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="quick: zero and resample, one seed; full: zero, mean, resample, 20 seeds."
+        ),
+    ] = None,
     ablation: Ablations = None,
     criterion: Criterion = "value",
     lengths: Lengths = None,
     score_bos: ScoreBos = False,
     seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
-    seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 1,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="How many seeds: 1, or the profile's.", show_default=False)
+    ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds a run of the method may take.")] = 1800.0,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes at work.")] = 1,
     allow_unknown: Annotated[
         bool, typer.Option("--allow-unknown", help="UNKNOWN does not fail the gate.")
     ] = False,
     json: Json = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was stopped (with --json).")
+    ] = False,
+    baseline: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Results of another version, to compare with.")
+    ] = None,
+    slower: Annotated[
+        float, typer.Option(help="With --baseline: so many times slower is a regression.")
+    ] = 2.0,
 ) -> None:
     """Run a method on programs, and fail where it does not find what is proved."""
+    from tracrcheck import baseline as comparing
     from tracrcheck import gate as gating
-    from tracrcheck import options
+    from tracrcheck import options, profiles
     from tracrcheck.examinee import find_method
     from tracrcheck.library import Library
     from tracrcheck.reports import console, files
+    from tracrcheck.reports.comparison import comparison_lines
+    from tracrcheck.run import header_of, open_ledger
 
     files.check_writable(json)
-    settings = options.settings_of(ablation or ["all"], [criterion], lengths, score_bos)
+    asked = profiles.chosen(profile, ablation or [], seeds)
+    entries = Library.here(folder or []).chosen(program or [])
     plan = gating.Plan(
-        settings=settings,
+        settings=options.settings_of(asked.ablations, [criterion], lengths, score_bos),
         method=find_method(method),
         method_name=method,
-        seeds=tuple(range(seed, seed + seeds)),
+        seeds=tuple(range(seed, seed + asked.seeds)),
         timeout=options.check_timeout(timeout),
+        jobs=jobs,
+        paths={entry.program.name: entry.path for entry in entries},
     )
-    entries = Library.here(folder or []).chosen(program or [])
-    ready, wrong = gating.prepare(entries, settings)
+    header = header_of(plan, shlex.join(["tracrcheck", *sys.argv[1:]]))
+    factor = options.check_factor(slower)
+    before = comparing.read_baseline(baseline, header["asked"]) if baseline is not None else None
+    with open_ledger(json, header, resume=resume) as ledger:
+        run = _sitting(entries, plan, header, ledger)
+        names = {entry.program.name: entry.asked for entry in entries}
+        _report(run, allow_unknown, names, _replay_options(lengths, score_bos, folder))
+        files.write_json(json, files.gate_document(run.verdicts, run.summary, run.record()))
+        run.written()
+    code = run.exit_code(allow_unknown=allow_unknown)
+    if before is not None:
+        compared = comparing.compare(before, run.verdicts, run.record(), factor=factor)
+        console.show("", *comparison_lines(compared))
+        code = code or int(compared.regressed)
+    raise typer.Exit(code)
+
+
+def _sitting(entries: Sequence[Entry], plan: Plan, header: Mapping[str, Any], ledger: Ledger | None) -> Run:
+    """The run, done as far as it is not interrupted."""
+    from tracrcheck import gate as gating
+    from tracrcheck.reports import console
+    from tracrcheck.run import Run
+
+    ready, wrong = gating.prepare(entries, plan.settings)
     stop_at(wrong)
-    run = gating.Run()
+    run = Run(ready, plan, header, ledger)
+    if run.resumed:
+        typer.echo(f"resumed: {run.resumed} of {run.total} verdicts were finished before", err=True)
     try:
-        for verdict in console.progress(gating.gate(ready, plan), len(ready) * plan.runs_per_program, "gate"):
-            run.add(verdict)
+        for _ in console.progress(run.go(), run.left, "gate"):
+            pass
     except KeyboardInterrupt:
         run.interrupted = True
-    asked = {entry.program.name: entry.asked for entry in entries}
-    _report(run, allow_unknown, asked, _replay_options(lengths, score_bos, folder))
-    files.write_json(json, files.gate_document(run.verdicts, run.summary))
-    raise typer.Exit(run.exit_code(allow_unknown=allow_unknown))
+    return run
 
 
 def _replay_options(lengths: str | None, score_bos: bool, folders: Sequence[Path] | None) -> list[str]:

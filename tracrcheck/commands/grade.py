@@ -65,7 +65,7 @@ def grade(
             console.show("", failure.failure_block(verdict, ready[0], replay=replay))
     summary = Summary.of(verdicts, time.monotonic() - started)
     console.show("", text.summary_line(summary, allow_unknown=allow_unknown))
-    files.write_json(json, files.gate_document(verdicts, summary))
+    files.write_json(json, files.judged_document([v.to_json() for v in verdicts], summary))
     raise typer.Exit(exit_code(verdicts, allow_unknown=allow_unknown))
 
 

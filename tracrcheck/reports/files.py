@@ -6,11 +6,12 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgeprune_core.errors import CheckError
+from tracrcheck import results
 from tracrcheck.verdict import Summary, Verdict
 from tracrcheck.wholefile import write_whole
 
@@ -18,8 +19,18 @@ if TYPE_CHECKING:
     from tracrcheck.certificate import Certificate
 
 
-def gate_document(verdicts: Sequence[Verdict], summary: Summary) -> dict[str, Any]:
-    return {"verdicts": [v.to_json() for v in verdicts], "summary": summary.to_json()}
+def gate_document(verdicts: Sequence[Verdict], summary: Summary, run: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "schema": results.SCHEMA,
+        "run": dict(run),
+        "verdicts": [v.to_json() for v in verdicts],
+        "summary": summary.to_json(),
+    }
+
+
+def judged_document(verdicts: Sequence[dict[str, Any]], summary: Summary) -> dict[str, Any]:
+    """Verdicts that came about outside a run of the gate."""
+    return {"verdicts": list(verdicts), "summary": summary.to_json()}
 
 
 def certify_document(certificates: Sequence[Certificate]) -> dict[str, Any]:

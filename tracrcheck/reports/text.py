@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tracrcheck.checkup import Checkup
     from tracrcheck.compile import Compiled
     from tracrcheck.explain import Explanation
+    from tracrcheck.recheck import Again
+    from tracrcheck.results import Results
 
 
 def table(*columns: str, numbers: Iterable[str] = ()) -> Table:
@@ -129,6 +131,28 @@ def summary_line(summary: Summary, *, allow_unknown: bool = False) -> str:
     text = f"{summary.holds} hold, {summary.fails} fail, {summary.unknown} unknown, {summary.vacuous} vacuous"
     lifted = " (unknown verdicts allowed)" if allow_unknown and summary.unknown else ""
     return f"{text}{lifted}; {summary.seconds:.1f} s"
+
+
+# Results files -----------------------------------------------------------------------------------------
+
+
+def stale_lines(results: Results, differs: Sequence[str]) -> list[str]:
+    return [
+        f"STALE {results.path}: made from other sources (commit {results.run['commit'] or 'unknown'}); nothing of it was run again",
+        *(f"    {line}" for line in differs),
+    ]
+
+
+def recheck_line(pair: Again) -> str:
+    then, now = pair.then, pair.now
+    return (
+        f"DIFFERENT {then.program}, {then.ablation}, {then.criterion}, seed {then.seed}: "
+        f"{_outcome(then)} in the file, {_outcome(now)} now"
+    )
+
+
+def _outcome(v: Verdict) -> str:
+    return f"{v.verdict} with {v.n_found} of {v.n_required} edges ({v.found_sha})"
 
 
 # Certificates ------------------------------------------------------------------------------------------

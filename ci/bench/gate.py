@@ -1,0 +1,190 @@
+"""The speed and memory of the gate, each figure with its bar and its baseline.
+
+    python ci/bench/gate.py [--jobs 2] [--cold] [--json FILE]
+
+Exit 1 where a bar is not met. Measured with certificates in the cache, as on a machine that has run before; `--cold`
+begins with an empty cache. The baseline of one recovery is the Edge Pruning authors' script for Tracr's `reverse`:
+6,000 steps, 70-79 s on two virtual cores (their code at its published state, run by us).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tracrcheck.machine import in_words, machine
+from tracrcheck.store import cache_folder
+
+GIB = 2**30
+EVERY = 0.2  # seconds between two looks at the memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """value and bar in `unit`, smaller is better; bar None: only told."""
+
+    what: str
+    value: float
+    unit: str
+    bar: float | None = None
+    baseline: str = ""
+
+    @property
+    def met(self) -> bool:
+        return self.bar is None or self.value < self.bar
+
+    def line(self) -> str:
+        bar = "" if self.bar is None else f"bar {self.bar:g} {self.unit}: {'met' if self.met else 'NOT MET'}"
+        return f"{self.what:<58} {self.value:8.2f} {self.unit:<4} {bar:<22} {self.baseline}".rstrip()
+
+
+class Memory:
+    """The most memory a process and its children took: the largest of them, and all together (shared pages once)."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid, self.largest, self.together = pid, 0, 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(EVERY):
+            found = [_memory(pid) for pid in _family(self.pid)]
+            self.largest = max([self.largest, *(rss for rss, _ in found)])
+            self.together = max(self.together, sum(pss for _, pss in found))
+
+
+def _family(pid: int) -> list[int]:
+    """A process and everything below it."""
+    parents: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents.setdefault(int(fields[1]), []).append(int(path.parent.name))
+    found = [pid]
+    for one in found:
+        found += parents.get(one, [])
+    return found
+
+
+def _memory(pid: int) -> tuple[int, int]:
+    """Bytes resident, and bytes with shared pages divided among those that share them."""
+    sizes = {"Rss:": 0, "Pss:": 0}
+    try:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            name, *rest = line.split()
+            if name in sizes:
+                sizes[name] = int(rest[0]) * 1024
+    except OSError:
+        pass
+    return sizes["Rss:"], sizes["Pss:"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """A gate run in a process of its own: its results, wall time and processor time of all processes, and memory."""
+
+    document: dict
+    seconds: float
+    cpu_seconds: float
+    memory: Memory
+
+
+def run_gate(*words: str) -> Gate:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "out.json"
+        started, cpu = time.monotonic(), _children_cpu_seconds()
+        command = [sys.executable, "-m", "tracrcheck.cli", "gate", *words, "--json", str(path)]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        memory = Memory(process.pid)
+        code = process.wait()
+        memory.stop()
+        seconds = time.monotonic() - started
+        if code not in (0, 1):
+            sys.exit(f"the gate ended with exit code {code}")
+        used = _children_cpu_seconds() - cpu
+        return Gate(document=json.loads(path.read_text()), seconds=seconds, cpu_seconds=used, memory=memory)
+
+
+def _children_cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def quick(jobs: int) -> list[Figure]:
+    before = _cached()
+    done = run_gate("--profile", "quick", "--jobs", str(jobs))
+    made = _cached() - before
+    state = f"{made} certificates made" if made else "certificates cached"
+    verdicts, memory = done.document["verdicts"], done.memory
+    busy = sum(v["seconds"] for v in verdicts)
+    wrong = [v for v in verdicts if v["verdict"] != "HOLDS"]
+    return [
+        Figure(what=f"gate --profile quick --jobs {jobs} ({state})", value=done.seconds, unit="s", bar=90.0),
+        Figure(what=f"  verdicts of {len(verdicts)} that do not hold", value=len(wrong), unit=""),
+        Figure(what="  of the time of all processes, not the method", value=100 * (1 - busy / (jobs * done.seconds)), unit="%"),
+        Figure(what="  memory, the largest process", value=memory.largest / GIB, unit="GiB", bar=2.0),
+        Figure(what="  memory, all processes together", value=memory.together / GIB, unit="GiB", bar=2.0),
+    ]  # fmt: skip
+
+
+def one_recovery(seeds: int = 3) -> list[Figure]:
+    done = run_gate("reverse", "--ablation", "zero", "--seeds", str(seeds))
+    exact = [v for v in done.document["verdicts"] if v["verdict"] == "HOLDS"]
+    if len(exact) < seeds:
+        sys.exit(f"reverse under zero is exact for {len(exact)} of {seeds} seeds only")
+    median = statistics.median(v["seconds"] for v in exact)
+    theirs = "the authors' script: 70-79 s, 6,000 steps, two virtual cores"
+    return [
+        Figure(what=f"one exact recovery of reverse, zero (median of {seeds} seeds)", value=median, unit="s", bar=2.0,
+               baseline=theirs),
+        Figure(what=f"  the whole command, {seeds} seeds, with start and imports", value=done.seconds, unit="s"),
+        Figure(what="  its processor time", value=done.cpu_seconds, unit="s"),
+    ]  # fmt: skip
+
+
+def _cached() -> int:
+    return sum(1 for _ in (cache_folder() / "certificates").glob("*.json"))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--cold", action="store_true", help="begin with an empty cache of certificates")
+    parser.add_argument("--json", type=Path)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as empty:
+        if asked.cold:
+            os.environ["TRACRCHECK_CACHE"] = empty
+        record = machine() | {"load_before": round(os.getloadavg()[0], 1)}
+        print(in_words(record))
+        print(f"load before: {record['load_before']}; wall times mean little where others are at work")
+        figures = []
+        for measure in (one_recovery, lambda: quick(asked.jobs)):
+            for figure in measure():
+                print(figure.line(), flush=True)
+                figures.append(figure)
+    if asked.json is not None:
+        rows = [asdict(figure) | {"met": figure.met} for figure in figures]
+        asked.json.write_text(json.dumps({"machine": record, "figures": rows}, indent=2) + "\n")
+    return 0 if all(figure.met for figure in figures) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,357 @@
+"""Runs of the gate at scale: profiles, several processes, several sittings, two versions compared."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+METHODS = "tests.surfaces.examinees:"
+SOME = METHODS + "some_edges"
+ROOT = Path(__file__).parents[2]
+
+
+def finished(result, code: int):
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    return result
+
+
+def document(path="out.json"):
+    return json.loads(Path(path).read_text())
+
+
+def verdicts(path="out.json"):
+    """But for the time they took."""
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in document(path)["verdicts"]]
+
+
+def edit(path, change):
+    found = document(path)
+    change(found)
+    Path(path).write_text(json.dumps(found))
+
+
+def process(*words, cwd):
+    """The gate in a process of its own, which may be killed."""
+    return subprocess.run(
+        [sys.executable, "-m", "tracrcheck.cli", "gate", *words],
+        cwd=cwd, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+    )  # fmt: skip
+
+
+# Profiles ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def nothing_runs(monkeypatch):
+    """What is asked for can be read, and nothing of it is done."""
+    from tracrcheck import gate, run
+
+    monkeypatch.setattr(run, "gate", lambda *a, **k: iter(()))
+    monkeypatch.setattr(gate, "prepare", lambda entries, settings: ([], []))
+
+
+@pytest.mark.parametrize(
+    ("words", "settings", "seeds"),
+    [
+        (["quick"], ["zero", "resample"], 1),
+        (["full"], ["zero", "mean", "resample"], 20),
+        (["full", "--ablation", "mean", "--seeds", "2"], ["mean"], 2),
+        (["quick", "--ablation", "zero,resample"], ["zero", "resample"], 1),
+    ],
+)
+def test_a_profile_asks_the_whole_zoo_for_its_ablations_and_seeds(
+    call, here, nothing_runs, words, settings, seeds
+):
+    finished(call("gate", "--method", SOME, "--json", "out.json", "--profile", *words), 0)
+    asked = document()["run"]["asked"]
+    assert (asked["ablations"], asked["seeds"]) == (settings, list(range(seeds)))
+    assert asked["programs"] == sorted(path.stem for path in (ROOT / "programs").glob("*.py"))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["slow"], "TC117 --profile no profile 'slow'\n    got     slow\n    wanted  quick, full\n"),
+        (
+            ["quick", "--ablation", "zero,mean"],
+            "TC117 --ablation the profile 'quick' does not hold this\n    got     mean\n    wanted  some of zero, resample\n"
+            "    do      narrow the profile, or leave --profile out\n",
+        ),
+        (
+            ["quick", "--seeds", "2"],
+            "TC117 --seeds the profile 'quick' does not hold this\n    got     2\n    wanted  at most 1\n",
+        ),
+    ],
+)
+def test_an_option_that_a_profile_does_not_hold_is_refused(call, words, told):
+    assert told in finished(call("gate", "hist", "--method", SOME, "--profile", *words), 2).stderr
+
+
+def test_vacuous_settings_have_a_column_and_a_count_of_their_own(call, here):
+    words = ["--ablation", "resample", "--method", METHODS + "nothing_kept"]
+    result = finished(call("gate", "length", *words), 0)
+    header, row = (line.split() for line in result.stdout.splitlines()[:2])
+    assert header[6] == "vacuous"
+    assert "vacuous" in row
+    assert "0 hold, 0 fail, 0 unknown, 1 vacuous" in result.stdout
+
+
+# Several processes -------------------------------------------------------------------------------------
+
+
+def test_two_jobs_write_and_print_what_one_does(call, here):
+    words = ["hist", "reverse", "--ablation", "zero", "--seeds", "2", "--timeout", "0.5"]
+    words += ["--method", METHODS + "hangs_at_odd_seeds"]
+    one = finished(call("gate", *words, "--json", "one.json"), 1)
+    two = finished(call("gate", *words, "--json", "two.json", "--jobs", "2"), 1)
+    assert verdicts("two.json") == verdicts("one.json")
+    assert [v["reason"] for v in verdicts("two.json")] == ["unfaithful", "timeout"] * 2
+    blocks = [result.stdout[result.stdout.index("FAILS hist,") :].rpartition(";")[0] for result in (one, two)]
+    assert blocks[0] == blocks[1]
+
+
+def swept_here(work, units, *, jobs, lost):
+    """As other processes may do it: the last unit first, and the one with seed 2 lost."""
+    for number, unit in reversed(list(enumerate(units))):
+        yield number, lost(unit, "it died") if 2 in unit.seeds else work(unit)
+
+
+def test_results_are_in_the_order_of_the_plan_whatever_came_first(call, here, monkeypatch):
+    from tracrcheck import gate
+
+    words = ["gate", "hist", "reverse", "--ablation", "zero,mean", "--seeds", "2", "--method", SOME]
+    call(*words, "--json", "one.json")
+    monkeypatch.setattr(gate, "sweep", swept_here)
+    call(*words, "--json", "two.json", "--jobs", "2")
+    assert verdicts("one.json") == verdicts("two.json")
+
+
+@pytest.mark.parametrize(("method", "lost"), [("some_edges", [2]), ("Together", [0, 1, 2])])
+def test_what_a_dead_worker_had_is_a_verdict_with_its_reason(call, here, monkeypatch, method, lost):
+    from tracrcheck import gate
+
+    monkeypatch.setattr(gate, "sweep", swept_here)
+    words = ["--ablation", "zero", "--seeds", "3", "--json", "out.json", "--jobs", "2"]
+    result = finished(call("gate", "hist", *words, "--method", METHODS + method), 1)
+    reasons = {v["seed"]: v["reason"] for v in verdicts()}
+    assert reasons == {seed: "raised" if seed in lost else "unfaithful" for seed in range(3)}
+    assert result.stdout.count("    detail  it died\n") == len(lost)
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_costs_no_verdict(call, here):
+    words = ["hist", "--ablation", "zero", "--seeds", "4", "--json", "out.json"]
+    finished(
+        call("gate", *words, "--method", METHODS + "killed_at_seed_two_the_first_time", "--jobs", "2"), 1
+    )
+    assert (here / "killed").exists()
+    assert [v["reason"] for v in verdicts()] == ["unfaithful"] * 4
+
+
+# Several sittings --------------------------------------------------------------------------------------
+
+
+def test_a_run_that_was_killed_goes_on_from_its_last_verdict(call, here):
+    words = ["hist", "--ablation", "zero,resample", "--seeds", "3", "--json", "out.json"]
+    words += ["--method", METHODS + "killed_at_seed_two_the_first_time"]
+    killed = process(*words, cwd=here)
+    assert killed.returncode == -signal.SIGKILL
+    assert not (here / "out.json").exists()
+    result = finished(call("gate", *words, "--resume"), 1)
+    assert result.stderr.startswith("resumed: 2 of 6 verdicts were finished before")
+    assert (here / "asked").read_text() == "0 1 2 2 0 1 2 "  # nothing that was finished is done again
+    resumed, run = verdicts(), document()["run"]
+    assert (run["sittings"], run["finished"]) == (2, True)
+    assert [p.name for p in here.iterdir() if "part" in p.name] == []
+    finished(call("gate", *words), 1)
+    assert resumed == verdicts()
+    assert document()["run"]["sittings"] == 1
+
+
+def test_a_run_that_was_interrupted_goes_on_too(call, here):
+    words = ["gate", "hist", "--ablation", "zero", "--seeds", "3", "--json", "out.json"]
+    words += ["--method", METHODS + "interrupted"]
+    finished(call(*words), 130)
+    assert not document()["run"]["finished"]
+    refused = finished(call(*words), 2)
+    assert refused.stderr.startswith(
+        "TC140 out.json.part an unfinished run is there\n    got     1 finished results"
+    )
+    result = finished(call(*words, "--resume"), 130)
+    assert result.stderr.startswith("resumed: 1 of 3 verdicts")
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["--method", SOME], f"asked method: {METHODS}interrupted there, {SOME} now"),
+        (["--seeds", "4"], "asked seeds: [0, 1, 2] there, [0, 1, 2, 3] now"),
+        (["--ablation", "mean"], 'asked ablations: ["zero"] there, ["mean"] now'),
+        (["--lengths", "1-2"], "asked lengths: null there, [1, 2] now"),
+    ],
+)
+def test_a_run_of_something_else_is_not_resumed(call, here, more, told):
+    words = ["gate", "hist", "--ablation", "zero", "--seeds", "3", "--json", "out.json"]
+    finished(call(*words, "--method", METHODS + "interrupted"), 130)
+    last = {**dict(zip(words[2::2], words[3::2], strict=True)), "--method": METHODS + "interrupted"}
+    last |= dict(zip(more[::2], more[1::2], strict=True))
+    given = [word for pair in last.items() for word in pair]
+    result = finished(call("gate", "hist", *given, "--resume"), 2)
+    assert result.stderr.startswith("TC141 out.json.part the unfinished run there is another one\n")
+    assert told in result.stderr
+
+
+def test_a_run_of_a_program_that_was_changed_since_is_not_resumed(call, write, here):
+    words = ["--ablation", "zero", "--seeds", "3", "--json", "out.json", "--method", METHODS + "interrupted"]
+    finished(call("gate", write("flip"), *words), 130)
+    path = write("flip", max_seq_len=3)
+    result = finished(call("gate", path, *words, "--resume"), 2)
+    assert "TC141" in result.stderr
+    assert "sources programs: " in result.stderr
+
+
+def test_without_a_file_there_is_nothing_to_resume_from(call):
+    result = finished(call("gate", "hist", "--method", SOME, "--resume"), 2)
+    assert result.stderr.startswith("TC117 --resume nothing to resume from\n    got     no --json\n")
+
+
+def test_a_call_that_is_wrong_leaves_no_file(call, write, here):
+    path = write(
+        "flip",
+        build="rasp.Aggregate(rasp.Select(rasp.tokens, rasp.tokens, rasp.Comparison.TRUE), rasp.tokens)",
+    )
+    finished(call("gate", path, "--method", SOME, "--json", "out.json"), 2)
+    assert [p.name for p in here.iterdir()] == ["mine"]
+
+
+# Two versions ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def main(call, here):
+    """Results of the version before, right in all but seed 1 and seed 3."""
+    words = [
+        "gate",
+        "hist",
+        "--ablation",
+        "zero",
+        "--seeds",
+        "4",
+        "--method",
+        METHODS + "only_for_even_seeds",
+    ]
+    finished(call(*words, "--json", "main.json"), 1)
+    return words
+
+
+def test_a_version_like_the_one_before_does_not_regress(call, main):
+    result = finished(call(*main, "--baseline", "main.json"), 1)  # wrong as before
+    assert "compared with the baseline: 4 verdicts are in both" in result.stdout
+    assert "  0 wrong now, 0 right now, 0 slower by more than 2 times" in result.stdout
+
+
+def test_what_was_right_and_is_wrong_now_is_listed_and_the_other_way_round(call, main):
+    def swapped(found):
+        for number, row in enumerate(found["verdicts"]):
+            if row["seed"] in (0, 1):
+                other = {0: 1, 1: 0}[row["seed"]]
+                found["verdicts"][number] = {**row, "seed": other}
+
+    edit("main.json", swapped)
+    result = finished(call(*main, "--baseline", "main.json"), 1)
+    assert "  WRONG NOW   hist, zero, value, seed 1: FAILS, raised" in result.stdout
+    assert "  right now   hist, zero, value, seed 0" in result.stdout
+    assert "  1 wrong now, 1 right now" in result.stdout
+
+
+def test_what_is_missing_is_listed_and_is_no_regression(call, main):
+    words = [w if w != "4" else "1" for w in main]
+    result = finished(call(*words, "--baseline", "main.json"), 0)
+    assert "  missing     hist, zero, value, seed 3: in the baseline, not in this run" in result.stdout
+    assert "3 missing" in result.stdout
+
+
+def test_what_got_slower_by_more_than_the_factor_fails_though_all_is_right(call, main, monkeypatch):
+    from tracrcheck import baseline
+
+    words = [w if w != "4" else "1" for w in main]
+
+    def quicker(found):
+        for row in found["verdicts"]:
+            row["seconds"] = 1e-6
+
+    edit("main.json", quicker)
+    assert (
+        "0 slower by more than 2 times (medians under 0.5 s"
+        in finished(call(*words, "--baseline", "main.json"), 0).stdout
+    )
+    monkeypatch.setattr(baseline, "FLOOR", 0.0)
+    result = finished(call(*words, "--baseline", "main.json", "--slower", "3"), 1)
+    assert "  SLOWER      hist, zero: 0.00 s then, " in result.stdout
+    assert "1 slower by more than 3 times" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "slower"),
+    [(1.0, 2.1, 1), (1.0, 2.0, 0), (0.1, 0.49, 0), (0.1, 0.51, 1), (2.0, 1.0, 0)],
+)
+def test_slower_means_by_more_than_the_factor_and_above_the_floor(before, now, slower):
+    from dataclasses import replace
+
+    from tracrcheck.baseline import _slower
+    from tracrcheck.verdict import Verdict
+
+    one = Verdict(
+        program="p",
+        ablation="zero",
+        criterion="value",
+        method="m",
+        seed=0,
+        verdict="HOLDS",
+        n_required=1,
+        n_found=1,
+    )
+    pairs = [(replace(one, seconds=before), replace(one, seconds=now))] * 2 + [
+        (one, replace(one, seconds=99.0))
+    ]
+    assert len(_slower(pairs, 2.0)) == slower
+
+
+def test_another_machine_is_said(call, main):
+    edit("main.json", lambda found: found["run"]["machine"].update(cpu="Z80"))
+    assert (
+        "the machines differ, so that times say little: Z80" in call(*main, "--baseline", "main.json").stdout
+    )
+
+
+def test_a_baseline_of_another_method_is_refused(call, main):
+    words = [w if not w.startswith(METHODS) else SOME for w in main]
+    result = finished(call(*words, "--baseline", "main.json"), 2)
+    assert result.stderr.splitlines() == [
+        "TC144 main.json the baseline is not of the same method and settings",
+        f"    got     method: {METHODS}only_for_even_seeds there, {SOME} now",
+        "    wanted  results of the same --method, --criterion, --lengths and --score-bos",
+        "    do      compare with results of the same kind",
+    ]
+
+
+def test_a_baseline_of_another_schema_is_refused(call, main):
+    edit("main.json", lambda found: found.update(schema="tracrcheck.gate/0"))
+    result = finished(call(*main, "--baseline", "main.json"), 2)
+    assert result.stderr.splitlines()[:2] == [
+        "TC143 main.json not a results file of the gate",
+        "    got     schema: 'tracrcheck.gate/0', not 'tracrcheck.gate/1'",
+    ]
+
+
+@pytest.mark.parametrize("factor", ["0.5", "nan", "inf"])
+def test_a_factor_below_one_is_refused(call, main, factor):
+    result = finished(call(*main, "--baseline", "main.json", "--slower", factor), 2)
+    assert result.stderr.startswith(f"TC117 --slower no factor\n    got     {factor}\n")

@@ -1,0 +1,68 @@
+"""`tracrcheck report` and `recheck`: results files, shown and checked."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tracrcheck.commands.arguments import Folders
+from tracrcheck.commands.telling import told
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="Written by `tracrcheck gate --json`.")]
+
+
+@told
+def report(
+    file: File,
+    md: Annotated[
+        Path | None, typer.Option("--md", metavar="FILE", help="Write it there; else it is printed.")
+    ] = None,
+) -> None:
+    """Show a results file as a Markdown table."""
+    from tracrcheck import results
+    from tracrcheck.reports import files
+    from tracrcheck.reports.markdown import results_page
+
+    files.check_writable(md)
+    page = results_page(results.read(file))
+    if md is None:
+        typer.echo(page, nl=False)
+    else:
+        files.write_text(md, page)
+        typer.echo(f"wrote {md}")
+
+
+@told
+def recheck(
+    file: File,
+    share: Annotated[float, typer.Option(min=0, max=1, help="Of the verdicts, run again.")] = 0.02,
+    most_seconds: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Of work in what is run again, as it was timed then.")
+    ] = 40.0,
+    seed: Annotated[
+        int | None, typer.Option(help="Of the sample; drawn anew and printed where not given.")
+    ] = None,
+    folder: Folders = None,
+) -> None:
+    """Check a results file: its shape, whether it is stale, and a random share of it by running it again."""
+    from tracrcheck import recheck as checking
+    from tracrcheck import results
+    from tracrcheck.library import Library
+    from tracrcheck.reports import console, text
+
+    found, library = results.read(file), Library.here(folder or [])
+    if differs := checking.stale(found, library):
+        console.show(*text.stale_lines(found, differs))
+        raise typer.Exit(0)
+    number = secrets.randbelow(2**31) if seed is None else seed
+    chosen = checking.sample(found, share=share, seed=number, most_seconds=most_seconds)
+    typer.echo(f"{file}: {len(chosen)} of {len(found.verdicts)} verdicts run again, sample of seed {number}")
+    pairs = list(console.progress(checking.again(found, chosen, library), len(chosen), "recheck"))
+    different = [pair for pair in pairs if not pair.same]
+    for pair in different:
+        console.show(text.recheck_line(pair))
+    console.show(f"{len(pairs) - len(different)} the same, {len(different)} different")
+    raise typer.Exit(1 if different else 0)

@@ -1,0 +1,225 @@
+"""A ledger: results as they are finished, one JSON line each, that a run killed half-way goes on from.
+
+The first line is a header that says what the run is; the others each hold one finished result. Lines are only ever
+added, each in one write that has reached the disk before the next result is begun, so that a crash costs at
+most the line it cut in two; such a line is dropped at the next reading. One run at a time holds the file.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from edgeprune_core.errors import CheckError
+
+SCHEMA = "tracrcheck.ledger/1"
+
+
+class Ledger:
+    """An open ledger: `rows` that are finished, `append`, and `close` or, once all is written elsewhere, `remove`.
+
+    sittings: how often the run was begun or resumed, this time included. seconds: of all sittings, this one so far
+    included; a sitting that was killed counts up to its last result.
+    """
+
+    def __init__(self, path: Path, handle: int, header: Mapping[str, Any]) -> None:
+        self.path, self.header = path, dict(header)
+        self.rows: list[dict[str, Any]] = []
+        self._handle: int | None = handle
+        self._size = 0
+        self._before: dict[int, float] = {}
+        self._started = time.monotonic()
+
+    @classmethod
+    def open(cls, path: Path, header: Mapping[str, Any], *, resume: bool, agree: Iterable[str]) -> Ledger:
+        """Begins a ledger, or goes on with the one that is there.
+
+        agree: the parts of the header that must be equal in a ledger that is resumed. The ledger keeps the header
+        it was begun with. Errors: TC140 (an unfinished run is there and `resume` was not asked for), TC141 (it is
+        another run's), TC142 (a run is at it), TC143 (no ledger), TC115 (cannot be written).
+        """
+        try:
+            handle = _locked(path)
+        except OSError as error:
+            raise _unwritable(path, error) from None
+        made = cls(path, handle, {"schema": SCHEMA, **header})
+        try:
+            made._begin(resume, agree)
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+    def _begin(self, resume: bool, agree: Iterable[str]) -> None:
+        data = self.path.read_bytes()
+        lines = _whole_lines(data)
+        if not lines:
+            if not data.startswith(b'{"schema"'[: len(data)]):
+                raise self._no_ledger(repr(data[:60]))
+            self._truncate(0)
+            self._write(self.header)
+            return
+        there, self._size = self._records(lines)
+        if not resume:
+            raise CheckError(
+                "TC140",
+                "an unfinished run is there",
+                where=str(self.path),
+                got=f"{len(there) - 1} finished results",
+                wanted="no such file, or --resume",
+                do="add --resume to go on with it, or delete the file to begin anew",
+            )
+        differs = differences(there[0], self.header, agree)
+        if differs:
+            raise CheckError(
+                "TC141",
+                "the unfinished run there is another one",
+                where=str(self.path),
+                got="; ".join(differs),
+                wanted="the same sources, method, settings and programs",
+                do="give the command it was begun with, or delete the file to begin anew",
+            )
+        self.header = there[0]
+        for line in there[1:]:
+            self.rows.append(line["row"])
+            self._before[line["sitting"]] = line["at"]
+        self._truncate(self._size)
+
+    def _records(self, lines: list[bytes]) -> tuple[list[dict[str, Any]], int]:
+        """The lines read, and the bytes they take. A last line that is not JSON was cut by a crash."""
+        found, size = [], 0
+        for number, line in enumerate(lines):
+            try:
+                record = json.loads(line)
+                if number and not {"row", "sitting", "at"} <= set(record):
+                    raise ValueError("no result")
+            except ValueError:
+                if number and number == len(lines) - 1:
+                    break
+                raise self._no_ledger(f"line {number + 1}: {line[:60]!r}") from None
+            found.append(record)
+            size += len(line) + 1
+        schema = found[0].get("schema") if isinstance(found[0], dict) else None
+        if schema != SCHEMA:
+            raise self._no_ledger(f"schema {schema!r}")
+        return found, size
+
+    def _no_ledger(self, got: str) -> CheckError:
+        return CheckError(
+            "TC143",
+            "not the results of an unfinished run",
+            where=str(self.path),
+            got=got,
+            wanted=f"JSON lines of schema {SCHEMA}",
+            do="delete it, or give another path",
+        )
+
+    @property
+    def sittings(self) -> int:
+        return max(self._before, default=0) + 1
+
+    @property
+    def seconds(self) -> float:
+        return sum(self._before.values()) + time.monotonic() - self._started
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """On disk when this returns. Errors: TC115; what was finished before stays readable."""
+        at = round(time.monotonic() - self._started, 3)
+        self._write({"sitting": self.sittings, "at": at, "row": row})
+        self.rows.append(dict(row))
+
+    def _write(self, record: Mapping[str, Any]) -> None:
+        assert self._handle is not None, "a closed ledger"
+        line = json.dumps(record, default=str, allow_nan=False).encode() + b"\n"
+        try:
+            written = 0
+            while written < len(line):
+                written += os.write(self._handle, line[written:])
+            os.fsync(self._handle)
+        except OSError as error:
+            with suppress(OSError):
+                self._truncate(self._size)
+            raise _unwritable(self.path, error, finished=len(self.rows)) from None
+        self._size += len(line)
+
+    def _truncate(self, size: int) -> None:
+        assert self._handle is not None, "a closed ledger"
+        os.ftruncate(self._handle, size)
+
+    def close(self) -> None:
+        """Gives the file up, for a later run to go on from."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+    def remove(self) -> None:
+        """Everything is written elsewhere: the file goes."""
+        with suppress(OSError):
+            self.path.unlink()
+        self.close()
+
+
+def differences(there: Mapping[str, Any], here: Mapping[str, Any], parts: Iterable[str]) -> list[str]:
+    """Where two headers differ, in words."""
+    found = []
+    for part in parts:
+        a, b = there.get(part), here.get(part)
+        if isinstance(a, dict) and isinstance(b, dict):
+            found += [f"{part} {line}" for line in differences(a, b, dict.fromkeys((*a, *b)))]
+        elif a != b:
+            found.append(f"{part}: {_short(a)} there, {_short(b)} now")
+    return found
+
+
+def _short(value: Any, most: int = 60) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    if len(text) == 64 and set(text) <= set("0123456789abcdef"):
+        return text[:12]
+    return text if len(text) <= most else text[:most] + "..."
+
+
+def _locked(path: Path) -> int:
+    """An open handle that no other process has. Errors: TC142, `OSError`."""
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(handle), os.stat(path)):
+                    return handle
+        except BlockingIOError:
+            os.close(handle)
+            raise CheckError(
+                "TC142",
+                "another run is writing its results there",
+                where=str(path),
+                got="a file that is locked",
+                wanted="one run at a time",
+                do="wait for it to end, or give another path",
+            ) from None
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)  # it was removed between the two calls: begin again
+
+
+def _whole_lines(data: bytes) -> list[bytes]:
+    """Without what stands after the last end of line: a line cut by a crash."""
+    return data.split(b"\n")[:-1]
+
+
+def _unwritable(path: Path, error: OSError, *, finished: int | None = None) -> CheckError:
+    kept = "" if finished is None else f"; the {finished} results finished before are kept"
+    return CheckError(
+        "TC115",
+        f"cannot write '{path}'",
+        got=f"{error.strerror or error}{kept}",
+        wanted="a file in a folder that exists and can be written",
+        do="give another path" if finished is None else "make room, then go on with --resume",
+    )

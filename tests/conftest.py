@@ -16,6 +16,8 @@ from hypothesis import HealthCheck, settings
 
 from tests import zoo
 
+pytest_plugins = ["pytester"]
+
 torch.set_num_threads(1)
 settings.register_profile(
     "tests", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]

@@ -15,10 +15,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
@@ -36,6 +37,7 @@ class Answer:
     """What a method returned: a circuit, or a fault (one of `verdict.METHOD_FAULTS`) and its detail.
 
     circuit: the edges that belong to the graph, also where others (`foreign`) were named. None without edges.
+    scores:  one float64 an edge, in the order of `graph.edges`, where the method gave any.
     """
 
     circuit: Circuit | None = None
@@ -43,6 +45,7 @@ class Answer:
     foreign: tuple[str, ...] = ()
     detail: str = ""
     seconds: float = 0.0
+    scores: Tensor | None = field(default=None, compare=False)
 
 
 class _TimeUp(BaseException):
@@ -108,7 +111,9 @@ def ask(method: Callable[[Task], Any], task: Task, *, seed: int, timeout: float 
             answer = _read(method(own), task.graph)
     except _TimeUp:
         answer = Answer(fault="timeout", detail=f"no answer within {timeout:g} s")
-    except (Exception, SystemExit, GeneratorExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # what a test framework raises to skip a test is no `Exception`
         answer = Answer(fault="raised", detail=f"{type(error).__name__}: {error}")
     return replace(answer, seconds=time.monotonic() - started)
 
@@ -140,7 +145,9 @@ def _ask_together(
         with _time_limit(limit), torch.enable_grad(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seeds[0])
             answers = [_read(result, task.graph) for result in many(own, tuple(seeds))]
-    except (_TimeUp, Exception, SystemExit, GeneratorExit):
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # as in `ask`
         return None
     if len(answers) != len(seeds) or any(answer.fault for answer in answers):
         return None
@@ -169,10 +176,21 @@ def _time_limit(seconds: float | None) -> Iterator[None]:
             signal.setitimer(signal.ITIMER_REAL, others)
 
 
+def read_answer(result: Any, graph: ResidualGraph) -> Answer:
+    """What a result says, for one that came about elsewhere than in `ask`."""
+    return _read(result, graph)
+
+
 def _read(result: Any, graph: ResidualGraph) -> Answer:
+    scores = None
     if isinstance(result, Discovery):
-        if result.scores is not None and bool(torch.as_tensor(result.scores).isnan().any()):
-            return Answer(fault="nan", detail="the scores of the edges are not numbers")
+        if result.scores is not None:
+            scores = torch.as_tensor(result.scores).detach().to("cpu", torch.float64).flatten()
+            if bool(scores.isnan().any()):
+                return Answer(fault="nan", detail="the scores of the edges are not numbers")
+            if len(scores) != graph.n_edges:
+                detail = f"it returned {len(scores)} scores for the {graph.n_edges} edges of the graph"
+                return Answer(fault="no_result", detail=detail)
         result = result.circuit
     if isinstance(result, Circuit):
         if result.graph != graph:
@@ -187,10 +205,11 @@ def _read(result: Any, graph: ResidualGraph) -> Answer:
     if result is None or isinstance(result, str) or not isinstance(result, Iterable):
         got = "nothing" if result is None else f"a {type(result).__name__}"
         return Answer(fault="no_result", detail=f"it returned {got}, not a Discovery, a Circuit or edges")
-    return _edges(list(result), graph)
+    return replace(_edges(list(result), graph), scores=scores)
 
 
 def _edges(result: list[Any], graph: ResidualGraph) -> Answer:
+    """Edges as objects or text; those that the graph lacks are `foreign`."""
     known: set[Edge] = set()
     foreign: list[str] = []
     for item in result:

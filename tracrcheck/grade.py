@@ -16,6 +16,7 @@ from tracrcheck.certificate import Certificate
 from tracrcheck.compile import Compiled
 from tracrcheck.examinee import Answer
 from tracrcheck.program import BOS
+from tracrcheck.ranking import Ranking, rank
 from tracrcheck.verdict import Verdict, Witness, Word, edges_sha
 
 FAULTY = "fault of the certificate: "
@@ -34,7 +35,7 @@ def grade(
     """The verdict on one answer. `task` is the grader's own copy, which no method has held."""
     found = Circuit.empty(task.graph) if answer.circuit is None else answer.circuit
     judged = _judge(task, certificate, answer, found)
-    nearest = found if judged.verdict == "HOLDS" else _nearest(certificate, found)
+    nearest = found if judged.verdict == "HOLDS" else nearest_to(certificate, found)
     missing = (nearest - found).texts
     extra = [*(found - nearest).texts, *answer.foreign]
     return Verdict(
@@ -53,29 +54,48 @@ def grade(
         vacuous=certificate.vacuous,
         seconds=answer.seconds,
         witness=witness_of(compiled, task, found) if judged.show else None,
+        ranking=_ranking(certificate, answer, found, nearest),
         detail=answer.detail,
     )
 
 
-def _nearest(certificate: Certificate, found: Circuit) -> Circuit:
+def known_circuits(certificate: Certificate) -> list[Circuit]:
+    """The smallest circuits that the certificate names."""
+    return [certificate.required, *([certificate.other] if certificate.other is not None else [])]
+
+
+def nearest_to(certificate: Certificate, found: Circuit) -> Circuit:
     """The smallest circuit known that differs from `found` in the fewest edges."""
-    known = [certificate.required, *([certificate.other] if certificate.other is not None else [])]
-    return min(known, key=lambda c: len(c.edges ^ found.edges))
+    return min(known_circuits(certificate), key=lambda c: len(c.edges ^ found.edges))
+
+
+def _ranking(certificate: Certificate, answer: Answer, found: Circuit, truth: Circuit) -> Ranking | None:
+    """Of the scores against the truth that `missing` and `extra` are told against; None where nothing is proved."""
+    if answer.scores is None or not certificate.usable:
+        return None
+    kept, right, *others = (
+        [edge in circuit for edge in found.graph.edges]
+        for circuit in (found, truth, *known_circuits(certificate))
+    )
+    return rank(answer.scores.tolist(), kept, right, others=others)
 
 
 def _judge(task: Task, certificate: Certificate, answer: Answer, found: Circuit) -> _Judgement:
     if answer.fault:
         return _Judgement(verdict="FAILS", reason=answer.fault)
     if not certificate.usable:
-        lost = next(p for p in ("sufficient", "minimal") if p not in certificate.proved)
-        return _Judgement(
-            verdict="UNKNOWN", reason=f"{lost} is not proved: {certificate.unknown.get(lost, 'not decided')}"
-        )
+        return _Judgement(verdict="UNKNOWN", reason=unproved(certificate))
     if found == certificate.required:
         return _Judgement(verdict="HOLDS", reason=None)
     if not task.accepts(found):
         return _Judgement(verdict="FAILS", reason="unfaithful", show=True)
     return _of_faithful(certificate, len(found))
+
+
+def unproved(certificate: Certificate) -> str:
+    """Why no verdict can rest on a certificate."""
+    lost = next(p for p in ("sufficient", "minimal") if p not in certificate.proved)
+    return f"{lost} is not proved: {certificate.unknown.get(lost, 'not decided')}"
 
 
 def _of_faithful(certificate: Certificate, size: int) -> _Judgement:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import cast
 
 from edgeprune_core.ablations import ABLATIONS
@@ -31,6 +32,16 @@ def settings_of(
 
 def all_criteria() -> tuple[str, ...]:
     return CRITERIA
+
+
+def replay_words(
+    *, lengths: str | None, score_bos: bool, folders: Sequence[Path] | None, threshold: float | None = None
+) -> list[str]:
+    """The options of a call that its replay needs, beside names, ablation and criterion."""
+    words = ["--lengths", lengths] if lengths else []
+    words += ["--score-bos"] if score_bos else []
+    words += ["--threshold", f"{threshold:g}"] if threshold is not None else []
+    return words + [word for f in folders or [] for word in ("--programs-dir", str(f))]
 
 
 def check_timeout(seconds: float) -> float:

@@ -29,8 +29,14 @@ VERDICT = {
     "program": str, "ablation": str, "criterion": str, "method": str, "seed": int, "verdict": str,
     "reason": _TEXT_OR_NONE, "missing": list, "extra": list, "n_required": int, "n_found": int,
     "found_sha": str, "vacuous": bool, "seconds": _NUMBER, "witness": (dict, type(None)),
+    "ranking": (dict, type(None)),
 }  # fmt: skip
 WITNESS = {"input": list, "corruption": (list, type(None)), "position": int, "want": object, "got": object}
+_SHARE = (int, float, type(None))
+RANKING = {
+    "precision": _SHARE, "recall": _SHARE, "f1": _SHARE, "auroc": _SHARE, "average_precision": _SHARE,
+    "exact_threshold": bool,
+}  # fmt: skip
 SUMMARY = {"holds": int, "fails": int, "unknown": int, "vacuous": int, "seconds": _NUMBER}
 
 
@@ -86,6 +92,8 @@ def _verdict(where: str, verdict: Any) -> list[str]:
         return found
     if verdict["witness"] is not None:
         found = _fields(f"{where}.witness", verdict["witness"], WITNESS)
+    if verdict["ranking"] is not None:
+        found += _fields(f"{where}.ranking", verdict["ranking"], RANKING)
     word, reason = verdict["verdict"], verdict["reason"]
     if word not in ("HOLDS", "FAILS", "UNKNOWN"):
         found.append(f"{where}.verdict: {word!r}")

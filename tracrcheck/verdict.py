@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from tracrcheck.ranking import Ranking
+
 Word = Literal["HOLDS", "FAILS", "UNKNOWN"]
 Key = tuple[str, str, str, int]  # program, ablation, criterion, seed
 
@@ -59,6 +61,7 @@ class Verdict:
     vacuous: the truth is empty: the output cannot change.
     found_sha: of the edges found (`edges_sha`), so that two runs can be compared edge for edge.
     seconds: that the method took; its share, where several seeds were trained at once.
+    ranking: how its edge scores rank the truth, where it gave any.
     detail:  the exception or the foreign edges, in words; not part of the JSON form.
     """
 
@@ -77,6 +80,7 @@ class Verdict:
     vacuous: bool = False
     seconds: float = 0.0
     witness: Witness | None = None
+    ranking: Ranking | None = None
     detail: str = field(default="", compare=False)
 
     @property
@@ -88,11 +92,12 @@ class Verdict:
     def from_json(cls, record: Mapping[str, Any]) -> Verdict:
         """The inverse of `to_json`. Errors: `KeyError`, `TypeError`."""
         rest = dict(record)
-        witness = rest.pop("witness")
+        witness, ranking = rest.pop("witness"), rest.pop("ranking")
         return cls(
             missing=tuple(rest.pop("missing")),
             extra=tuple(rest.pop("extra")),
             witness=None if witness is None else Witness.from_json(witness),
+            ranking=None if ranking is None else Ranking(**ranking),
             **rest,
         )
 
@@ -113,6 +118,7 @@ class Verdict:
             "vacuous": self.vacuous,
             "seconds": round(self.seconds, 3),
             "witness": self.witness.to_json() if self.witness else None,
+            "ranking": self.ranking.to_json() if self.ranking else None,
         }
 
 

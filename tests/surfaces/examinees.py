@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pytest
 import torch
 
 from edgeprune_core.circuit import Circuit
@@ -95,6 +96,21 @@ def nan_scores(task):
     scores = torch.zeros(task.graph.n_edges)
     scores[0] = torch.nan
     return Discovery(circuit=knows_the_answer(task), scores=scores)
+
+
+def too_few_scores(task):
+    return Discovery(circuit=knows_the_answer(task), scores=torch.zeros(3))
+
+
+def scores_all_but_one(task):
+    """Ranks every required edge above all others, and yet returns one too few."""
+    required = knows_the_answer(task)
+    scores = torch.tensor([float(e in required) for e in task.graph.edges], requires_grad=True)
+    return Discovery(circuit=required.without(next(iter(required))), scores=scores)
+
+
+def skips(task):
+    pytest.skip("not today")
 
 
 def foreign(task):

@@ -46,6 +46,18 @@ def test_a_wrong_circuit_fails_the_gate_with_everything_needed_to_replay_it(call
     )
 
 
+def test_edge_scores_are_told_in_the_table_and_in_the_block_of_a_failure(call):
+    words = ["gate", "hist", "--ablation", "zero", "--method"]
+    result = finished(call(*words, METHODS + "scores_all_but_one"), 1)
+    assert result.stdout.splitlines()[0].split()[-2:] == ["AUROC", "seconds"]
+    assert result.stdout.splitlines()[1].split()[-2] == "1.000"
+    assert (
+        "    scores  precision 1.000, recall 0.833, F1 0.909; AUROC 1.000, average precision 1.000; "
+        "a threshold on the scores is exact\n" in result.stdout
+    )
+    assert "AUROC" not in finished(call(*words, METHODS + "nothing_kept"), 1).stdout
+
+
 def test_ablations_may_be_repeated_joined_by_commas_or_all(call, here):
     for words in (["--ablation", "zero", "--ablation", "mean"], ["--ablation", "zero,mean"], []):
         finished(call("gate", "hist", "--method", RIGHT, *words, "--json", "out.json"), 0)

@@ -34,8 +34,10 @@ VERDICT = [
     "vacuous",
     "seconds",
     "witness",
+    "ranking",
 ]
 WITNESS = ["input", "corruption", "position", "want", "got"]
+RANKING = ["precision", "recall", "f1", "auroc", "average_precision", "exact_threshold"]
 TOP = ["schema", "run", "verdicts", "summary"]
 RUN = ["command", "asked", "commit", "sources", "machine", "started", "sittings", "finished", "seconds"]
 ASKED = ["programs", "method", "ablations", "criteria", "lengths", "score_bos", "seeds", "timeout"]
@@ -81,6 +83,17 @@ def test_the_gate_writes_the_documented_fields_and_types(call, here):
     assert {name: type(verdict[name]) for name in types} == types
 
 
+def test_the_gate_writes_the_documented_fields_of_a_ranking(call, here):
+    words = ["--ablation", "zero", "--json", "out.json"]
+    call("gate", "hist", "--method", METHODS + "scores_all_but_one", *words)
+    (verdict,) = json.loads((here / "out.json").read_text())["verdicts"]
+    assert list(verdict["ranking"]) == RANKING
+    assert verdict["ranking"]["exact_threshold"] is True
+    call("gate", "hist", "--method", METHODS + "nothing_kept", *words)
+    (verdict,) = json.loads((here / "out.json").read_text())["verdicts"]
+    assert verdict["ranking"] is None
+
+
 def test_certify_writes_the_documented_fields_and_types(call, here):
     call("certify", "hist", "reverse", "--ablation", "resample", "--lengths", "1-2", "--json", "out.json")
     document = json.loads((here / "out.json").read_text())
@@ -92,7 +105,7 @@ def test_certify_writes_the_documented_fields_and_types(call, here):
 
 def test_every_field_is_documented():
     documented = set(re.findall(r"`(\w+)`", DOCS.read_text()))
-    gate = [*TOP, *RUN, *ASKED, *SOURCES, *MACHINE, *VERDICT, *WITNESS, *SUMMARY]
+    gate = [*TOP, *RUN, *ASKED, *SOURCES, *MACHINE, *VERDICT, *WITNESS, *RANKING, *SUMMARY]
     for name in [*gate, *CERTIFICATE, "certificates"]:
         assert name in documented, name
 

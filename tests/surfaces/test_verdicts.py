@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
 
 from edgeprune_core.circuit import Circuit
 from tests.surfaces import examinees
@@ -189,6 +190,8 @@ def test_every_form_of_answer_is_read(hist, name):
         ("nan_scores", "nan", "the scores of the edges are not numbers"),
         ("foreign", "foreign_edges", "no such edges: a7.h3 -> out"),
         ("other_graph", "foreign_edges", "a circuit of another graph"),
+        ("skips", "raised", "Skipped: not today"),
+        ("too_few_scores", "no_result", "it returned 3 scores for the 13 edges of the graph"),
         ("returns_none", "no_result", "it returned nothing, not a Discovery, a Circuit or edges"),
         ("returns_number", "no_result", "it returned a int, not a Discovery, a Circuit or edges"),
         ("returns_text", "no_result", "it returned a str, not a Discovery, a Circuit or edges"),
@@ -211,6 +214,31 @@ def test_a_method_that_hangs_is_stopped(hist, name):
     verdict = hist.ask(getattr(examinees, name), timeout=0.2)
     assert (verdict.reason, verdict.detail) == ("timeout", "no answer within 0.2 s")
     assert 0.2 <= verdict.seconds < 5
+
+
+def test_scores_are_ranked_against_the_required_edges(hist):
+    verdict = hist.ask(examinees.scores_all_but_one)
+    required = len(hist.certificate.required)
+    assert verdict.verdict == "FAILS"
+    assert verdict.ranking.recall == (required - 1) / required
+    assert (verdict.ranking.precision, verdict.ranking.exact_threshold) == (1.0, True)
+    assert hist.ask(examinees.as_discovery).ranking.auroc == 0.5
+    assert hist.ask(examinees.everything).ranking is None
+
+
+def test_scores_are_not_ranked_where_nothing_is_proved(hist):
+    answer = ask(examinees.as_discovery, hist.task, seed=0, timeout=None)
+    unproved = replace(hist.certificate, proved=())
+    assert grade(hist.compiled, hist.task, unproved, answer, method="m", seed=0).ranking is None
+
+
+def test_a_threshold_that_meets_the_other_smallest_circuit_is_exact(several):
+    certificate = several.certificate
+    scores = [float(e in certificate.other) for e in several.task.graph.edges]
+    answer = Answer(circuit=certificate.required, scores=torch.tensor(scores))
+    verdict = grade(several.compiled, several.task, certificate, answer, method="m", seed=0)
+    assert (verdict.verdict, verdict.ranking.exact_threshold) == ("HOLDS", True)
+    assert verdict.ranking.auroc < 1
 
 
 def test_foreign_edges_are_named_and_the_others_still_compared(hist):

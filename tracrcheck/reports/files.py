@@ -31,6 +31,11 @@ def gate_document(verdicts: Sequence[Verdict], summary: Summary, run: Mapping[st
     }
 
 
+def judged_document(verdicts: Sequence[dict[str, Any]], summary: Summary) -> dict[str, Any]:
+    """Verdicts that came about outside a run of the gate."""
+    return {"verdicts": list(verdicts), "summary": summary.to_json()}
+
+
 def certify_document(certificates: Sequence[Certificate]) -> dict[str, Any]:
     return {"certificates": [c.to_json() for c in certificates]}
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from tracrcheck.ranking import Ranking
 from tracrcheck.verdict import Summary, Verdict, Witness
 
 if TYPE_CHECKING:
@@ -46,9 +48,10 @@ def programs_table(programs: Sequence[Compiled]) -> Table:
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> Table:
-    """One row for each program and setting, over all seeds."""
-    made = table("program", "ablation", "required", "found", "holds", "verdict", "vacuous", "seconds",
-                 numbers=("required", "found", "holds", "seconds"))  # fmt: skip
+    """One row for each program and setting, over all seeds. AUROC: the lowest, where the method gives scores."""
+    ranked = ["AUROC"] if any(v.ranking for v in verdicts) else []
+    made = table("program", "ablation", "required", "found", "holds", "verdict", "vacuous", *ranked, "seconds",
+                 numbers=("required", "found", "holds", "AUROC", "seconds"))  # fmt: skip
     groups: dict[tuple[str, str], list[Verdict]] = {}
     for v in verdicts:
         groups.setdefault((v.program, v.ablation), []).append(v)
@@ -64,9 +67,15 @@ def verdict_table(verdicts: Sequence[Verdict]) -> Table:
             f"{holds} of {len(rows)}",
             words[0],
             "vacuous" if rows[0].vacuous else "",
+            *([_lowest_auroc(rows)] if ranked else []),
             f"{sum(v.seconds for v in rows):.1f}",
         )
     return made
+
+
+def _lowest_auroc(rows: Sequence[Verdict]) -> str:
+    known = [v.ranking.auroc for v in rows if v.ranking and v.ranking.auroc is not None]
+    return share(min(known, default=None))
 
 
 def verdict_block(v: Verdict, asked: str, options: Sequence[str] = ()) -> str:
@@ -81,8 +90,23 @@ def verdict_block(v: Verdict, asked: str, options: Sequence[str] = ()) -> str:
         lines.append(
             "    witness none: the circuit is faithful on the whole list; the extra edges are not needed"
         )
+    if v.ranking:
+        lines.append(f"    scores  {ranking_text(v.ranking)}")
     lines.append(f"    replay  {replay(v, asked, options)}")
     return "\n".join(lines)
+
+
+def ranking_text(r: Ranking) -> str:
+    some = "a" if r.exact_threshold else "no"
+    return (
+        f"precision {share(r.precision)}, recall {share(r.recall)}, F1 {share(r.f1)}; AUROC {share(r.auroc)}, "
+        f"average precision {share(r.average_precision)}; {some} threshold on the scores is exact"
+    )
+
+
+def share(x: float | None) -> str:
+    """Rounded down, so that 1.000 means all."""
+    return "-" if x is None else f"{math.floor(1000 * x) / 1000:.3f}"
 
 
 def witness_text(w: Witness) -> str:

@@ -1,0 +1,74 @@
+"""`tracrcheck grade`."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tracrcheck.commands.arguments import Ablations, Criterion, Folders, Json, Lengths, ScoreBos
+from tracrcheck.commands.telling import stop_at, told
+
+if TYPE_CHECKING:
+    from tracrcheck.verdict import Verdict
+
+
+@told
+def grade(
+    circuit: Annotated[Path, typer.Argument(metavar="CIRCUIT.json", help="docs/importers.md: the formats.")],
+    program: Annotated[str, typer.Option("--program", metavar="NAME", help="A name, or a program file.")],
+    folder: Folders = None,
+    ablation: Ablations = None,
+    criterion: Criterion = "value",
+    lengths: Lengths = None,
+    score_bos: ScoreBos = False,
+    format: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="tracrcheck, edge_pruning, edge_pruning_without_embeddings, acdc, autocircuit, eap_ig; or auto.",
+        ),
+    ] = "auto",
+    threshold: Annotated[
+        float | None, typer.Option(help="Of a file of scores: edges are kept from this score upwards.")
+    ] = None,
+    allow_unknown: Annotated[
+        bool, typer.Option("--allow-unknown", help="UNKNOWN does not fail the circuit.")
+    ] = False,
+    json: Json = None,
+) -> None:
+    """Judge a circuit that was made elsewhere, under zero ablation unless told otherwise."""
+    import time
+
+    from tracrcheck import foreign, options
+    from tracrcheck.gate import prepare
+    from tracrcheck.library import Library
+    from tracrcheck.reports import console, failure, files, text
+    from tracrcheck.verdict import Summary, exit_code
+
+    started = time.monotonic()
+    files.check_writable(json)
+    settings = options.settings_of(ablation or ["zero"], [criterion], lengths, score_bos)
+    ready, wrong = prepare([Library.here(folder or []).load(program)], settings)
+    stop_at(wrong)
+    imported = foreign.read_circuit(circuit, ready[0], format=format, threshold=threshold)
+    verdicts = foreign.verdicts_on(ready[0], settings, imported, name=str(circuit))
+    console.show(*failure.mapping_lines(imported), "", text.verdict_table(verdicts))
+    rest = options.replay_words(lengths=lengths, score_bos=score_bos, folders=folder, threshold=threshold)
+    for verdict in verdicts:
+        if verdict.verdict != "HOLDS":
+            replay = _replay(verdict, program, [imported.format, *rest])
+            console.show("", failure.failure_block(verdict, ready[0], replay=replay))
+    summary = Summary.of(verdicts, time.monotonic() - started)
+    console.show("", text.summary_line(summary, allow_unknown=allow_unknown))
+    files.write_json(json, files.judged_document([v.to_json() for v in verdicts], summary))
+    raise typer.Exit(exit_code(verdicts, allow_unknown=allow_unknown))
+
+
+def _replay(verdict: Verdict, program: str, rest: Sequence[str]) -> str:
+    words = ["tracrcheck", "grade", verdict.method, "--program", program, "--ablation", verdict.ablation]
+    return shlex.join([*words, "--criterion", verdict.criterion, "--format", *rest])

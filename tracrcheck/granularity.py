@@ -1,0 +1,86 @@
+"""Granularity: what a tool tells apart, where it tells fewer edges apart than we do.
+
+Ours is the finest: token and position embeddings write apart, and a head reads its query, key and value apart. A
+coarser tool's edge stands for several of ours, its *members*. What it says is read so:
+
+    a coarse edge kept      all its members are kept
+    a coarse truth          the coarse edges of which some member is required
+    an edge it cannot cut   always kept, and no part of the truth
+
+Coarse edges are told in our names, with `tok+pos` for merged embeddings and `a0.h0` for a head that reads all three
+through one edge: `tok+pos -> a3.h0.v`, `m0 -> a1.h0`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.errors import CheckError
+from edgeprune_core.graph import Edge, ResidualGraph
+
+# How a tool treats the embeddings: two writers; one writer; tokens alone, the position embedding being always there;
+# or no writer at all, both being always there.
+Embeddings = Literal["apart", "merged", "tokens_only", "always_kept"]
+
+MERGED = "tok+pos"
+_ALWAYS: dict[Embeddings, tuple[str, ...]] = {"tokens_only": ("pos",), "always_kept": ("tok", "pos")}
+_WORDS: dict[Embeddings, str] = {
+    "merged": "token and position embeddings are one writer, `tok+pos`",
+    "tokens_only": "the position embedding cannot be cut: its edges are always kept and not judged",
+    "always_kept": "no embedding can be cut: their edges are always kept and not judged",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granularity:
+    embeddings: Embeddings = "apart"
+    merged_qkv: bool = False
+
+    @property
+    def finest(self) -> bool:
+        """Whether it is ours."""
+        return self == Granularity()
+
+    def says(self) -> tuple[str, ...]:
+        """In what it differs from ours, in words."""
+        words = [_WORDS[self.embeddings]] if self.embeddings in _WORDS else []
+        return (*words, *(["a head's q, k and v are one reader"] if self.merged_qkv else []))
+
+    def coarse(self, edge: Edge) -> str | None:
+        """The coarse edge that this one is a member of; None where it is always kept."""
+        writer, reader = str(edge.writer), str(edge.reader)
+        if writer in _ALWAYS.get(self.embeddings, ()):
+            return None
+        if self.embeddings == "merged" and edge.writer.kind in ("tok", "pos"):
+            writer = MERGED
+        if self.merged_qkv and edge.reader.port:
+            reader = f"a{edge.reader.layer}.h{edge.reader.head}"
+        return f"{writer} -> {reader}"
+
+    def members(self, graph: ResidualGraph) -> dict[str, tuple[Edge, ...]]:
+        """Every coarse edge, in the order of `graph.edges`. Errors: TC134."""
+        if self.merged_qkv and graph.n_kv_heads != graph.n_heads:
+            raise CheckError(
+                "TC134",
+                "heads that share keys and values cannot be told with q, k and v merged",
+                got=f"{graph.n_heads} heads, {graph.n_kv_heads} of keys and values",
+                wanted="as many of each, or a circuit that tells q, k and v apart",
+            )
+        found: dict[str, list[Edge]] = {}
+        for edge in graph.edges:
+            if (name := self.coarse(edge)) is not None:
+                found.setdefault(name, []).append(edge)
+        return {name: tuple(edges) for name, edges in found.items()}
+
+    def coarsen(self, circuit: Circuit) -> frozenset[str]:
+        """The coarse edges of which some member is in the circuit."""
+        return frozenset(name for edge in circuit if (name := self.coarse(edge)) is not None)
+
+    def expand(self, graph: ResidualGraph, kept: Iterable[str]) -> Circuit:
+        """All members of these coarse edges, and what is always kept."""
+        members = self.members(graph)
+        always = [edge for edge in graph.edges if self.coarse(edge) is None]
+        return Circuit.of(graph, [*always, *(edge for name in kept for edge in members[name])])

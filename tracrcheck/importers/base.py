@@ -1,0 +1,96 @@
+"""An importer: the JSON of a tool's published circuit -> edges of a program's graph.
+
+To add one: a file here with a class that has a name, says how its format maps to ours, recognises its documents and
+reads them; and a row in the table of `__init__.py`. What a tool saves as a pickle is not read: running a file is no
+way to read one. `convert` says how to write it as JSON where the tool is installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from edgeprune_core.errors import CheckError, did_you_mean
+from edgeprune_core.graph import ResidualGraph
+from tracrcheck.granularity import Granularity
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """What a file says: coarse edges kept, in the names of `granularity`.
+
+    scores: coarse edge -> score, larger is kept longer: of all edges, or empty.
+    notes:  how it was read, beyond the granularity.
+    """
+
+    format: str
+    granularity: Granularity
+    kept: frozenset[str]
+    scores: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+class Importer(Protocol):
+    """name: for `--format`. mapping: how it maps to ours. convert: how to get such JSON. All one line each."""
+
+    name: str
+    mapping: str
+    convert: str
+
+    def recognises(self, document: Any) -> bool:
+        """Whether a document looks like this format. Never raises."""
+        ...
+
+    def read(self, document: Any, graph: ResidualGraph, *, threshold: float | None) -> Imported:
+        """Errors: TC132 (malformed), TC133 (other edges), TC135 (scores, and no threshold)."""
+        ...
+
+
+def imported(
+    format: str,
+    granularity: Granularity,
+    graph: ResidualGraph,
+    *,
+    kept: Iterable[str],
+    scores: Mapping[str, float] | None = None,
+    notes: Iterable[str] = (),
+) -> Imported:
+    """Checked against the graph: every edge named is one of its edges at this granularity. Errors: TC133."""
+    members = granularity.members(graph)
+    kept, scores = frozenset(kept), dict(scores or {})
+    if foreign := sorted((kept | set(scores)) - set(members)):
+        named = ", ".join(foreign[:5]) + (", ..." if len(foreign) > 5 else "")
+        raise CheckError(
+            "TC133",
+            "the circuit has edges that the program's graph does not have",
+            got=named,
+            wanted=f"edges of {graph.n_layers} layers x {graph.n_heads} heads",
+            do=did_you_mean(foreign[0], members),
+        )
+    if bad := [name for name, score in scores.items() if score != score]:
+        raise malformed(format, f"the score of {bad[0]} is not a number", "numbers")
+    missing = len(members) - len(scores)
+    notes = list(notes)
+    if scores and missing:
+        notes.append(f"{missing} edges have no score, so the scores are not ranked")
+        scores = {}
+    return Imported(format=format, granularity=granularity, kept=kept, scores=scores, notes=tuple(notes))
+
+
+def kept_above(format: str, scores: Mapping[str, float], threshold: float | None) -> list[str]:
+    """Edges whose score is at least the threshold. Errors: TC135, where there is none."""
+    if threshold is None:
+        raise CheckError(
+            "TC135",
+            f"the file ({format}) holds scores, and no circuit",
+            where="--threshold",
+            got="none",
+            wanted="a number: edges are kept from this score upwards",
+            do="give --threshold",
+        )
+    return [name for name, score in scores.items() if score >= threshold]
+
+
+def malformed(format: str, got: str, wanted: str) -> CheckError:
+    return CheckError("TC132", f"not a circuit in the format '{format}'", got=got, wanted=wanted)

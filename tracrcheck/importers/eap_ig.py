@@ -1,0 +1,80 @@
+"""EAP-IG (hannamw/EAP-IG, arXiv 2403.17806): `Graph.to_json`.
+
+An object with `cfg` (n_layers, n_heads, ...), `nodes` and `edges`: name -> {score, in_graph}. Edges are named
+`{parent}->{child}` with `<q>`, `<k>` or `<v>` after a head: `input->a0.h0<q>`, `m0->m1`, `a1.h0->logits`. `input`
+patches the token embedding alone (`hook_embed`), so the position embedding is always there.
+
+Scores count by magnitude, as `apply_topn` and `apply_threshold` take them unless told otherwise. The edges decide:
+`evaluate_graph` works out the nodes from them. A graph of neurons is not read: part of an edge is no edge of ours.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from edgeprune_core.errors import CheckError
+from edgeprune_core.graph import ResidualGraph
+from tracrcheck.granularity import Granularity
+from tracrcheck.importers.base import Imported, imported, malformed
+
+_EDGE = re.compile(r"(input|a\d+\.h\d+|m\d+)->(a\d+\.h\d+|m\d+|logits)(?:<([qkv])>)?")
+
+
+class EapIg:
+    name = "eap_ig"
+    mapping = (
+        "input is `tok`, logits is `out`; the position embedding cannot be cut: its edges are kept and not judged; "
+        "scores count by magnitude"
+    )
+    convert = "graph.to_json(path)"
+
+    def recognises(self, document: Any) -> bool:
+        return isinstance(document, dict) and {"cfg", "nodes", "edges"} <= set(document)
+
+    def read(self, document: Any, graph: ResidualGraph, *, threshold: float | None) -> Imported:
+        if not self.recognises(document) or not isinstance(document["edges"], dict):
+            raise malformed(self.name, "other parts", "an object with cfg, nodes and edges")
+        self._check(document, graph)
+        scores: dict[str, float] = {}
+        kept = []
+        for name, told in document["edges"].items():
+            edge = self._edge(name)
+            if not isinstance(told, dict) or not isinstance(told.get("in_graph"), (bool, int)):
+                raise malformed(self.name, f"{name}: {told!r}", "{score, in_graph}")
+            if isinstance(told.get("score"), (int, float)):
+                scores[edge] = abs(float(told["score"]))
+            if told["in_graph"]:
+                kept.append(edge)
+        if threshold is not None:
+            kept = [edge for edge, score in scores.items() if score >= threshold]
+        return imported(self.name, Granularity(embeddings="tokens_only"), graph, kept=kept, scores=scores)
+
+    def _check(self, document: Any, graph: ResidualGraph) -> None:
+        cfg = document["cfg"] if isinstance(document["cfg"], dict) else {}
+        got = (cfg.get("n_layers"), cfg.get("n_heads"), bool(cfg.get("parallel_attn_mlp")))
+        wanted = (graph.n_layers, graph.n_heads, graph.parallel_blocks)
+        if got != wanted:
+            raise CheckError(
+                "TC133",
+                "the circuit is of another graph than the program's",
+                got="{} layers, {} heads, parallel blocks: {}".format(*got),
+                wanted="{} layers, {} heads, parallel blocks: {}".format(*wanted),
+                do="name the program that the circuit was found in",
+            )
+        nodes = document["nodes"].items() if isinstance(document["nodes"], dict) else ()
+        parts = [
+            name for name, told in nodes if isinstance(told, dict) and not all(told.get("neurons", [True]))
+        ]
+        if parts:
+            raise malformed(
+                self.name, f"some neurons of {parts[0]}", "whole nodes: part of an edge is no edge"
+            )
+
+    def _edge(self, name: str) -> str:
+        match = _EDGE.fullmatch(name)
+        if match is None or (match[3] is None) == match[2].startswith("a"):
+            raise malformed(self.name, f"an edge '{name}'", "such as 'input->a0.h0<q>' or 'm0->logits'")
+        writer = "tok" if match[1] == "input" else match[1]
+        reader = "out" if match[2] == "logits" else match[2] + (f".{match[3]}" if match[3] else "")
+        return f"{writer} -> {reader}"

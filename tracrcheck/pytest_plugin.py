@@ -1,0 +1,61 @@
+"""The pytest plugin: options, marks and a fixture. Loaded by every pytest run of whoever has us installed, so it
+imports nothing that is not there already; what it needs is loaded where it is asked for.
+
+    pytest --tracrcheck-method=mypkg.prune:discover
+
+adds a test for every (program, ablation); `tracrcheck.testing` is for tests written by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tracrcheck.testing import Case
+
+MARKS = (
+    "tracrcheck: a method's circuit is compared with a proved one",
+    "slow: takes minutes",
+    "gpu: needs a CUDA device",
+)
+
+# Option, what it takes, what it does. `None` where it was not given.
+OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
+    (
+        "method",
+        {"metavar": "MODULE:NAME", "help": "add a test for every (program, ablation), of this method"},
+    ),
+    ("profile", {"metavar": "NAME", "help": "quick (the default) or full: all three ablations, 20 seeds"}),
+    ("programs", {"metavar": "A,B", "help": "these programs only, by name or file"}),
+    ("timeout", {"metavar": "SECONDS", "type": float, "help": "how long one run of the method may take"}),
+    ("json", {"metavar": "FILE", "help": "write the verdicts there, as `tracrcheck gate --json`"}),
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("tracrcheck", "tracrcheck: circuits against proved ones")
+    for name, settings in OPTIONS:
+        group.addoption(f"--tracrcheck-{name}", dest=f"tracrcheck_{name}", default=None, **settings)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for mark in MARKS:
+        config.addinivalue_line("markers", mark)
+    given = [name for name, _ in OPTIONS if config.getoption(f"tracrcheck_{name}") is not None]
+    if "method" in given:
+        from tracrcheck.pytest_gate import GatePlugin
+
+        config.pluginmanager.register(GatePlugin.of(config), "tracrcheck-gate")
+    elif given:
+        raise pytest.UsageError(f"--tracrcheck-{given[0]} needs --tracrcheck-method=MODULE:NAME")
+
+
+@pytest.fixture
+def tracrcheck_case() -> Callable[..., Case]:
+    """`tracrcheck_case("reverse", ablation="zero")`: a program in a setting, to be solved and judged."""
+    from tracrcheck.testing import Case
+
+    return Case

@@ -1,0 +1,154 @@
+"""For tests written by hand: a program in a setting, to be solved and judged.
+
+    from tracrcheck.testing import cases
+
+    @cases("reverse", "hist", ablations=["zero", "resample"])
+    def test_my_pruner(case):
+        case.assert_exact(my_pruner(case.task))
+
+A circuit is what a method may return: a `Discovery`, a `Circuit`, or edges such as `"tok -> a3.h0.v"`. A program is
+named, or given by the path of its file. What is proved of it is kept in the cache of certificates.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from edgeprune_core.task import Task
+    from tracrcheck.certificate import Certificate
+    from tracrcheck.compile import Compiled
+    from tracrcheck.exam import Setting
+    from tracrcheck.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Case:
+    """A program in a setting. Nothing is compiled before it is used."""
+
+    program: str
+    ablation: str = "zero"
+    criterion: Literal["value", "decoded"] = "value"
+    lengths: tuple[int, int] | None = None
+    score_bos: bool = False
+    seed: int = 0
+
+    @property
+    def task(self) -> Task:
+        """What a method is given: a copy of its own, anew each time."""
+        return copy.deepcopy(replace(self._exam.task, seed=self.seed))
+
+    def verdict(self, circuit: Any) -> Verdict:
+        """Whether a circuit is the proved one."""
+        from tracrcheck.examinee import read_answer
+        from tracrcheck.grade import grade
+
+        exam = self._exam
+        answer = read_answer(circuit, exam.task.graph)
+        return grade(exam.compiled, exam.task, exam.certificate, answer, method="", seed=self.seed)
+
+    def assert_exact(self, circuit: Any) -> None:
+        """The circuit is the proved one, or one of several; UNKNOWN fails too."""
+        __tracebackhide__ = True
+        verdict = self.verdict(circuit)
+        if verdict.verdict != "HOLDS":
+            raise AssertionError(self._told(verdict))
+
+    def assert_faithful(self, circuit: Any) -> None:
+        """The circuit gives the model's outputs on the whole list of inputs, whatever its size."""
+        __tracebackhide__ = True
+        from edgeprune_core.circuit import Circuit
+        from tracrcheck.examinee import read_answer
+        from tracrcheck.grade import witness_of
+
+        exam = self._exam
+        answer = read_answer(circuit, exam.task.graph)
+        found = answer.circuit if answer.circuit is not None else Circuit.empty(exam.task.graph)
+        if answer.fault is None and exam.task.accepts(found):
+            return
+        verdict = self.verdict(circuit)
+        if answer.fault is None:
+            witness = witness_of(exam.compiled, exam.task, found)
+            verdict = replace(verdict, verdict="FAILS", reason="unfaithful", witness=witness)
+        raise AssertionError(self._told(verdict))
+
+    @property
+    def _exam(self) -> _Exam:
+        from tracrcheck.exam import Setting
+
+        setting = Setting(
+            ablation=self.ablation, criterion=self.criterion, lengths=self.lengths, score_bos=self.score_bos
+        )
+        return _exam(self.program, setting, str(Path.cwd()))
+
+    def _told(self, verdict: Verdict) -> str:
+        from tracrcheck.reports.failure import failure_block
+
+        test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
+        return failure_block(
+            verdict, self._exam.compiled, replay=shlex.join(["pytest", test] if test else ["pytest"])
+        )
+
+
+def cases(
+    *programs: str, ablations: Sequence[str] = ("zero",), argument: str = "case", **setting: Any
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A decorator: the test runs for every program under every ablation. `setting`: further fields of `Case`.
+
+    Without programs: all of the user's own, or else all that are shipped.
+    """
+    import pytest
+
+    from tracrcheck.library import Library
+
+    names = programs or [entry.program.name for entry in Library.here().chosen([])]
+    return pytest.mark.parametrize(
+        argument,
+        [
+            pytest.param(
+                Case(name, ablation=ablation, **setting),
+                id=f"{Path(name).stem if name.endswith('.py') else name}-{ablation}",
+                marks=pytest.mark.tracrcheck,
+            )
+            for name in names
+            for ablation in ablations
+        ],
+    )
+
+
+@dataclass(frozen=True)
+class _Exam:
+    """The grader's side; no method holds any of it."""
+
+    compiled: Compiled
+    task: Task
+    certificate: Certificate
+
+
+@cache
+def _compiled(program: str, folder: str) -> Compiled:
+    from tracrcheck.gate import prepare
+    from tracrcheck.library import Library
+
+    ready, wrong = prepare([Library.here().load(program)])
+    if wrong:
+        raise wrong[0]
+    return ready[0]
+
+
+@cache
+def _exam(program: str, setting: Setting, folder: str) -> _Exam:
+    """folder: where names and paths are looked up."""
+    from tracrcheck.exam import task_of
+    from tracrcheck.store import certificate_for
+
+    compiled = _compiled(program, folder)
+    task = task_of(compiled, setting)
+    return _Exam(compiled, task, certificate_for(task, setting))

@@ -39,13 +39,13 @@ class Kicks:
     is trained on from there, like the first circuit.
 
     rounds: of a drop and a route each, at most; patience: rounds without a smaller circuit before the last.
-    items:  of a step. steps, circuits: of the training that follows.
+    fresh:  items of a step, beside those remembered. steps, circuits: of the training that follows.
     """
 
     elites: EliteSettings = field(default_factory=EliteSettings)
     rounds: int = 6
     patience: int = 2
-    items: int = 16
+    fresh: int = 16
     steps: int = 60
     circuits: int = 16
 
@@ -149,8 +149,7 @@ class _Run:
         kicks, task = self.method.kicks, self.training
         if not self.circuit or self.hard_evaluations >= self.method.budget:
             return False
-        half = kicks.items // 2
-        pool = replace(self.pool, fresh=half, kept=half, hard=self.pool.hard[:half])
+        pool = self.pool.recalling(kicks.fresh)
         known = torch.tensor([edge in self.circuit for edge in task.graph.edges])
         followed = train_by_elites(task, kicks.elites, known, pool, outside=outside)
         self.steps += followed.steps
@@ -159,8 +158,9 @@ class _Run:
         start = torch.where(known & (p > 0.5), self.method.score.sure, p.logit())
         start = torch.where(p < 0.05, -math.inf, start)
         settings = replace(self.method.score, steps=kicks.steps, circuits=kicks.circuits)
-        state = train_by_score(task, settings, start[None], self.pool)
+        state = train_by_score(task, settings, start[None], pool)
         self.steps += state.steps
+        self.pool = replace(self.pool, remembered=pool.remembered)
         circuit = _circuit(task, state.open()[0])
         return len(circuit) < len(self.circuit) and self.consider(circuit, state.log_alpha[0])
 

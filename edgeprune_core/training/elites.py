@@ -10,12 +10,11 @@ elites), gates move by
 
 which is the natural gradient of the weighted likelihood in the mean parameters of independent gates: information-
 geometric optimisation (Ollivier et al. 2017, JMLR 18, section 2.3), for gates the cross-entropy method (Rubinstein
-1999). Gates of C start at 1 - off/|C|, so that a sample lacks about `off` of them; a pair that can go is then missing
-in (off/|C|)^2 of the samples, and the first that is found leads.
-
-What goes together mostly belongs together, so every other sample also has gates on groups of C's edges, as node masks
-are gates on all that a node reads (Bhaskar et al. 2024, section 3): all that a reader reads, that the query and key of
-a head read, that a node reads, or that a writer writes. An edge is kept where its own and all its groups' gates are.
+1999). Gates of C start open, and every sample lacks a few of them at random. Lacking `off` of them on average, it lacks
+a given pair with probability (off/|C|)^2 exp(-off) and nothing else: most for off = 2. What goes together mostly belongs
+together, so some samples shut groups of C's edges as well, as node masks are gates on all that a node reads (Bhaskar
+et al. 2024, section 3): all that a reader reads, that the query and key of a head read, that a node reads, or that a
+writer writes. A single group is lacking, and nothing else, most often where one event is expected.
 
 Gates outside of C are open with probability `outside`. Of the nodes that C does not have, a few take part in a step,
 drawn anew each time: a way through one of them is found when it is there, and a step stays cheap.
@@ -40,22 +39,20 @@ from edgeprune_core.training.score import wrong_items
 class EliteSettings:
     """Settings of restarts; none depends on the model or program.
 
-    off:       edges of the known circuit that a sample lacks at first, on average.
-    groups:    of each kind, how many are shut in a sample that has gates on them, on average.
+    lacking:   (edges, groups of each kind) that a sample lacks on average; samples take turns.
     outside:   P(kept) of all other gates, where they take part; nodes: share of other nodes that does, in a step.
     per_edge, most: circuits sampled a step, for each edge of the known circuit, and at most.
-    screen:    items that every sample is run on; those that seem better are run on the step's other items too.
+    screens:   items that a sample is run on at first; those that seem better are run on more, and then on all.
     patience:  steps without a sample that does with fewer edges, after which none is expected.
     follow, rate: steps that follow such samples, and how far each goes.
     """
 
-    off: float = 1.5
-    groups: float = 0.5
+    lacking: tuple[tuple[float, float], ...] = ((2.0, 0.0), (0.5, 0.25), (1.0, 0.5))
     outside: float = 0.75
     nodes: float = 0.3
-    per_edge: int = 8
+    per_edge: int = 12
     most: int = 256
-    screen: int = 4
+    screens: tuple[int, ...] = (4, 12)
     patience: int = 12
     follow: int = 12
     rate: float = 0.3
@@ -74,7 +71,7 @@ def train_by_elites(
 ) -> Followed:
     """One restart. `outside`: whether gates that are not in the known circuit take part."""
     n = int(known.sum())
-    start = torch.where(known, max(0.5, 1 - settings.off / n), settings.outside if outside else 0.0)
+    start = torch.where(known, 1.0, settings.outside if outside else 0.0)
     near = _Near(task.graph, known)
     p, steps, idle, followed = start, 0, 0, 0
     while idle < settings.patience and followed < settings.follow:
@@ -95,11 +92,12 @@ def _sample(
     settings: EliteSettings, near: _Near, p: Float[Tensor, " edge"], n: int, generator: torch.Generator
 ) -> Float[Tensor, "circuit edge"]:
     circuits = min(settings.most, settings.per_edge * n)
+    turn = torch.tensor(settings.lacking).repeat(circuits // len(settings.lacking) + 1, 1)[:circuits]
     part = near.taking_part(torch.rand(len(near.foreign), generator=generator) < settings.nodes)
-    open_ = stratified_uniform(circuits, p.shape, generator) < torch.where(part, p, 0.0)
-    shut = stratified_uniform(circuits, near.rates.shape, generator) < settings.groups * near.rates
-    shut[::2] = False
-    return (open_ & ~((shut.float() @ near.groups) > 0)).float()
+    lacking = torch.where(near.known, (turn[:, :1] / n).clamp(max=0.5), 0.0)
+    kept = stratified_uniform(circuits, p.shape, generator) < torch.where(part, p, 0.0) * (1 - lacking)
+    shut = stratified_uniform(circuits, near.rates.shape, generator) < turn[:, 1:] * near.rates
+    return (kept & ~((shut.float() @ near.groups) > 0)).float()
 
 
 def _elites(
@@ -108,7 +106,7 @@ def _elites(
     """Of the circuits with `fewer` edges, those within the tolerance on all items of the step."""
     rows = pool.draw()
     rows = rows[torch.randperm(len(rows), generator=pool.generator)]
-    for part in (rows[: settings.screen], rows[settings.screen :]):
+    for part in rows.tensor_split(torch.tensor(settings.screens).cumsum(0)):
         if fewer.any() and len(part):
             wrong = wrong_items(task, gates[fewer], part)
             pool.learn(part, wrong)
@@ -119,11 +117,12 @@ def _elites(
 class _Near:
     """The known circuit's groups of edges, and the nodes it does not have.
 
-    groups: `group edge`, 1 on members. rates: of each group, one over the number of its kind. foreign: `writer`,
+    known: its edges. groups: `group edge`, 1 on members. rates: of each group, one over the number of its kind. foreign: `writer`,
     the indices of nodes without an edge of the circuit.
     """
 
     def __init__(self, graph: ResidualGraph, known: Bool[Tensor, " edge"]) -> None:
+        self.known = known
         edges = [edge for edge, on in zip(graph.edges, known.tolist(), strict=True) if on]
         place = {edge: row for row, edge in enumerate(graph.edges)}
         rows, rates = [], []

@@ -6,7 +6,7 @@ failed that got most others right is kept and shown again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Bool, Int
@@ -15,13 +15,15 @@ from torch import Tensor
 
 @dataclass
 class ItemPool:
-    """n_items: on the whole list; fresh, kept: how many of each a step sees."""
+    """n_items: on the whole list; fresh, kept: how many of each a step sees; memory: how many are remembered."""
 
     n_items: int
     fresh: int
     kept: int
     generator: torch.Generator
+    memory: int = 48
     hard: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.long))
+    remembered: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.long))
 
     def draw(self) -> Int[Tensor, " item"]:
         """Rows of the list; without repeats where the list is short."""
@@ -38,7 +40,15 @@ class ItemPool:
             if len(items):
                 pick = torch.randint(len(items), (1,), generator=self.generator)
                 found.append(rows[items[pick]])
-        hard = torch.cat(found).unique()
-        if len(hard) > self.kept:
-            hard = hard[torch.randperm(len(hard), generator=self.generator)[: self.kept]]
-        self.hard = hard
+        self.remembered = self._some(torch.cat([self.remembered, *found]), self.memory)
+        self.hard = self._some(torch.cat(found), self.kept)
+
+    def recalling(self, fresh: int) -> ItemPool:
+        """A pool that shows everything remembered at every step."""
+        return replace(self, fresh=fresh, kept=self.memory, hard=self.remembered)
+
+    def _some(self, items: Tensor, most: int) -> Tensor:
+        items = items.unique()
+        if len(items) > most:
+            items = items[torch.randperm(len(items), generator=self.generator)[:most]]
+        return items

@@ -292,6 +292,14 @@ def test_two_processes_give_the_same_rows_as_one():
     assert timeless(run_of(method="random", jobs=2)) == timeless(run_of(method="random"))
 
 
+@pytest.mark.slow
+def test_a_process_that_is_killed_costs_no_row(here, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    run = run_of(method="tests.fuzz.pruners:dies_once", programs=4, settings=SETTINGS[:1], jobs=2)
+    assert Path("died").exists()
+    assert [row.verdict.verdict for row in run.rows] == ["HOLDS"] * 4
+
+
 # The command -------------------------------------------------------------------------------------------
 
 
@@ -301,7 +309,7 @@ def test_a_right_method_reaches_the_bar_and_the_file_holds_what_is_documented(ca
     assert "the bar is reached" in result.stdout
     assert list(here.iterdir()) == [here / "out.json"]
     document = json.loads((here / "out.json").read_text())
-    assert document["run"]["command"].startswith("tracrcheck ")
+    assert document["run"]["command"].startswith("tracrcheck")
     assert fuzz_results.problems(document) == []
     assert (len(document["programs"]), len(document["rows"])) == (6, 18)
     documented = set(re.findall(r"`(\w+)`", DOCS.read_text()))

@@ -89,6 +89,12 @@ FAULTS = {
 }
 
 
+def test_a_row_that_is_not_there_is_told(made):
+    found = json.loads(made)
+    found["rows"].pop()
+    assert "rows: not one for each program and setting" in fuzz_results.problems(found)
+
+
 @pytest.mark.parametrize("told", FAULTS)
 def test_every_fault_of_a_results_file_of_fuzzing_is_told(made, told):
     found = json.loads(made)
@@ -214,3 +220,14 @@ def test_the_page_shows_shares_composition_rejections_and_every_failure_with_its
 def test_a_campaign_that_is_not_finished_is_shown_as_that(call, put):
     put(lambda found: found["run"].update(finished=False))
     assert "NOT FINISHED" in finished(call("report", "out.json"), 0).stdout
+
+
+def test_a_failure_where_the_output_cannot_change_is_not_listed(call, put):
+    def wrong(found):
+        row = next(row for row in found["rows"] if row["vacuous"])
+        row.update(verdict="FAILS", reason="not_smallest", extra=["tok -> out"], n_found=1)
+
+    document = put(wrong)
+    failing = [row for row in document["rows"] if row["verdict"] != "HOLDS"]
+    page = finished(call("report", "out.json"), 0).stdout
+    assert f"## {len(failing) - 1} not exact" in page

@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass, field
 from statistics import NormalDist
 from typing import Any
 
+from tracrcheck.campaign import Campaign
 from tracrcheck.composition import Composition, Quotas
-from tracrcheck.fuzz import TRIVIAL, Row, Run
+from tracrcheck.fuzz import TRIVIAL, Row
 
 CONFIDENCE = 0.95
 
@@ -74,7 +75,7 @@ class Score:
         return asdict(self)
 
 
-def score(run: Run, bar: Bar = Bar()) -> Score:
+def score(run: Campaign, bar: Bar = Bar()) -> Score:
     """The score of what is finished."""
     return score_of(run.rows, Composition.of(run.programs), [s.ablation for s in run.plan.settings], bar)
 
@@ -98,7 +99,7 @@ def score_of(rows: Sequence[Row], composition: Composition, names: Sequence[str]
         trivial=trivial,
         vacuous={"overall": len(rows) - len(counted)}
         | {name: sum(row.ablation == name and not row.counts for row in rows) for name in names},
-        unknown=sum(row.verdict["verdict"] == "UNKNOWN" for row in counted),
+        unknown=sum(row.verdict.verdict == "UNKNOWN" for row in counted),
         composition=composition,
         short=tuple(_short(overall, ablations, composition, bar)),
     )

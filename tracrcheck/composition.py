@@ -16,7 +16,7 @@ from edgeprune_core.blocks.attention import pattern
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.task import Task
-from tracrcheck.recipes import Recipe, to_json
+from tracrcheck.recipes import Recipe
 
 # Of attention probabilities: far above what leaks through a compiled softmax (2.3e-5), far below a choice made
 # anew (at least 1/20 with up to 5 places).
@@ -28,7 +28,6 @@ class Features:
     """One accepted program. number: of its draw; required_zero: edges of its truth under zero ablation."""
 
     number: int
-    recipe: dict[str, Any]
     n_operations: int
     n_layers: int
     n_heads: int
@@ -44,7 +43,6 @@ class Features:
         heads = {edge.writer.index for edge in required if edge.writer.kind == "head"}
         return cls(
             number=number,
-            recipe=to_json(recipe),
             n_operations=len(recipe.operations),
             n_layers=spec.n_layers,
             n_heads=spec.n_heads,

@@ -2,53 +2,43 @@
 
 What becomes of one program depends on the seed, the number of its draw, the settings and the method, and on nothing
 else: programs may be examined in any order, by several processes, in several sittings. The method's own seed is the
-number of the draw.
+number of the draw. This file and what it imports is what a row depends on (`ROOTS`).
 """
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-import json
-import os
-import platform
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from importlib.metadata import version
-from itertools import islice
-from pathlib import Path
 from typing import Any
 
-import edgeprune_core
-import tracrcheck
 from edgeprune_core.errors import CheckError
-from edgeprune_core.methods import RandomEdges
+from edgeprune_core.methods.random_edges import RandomEdges
 from edgeprune_core.task import Task
 from tracrcheck.certificate import Certificate
 from tracrcheck.compile import Compiled
 from tracrcheck.composition import Features
-from tracrcheck.draws import Draws, compiled_of, name_of, numbered
+from tracrcheck.draws import Rejected, compiled_of, name_of, numbered
 from tracrcheck.exam import Setting, task_of
 from tracrcheck.examinee import Answer, ask, find_method
 from tracrcheck.grade import grade
 from tracrcheck.store import certificate_for
 from tracrcheck.verdict import Verdict
 
-SCHEMA = "tracrcheck.fuzz/1"
+# For `sources`: the generator, the features, and what is judged here.
+ROOTS = ("tracrcheck.fuzz",)
 TRIVIAL = ("permitted", "random")
-# What is rendered and typed decides no row.
-SURFACES = ("cli.py", "commands", "reports", "programs")
+# Of a verdict, what the run and the number of the draw say already.
+IMPLIED = ("program", "method", "seed")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One program in one setting. detail: what a fault said, in words; trivial: the words two trivial methods get."""
+    """One program in one setting. verdict: with what a fault said, in its `detail`; trivial: the words two trivial
+    methods get."""
 
     number: int
-    verdict: dict[str, Any]
-    detail: str
+    verdict: Verdict
     proved: tuple[str, ...]
     n_permitted: int
     certify_seconds: float
@@ -56,22 +46,23 @@ class Row:
 
     @property
     def ablation(self) -> str:
-        return self.verdict["ablation"]
+        return self.verdict.ablation
 
     @property
     def holds(self) -> bool:
-        return self.verdict["verdict"] == "HOLDS"
+        return self.verdict.verdict == "HOLDS"
 
     @property
     def counts(self) -> bool:
         """Whether the output can change at all."""
-        return not self.verdict["vacuous"]
+        return not self.verdict.vacuous
 
     def to_json(self) -> dict[str, Any]:
+        verdict = {k: v for k, v in self.verdict.to_json().items() if k not in IMPLIED}
         return {
             "number": self.number,
-            **self.verdict,
-            "detail": self.detail,
+            **verdict,
+            "detail": self.verdict.detail,
             "proved": list(self.proved),
             "n_permitted": self.n_permitted,
             "certify_seconds": self.certify_seconds,
@@ -79,12 +70,16 @@ class Row:
         }
 
     @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Row:
+    def from_json(cls, record: Mapping[str, Any], *, seed: int, method: str) -> Row:
+        """The inverse of `to_json`. seed: of the draws. Errors: `KeyError`, `TypeError`."""
         rest = dict(record)
-        own = {
-            name: rest.pop(name) for name in ("number", "detail", "n_permitted", "certify_seconds", "trivial")
-        }
-        return cls(proved=tuple(rest.pop("proved")), verdict=rest, **own)
+        own = {name: rest.pop(name) for name in ("number", "n_permitted", "certify_seconds", "trivial")}
+        proved, detail = tuple(rest.pop("proved")), rest.pop("detail")
+        number = own["number"]
+        verdict = Verdict.from_json(
+            {**rest, "program": name_of(seed, number), "method": method, "seed": number}
+        )
+        return cls(proved=proved, verdict=replace(verdict, detail=detail), **own)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,30 +89,57 @@ class Examined:
     program: Features
     rows: tuple[Row, ...]
 
+    @property
+    def seconds(self) -> float:
+        """That certifying took, where it was done, and the method."""
+        return sum(row.verdict.seconds + row.certify_seconds for row in self.rows)
+
     def to_json(self) -> dict[str, Any]:
         return {"program": self.program.to_json(), "rows": [row.to_json() for row in self.rows]}
 
     @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Examined:
+    def from_json(cls, record: Mapping[str, Any], *, seed: int, method: str) -> Examined:
         return cls(
-            program=Features(**record["program"]), rows=tuple(Row.from_json(row) for row in record["rows"])
+            program=Features(**record["program"]),
+            rows=tuple(Row.from_json(row, seed=seed, method=method) for row in record["rows"]),
         )
 
 
 # One program ---------------------------------------------------------------------------------------------
 
 
-def examine(seed: int, number: int, settings: Sequence[Setting], *, method: str, timeout: float) -> Examined:
-    """The program of a draw. Whatever certifying or the method does, there is a row. Raises `draws.Rejected`."""
+def examine(
+    seed: int,
+    number: int,
+    settings: Sequence[Setting],
+    *,
+    method: str,
+    timeout: float,
+    died: str | None = None,
+) -> Examined:
+    """The program of a draw. Whatever certifying or the method does, there is a row.
+
+    died: the method is not asked; it stands as one that raised, and this is what it said. Errors: TC153.
+    """
     recipe = numbered(seed, number)
-    compiled = compiled_of(recipe, name_of(seed, number))
+    try:
+        compiled = compiled_of(recipe, name_of(seed, number))
+    except Rejected as error:
+        raise CheckError("TC153", "the program of this draw is rejected", where=f"--number {number}",
+                         got=error.reason, wanted="a draw that is accepted") from error.error  # fmt: skip
     asked = find_method(method)
+
+    def answers(task: Task) -> Answer:
+        if died is not None:
+            return Answer(fault="raised", detail=died)
+        return ask(asked, task, seed=number, timeout=timeout)
+
     zero = Setting(ablation="zero")
     task = task_of(compiled, zero)
     return Examined(
         program=Features.of(number, recipe, task, certificate_for(task, zero).required),
         rows=tuple(
-            judge(compiled, setting, asked, number=number, name=method, timeout=timeout)
+            _judged(compiled, setting, answers, number=number, name=method, timeout=timeout)
             for setting in settings
         ),
     )
@@ -133,13 +155,26 @@ def judge(
     timeout: float,
 ) -> Row:
     """One setting: certified, asked, graded. number: the seed of the method too."""
+    answers = partial(ask, method, seed=number, timeout=timeout)
+    return _judged(compiled, setting, answers, number=number, name=name, timeout=timeout)
+
+
+def _judged(
+    compiled: Compiled,
+    setting: Setting,
+    answers: Callable[[Task], Answer],
+    *,
+    number: int,
+    name: str,
+    timeout: float,
+) -> Row:
     task = task_of(compiled, setting)
     try:
         certificate = certificate_for(task, setting)
     except CheckError as error:
         return _uncertified(task, setting, error, number=number, name=name)
     own = partial(grade, compiled, task, certificate, seed=number)
-    verdict = own(ask(method, task, seed=number, timeout=timeout), method=name)
+    verdict = own(answers(task), method=name)
     floor = ask(RandomEdges(), task, seed=number, timeout=timeout)
     by_weights = Answer(circuit=certificate.permitted)
     trivial = {
@@ -148,8 +183,7 @@ def judge(
     }
     return Row(
         number=number,
-        verdict=verdict.to_json(),
-        detail=verdict.detail or _unproved(certificate),
+        verdict=replace(verdict, detail=verdict.detail or _unproved(certificate)),
         proved=certificate.proved,
         n_permitted=len(certificate.permitted),
         certify_seconds=round(certificate.seconds, 3),
@@ -173,204 +207,13 @@ def _uncertified(task: Task, setting: Setting, error: CheckError, *, number: int
         reason=f"{error.code} {error.what}",
         n_required=0,
         n_found=0,
+        detail=str(error.got),
     )
     return Row(
         number=number,
-        verdict=verdict.to_json(),
-        detail=error.got,
+        verdict=verdict,
         proved=(),
         n_permitted=0,
         certify_seconds=0.0,
         trivial=dict.fromkeys(TRIVIAL, "UNKNOWN"),
     )
-
-
-# A whole run ---------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """programs: how many accepted ones of the draws of `seed`; timeout: seconds that one run of the method has."""
-
-    seed: int
-    programs: int
-    settings: tuple[Setting, ...]
-    method: str
-    timeout: float
-    jobs: int = 1
-
-    def header(self) -> dict[str, Any]:
-        """What must be equal in a run that is resumed; the number of programs may grow."""
-        return {
-            "schema": SCHEMA,
-            "seed": self.seed,
-            "settings": [f"{s.ablation} {s.criterion}" for s in self.settings],
-            "method": self.method,
-            "timeout": self.timeout,
-            "sources": sources(find_method(self.method)),
-        }
-
-
-@dataclass
-class Run:
-    """What is drawn and finished so far. numbers: of the accepted draws; finished: by number."""
-
-    plan: Plan
-    numbers: list[int] = field(default_factory=list)
-    finished: dict[int, Examined] = field(default_factory=dict)
-    rejected: Counter[str] = field(default_factory=Counter)
-    drawn: int = 0
-    interrupted: bool = False
-    header: dict[str, Any] = field(init=False)  # of the sources as they are when the run begins
-
-    def __post_init__(self) -> None:
-        self.header = self.plan.header()
-
-    @property
-    def rows(self) -> list[Row]:
-        return [row for done in self._in_order() for row in done.rows]
-
-    @property
-    def programs(self) -> list[Features]:
-        return [done.program for done in self._in_order()]
-
-    def _in_order(self) -> list[Examined]:
-        return [self.finished[number] for number in self.numbers if number in self.finished]
-
-    def draw(self) -> Iterator[int]:
-        """The numbers of the accepted draws."""
-        draws = Draws(seed=self.plan.seed, rejected=self.rejected)
-        for number, _ in islice(draws, self.plan.programs):
-            self.drawn = draws.drawn
-            self.numbers.append(number)
-            yield number
-
-    def resume(self, ledger: Ledger) -> None:
-        """Takes over what a run before finished."""
-        for row in ledger.rows:
-            done = Examined.from_json(row)
-            self.finished[done.program.number] = done
-
-    def examine(self, ledger: Ledger | None = None) -> Iterator[Examined]:
-        """Every program drawn, as it is finished; each is in the ledger before the next one comes."""
-        yield from (self.finished[number] for number in self.numbers if number in self.finished)
-        left = [number for number in self.numbers if number not in self.finished]
-        for done in sweep(partial(_unit, self.plan), left, jobs=self.plan.jobs):
-            if ledger is not None:
-                ledger.append(done.to_json())
-            self.finished[done.program.number] = done
-            yield done
-
-
-def _unit(plan: Plan, number: int) -> Examined:
-    return examine(plan.seed, number, plan.settings, method=plan.method, timeout=plan.timeout)
-
-
-def sweep(work: Callable[[int], Examined], units: Sequence[int], *, jobs: int) -> Iterator[Examined]:
-    """Results in the order of the units, by so many processes."""
-    if jobs == 1:
-        yield from map(work, units)
-        return
-    import joblib
-
-    with joblib.parallel_config(
-        backend="loky", inner_max_num_threads=int(os.environ.get("OMP_NUM_THREADS") or 1)
-    ):
-        yield from joblib.Parallel(n_jobs=jobs, return_as="generator")(joblib.delayed(work)(u) for u in units)
-
-
-def sources(method: Callable[..., Any] | None = None) -> str:
-    """Hex sha256 of every source file that decides a row, the file of somebody else's method included."""
-    h = hashlib.sha256()
-    for package in (edgeprune_core, tracrcheck):
-        assert package.__file__ is not None
-        root = Path(package.__file__).parent
-        for path in sorted(root.rglob("*.py")):
-            place = path.relative_to(root)
-            if package is edgeprune_core or place.parts[0] not in SURFACES:
-                h.update(f"{root.name}/{place.as_posix()}".encode())
-                h.update(path.read_bytes())
-    kind = method if inspect.isroutine(method) else type(method)
-    if method is not None and (file := inspect.getsourcefile(kind)) is not None:
-        h.update(Path(file).read_bytes())
-    return h.hexdigest()
-
-
-def machine() -> dict[str, Any]:
-    return {
-        "cpus": os.cpu_count(),
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-        "torch": version("torch"),
-    }
-
-
-# What survives a crash -----------------------------------------------------------------------------------
-
-
-def ledger_of(json_file: Path) -> Path:
-    """Where the finished programs of an unfinished run stand."""
-    return json_file.with_name(json_file.name + ".jsonl")
-
-
-class Ledger:
-    """JSON lines, a header and then one finished program each, appended and flushed to disk one at a time."""
-
-    def __init__(self, path: Path, header: Mapping[str, Any], rows: list[dict[str, Any]]) -> None:
-        self.path, self.header, self.rows = path, dict(header), rows
-
-    @classmethod
-    def open(cls, path: Path, header: Mapping[str, Any], *, resume: bool) -> Ledger:
-        """Begins one, or goes on with what is there; a line that a crash cut in two is dropped.
-
-        Errors: TC151 (an unfinished run is there, and `resume` was not asked for; or it is not this run's), TC115.
-        """
-        lines = _whole_lines(path)
-        if lines and not resume:
-            raise _refused(path, f"{len(lines) - 1} finished programs", "no such file, or --resume",
-                           "add --resume to go on with it, or delete it")  # fmt: skip
-        there = lines[0] if lines else dict(header)
-        differs = [name for name in header if there.get(name) != header[name]]
-        if differs:
-            got = ", ".join(f"{name} {there.get(name)!r}" for name in differs)
-            wanted = ", ".join(f"{name} {header[name]!r}" for name in differs)
-            raise _refused(
-                path, got, wanted, "give the command and the sources it was begun with, or delete it"
-            )
-        try:
-            with path.open("w" if not lines else "r+", encoding="utf-8") as file:
-                file.write("".join(json.dumps(line) + "\n" for line in lines or [there]))
-                file.truncate()
-        except OSError as error:
-            raise CheckError("TC115", f"cannot write '{path}'", got=error.strerror or error,
-                             wanted="a file in a folder that exists", do="give another path") from None  # fmt: skip
-        return cls(path, header, lines[1:])
-
-    def append(self, row: Mapping[str, Any]) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-
-    def remove(self) -> None:
-        """Everything is written elsewhere."""
-        self.path.unlink(missing_ok=True)
-
-
-def _whole_lines(path: Path) -> list[dict[str, Any]]:
-    """What stands after the last end of line was cut in two by a crash, and is left out."""
-    if not path.exists() or not path.stat().st_size:
-        return []
-    try:
-        found = [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
-        ours = bool(found) and found[0].get("schema") == SCHEMA
-    except (ValueError, AttributeError):
-        ours = False
-    if not ours:
-        raise _refused(path, "another file", f"JSON lines of {SCHEMA}", "delete it, or give another --json")
-    return found
-
-
-def _refused(path: Path, got: str, wanted: str, do: str) -> CheckError:
-    return CheckError("TC151", "the results there are not this run's to go on with",
-                      where=str(path), got=got, wanted=wanted, do=do)  # fmt: skip

@@ -42,7 +42,7 @@ class Ledger:
 
         agree: the parts of the header that must be equal in a ledger that is resumed. The ledger keeps the header
         it was begun with. Errors: TC140 (an unfinished run is there and `resume` was not asked for), TC141 (it is
-        another run's), TC142 (a run is at it), TC143 (no ledger), TC115 (cannot be written).
+        another run's), TC142 (a run is at it), TC145 (no ledger), TC115 (cannot be written).
         """
         try:
             handle = _locked(path)
@@ -112,7 +112,7 @@ class Ledger:
 
     def _no_ledger(self, got: str) -> CheckError:
         return CheckError(
-            "TC143",
+            "TC145",
             "not the results of an unfinished run",
             where=str(self.path),
             got=got,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from edgeprune_core.errors import CheckError
 from tracrcheck.compile import Compiled
 from tracrcheck.exam import Setting
 from tracrcheck.examinee import find_method
+from tracrcheck.fuzz import ROOTS, Examined, Row, examine
+from tracrcheck.fuzz_results import FuzzResults
 from tracrcheck.gate import Plan, judge, prepare
 from tracrcheck.ledger import differences
 from tracrcheck.library import Entry, Library
@@ -25,48 +28,92 @@ MOST_SECONDS = 40.0
 
 @dataclass(frozen=True, kw_only=True)
 class Again:
-    """A verdict of the file, and the same one made anew."""
+    """A verdict of the file, and the same one made anew.
+
+    beside_then, beside_now: what else of a row must be equal, where the file is one of fuzzing.
+    """
 
     then: Verdict
     now: Verdict
+    beside_then: Mapping[str, Any] = field(default_factory=dict)
+    beside_now: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def same(self) -> bool:
         """The edges found are equal, and so is everything that follows from them."""
-        return _essence(self.then) == _essence(self.now)
+        return _essence(self.then) == _essence(self.now) and self.beside_then == self.beside_now
 
 
 def _essence(v: Verdict) -> tuple:
     return v.key, v.verdict, v.found_sha, v.n_required, v.n_found, v.vacuous, set(v.missing), set(v.extra)
 
 
-def stale(results: Results, library: Library) -> list[str]:
+def stale(results: Results | FuzzResults, library: Library) -> list[str]:
     """How the sources of a results file differ from those there are; nothing where it is current."""
     try:
-        now = sources_of(
-            [e.path for e in _entries(results, library)], find_method(results.run["asked"]["method"])
-        )
+        method = find_method(results.run["asked"]["method"])
+        if isinstance(results, FuzzResults):
+            now = sources_of([], method, roots=ROOTS)
+        else:
+            now = sources_of([e.path for e in _entries(results, library)], method)
     except CheckError as error:
         return [f"{error.what}"]
     return differences(results.run["sources"], now, now.keys())
 
 
 def sample(
-    results: Results, *, share: float = SHARE, seed: int, most_seconds: float = MOST_SECONDS
-) -> list[Verdict]:
-    """At least one verdict; at most `share` of them, and hardly more than `most_seconds` of work."""
-    order = list(results.verdicts)
+    units: Sequence[Any], *, share: float = SHARE, seed: int, most_seconds: float = MOST_SECONDS
+) -> list[Any]:
+    """Of a file's `units`: at least one; at most `share` of them, and hardly more than `most_seconds` of work."""
+    order = list(units)
     random.Random(seed).shuffle(order)
-    chosen: list[Verdict] = []
-    for verdict in order[: math.ceil(share * len(order))]:
-        if chosen and sum(v.seconds for v in chosen) + verdict.seconds > most_seconds:
+    chosen: list[Any] = []
+    for unit in order[: math.ceil(share * len(order))]:
+        if chosen and sum(u.seconds for u in chosen) + unit.seconds > most_seconds:
             continue
-        chosen.append(verdict)
+        chosen.append(unit)
     return chosen
 
 
-def again(results: Results, chosen: Sequence[Verdict], library: Library) -> Iterator[Again]:
-    """Each of the chosen verdicts made anew. Errors: those of compiling."""
+def n_verdicts(units: Sequence[Verdict | Examined]) -> int:
+    """How many verdicts `again` makes of these units."""
+    return sum(len(unit.rows) if isinstance(unit, Examined) else 1 for unit in units)
+
+
+def again(results: Results | FuzzResults, units: Sequence[Any], library: Library) -> Iterator[Again]:
+    """Every verdict of the chosen units made anew. Errors: those of compiling, TC153."""
+    if isinstance(results, FuzzResults):
+        for then in units:
+            yield from _examined_again(then, results.run["asked"])
+        return
+    yield from _judged_again(results, units, library)
+
+
+def _examined_again(then: Examined, asked: Mapping[str, Any]) -> Iterator[Again]:
+    settings = [Setting(ablation=row.ablation, criterion=row.verdict.criterion) for row in then.rows]  # type: ignore[arg-type]
+    now = examine(
+        asked["seed"], then.program.number, settings, method=asked["method"], timeout=asked["timeout"]
+    )
+    for row_then, row_now in zip(then.rows, now.rows, strict=True):
+        yield Again(
+            then=row_then.verdict,
+            now=row_now.verdict,
+            beside_then=_beside(then, row_then),
+            beside_now=_beside(now, row_now),
+        )
+
+
+def _beside(done: Examined, row: Row) -> dict[str, Any]:
+    trivial = dict(row.trivial)
+    return {
+        **done.program.to_json(),
+        "proved": row.proved,
+        "n_permitted": row.n_permitted,
+        "trivial": trivial,
+    }
+
+
+def _judged_again(results: Results, chosen: Sequence[Verdict], library: Library) -> Iterator[Again]:
     asked = results.run["asked"]
     names = list(dict.fromkeys(v.program for v in chosen))
     ready, wrong = prepare([e for e in _entries(results, library) if e.program.name in names])

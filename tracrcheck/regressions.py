@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeprune_core.errors import CheckError, did_you_mean
-from tracrcheck.composition import Features
-from tracrcheck.draws import Rejected, compiled_of
+from tracrcheck.draws import Rejected, compiled_of, numbered
 from tracrcheck.exam import Setting, task_of
 from tracrcheck.examinee import find_method
 from tracrcheck.fuzz import Row, judge
@@ -103,7 +102,7 @@ def replay(case: Regression, *, timeout: float) -> Replayed:
     row = judge(
         compiled, case.setting, find_method(case.method), number=case.seed, name=case.method, timeout=timeout
     )
-    return Replayed(passes=row.holds, why="" if row.holds else str(row.verdict["reason"]), row=row)
+    return Replayed(passes=row.holds, why="" if row.holds else str(row.verdict.reason), row=row)
 
 
 # Files -------------------------------------------------------------------------------------------------
@@ -152,23 +151,23 @@ def of_row(row: Row, recipe: Recipe) -> Regression:
     """What a row that does not hold must do: be recovered; or first of all be proved."""
     verdict = row.verdict
     proved = {"sufficient", "minimal", "smallest"} <= set(row.proved)
-    extra = f", missing {len(verdict['missing'])}, extra {len(verdict['extra'])}"
+    extra = f", missing {len(verdict.missing)}, extra {len(verdict.extra)}"
     return Regression(
         recipe=recipe,
-        setting=Setting(ablation=verdict["ablation"], criterion=verdict["criterion"]),
+        setting=Setting(ablation=verdict.ablation, criterion=verdict.criterion),  # type: ignore[arg-type]
         check="recovers" if proved else "certifies",
-        method=verdict["method"] if proved else None,
-        seed=verdict["seed"],
-        note=f"{verdict['program']}: {verdict['reason']}{extra}",
+        method=verdict.method if proved else None,
+        seed=verdict.seed,
+        note=f"{verdict.program}: {verdict.reason}{extra}",
     )
 
 
-def save_failures(rows: Iterable[Row], programs: Iterable[Features], folder: Path | None) -> list[Path]:
-    """Every row that counts and does not hold, as a file; nothing where there is no folder."""
+def save_failures(rows: Iterable[Row], *, seed: int, folder: Path | None) -> list[Path]:
+    """Every row that counts and does not hold, as a file; nothing where there is no folder. seed: of the draws."""
     if folder is None:
         return []
-    recipes = {program.number: from_json(program.recipe) for program in programs}
-    return [save(of_row(row, recipes[row.number]), folder) for row in rows if row.counts and not row.holds]
+    failing = [row for row in rows if row.counts and not row.holds]
+    return [save(of_row(row, numbered(seed, row.number)), folder) for row in failing]
 
 
 def keeping(judged: Callable[[], Row], recipe: Recipe, folder: Path | None, name: str) -> Row:

@@ -9,35 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from edgeprune_core.errors import CheckError
+from tracrcheck import fuzz_results, shapes
+from tracrcheck.fuzz_results import FuzzResults
+from tracrcheck.shapes import fields
 from tracrcheck.verdict import Summary, Verdict
 
 SCHEMA = "tracrcheck.gate/1"
 
-_TEXT_OR_NONE = (str, type(None))
-_NUMBER = (int, float)
 TOP = {"schema": str, "run": dict, "verdicts": list, "summary": dict}
-RUN = {
-    "command": str, "asked": dict, "commit": _TEXT_OR_NONE, "sources": dict, "machine": dict, "started": str,
-    "sittings": int, "finished": bool, "seconds": _NUMBER,
-}  # fmt: skip
 ASKED = {
     "programs": list, "method": str, "ablations": list, "criteria": list, "lengths": (list, type(None)),
     "score_bos": bool, "seeds": list, "timeout": (int, float, type(None)),
 }  # fmt: skip
-SOURCES = {"packages": str, "programs": str, "method": _TEXT_OR_NONE}
-VERDICT = {
-    "program": str, "ablation": str, "criterion": str, "method": str, "seed": int, "verdict": str,
-    "reason": _TEXT_OR_NONE, "missing": list, "extra": list, "n_required": int, "n_found": int,
-    "found_sha": str, "vacuous": bool, "seconds": _NUMBER, "witness": (dict, type(None)),
-    "ranking": (dict, type(None)),
-}  # fmt: skip
-WITNESS = {"input": list, "corruption": (list, type(None)), "position": int, "want": object, "got": object}
-_SHARE = (int, float, type(None))
-RANKING = {
-    "precision": _SHARE, "recall": _SHARE, "f1": _SHARE, "auroc": _SHARE, "average_precision": _SHARE,
-    "exact_threshold": bool,
-}  # fmt: skip
-SUMMARY = {"holds": int, "fails": int, "unknown": int, "vacuous": int, "seconds": _NUMBER}
+VERDICT = shapes.OUTCOME | {"program": str, "method": str, "seed": int}
+SUMMARY = {"holds": int, "fails": int, "unknown": int, "vacuous": int, "seconds": shapes.NUMBER}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,13 +34,17 @@ class Results:
     verdicts: tuple[Verdict, ...]
     summary: dict[str, Any]
 
+    units_are = "verdicts"
+
+    @property
+    def units(self) -> tuple[Verdict, ...]:
+        """What is made again, one by one, where the file is checked."""
+        return self.verdicts
+
 
 def read(path: Path) -> Results:
-    """Errors: TC143, with everything that is wrong."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise _wrong(path, [str(getattr(error, "strerror", None) or error)]) from None
+    """Of the gate. Errors: TC143, with everything that is wrong."""
+    document = _loaded(path)
     found = problems(document)
     if found:
         raise _wrong(path, found)
@@ -67,43 +56,36 @@ def read(path: Path) -> Results:
     )
 
 
+def read_any(path: Path) -> Results | FuzzResults:
+    """Of the gate or of fuzzing, as its schema says. Errors: TC143, with everything that is wrong."""
+    document = _loaded(path)
+    if not isinstance(document, dict) or document.get("schema") != fuzz_results.SCHEMA:
+        return read(path)
+    found = fuzz_results.problems(document)
+    if found:
+        raise _wrong(path, found, kind="fuzzing", schema=fuzz_results.SCHEMA, command="fuzz")
+    return FuzzResults.from_json(path, document)
+
+
+def _loaded(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _wrong(path, [str(getattr(error, "strerror", None) or error)]) from None
+
+
 def problems(document: Any) -> list[str]:
     """What is wrong with a results document, in words; nothing where it is as docs/json.md says."""
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         got = document.get("schema") if isinstance(document, dict) else type(document).__name__
         return [f"schema: {got!r}, not {SCHEMA!r}"]
-    found = _fields("file", document, TOP)
+    found = fields("file", document, TOP)
     if found:
         return found
-    run = document["run"]
-    found = _fields("run", run, RUN)
-    found += _fields("run.asked", run.get("asked"), ASKED) + _fields(
-        "run.sources", run.get("sources"), SOURCES
-    )
-    found += _fields("summary", document["summary"], SUMMARY)
+    found = shapes.run(document["run"], ASKED) + fields("summary", document["summary"], SUMMARY)
     for number, verdict in enumerate(document["verdicts"]):
-        found += _verdict(f"verdicts[{number}]", verdict)
+        found += shapes.outcome(f"verdicts[{number}]", verdict, VERDICT)
     return found or _sums(document)
-
-
-def _verdict(where: str, verdict: Any) -> list[str]:
-    found = _fields(where, verdict, VERDICT)
-    if found:
-        return found
-    if verdict["witness"] is not None:
-        found = _fields(f"{where}.witness", verdict["witness"], WITNESS)
-    if verdict["ranking"] is not None:
-        found += _fields(f"{where}.ranking", verdict["ranking"], RANKING)
-    word, reason = verdict["verdict"], verdict["reason"]
-    if word not in ("HOLDS", "FAILS", "UNKNOWN"):
-        found.append(f"{where}.verdict: {word!r}")
-    elif (word == "HOLDS") != (reason is None):
-        found.append(f"{where}.reason: {reason!r} where it {word}")
-    if word == "HOLDS" and (
-        verdict["missing"] or verdict["extra"] or verdict["n_found"] != verdict["n_required"]
-    ):
-        found.append(f"{where}: it HOLDS, with differences")
-    return found
 
 
 def _sums(document: Mapping[str, Any]) -> list[str]:
@@ -133,28 +115,21 @@ def _sums(document: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _fields(where: str, record: Any, fields: Mapping[str, Any]) -> list[str]:
-    if not isinstance(record, dict):
-        return [f"{where}: a {type(record).__name__}, not an object"]
-    found = [f"{where}.{name}: not there" for name in fields if name not in record]
-    found += [f"{where}.{name}: no such field" for name in record if name not in fields]
-    for name, kind in fields.items():
-        value = record.get(name)
-        # True is an int to Python; not to us.
-        if name in record and (
-            not isinstance(value, kind) or (isinstance(value, bool) and kind in (int, _NUMBER))
-        ):
-            found.append(f"{where}.{name}: {value!r}")
-    return found
-
-
-def _wrong(path: Path, found: list[str], most: int = 8) -> CheckError:
+def _wrong(
+    path: Path,
+    found: list[str],
+    *,
+    kind: str = "the gate",
+    schema: str = SCHEMA,
+    command: str = "gate",
+    most: int = 8,
+) -> CheckError:
     more = [f"and {len(found) - most} more"] if len(found) > most else []
     return CheckError(
         "TC143",
-        "not a results file of the gate",
+        f"not a results file of {kind}",
         where=str(path),
         got="; ".join([*found[:most], *more]),
-        wanted=f"JSON of schema {SCHEMA}, as docs/json.md says",
-        do="write it with `tracrcheck gate --json FILE`",
+        wanted=f"JSON of schema {schema}, as docs/json.md says",
+        do=f"write it with `tracrcheck {command} --json FILE`",
     )

@@ -29,25 +29,42 @@ def ledger_path(results: Path) -> Path:
 
 
 def header_of(plan: Plan, command: str) -> dict[str, Any]:
-    """What a run is, and what it is made on."""
+    """What a run of the gate is, and what it is made on."""
+    asked = {
+        "programs": sorted(plan.paths),
+        "method": plan.method_name,
+        "ablations": list(dict.fromkeys(s.ablation for s in plan.settings)),
+        "criteria": list(dict.fromkeys(s.criterion for s in plan.settings)),
+        "lengths": _lengths(plan),
+        "score_bos": any(s.score_bos for s in plan.settings),
+        "seeds": list(plan.seeds),
+        "timeout": plan.timeout,
+    }
+    return header("gate", command, asked, sources_of(plan.paths.values(), plan.method))
+
+
+def header(
+    kind: str, command: str, asked: Mapping[str, Any], sources: Mapping[str, str | None]
+) -> dict[str, Any]:
+    """What a run of any kind is, and what it is made on, from now on."""
     return {
-        "kind": "gate",
+        "kind": kind,
         "command": command,
-        "asked": {
-            "programs": sorted(plan.paths),
-            "method": plan.method_name,
-            "ablations": list(dict.fromkeys(s.ablation for s in plan.settings)),
-            "criteria": list(dict.fromkeys(s.criterion for s in plan.settings)),
-            "lengths": _lengths(plan),
-            "score_bos": any(s.score_bos for s in plan.settings),
-            "seeds": list(plan.seeds),
-            "timeout": plan.timeout,
-        },
+        "asked": dict(asked),
         "commit": commit(),
-        "sources": sources_of(plan.paths.values(), plan.method),
+        "sources": dict(sources),
         "machine": machine(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def record(
+    header: Mapping[str, Any], ledger: Ledger | None, *, finished: bool, seconds: float
+) -> dict[str, Any]:
+    """`run` of a results file."""
+    shown = {k: v for k, v in header.items() if k not in ("schema", "kind")}
+    sittings = 1 if ledger is None else ledger.sittings
+    return {**shown, "sittings": sittings, "finished": finished, "seconds": seconds}
 
 
 def _lengths(plan: Plan) -> list[int] | None:
@@ -132,13 +149,7 @@ class Run:
 
     def record(self) -> dict[str, Any]:
         """`run` of the results file."""
-        shown = {k: v for k, v in self.header.items() if k not in ("schema", "kind")}
-        return {
-            **shown,
-            "sittings": 1 if self.ledger is None else self.ledger.sittings,
-            "finished": self.left == 0,
-            "seconds": self.summary.seconds,
-        }
+        return record(self.header, self.ledger, finished=self.left == 0, seconds=self.summary.seconds)
 
     @property
     def errors(self) -> list[CheckError]:

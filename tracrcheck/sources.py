@@ -107,10 +107,15 @@ def _module_of(method: Callable[..., Any]) -> str:
     return getattr(method, "__module__", None) or ""
 
 
-def sources_of(paths: Iterable[Path], method: Callable[..., Any] | None = None) -> dict[str, str | None]:
-    """What a run on these program files, with this method, depends on."""
+def sources_of(
+    paths: Iterable[Path], method: Callable[..., Any] | None = None, *, roots: Iterable[str] = ()
+) -> dict[str, str | None]:
+    """What a run on these program files, with this method, depends on.
+
+    roots: modules of ours that decide its results beside those that judge, where programs are made and not read.
+    """
     return {
-        "packages": packages_sha(*([] if method is None else [_module_of(method)])),
+        "packages": packages_sha(*roots, *([] if method is None else [_module_of(method)])),
         "programs": programs_sha(paths),
         "method": None if method is None else method_sha(method),
     }

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from pathlib import Path
+
 from edgeprune_core.circuit import Circuit
 from tracrcheck.exam import Setting
 from tracrcheck.store import certificate_for
@@ -36,6 +40,15 @@ def killed_at_the_third(task):
     if len(_ASKED) == 3:
         raise KeyboardInterrupt
     return knows_the_answer(task)
+
+
+def dies_once(task):
+    """Right, but for the first process of all that asks: the file `died` is made, and the process killed."""
+    try:
+        Path("died").touch(exist_ok=False)
+    except FileExistsError:
+        return knows_the_answer(task)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 _ASKED: list[str] = []

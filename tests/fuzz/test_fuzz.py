@@ -14,25 +14,35 @@ import pytest
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.errors import CheckError
 from tests.zoo import compiled as compiled_of_the_zoo
-from tracrcheck import bar, fuzz, regressions
+from tracrcheck import bar, campaign, fuzz, fuzz_results, regressions, sources
 from tracrcheck.composition import Composition, Features, Quotas, head_attends_by_tokens
-from tracrcheck.draws import Draws, Rejected, numbered
+from tracrcheck.draws import Draws, numbered
 from tracrcheck.exam import Setting, task_of
+from tracrcheck.examinee import find_method
+from tracrcheck.run import open_ledger
 
 SETTINGS = tuple(Setting(ablation=name) for name in ("zero", "mean", "resample"))
 RIGHT = "tests.fuzz.pruners:right"
 REFUSED = 5  # a draw of the seed of the bar that Tracr compiles wrongly
-DOCS = Path(__file__).parents[2] / "docs" / "json.md"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs" / "json.md"
 
 
 def plan_of(method=RIGHT, programs=3, settings=SETTINGS, **rest):
-    return fuzz.Plan(seed=5, programs=programs, settings=settings, method=method, timeout=60, **rest)
+    return campaign.Plan(seed=5, programs=programs, settings=settings, method=method, timeout=60, **rest)
+
+
+def begun(ledger=None, **rest):
+    """A campaign whose programs are drawn."""
+    plan = plan_of(**rest)
+    run = campaign.Campaign(plan, plan.header("tracrcheck fuzz"), ledger)
+    list(run.draw())
+    return run
 
 
 def run_of(**rest):
-    run = fuzz.Run(plan=plan_of(**rest))
-    list(run.draw())
-    list(run.examine())
+    run = begun(**rest)
+    list(run.go())
     return run
 
 
@@ -43,7 +53,7 @@ def test_a_method_that_is_right_holds_in_every_setting_of_a_program():
     done = fuzz.examine(5, 1, SETTINGS, method=RIGHT, timeout=60)
     assert [row.ablation for row in done.rows] == ["zero", "mean", "resample"]
     assert all(row.holds for row in done.rows)
-    assert {row.verdict["seed"] for row in done.rows} == {1}
+    assert {row.verdict.seed for row in done.rows} == {1}
 
 
 def test_what_becomes_of_a_program_depends_on_nothing_but_its_number():
@@ -59,13 +69,13 @@ def test_the_trivial_methods_are_graded_beside_it():
     assert all(row.trivial["random"] != "HOLDS" for row in rows)
     assert any(row.trivial["permitted"] == "HOLDS" for row in rows if row.ablation == "zero")
     for row in rows:
-        is_all = row.n_permitted == row.verdict["n_required"]
+        is_all = row.n_permitted == row.verdict.n_required
         assert (row.trivial["permitted"] == "HOLDS") == is_all
 
 
 def test_a_method_that_raises_is_a_failure_with_its_words():
     (row,) = fuzz.examine(5, 1, SETTINGS[:1], method="tests.fuzz.pruners:raises", timeout=60).rows
-    assert (row.verdict["verdict"], row.verdict["reason"], row.detail) == (
+    assert (row.verdict.verdict, row.verdict.reason, row.verdict.detail) == (
         "FAILS",
         "raised",
         "ValueError: no luck",
@@ -82,18 +92,29 @@ def test_what_cannot_be_certified_counts_as_a_failure(monkeypatch):
     row = fuzz.judge(compiled, SETTINGS[0], lambda task: [], number=0, name="m", timeout=60)
     assert row.counts
     assert not row.holds
-    assert row.verdict["reason"].startswith("TC201 ")
+    assert row.verdict.reason.startswith("TC201 ")
 
 
 def test_the_program_of_a_rejected_draw_is_not_examined():
-    with pytest.raises(Rejected) as error:
+    with pytest.raises(CheckError, match="TC153") as error:
         fuzz.examine(20261123, REFUSED, SETTINGS, method=RIGHT, timeout=60)
-    assert error.value.error.code.startswith("TC3")
+    assert error.value.__cause__.code.startswith("TC3")
 
 
 def test_a_row_and_a_program_read_back_equal_from_their_json():
     done = fuzz.examine(5, 1, SETTINGS, method="random", timeout=60)
-    assert fuzz.Examined.from_json(json.loads(json.dumps(done.to_json()))).to_json() == done.to_json()
+    read = json.loads(json.dumps(done.to_json()))
+    again = fuzz.Examined.from_json(read, seed=5, method="random")
+    assert again.to_json() == done.to_json()
+    assert [row.verdict.key for row in again.rows] == [row.verdict.key for row in done.rows]
+
+
+def test_a_program_whose_process_died_has_rows_that_failed_with_what_is_known():
+    done = campaign._given_up(plan_of(), 1, "the process died")
+    assert [(row.verdict.reason, row.verdict.detail) for row in done.rows] == [
+        ("raised", "the process died")
+    ] * 3
+    assert done.program == fuzz.examine(5, 1, SETTINGS, method=RIGHT, timeout=60).program
 
 
 # Composition -------------------------------------------------------------------------------------------
@@ -118,7 +139,7 @@ def test_a_head_that_the_truth_does_not_read_from_makes_no_program_depend_on_tok
 
 
 def features(n_layers=2, attends_by_tokens=True, numerical=True, required_zero=6):
-    return Features(number=0, recipe={}, n_operations=1, n_layers=n_layers, n_heads=1, causal=False,
+    return Features(number=0, n_operations=1, n_layers=n_layers, n_heads=1, causal=False,
                     numerical=numerical, attends_by_tokens=attends_by_tokens, required_zero=required_zero)  # fmt: skip
 
 
@@ -159,7 +180,7 @@ def test_the_interval_of_a_share_is_wilsons():
 
 def rows_of(exact: int, wrong: int, ablation="zero", **change):
     (row,) = fuzz.examine(5, 1, (Setting(ablation=ablation),), method=RIGHT, timeout=60).rows
-    bad = replace(row, verdict={**row.verdict, "verdict": "FAILS", **change})
+    bad = replace(row, verdict=replace(row.verdict, **{"verdict": "FAILS", **change}))
     return [row] * exact + [bad] * wrong
 
 
@@ -195,25 +216,27 @@ def test_a_run_of_500_programs_needs_150_settings_of_each_ablation():
     assert not scored(rows_of(149, 0), programs=499).short
 
 
-# Ledger ------------------------------------------------------------------------------------------------
+# A campaign --------------------------------------------------------------------------------------------
 
 
-def test_a_run_that_was_cut_short_goes_on_and_loses_nothing(tmp_path):
-    path, whole = tmp_path / "x.jsonl", run_of(method="random")
-    run = fuzz.Run(plan=plan_of(method="random"))
-    list(run.draw())
-    list(islice(run.examine(fuzz.Ledger.open(path, run.header, resume=False)), 2))
-    with path.open("a") as file:
-        file.write('{"program": {"number"')  # a line that a crash cut in two
-    run = fuzz.Run(plan=plan_of(method="random"))
-    list(run.draw())
-    ledger = fuzz.Ledger.open(path, run.header, resume=True)
-    run.resume(ledger)
-    assert len(run.finished) == 2
-    asked = len(list(run.examine(ledger)))
-    assert asked == 3
-    assert timeless(run) == timeless(whole)
-    assert len(fuzz.Ledger.open(path, run.header, resume=True).rows) == 3
+def ledger_at(path, plan, *, resume):
+    return open_ledger(path, plan.header("tracrcheck fuzz"), resume=resume)
+
+
+def test_a_campaign_that_was_cut_short_goes_on_and_loses_nothing(here):
+    plan, whole = plan_of(method="random"), run_of(method="random")
+    with ledger_at(Path("x.json"), plan, resume=False) as ledger:
+        list(islice(begun(ledger, method="random").go(), 2))
+    with Path("x.json.part").open("a") as file:
+        file.write('{"sitting": 1, "row": {"program"')  # a line that a crash cut in two
+    with ledger_at(Path("x.json"), plan, resume=True) as ledger:
+        run = begun(ledger, method="random")
+        assert (run.resumed, run.left) == (2, 1)
+        assert len(list(run.go())) == 1
+        assert (run.left, run.record()["sittings"], run.record()["finished"]) == (0, 2, True)
+        assert timeless(run) == timeless(whole)
+        run.written()
+    assert list(here.iterdir()) == []
 
 
 def timeless(run):
@@ -223,35 +246,58 @@ def timeless(run):
     ]
 
 
-def test_an_unfinished_run_is_not_written_over(tmp_path):
-    header = plan_of().header()
-    fuzz.Ledger.open(tmp_path / "x.jsonl", header, resume=False).append({"a": 1})
-    with pytest.raises(CheckError, match="TC151"):
-        fuzz.Ledger.open(tmp_path / "x.jsonl", header, resume=False)
+@pytest.mark.parametrize(
+    "change",
+    [{"programs": 4}, {"settings": SETTINGS[:1]}, {"method": "random"}, {"seed": 6}, {"timeout": 61}],
+    ids=str,
+)
+def test_results_of_another_campaign_are_refused(here, change):
+    with ledger_at(Path("x.json"), plan_of(), resume=False) as ledger:
+        ledger.append({"a": 1})
+    with (
+        pytest.raises(CheckError, match="TC141"),
+        ledger_at(Path("x.json"), replace(plan_of(), **change), resume=True),
+    ):
+        pass
 
 
-@pytest.mark.parametrize("part", ["seed", "settings", "method", "timeout", "sources"])
-def test_results_of_another_run_are_refused(tmp_path, part):
-    header = plan_of().header()
-    fuzz.Ledger.open(tmp_path / "x.jsonl", header, resume=False)
-    with pytest.raises(CheckError) as error:
-        fuzz.Ledger.open(tmp_path / "x.jsonl", header | {part: "other"}, resume=True)
-    assert (error.value.code, part in error.value.got) == ("TC151", True)
+def test_the_order_is_that_of_the_draws_whatever_was_finished_first(monkeypatch):
+    def backwards(work, units, *, jobs, lost):
+        for number, unit in reversed(list(enumerate(units))):
+            yield number, lost(unit, "it died") if unit == 2 else work(unit)
+
+    monkeypatch.setattr(campaign, "sweep", backwards)
+    run = run_of(programs=3, settings=SETTINGS[:1])
+    assert [row.number for row in run.rows] == run.numbers
+    assert [row.verdict.detail for row in run.rows if not row.holds] == ["it died"]
 
 
-@pytest.mark.parametrize("text", ["notes\n", "[]\n", "{}\n", "HEADER\nnotes\n"])
-def test_a_file_that_is_no_ledger_is_left_alone(tmp_path, text):
-    header = plan_of().header()
-    text = text.replace("HEADER", json.dumps(header))
-    (tmp_path / "x.jsonl").write_text(text)
-    with pytest.raises(CheckError, match="TC151"):
-        fuzz.Ledger.open(tmp_path / "x.jsonl", header, resume=True)
-    assert (tmp_path / "x.jsonl").read_text() == text
+def test_the_generator_counts_among_the_sources_and_what_shows_or_keeps_results_does_not():
+    files = {str(path.relative_to(ROOT)) for path in sources.reached((*sources.JUDGING, *fuzz.ROOTS))}
+    made = {"draws", "drafts", "recipes", "composition", "fuzz"}
+    assert {f"tracrcheck/{name}.py" for name in made} <= files
+    assert "edgeprune_core/methods/random_edges.py" in files
+    shown = {"bar", "campaign", "run", "gate", "ledger", "sweep", "results", "fuzz_results", "recheck"}
+    assert not files & {f"tracrcheck/{name}.py" for name in shown}
+    assert not [name for name in files if "reports/" in name or "commands/" in name]
+    read = {str(path.relative_to(ROOT)) for path in sources.reached(sources.JUDGING)}
+    assert not read & {f"tracrcheck/{name}.py" for name in made}
+    found = plan_of(method="random").header("")["sources"]["packages"]
+    assert found == sources.packages_sha(*fuzz.ROOTS, "edgeprune_core.methods.random_edges")
+    assert found != sources.sources_of([], find_method("random"))["packages"]
 
 
 @pytest.mark.slow
 def test_two_processes_give_the_same_rows_as_one():
     assert timeless(run_of(method="random", jobs=2)) == timeless(run_of(method="random"))
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_costs_no_row(here, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    run = run_of(method="tests.fuzz.pruners:dies_once", programs=4, settings=SETTINGS[:1], jobs=2)
+    assert Path("died").exists()
+    assert [row.verdict.verdict for row in run.rows] == ["HOLDS"] * 4
 
 
 # The command -------------------------------------------------------------------------------------------
@@ -263,7 +309,8 @@ def test_a_right_method_reaches_the_bar_and_the_file_holds_what_is_documented(ca
     assert "the bar is reached" in result.stdout
     assert list(here.iterdir()) == [here / "out.json"]
     document = json.loads((here / "out.json").read_text())
-    assert document["command"].startswith("tracrcheck ")
+    assert document["run"]["command"].startswith("tracrcheck")
+    assert fuzz_results.problems(document) == []
     assert (len(document["programs"]), len(document["rows"])) == (6, 18)
     documented = set(re.findall(r"`(\w+)`", DOCS.read_text()))
     names = {
@@ -271,7 +318,9 @@ def test_a_right_method_reaches_the_bar_and_the_file_holds_what_is_documented(ca
         *document["summary"],
         *document["programs"][0],
         *document["rows"][0],
-        *document["machine"],
+        *document["run"],
+        *document["run"]["asked"],
+        *document["run"]["machine"],
     }
     names |= {*document["summary"]["overall"], *document["summary"]["composition"]}
     assert names <= documented, names - documented
@@ -302,12 +351,14 @@ def test_an_interrupted_run_keeps_what_was_finished_and_goes_on(call, here, monk
     words = ["--programs", "4", "--seed", "5", "--ablation", "zero", "--json", "out.json"]
     words += ["--method", "tests.fuzz.pruners:killed_at_the_third"]
     assert call("fuzz", *words).exit_code == 130
-    assert len(json.loads((here / "out.json").read_text())["rows"]) == 2
+    document = json.loads((here / "out.json").read_text())
+    assert (len(document["rows"]), document["run"]["finished"]) == (2, False)
+    assert fuzz_results.problems(document) == []
     assert call("fuzz", *words).exit_code == 2  # an unfinished run is there
     assert call("fuzz", *words, "--resume").exit_code in (0, 1)
     document = json.loads((here / "out.json").read_text())
     assert [row["verdict"] for row in document["rows"]] == ["HOLDS"] * 4
-    assert not document["interrupted"]
+    assert document["run"]["finished"]
 
 
 @pytest.mark.parametrize(

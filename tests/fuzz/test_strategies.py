@@ -153,7 +153,7 @@ def test_the_smallest_failing_example_is_the_one_that_is_saved(tmp_path):
 def the_truth_is_recovered(compiled, setting):
     """Certified truth == recovered circuit, where it is proved; a gap that is too narrow is told by `event`."""
     row = row_of(compiled, setting, EdgePruning())
-    assert row.holds or (row.verdict["verdict"] == "UNKNOWN" and "narrow" in row.detail), row.verdict
+    assert row.holds or (row.verdict.verdict == "UNKNOWN" and "narrow" in row.verdict.detail), row.verdict
 
 
 @given(compiled_programs(max_operations=3), settings())

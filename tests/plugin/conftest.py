@@ -73,6 +73,7 @@ def for_some_seeds(task):
 def project(pytester, monkeypatch):
     """`project.run("--tracrcheck-method=pruners:right")`; `project.json` is what it wrote."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # of the run this one is a test of
     pytester.makepyfile(pruners=PRUNERS)
     return Project(pytester)
 

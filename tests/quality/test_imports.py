@@ -39,7 +39,8 @@ LAYERS = [
     ("gate", ["tracrcheck.gate", "tracrcheck.recipes", "tracrcheck.drafts", "tracrcheck.draws",
               "tracrcheck.profiles", "tracrcheck.machine", "tracrcheck.ledger", "tracrcheck.sweep",
               "tracrcheck.run", "tracrcheck.results", "tracrcheck.baseline", "tracrcheck.recheck",
-              "tracrcheck.composition", "tracrcheck.fuzz", "tracrcheck.bar", "tracrcheck.regressions"]),
+              "tracrcheck.composition", "tracrcheck.fuzz", "tracrcheck.campaign", "tracrcheck.bar",
+               "tracrcheck.shapes", "tracrcheck.fuzz_results", "tracrcheck.regressions"]),
     ("surfaces", ["tracrcheck.strategies", "tracrcheck.reports", "tracrcheck.commands", "tracrcheck.cli",
                   "tracrcheck.testing", "tracrcheck.pytest_gate", "tracrcheck.pytest_plugin"]),
 ]  # fmt: skip
@@ -48,7 +49,6 @@ LAYERS = [
 HIDDEN = {
     "tracrcheck/oracle.py": ({"haiku", "jax"}, "seconds to import, needed by one function"),
     "tracrcheck/sweep.py": ({"joblib"}, "needed only where --jobs asks for other processes"),
-    "tracrcheck/fuzz.py": ({"joblib"}, "needed only where --jobs asks for other processes"),
     "tracrcheck/commands/fuzz.py": (None, "as the other commands"),
     "edgeprune_core/families/sources.py": (
         {"huggingface_hub"},

@@ -218,7 +218,7 @@ WRONG = {
     ),
     "a picture of no kind": (
         ["show", "hist", "--out", "x.png"],
-        "TC122 --out no picture of kind '.png'\n    got     x.png\n    wanted  .svg, .html or .dot\n",
+        "TC123 --out no picture of kind '.png'\n    got     x.png\n    wanted  .svg, .html or .dot\n",
     ),
     "an edge of no graph": (
         ["explain", "hist", "tok -> a9.h0.q"],

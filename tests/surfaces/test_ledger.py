@@ -146,7 +146,7 @@ def test_another_file_is_no_ledger_and_stays_as_it_is(path, text, got):
     for resume in (True, False):
         told = refusal(path, resume=resume)
         assert told.splitlines()[:2] == [
-            f"TC143 {path} not the results of an unfinished run",
+            f"TC145 {path} not the results of an unfinished run",
             f"    got     {got}",
         ]
         assert path.read_text() == text

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgeprune_core.errors import CheckError
 from tracrcheck.commands.arguments import Ablations, Json
 from tracrcheck.commands.telling import told
+
+if TYPE_CHECKING:
+    from tracrcheck.campaign import Campaign, Plan
+    from tracrcheck.ledger import Ledger
 
 
 @told
@@ -25,7 +30,7 @@ def fuzz(
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     json: Json = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an unfinished run of --json FILE.")
+        bool, typer.Option("--resume", help="Go on with a run that was stopped (with --json).")
     ] = False,
     save: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Save each failing program there, to be replayed.")
@@ -36,11 +41,11 @@ def fuzz(
     ] = None,
 ) -> None:
     """Run a method on programs that nobody wrote. Exit 1 below the bar, or where a replayed check fails."""
-    from tracrcheck import bar, options, regressions
-    from tracrcheck import fuzz as fuzzing
+    from tracrcheck import bar, campaign, options, regressions
     from tracrcheck.examinee import find_method
     from tracrcheck.reports import console, files
     from tracrcheck.reports import fuzz as report
+    from tracrcheck.run import open_ledger
 
     options.check_timeout(timeout)
     find_method(method)
@@ -48,7 +53,7 @@ def fuzz(
         found = [(path, regressions.replay(regressions.read(path), timeout=timeout)) for path in replay]
         console.show(*(report.replayed(str(path), done) for path, done in found))
         raise typer.Exit(0 if all(done.passes for _, done in found) else 1)
-    plan = fuzzing.Plan(
+    plan = campaign.Plan(
         seed=seed,
         programs=programs,
         settings=options.settings_of(ablation or ["all"], ["value"], None, False),
@@ -58,50 +63,50 @@ def fuzz(
     )
     if number is not None:
         _one(plan, number, save)
-    if resume and json is None:
-        raise CheckError(
-            "TC117", "nothing to go on with", where="--resume", got="no --json", wanted="--json FILE"
-        )
     files.check_writable(json)
-    run = fuzzing.Run(plan=plan)
-    ledger = None if json is None else fuzzing.Ledger.open(fuzzing.ledger_of(json), run.header, resume=resume)
-    try:
-        if ledger is not None:
-            run.resume(ledger)
-        for _ in console.progress(run.draw(), programs, "draw"):
-            pass
-        for _ in console.progress(run.examine(ledger), programs, "fuzz"):
-            pass
-    except KeyboardInterrupt:
-        run.interrupted = True
-    score = bar.score(run)
-    console.show(*report.parts(run, score, bar.Bar()))
-    for path in regressions.save_failures(run.rows, run.programs, save):
-        console.show(f"saved {path}")
-    files.write_json(json, report.document(run, score, ["tracrcheck", *sys.argv[1:]], fuzzing.machine()))
+    header = plan.header(shlex.join(["tracrcheck", *sys.argv[1:]]))
+    with open_ledger(json, header, resume=resume) as ledger:
+        run = _sitting(plan, header, ledger)
+        score = bar.score(run)
+        console.show(*report.parts(run, score, bar.Bar()))
+        for path in regressions.save_failures(run.rows, seed=seed, folder=save):
+            console.show(f"saved {path}")
+        files.write_json(json, files.fuzz_document(run, score), a_line_each=("programs", "rows"))
+        run.written()
     if run.interrupted:
         typer.echo("interrupted: these are the programs that were finished", err=True)
         raise typer.Exit(130)
-    if ledger is not None:
-        ledger.remove()
     raise typer.Exit(1 if score.short else 0)
 
 
-def _one(plan, number: int, save: Path | None) -> None:
+def _sitting(plan: Plan, header: Mapping[str, Any], ledger: Ledger | None) -> Campaign:
+    """The campaign, done as far as it is not interrupted."""
+    from tracrcheck.campaign import Campaign
+    from tracrcheck.reports import console
+
+    run = Campaign(plan, header, ledger)
+    if run.resumed:
+        typer.echo(f"resumed: {run.resumed} of {plan.programs} programs were finished before", err=True)
+    try:
+        for _ in console.progress(run.draw(), plan.programs, "draw"):
+            pass
+        for _ in console.progress(run.go(), run.left, "fuzz"):
+            pass
+    except KeyboardInterrupt:
+        run.interrupted = True
+    return run
+
+
+def _one(plan: Plan, number: int, save: Path | None) -> None:
     """One draw."""
-    from tracrcheck import fuzz as fuzzing
     from tracrcheck import regressions
-    from tracrcheck.draws import Rejected
+    from tracrcheck.fuzz import examine
     from tracrcheck.reports import console
     from tracrcheck.reports import fuzz as report
 
-    try:
-        done = fuzzing.examine(plan.seed, number, plan.settings, method=plan.method, timeout=plan.timeout)
-    except Rejected as error:
-        raise CheckError("TC153", "the program of this draw is rejected", where=f"--number {number}",
-                         got=error.reason, wanted="a draw that is accepted") from error.error  # fmt: skip
+    done = examine(plan.seed, number, plan.settings, method=plan.method, timeout=plan.timeout)
     for row in done.rows:
         console.show(report.one(row, plan.seed))
-    for path in regressions.save_failures(done.rows, [done.program], save):
+    for path in regressions.save_failures(done.rows, seed=plan.seed, folder=save):
         console.show(f"saved {path}")
     raise typer.Exit(0 if all(row.holds for row in done.rows) else 1)

@@ -11,7 +11,10 @@ import typer
 from tracrcheck.commands.arguments import Folders
 from tracrcheck.commands.telling import told
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="Written by `tracrcheck gate --json`.")]
+File = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", help="Written by `tracrcheck gate --json` or `tracrcheck fuzz --json`."),
+]
 
 
 @told
@@ -21,13 +24,13 @@ def report(
         Path | None, typer.Option("--md", metavar="FILE", help="Write it there; else it is printed.")
     ] = None,
 ) -> None:
-    """Show a results file as a Markdown table."""
+    """Show a results file as a page of Markdown."""
     from tracrcheck import results
     from tracrcheck.reports import files
-    from tracrcheck.reports.markdown import results_page
+    from tracrcheck.reports.page import page_of
 
     files.check_writable(md)
-    page = results_page(results.read(file))
+    page = page_of(results.read_any(file))
     if md is None:
         typer.echo(page, nl=False)
     else:
@@ -38,7 +41,9 @@ def report(
 @told
 def recheck(
     file: File,
-    share: Annotated[float, typer.Option(min=0, max=1, help="Of the verdicts, run again.")] = 0.02,
+    share: Annotated[
+        float, typer.Option(min=0, max=1, help="Of the verdicts, or of the programs drawn, run again.")
+    ] = 0.02,
     most_seconds: Annotated[
         float, typer.Option(metavar="SECONDS", help="Of work in what is run again, as it was timed then.")
     ] = 40.0,
@@ -53,14 +58,16 @@ def recheck(
     from tracrcheck.library import Library
     from tracrcheck.reports import console, text
 
-    found, library = results.read(file), Library.here(folder or [])
+    found, library = results.read_any(file), Library.here(folder or [])
     if differs := checking.stale(found, library):
         console.show(*text.stale_lines(found, differs))
         raise typer.Exit(0)
     number = secrets.randbelow(2**31) if seed is None else seed
-    chosen = checking.sample(found, share=share, seed=number, most_seconds=most_seconds)
-    typer.echo(f"{file}: {len(chosen)} of {len(found.verdicts)} verdicts run again, sample of seed {number}")
-    pairs = list(console.progress(checking.again(found, chosen, library), len(chosen), "recheck"))
+    chosen = checking.sample(found.units, share=share, seed=number, most_seconds=most_seconds)
+    console.show(text.sample_line(found, len(chosen), number))
+    pairs = list(
+        console.progress(checking.again(found, chosen, library), checking.n_verdicts(chosen), "recheck")
+    )
     different = [pair for pair in pairs if not pair.same]
     for pair in different:
         console.show(text.recheck_line(pair))

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError
 
 from edgeprune_core.errors import CheckError
-from tracrcheck import results
+from tracrcheck import fuzz_results, results
 from tracrcheck.verdict import Summary, Verdict
 from tracrcheck.wholefile import write_whole
 
 if TYPE_CHECKING:
     from edgeprune_core.weights import Model
+    from tracrcheck.bar import Score
+    from tracrcheck.campaign import Campaign
     from tracrcheck.certificate import Certificate
 
 
@@ -34,6 +36,16 @@ def gate_document(verdicts: Sequence[Verdict], summary: Summary, run: Mapping[st
 def judged_document(verdicts: Sequence[dict[str, Any]], summary: Summary) -> dict[str, Any]:
     """Verdicts that came about outside a run of the gate."""
     return {"verdicts": list(verdicts), "summary": summary.to_json()}
+
+
+def fuzz_document(campaign: Campaign, score: Score) -> dict[str, Any]:
+    return {
+        "schema": fuzz_results.SCHEMA,
+        "run": campaign.record(),
+        "summary": {**score.to_json(), "drawn": campaign.drawn, "rejected": dict(campaign.rejected)},
+        "programs": [program.to_json() for program in campaign.programs],
+        "rows": [row.to_json() for row in campaign.rows],
+    }
 
 
 def certify_document(certificates: Sequence[Certificate]) -> dict[str, Any]:
@@ -54,12 +66,31 @@ def check_writable(path: Path | None) -> None:
         raise _unwritable(path, error) from None
 
 
-def write_json(path: Path | None, document: Any) -> None:
-    """Writes the document; nothing where there is no path. Errors: TC115."""
+def write_json(path: Path | None, document: Any, *, a_line_each: Sequence[str] = ()) -> None:
+    """Writes the document; nothing where there is no path. Errors: TC115.
+
+    a_line_each: lists of the document whose items take a line each, and not a line a field.
+    """
     if path is None:
         return
-    text = json.dumps(_finite(document), indent=2, default=str, allow_nan=False) + "\n"
-    write_text(path, text)
+    document = _finite(document)
+    lists = {name: document[name] for name in a_line_each}
+    if not lists:
+        write_text(path, _dumps(document, indent=2) + "\n")
+        return
+    parts = [f"  {json.dumps(name)}: {_value(value, name in lists)}" for name, value in document.items()]
+    write_text(path, "{\n" + ",\n".join(parts) + "\n}\n")
+
+
+def _value(value: Any, a_line_each: bool) -> str:
+    """As it stands in an object that is indented once."""
+    if not a_line_each or not value:
+        return _dumps(value, indent=2).replace("\n", "\n  ")
+    return "[\n" + ",\n".join(f"    {_dumps(item)}" for item in value) + "\n  ]"
+
+
+def _dumps(value: Any, *, indent: int | None = None) -> str:
+    return json.dumps(value, indent=indent, default=str, allow_nan=False)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,10 +1,10 @@
-"""What a fuzzing run prints, and its JSON document."""
+"""What a fuzzing campaign prints."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
@@ -12,11 +12,12 @@ from tracrcheck.reports.text import table
 
 if TYPE_CHECKING:
     from tracrcheck.bar import Bar, Score, Share
-    from tracrcheck.fuzz import Row, Run
+    from tracrcheck.campaign import Campaign
+    from tracrcheck.fuzz import Row
     from tracrcheck.regressions import Replayed
 
 
-def parts(run: Run, score: Score, bar: Bar) -> list[str | Table]:
+def parts(run: Campaign, score: Score, bar: Bar) -> list[str | Table]:
     """Failures, shares, composition, rejections, and whether the bar is reached."""
     failures = [failure(row, run.plan.seed) for row in run.rows if row.counts and not row.holds]
     return [
@@ -24,8 +25,8 @@ def parts(run: Run, score: Score, bar: Bar) -> list[str | Table]:
         shares(score),
         "",
         *composition(score, bar),
-        rejections(run),
-        slow(run),
+        rejections(run.drawn, run.rejected),
+        slow(run.rows),
         *(f"below the bar: {what}" for what in score.short),
         "the bar is reached" if not score.short else "the bar is not reached",
     ]
@@ -54,11 +55,11 @@ def _short(share: Share) -> str:
 def failure(row: Row, seed: int) -> str:
     """Why one setting is not exact, and the command that replays it."""
     lines = [_headline(row)]
-    if row.detail:
-        lines.append(f"    detail  {row.detail}")
+    if row.verdict.detail:
+        lines.append(f"    detail  {row.verdict.detail}")
     lines += _of_circuit(row)
     words = ["tracrcheck", "fuzz", "--seed", str(seed), "--number", str(row.number)]
-    words += ["--ablation", row.ablation, "--method", row.verdict["method"]]
+    words += ["--ablation", row.ablation, "--method", row.verdict.method]
     return "\n".join([*lines, f"    replay  {shlex.join(words)}"])
 
 
@@ -69,18 +70,17 @@ def one(row: Row, seed: int) -> str:
 
 def _headline(row: Row) -> str:
     v = row.verdict
-    why = f": {v['reason']}" if v["reason"] else ""
-    return f"{v['verdict']} {v['program']}, {v['ablation']}, {v['method']}, seed {v['seed']}{why}"
+    why = f": {v.reason}" if v.reason else ""
+    return f"{v.verdict} {v.program}, {v.ablation}, {v.method}, seed {v.seed}{why}"
 
 
 def _of_circuit(row: Row) -> list[str]:
     v = row.verdict
-    lines = [
-        f"    {name:<7} {len(v[name])}: {', '.join(v[name])}" for name in ("missing", "extra") if v[name]
-    ]
-    if (w := v["witness"]) is not None:
-        after = "" if w["corruption"] is None else f", corrupted by {w['corruption']}"
-        shown = f"input {w['input']}{after}, position {w['position']}: want {w['want']!r}, got {w['got']!r}"
+    found = (("missing", v.missing), ("extra", v.extra))
+    lines = [f"    {name:<7} {len(edges)}: {', '.join(edges)}" for name, edges in found if edges]
+    if (w := v.witness) is not None:
+        after = "" if w.corruption is None else f", corrupted by {list(w.corruption)}"
+        shown = f"input {list(w.input)}{after}, position {w.position}: want {w.want!r}, got {w.got!r}"
         lines.append(f"    witness {shown}")
     return lines
 
@@ -103,17 +103,17 @@ def _histogram(counts: dict[int, int]) -> str:
     return ", ".join(f"{name}: {n}" for name, n in counts.items())
 
 
-def rejections(run: Run) -> str:
-    reasons = ", ".join(f"{reason}: {n}" for reason, n in run.rejected.most_common())
-    return f"{run.drawn} drawn, {run.rejected.total()} rejected{f' ({reasons})' if reasons else ''}"
+def rejections(drawn: int, rejected: Mapping[str, int]) -> str:
+    reasons = ", ".join(f"{reason}: {n}" for reason, n in sorted(rejected.items(), key=lambda of: -of[1]))
+    return f"{drawn} drawn, {sum(rejected.values())} rejected{f' ({reasons})' if reasons else ''}"
 
 
-def slow(run: Run) -> str:
+def slow(rows: Sequence[Row]) -> str:
     """The longest certification."""
-    longest = max(run.rows, key=lambda row: row.certify_seconds, default=None)
+    longest = max(rows, key=lambda row: row.certify_seconds, default=None)
     if longest is None:
         return "nothing certified"
-    where = f"{longest.verdict['program']}, {longest.ablation}"
+    where = f"{longest.verdict.program}, {longest.ablation}"
     return f"longest certification {longest.certify_seconds:.1f} s ({where})"
 
 
@@ -125,19 +125,3 @@ def replayed(name: str, found: Replayed) -> str:
     if found.row is not None:
         lines += _of_circuit(found.row)
     return "\n".join(lines)
-
-
-def document(run: Run, score: Score, command: Sequence[str], machine: dict[str, Any]) -> dict[str, Any]:
-    return {
-        **run.header,
-        "command": shlex.join(command),
-        "machine": machine,
-        "interrupted": run.interrupted,
-        "summary": {
-            **score.to_json(),
-            "drawn": run.drawn,
-            "rejected": dict(run.rejected),
-        },
-        "programs": [program.to_json() for program in run.programs],
-        "rows": [row.to_json() for row in run.rows],
-    }

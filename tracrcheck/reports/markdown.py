@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tracrcheck.machine import in_words
 from tracrcheck.results import Results
@@ -30,18 +31,25 @@ def results_page(results: Results) -> str:
 
 def _head(results: Results) -> list[str]:
     run, summary = results.run, results.summary
-    state = "" if run["finished"] else ", NOT FINISHED"
     return [
         "# Results of the gate",
         "",
+        *provenance(run, f"criterion {', '.join(run['asked']['criteria'])}"),
+        f"* {summary['holds']:,} hold, {summary['fails']:,} fail, {summary['unknown']:,} unknown, {summary['vacuous']:,} vacuous",
+        "",
+    ]
+
+
+def provenance(run: Mapping[str, Any], asked: str) -> list[str]:
+    """How a results file was made. asked: what was asked of the method, in words."""
+    state = "" if run["finished"] else ", NOT FINISHED"
+    return [
         f"    {run['command']}",
         "",
-        f"* method `{run['asked']['method']}`, criterion {', '.join(run['asked']['criteria'])}{state}",
+        f"* method `{run['asked']['method']}`, {asked}{state}",
         f"* commit {run['commit'] or 'unknown'}, sources {run['sources']['packages'][:12]}",
         f"* begun {run['started']}; {run['seconds']:,.0f} s in {run['sittings']} sitting{'s' if run['sittings'] > 1 else ''}",
         f"* {in_words(run['machine'])}",
-        f"* {summary['holds']:,} hold, {summary['fails']:,} fail, {summary['unknown']:,} unknown, {summary['vacuous']:,} vacuous",
-        "",
     ]
 
 

@@ -24,7 +24,7 @@ PORT_OFFSET = {"q": -12, "k": 0, "v": 12, "": 0}
 
 
 def draw(compiled: Compiled, certificate: Certificate, kind: str) -> str:
-    """Text of a picture; `kind` is a file's suffix. Errors: TC122."""
+    """Text of a picture; `kind` is a file's suffix. Errors: TC123."""
     match kind:
         case ".svg":
             return svg(compiled, certificate)
@@ -33,14 +33,14 @@ def draw(compiled: Compiled, certificate: Certificate, kind: str) -> str:
         case ".dot":
             return dot(compiled, certificate)
     raise CheckError(
-        "TC122", f"no picture of kind '{kind}'", where="--out", got=kind, wanted=".svg, .html or .dot"
+        "TC123", f"no picture of kind '{kind}'", where="--out", got=kind, wanted=".svg, .html or .dot"
     )
 
 
 def kind_of(path: Path) -> str:
     if path.suffix not in (".svg", ".html", ".dot"):
         raise CheckError(
-            "TC122",
+            "TC123",
             f"no picture of kind '{path.suffix}'",
             where="--out",
             got=str(path),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tracrcheck.checkup import Checkup
     from tracrcheck.compile import Compiled
     from tracrcheck.explain import Explanation
+    from tracrcheck.fuzz_results import FuzzResults
     from tracrcheck.recheck import Again
     from tracrcheck.results import Results
 
@@ -136,18 +137,27 @@ def summary_line(summary: Summary, *, allow_unknown: bool = False) -> str:
 # Results files -----------------------------------------------------------------------------------------
 
 
-def stale_lines(results: Results, differs: Sequence[str]) -> list[str]:
+def stale_lines(results: Results | FuzzResults, differs: Sequence[str]) -> list[str]:
     return [
         f"STALE {results.path}: made from other sources (commit {results.run['commit'] or 'unknown'}); nothing of it was run again",
         *(f"    {line}" for line in differs),
     ]
 
 
+def sample_line(results: Results | FuzzResults, n: int, seed: int) -> str:
+    return f"{results.path}: {n} of {len(results.units)} {results.units_are} run again, sample of seed {seed}"
+
+
 def recheck_line(pair: Again) -> str:
     then, now = pair.then, pair.now
+    was, is_now = _outcome(then), _outcome(now)
+    if pair.beside_then != pair.beside_now:
+        differs = [name for name, value in pair.beside_then.items() if pair.beside_now[name] != value]
+        was += "".join(f", {name} {pair.beside_then[name]}" for name in differs)
+        is_now += "".join(f", {name} {pair.beside_now[name]}" for name in differs)
     return (
         f"DIFFERENT {then.program}, {then.ablation}, {then.criterion}, seed {then.seed}: "
-        f"{_outcome(then)} in the file, {_outcome(now)} now"
+        f"{was} in the file, {is_now} now"
     )
 
 

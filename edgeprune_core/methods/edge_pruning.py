@@ -55,7 +55,8 @@ class EdgePruning:
     """Edge pruning in one setting for every model and program.
 
     estimator: of the gradient. score, pathwise: the settings of each. kicks: of the score estimator's restarts.
-    restarts:  further tries while no candidate was accepted, each with `patience` times the penalty before.
+    restarts:  further tries while no candidate was accepted, each with `patience` times the penalty before (with
+               `pathwise`, and the learning rate).
     budget:    runs of whole candidates, at most.
     dtype:     training runs in it; candidates are always judged in the task's own.
     """
@@ -124,7 +125,7 @@ class _Run:
 
     def _pathwise(self, gentler: float) -> tuple[Circuit, Tensor]:
         method, task = self.method, self.training
-        settings = replace(method.pathwise, penalty=method.pathwise.penalty * gentler)
+        settings = method.pathwise.slower(gentler)
         trained = train_pathwise(task, settings, self.pool.generator)
         self.steps += trained.steps
         scores = trained.keep_scores(task)

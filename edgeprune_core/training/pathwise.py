@@ -8,18 +8,26 @@ divergence from the full model is minimised together with a price for the expect
              linearly over `warm_up` steps; l1 and l2 *ascend* (the paper's eq. 4). With node masks, the same
              again for the sparsity of writers, and an edge counts as kept where its writer's gate is open too.
 
+Where a model's arithmetic is saturated (sharp attention, steps made of two ReLUs), an output as a function of one
+gate is a staircase: its derivative is zero but for narrow ramps, and the gradient of the mean loss, though unbiased,
+sits in rare spikes. A needed edge whose ramp no sample hit falls in lock step with those that are not needed, and a
+loss that is largest half-way even pulls it down. What helps is samples: many circuits on few items each, since a ramp
+is hit by a gate and not by an item, and small steps, since Adam's mean is over steps. So training starts fast, and
+each restart is slower than the one before.
+
 We differ: gates belong to legal edges only, so no sparsity counts what cannot exist; several circuits are sampled
 a step, in strata; there is no weight decay on log-alphas or multipliers.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from edgeprune_core.engine import live_writers
 from edgeprune_core.mask import from_edge_values
 from edgeprune_core.metrics.divergence import bounded, kl, sharp_temperature
 from edgeprune_core.task import Task
@@ -55,14 +63,23 @@ class PathwiseSettings:
     """
 
     steps: int = 300
-    circuits: int = 8
-    fresh: int = 16
-    kept: int = 16
+    circuits: int = 128
+    fresh: int = 2
+    kept: int = 2
     start: float = 4.0
-    learning_rate: float = 0.1
+    learning_rate: float = 0.05
     penalty: float = 0.01
     gate: HardConcrete = field(default_factory=HardConcrete)
     target: Target | None = None
+
+    def slower(self, factor: float) -> PathwiseSettings:
+        """Of a restart: `factor` times the penalty and the rate, with the more steps. All as they are for 1."""
+        return replace(
+            self,
+            steps=round(self.steps * factor ** (-2 / 3)),
+            learning_rate=self.learning_rate * factor,
+            penalty=self.penalty * factor,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +142,8 @@ def _writer_of_edge(task: Task) -> Tensor:
 def _loss(task: Task, settings: PathwiseSettings, gates: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     items = task.items[rows]
     clean = items[:, 0]
-    got = task.outputs(from_edge_values(task.graph, gates), items)
+    mask = from_edge_values(task.graph, gates)
+    got = task.outputs(mask, items, live=live_writers(mask, task.graph))
     want, scored = task.reference[clean], task.scored[clean]
     outcome = task.outcome
     with torch.no_grad():

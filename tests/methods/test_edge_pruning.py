@@ -151,6 +151,36 @@ def test_the_pool_keeps_items_that_tell_circuits_apart_and_no_more_than_it_may()
     assert pool.draw()[:3].tolist() == pool.hard.tolist()
 
 
+def test_what_the_pool_remembers_outlives_what_it_shows_and_is_all_shown_where_it_is_recalled():
+    pool = ItemPool(1000, fresh=4, kept=3, generator=torch.Generator().manual_seed(0), memory=6)
+    for start in range(0, 40, 4):
+        pool.learn(torch.arange(start, start + 4), torch.tensor([[False, False, True, False]]))
+    assert len(pool.remembered) == 6
+    assert set((pool.remembered % 4).tolist()) == {2}
+    assert set(pool.hard.tolist()) <= set(range(2, 40, 4))
+    recalled = pool.recalling(fresh=5)
+    drawn = recalled.draw()
+    assert len(drawn) == 6 + 5
+    assert drawn[:6].tolist() == pool.remembered.tolist()
+
+
+def test_a_chain_that_is_never_right_is_given_up():
+    work = task("xproportion", "zero").to(torch.float32)
+    strict = dataclasses.replace(work, outcome=dataclasses.replace(work.outcome, tolerance=-1.0))
+    settings = dataclasses.replace(ScoreSettings(), hopeless=20, off=-100.0)
+    start = torch.full((1, work.graph.n_edges), settings.start)
+    pools = [ItemPool(len(work.items), 8, 8, torch.Generator().manual_seed(0)) for _ in range(2)]
+    assert train_by_score(strict, settings, start, pools[0]).steps == 20
+    assert train_by_score(work, settings, start, pools[1]).steps > 20
+
+
+def test_a_restart_of_the_pathwise_gradient_is_slower_and_gentler_and_the_first_try_is_neither():
+    settings = PathwiseSettings(steps=100, learning_rate=0.08, penalty=0.04)
+    assert settings.slower(1.0) == settings
+    eighth = settings.slower(0.125)
+    assert (eighth.steps, eighth.learning_rate, eighth.penalty) == (400, 0.01, 0.005)
+
+
 def test_random_edges_depend_on_the_seed_alone():
     found = [RandomEdges(keep_fraction=0.6)(task("reverse", "zero", seed=s)).circuit for s in (1, 1, 2)]
     assert found[0] == found[1] != found[2]

@@ -63,7 +63,7 @@ class PathwiseSettings:
     """
 
     steps: int = 300
-    circuits: int = 128
+    circuits: int = 64
     fresh: int = 2
     kept: int = 2
     start: float = 4.0
@@ -73,10 +73,12 @@ class PathwiseSettings:
     target: Target | None = None
 
     def slower(self, factor: float) -> PathwiseSettings:
-        """Of a restart: `factor` times the penalty and the rate, with the more steps. All as they are for 1."""
+        """Of a restart: `factor` times the penalty and the rate, with the more circuits and steps."""
+        more = factor ** (-2 / 3)
         return replace(
             self,
-            steps=round(self.steps * factor ** (-2 / 3)),
+            steps=round(self.steps * more),
+            circuits=round(self.circuits * more),
             learning_rate=self.learning_rate * factor,
             penalty=self.penalty * factor,
         )

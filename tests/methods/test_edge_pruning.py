@@ -175,10 +175,11 @@ def test_a_chain_that_is_never_right_is_given_up():
 
 
 def test_a_restart_of_the_pathwise_gradient_is_slower_and_gentler_and_the_first_try_is_neither():
-    settings = PathwiseSettings(steps=100, learning_rate=0.08, penalty=0.04)
+    settings = PathwiseSettings(steps=100, circuits=16, learning_rate=0.08, penalty=0.04)
     assert settings.slower(1.0) == settings
     eighth = settings.slower(0.125)
-    assert (eighth.steps, eighth.learning_rate, eighth.penalty) == (400, 0.01, 0.005)
+    assert (eighth.steps, eighth.circuits) == (400, 64)
+    assert (eighth.learning_rate, eighth.penalty) == (0.01, 0.005)
 
 
 def test_random_edges_depend_on_the_seed_alone():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from edgeprune_core.errors import CheckError
@@ -17,6 +17,7 @@ from tracrcheck.fuzz_results import FuzzResults
 from tracrcheck.gate import Plan, judge, prepare
 from tracrcheck.ledger import differences
 from tracrcheck.library import Entry, Library
+from tracrcheck.machine import machine
 from tracrcheck.results import Results
 from tracrcheck.sources import sources_of
 from tracrcheck.verdict import Verdict
@@ -24,28 +25,38 @@ from tracrcheck.verdict import Verdict
 SHARE = 0.02
 # Seconds that the verdicts of a sample took when they were made; drawing stops there.
 MOST_SECONDS = 40.0
+# Parts of a machine that numbers may be rounded by.
+ROUNDING = ("cpu", "platform", "torch", "numpy")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Again:
     """A verdict of the file, and the same one made anew.
 
+    elsewhere: on another machine. A processor that rounds otherwise may send a run that failed to another wrong answer,
+    or to the right one; what is true, and what held, must be the same everywhere.
     beside_then, beside_now: what else of a row must be equal, where the file is one of fuzzing.
     """
 
     then: Verdict
     now: Verdict
+    elsewhere: bool = False
     beside_then: Mapping[str, Any] = field(default_factory=dict)
     beside_now: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def same(self) -> bool:
         """The edges found are equal, and so is everything that follows from them."""
-        return _essence(self.then) == _essence(self.now) and self.beside_then == self.beside_now
+        essence = _truth if self.elsewhere and self.then.verdict != "HOLDS" else _essence
+        return essence(self.then) == essence(self.now) and self.beside_then == self.beside_now
+
+
+def _truth(v: Verdict) -> tuple:
+    return v.key, v.n_required, v.vacuous
 
 
 def _essence(v: Verdict) -> tuple:
-    return v.key, v.verdict, v.found_sha, v.n_required, v.n_found, v.vacuous, set(v.missing), set(v.extra)
+    return *_truth(v), v.verdict, v.found_sha, v.n_found, set(v.missing), set(v.extra)
 
 
 def stale(results: Results | FuzzResults, library: Library) -> list[str]:
@@ -82,11 +93,13 @@ def n_verdicts(units: Sequence[Verdict | Examined]) -> int:
 
 def again(results: Results | FuzzResults, units: Sequence[Any], library: Library) -> Iterator[Again]:
     """Every verdict of the chosen units made anew. Errors: those of compiling, TC153."""
+    made, here = results.run["machine"], machine()
+    elsewhere = any(made.get(part) != here[part] for part in ROUNDING)
     if isinstance(results, FuzzResults):
-        for then in units:
-            yield from _examined_again(then, results.run["asked"])
-        return
-    yield from _judged_again(results, units, library)
+        pairs: Iterator[Again] = (pair for then in units for pair in _examined_again(then, results.run["asked"]))
+    else:
+        pairs = _judged_again(results, units, library)
+    yield from (replace(pair, elsewhere=elsewhere) for pair in pairs)
 
 
 def _examined_again(then: Examined, asked: Mapping[str, Any]) -> Iterator[Again]:

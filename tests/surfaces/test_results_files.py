@@ -184,6 +184,29 @@ def test_a_file_of_programs_that_are_gone_is_stale(call, put):
     assert "STALE" in finished(call("recheck", "out.json"), 0).stdout
 
 
+@pytest.mark.parametrize("cpu", [None, "another"])
+@pytest.mark.parametrize(
+    "change", [{"n_found": 9, "found_sha": "0" * 64}, {"n_required": 9}, {"vacuous": None}]
+)
+@pytest.mark.parametrize("held", [False, True])
+def test_on_another_machine_a_verdict_that_failed_may_find_other_edges_and_nothing_else_may_differ(
+    put, here, cpu, change, held
+):
+    """The faulty verdict stands in the file; what is made anew is right."""
+
+    def faulty(found):
+        row = next(row for row in found["verdicts"] if (row["verdict"] == "HOLDS") == held)
+        row.update({name: not row["vacuous"] if value is None else value for name, value in change.items()})
+        found["run"]["machine"]["cpu"] = cpu or found["run"]["machine"]["cpu"]
+        found["verdicts"] = [row]
+
+    document = put(faulty)
+    run, verdict = document["run"], results.Verdict.from_json(document["verdicts"][0])
+    found = results.Results(path=Path("out.json"), run=run, verdicts=(verdict,), summary={})
+    (pair,) = recheck.again(found, found.units, Library.here())
+    assert pair.same == (cpu == "another" and not held and "n_found" in change)
+
+
 # Shown -------------------------------------------------------------------------------------------------
 
 

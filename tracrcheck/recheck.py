@@ -96,7 +96,9 @@ def again(results: Results | FuzzResults, units: Sequence[Any], library: Library
     made, here = results.run["machine"], machine()
     elsewhere = any(made.get(part) != here[part] for part in ROUNDING)
     if isinstance(results, FuzzResults):
-        pairs: Iterator[Again] = (pair for then in units for pair in _examined_again(then, results.run["asked"]))
+        pairs: Iterator[Again] = (
+            pair for then in units for pair in _examined_again(then, results.run["asked"])
+        )
     else:
         pairs = _judged_again(results, units, library)
     yield from (replace(pair, elsewhere=elsewhere) for pair in pairs)

@@ -48,6 +48,17 @@ def test_the_pathwise_gradient_finds_xproportion():
     assert method(task("xproportion", "resample")).circuit == required("xproportion", "resample")
 
 
+@pytest.mark.slow
+def test_the_pathwise_gradient_finds_nearly_the_whole_zoo_under_resampling():
+    method, wrong, n = METHODS["edge_pruning_pathwise"], [], 0
+    for name in zoo.NAMES:
+        if truth := required(name, "resample"):
+            n += 1
+            if method(task(name, "resample")).circuit != truth:
+                wrong.append(name)
+    assert len(wrong) <= 0.05 * n, wrong
+
+
 @pytest.mark.parametrize(("name", "n_edges"), [("reverse", 11), ("xproportion", 5)])
 def test_the_papers_objective_finds_both_of_the_papers_programs(name, n_edges):
     work = task(name, "zero")

@@ -11,7 +11,15 @@ from scipy.stats import kendalltau
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.errors import CheckError
-from edgeprune_core.faithfulness import DIRECTIONS, METRICS, Cell, Interval, faithfulness, kendall_tau
+from edgeprune_core.faithfulness import (
+    DIRECTIONS,
+    METRICS,
+    Cell,
+    Interval,
+    _central,
+    faithfulness,
+    kendall_tau,
+)
 from edgeprune_core.mask import to_mask
 from tests import zoo
 from tracrcheck.certify import certify
@@ -90,6 +98,34 @@ def test_random_circuits_have_as_many_edges_and_other_draws_with_another_seed():
     assert first == same != other
     cell = by_name(first)["resample", "kept", "exact_match"]
     assert cell.null.mean < cell.circuit.mean
+
+
+def test_the_null_of_no_edges_is_the_empty_circuit_kept_and_the_model_knocked_out():
+    work = {"zero": tasks("hist")["zero"]}
+    found = by_name(faithfulness(work, Circuit.empty(work["zero"].graph), draws=3))
+    for metric in METRICS:
+        kept, out = (found["zero", direction, metric] for direction in DIRECTIONS)
+        assert kept.null.low == kept.null.high == pytest.approx(kept.empty, abs=1e-9)
+        assert out.null.low == out.null.high == pytest.approx(out.model, abs=1e-9)
+
+
+def test_positions_that_are_not_scored_do_not_count():
+    task = tasks("hist")["zero"]
+    first = torch.zeros_like(task.scored)
+    first[:, 1] = True
+    broken = Circuit.of(task.graph, truth("hist", "zero").texts[1:])
+    cells = by_name(
+        faithfulness({"zero": dataclasses.replace(task, scored=first)}, broken, draws=2),
+    )
+    got = task.outputs(to_mask(broken, dtype=torch.float64), task.items)[0]
+    same = got.argmax(-1) == task.reference[task.items[:, 0]].argmax(-1)
+    want = same[:, 1].double().mean()
+    assert same.all(-1).double().mean() < want
+    assert cells["zero", "kept", "exact_match"].circuit.mean == pytest.approx(float(want))
+
+
+def test_an_interval_is_the_central_share():
+    assert _central(torch.linspace(0, 1, 101, dtype=torch.float64), 0.9) == pytest.approx((0.05, 0.95))
 
 
 def cell(**values) -> Cell:

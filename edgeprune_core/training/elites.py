@@ -22,6 +22,7 @@ drawn anew each time: a way through one of them is found when it is there, and a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -43,7 +44,8 @@ class EliteSettings:
     outside:   P(kept) of all other gates, where they take part; nodes: share of other nodes that does, in a step.
     per_edge, most: circuits sampled a step, for each edge of the known circuit, and at most.
     screens:   items that a sample is run on at first; those that seem better are run on more, and then on all.
-    patience:  steps without a sample that does with fewer edges, after which none is expected.
+    patience:  steps without a sample that does with fewer edges, after which none is expected; more in proportion where
+               `most` cuts a step short.
     follow, rate: steps that follow such samples, and how far each goes.
     """
 
@@ -73,9 +75,11 @@ def train_by_elites(
     n = int(known.sum())
     start = torch.where(known, 1.0, settings.outside if outside else 0.0)
     near = _Near(task.graph, known)
+    circuits = min(settings.most, settings.per_edge * n)
+    patience = math.ceil(settings.patience * settings.per_edge * n / circuits)
     p, steps, idle, followed = start, 0, 0, 0
-    while idle < settings.patience and followed < settings.follow:
-        gates = _sample(settings, near, p, n, pool.generator)
+    while idle < patience and followed < settings.follow:
+        gates = _sample(settings, near, p, circuits, pool.generator)
         kept = gates[:, known].sum(1)
         elite = _elites(task, settings, gates, kept < n, pool)
         steps += 1
@@ -89,12 +93,11 @@ def train_by_elites(
 
 
 def _sample(
-    settings: EliteSettings, near: _Near, p: Float[Tensor, " edge"], n: int, generator: torch.Generator
+    settings: EliteSettings, near: _Near, p: Float[Tensor, " edge"], circuits: int, generator: torch.Generator
 ) -> Float[Tensor, "circuit edge"]:
-    circuits = min(settings.most, settings.per_edge * n)
     turn = torch.tensor(settings.lacking).repeat(circuits // len(settings.lacking) + 1, 1)[:circuits]
     part = near.taking_part(torch.rand(len(near.foreign), generator=generator) < settings.nodes)
-    lacking = torch.where(near.known, (turn[:, :1] / n).clamp(max=0.5), 0.0)
+    lacking = torch.where(near.known, (turn[:, :1] / near.known.sum()).clamp(max=0.5), 0.0)
     kept = stratified_uniform(circuits, p.shape, generator) < torch.where(part, p, 0.0) * (1 - lacking)
     shut = stratified_uniform(circuits, near.rates.shape, generator) < turn[:, 1:] * near.rates
     return (kept & ~((shut.float() @ near.groups) > 0)).float()

@@ -90,13 +90,13 @@ def test_edges_of_a_foreign_node_take_part_where_the_node_was_chosen():
 def test_samples_lack_as_many_edges_and_groups_as_the_settings_say():
     near = _Near(GRAPH, marked(GRAPH, KNOWN))
     p = near.known.float()
-    few = EliteSettings(lacking=((2.0, 0.0),), per_edge=200, most=1400)
-    gates = _sample(few, near, p, 7, seeded())
+    few = EliteSettings(lacking=((2.0, 0.0),))
+    gates = _sample(few, near, p, 1400, seeded())
     assert len(gates) == 1400
     assert not gates[:, ~near.known].any()
     assert float(7 - gates.sum(1).mean()) == pytest.approx(2.0, abs=0.1)
-    groups = EliteSettings(lacking=((0.0, 0.5),), per_edge=200, most=1400)
-    gates = _sample(groups, near, p, 7, seeded())
+    groups = EliteSettings(lacking=((0.0, 0.5),))
+    gates = _sample(groups, near, p, 1400, seeded())
     # A group of each kind is lacking half the time: what is whole escaped all four.
     whole = (gates[:, near.known].sum(1) == 7).float().mean()
     each = [(1 - 0.5 / n) ** n for n in (5, 1, 2, 4)]
@@ -106,7 +106,7 @@ def test_samples_lack_as_many_edges_and_groups_as_the_settings_say():
 def test_gates_outside_are_sampled_only_among_those_that_take_part():
     near = _Near(GRAPH, marked(GRAPH, KNOWN))
     p = torch.where(near.known, 1.0, 0.75)
-    gates = _sample(EliteSettings(nodes=0.0, most=64), near, p, 7, seeded())
+    gates = _sample(EliteSettings(nodes=0.0), near, p, 64, seeded())
     part = near.taking_part(torch.zeros(4, dtype=torch.bool))
     assert not gates[:, ~part].any()
     outside = gates[:, part & ~near.known]
@@ -135,6 +135,14 @@ def test_at_a_smallest_circuit_nothing_is_found_in_as_many_steps_as_patience_has
     assert found.steps == EliteSettings().patience
 
 
+def test_patience_is_as_many_samples_an_edge_where_a_step_is_cut_short():
+    work = task("cancelling_pair", "zero")
+    known = marked(work.graph, truth("cancelling_pair", "zero").texts)
+    n = int(known.sum())
+    short = EliteSettings(per_edge=12, most=4 * n, patience=2)
+    assert train_by_elites(work, short, known, pool_of(work), outside=False).steps == 6
+
+
 def test_a_pair_that_cancels_is_dropped_together():
     work = task("cancelling_pair", "zero")
     stuck = EdgePruning(kicks=dataclasses.replace(EdgePruning().kicks, rounds=0))(work).circuit
@@ -154,7 +162,9 @@ def test_what_is_followed_are_the_elite_with_fewest_edges_and_a_part_of_the_way(
     settings = EliteSettings(follow=1, lacking=((1.0, 0.0),))
     found = train_by_elites(work, settings, known, pool_of(work), outside=False)
     generator = pool_of(work).generator
-    gates = _sample(settings, _Near(work.graph, known), known.float(), len(known), generator)
+    gates = _sample(
+        settings, _Near(work.graph, known), known.float(), settings.per_edge * len(known), generator
+    )
     kept = gates.sum(1)
     right = ~wrong_items(work, gates, torch.arange(len(work.items))).any(1) & (kept < len(known))
     assert kept[right].min() < kept[right].max()

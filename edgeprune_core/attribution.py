@@ -4,13 +4,13 @@ The engine gives reader r the input  x_r = background + sum_w mask[r, w] (out_w 
 
     d margin / d mask[r, w]  =  (out_w - background_w) . d margin / d x_r:
 
-the difference that the edge carries beyond its ablation, times the gradient at the reader's input. With every edge kept,
-that is what attribution patching computes edge by edge (Nanda 2023; Syed et al. 2023, arXiv 2310.10348, eq. 2, there
-for cutting, with the other sign), for whatever ablation the task has.
+the difference that the edge carries beyond its ablation, times the gradient at the reader's input. With every edge
+kept, that is what attribution patching computes edge by edge (Nanda 2023; Syed et al. 2023, arXiv 2310.10348, eq. 2,
+there for cutting, with the other sign), for whatever ablation the task has.
 
-Integrated gradients (Sundararajan et al. 2017, arXiv 1703.01365) take the mean of gradients on a straight way from where
-everything is cut to where everything is kept, at its points k / steps for k = 1 .. steps, as Hanna et al. 2024 (arXiv
-2403.17806, eq. 3). One step is the full circuit itself. Two ways:
+Integrated gradients (Sundararajan et al. 2017, arXiv 1703.01365) take the mean of gradients on a straight way from
+where everything is cut to where everything is kept, at its points k / steps for k = 1 .. steps, as Hanna et al. 2024
+(arXiv 2403.17806, eq. 3). One step is the full circuit itself. Two ways:
 
     masks    every edge kept to the share k / steps. These are integrated gradients of the function mask -> margin, so
              scores sum to margin(all kept) - margin(all cut), up to an error that falls as 1 / steps;

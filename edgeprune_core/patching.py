@@ -17,9 +17,7 @@ Divergence = Literal["kl", "bounded"]
 
 
 @torch.no_grad()
-def deviations_of(
-    task: Task, mask: Float[Tensor, "circuit reader writer"]
-) -> Float[Tensor, "circuit item"]:
+def deviations_of(task: Task, mask: Float[Tensor, "circuit reader writer"]) -> Float[Tensor, "circuit item"]:
     """As `Task.deviations`, of masks: how far each item's worst scored coordinate moves."""
     parts = []
     for items, got in _outputs(task, mask):

@@ -7,16 +7,16 @@ its mean over the whole list, grows by less than tau. A node without a kept edge
 incoming edges cut, as the authors do; so whatever is kept is joined to `out`.
 
 The divergence is KL(model || circuit) of categorical outputs and the bounded squared distance of numerical ones
-(`metrics/divergence.py`; the paper takes KL, and a squared distance for its numerical Tracr program). A shift of all logits
-alike is invisible to KL: where the criterion is by value, cutting such an edge fails it whatever tau is.
+(`metrics/divergence.py`; the paper takes KL, and a squared distance for its numerical Tracr program). A shift of all
+logits alike is invisible to KL: where the criterion is by value, cutting such an edge fails it whatever tau is.
 
-We differ: where no tau is given, it is the largest of a geometric sweep whose circuit meets the task's tolerance, so that
-the method can be asked without tuning by hand (the paper reports all of a sweep); the ablation is the task's. If none is
-accepted, the circuit is that of the smallest, and `notes` say so.
+We differ: where no tau is given, it is the largest of a geometric sweep whose circuit meets the task's tolerance, so
+that the method can be asked without tuning by hand (the paper reports all of a sweep); the ablation is the task's. If
+none is accepted, the circuit is that of the smallest, and `notes` say so.
 
-Speed: edges of a reader are cut in a guess that all of them go, one more in each row of a batch of masks; rows up to the
-first edge that stays are those that one edge at a time would have run, and the rest is thrown away. Divergences are
-remembered by mask, since runs of neighbouring taus begin alike. Neither changes a decision, up to rounding.
+Speed: edges of a reader are cut in a guess that all of them go, one more in each row of a batch of masks; rows up to
+the first edge that stays are those that one edge at a time would have run, and the rest is thrown away. Divergences
+are remembered by mask, since runs of neighbouring taus begin alike. Neither changes a decision, up to rounding.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.graph import Reader
 from edgeprune_core.mask import edge_values, legal, to_circuit
@@ -37,12 +36,12 @@ from edgeprune_core.task import Task
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acdc:
-    """tau: the threshold, in units of the divergence (nats, or in [0, 1]); None: the largest accepted of the sweep
+    """tau: the threshold, in units of the divergence (nats, or in [0, 1]); None: the largest accepted of a sweep.
 
-    largest * ratio^i, i = 0 .. count - 1: from where nothing stays to where what stays is above rounding.
-
-    divergence:       kl or bounded; None: kl for categorical outputs, else bounded.
-    circuits_at_once: masks in one run, at most; it changes speed and memory, not the result.
+    largest, ratio, count: of the sweep, tau = largest * ratio^i for i = 0 .. count - 1 (at least 1): by default from 10,
+                           where hardly anything stays, to 1e-10, below which rounding decides.
+    divergence:            kl or bounded; None: kl for categorical outputs, else bounded.
+    circuits_at_once:      masks in one run, at most; it changes speed and memory, not the result.
     """
 
     tau: float | None = None

@@ -2,13 +2,14 @@
 Interpretability", arXiv 2304.14997, Algorithm 1).
 
 Readers from `out` back to the first layer, a reader's edges from the latest writer back to the embeddings (the paper
-leaves that order open; it is the authors' code's): an edge is cut for good where the divergence from the full model,
-its mean over the whole list, grows by less than tau. A node without a kept edge to anything later is skipped, its
-incoming edges cut, as the authors do; so whatever is kept is joined to `out`.
+leaves that order open; the authors' code goes by layers likewise): an edge is cut for good where the divergence from
+the full model, its mean over the whole list, grows by less than tau. A node without a kept edge to anything later is
+skipped, its incoming edges cut, as the authors do; so whatever is kept is joined to `out`.
 
-The divergence is KL(model || circuit) of categorical outputs and the bounded squared distance of numerical ones
-(`metrics/divergence.py`; the paper takes KL, and a squared distance for its numerical Tracr program). A shift of all
-logits alike is invisible to KL: where the criterion is by value, cutting such an edge fails it whatever tau is.
+The divergence is KL(model || circuit) of categorical outputs, as in the paper, and the bounded squared distance of
+numerical ones (`metrics/divergence.py`; for Tracr programs the authors' code takes the squared distance of any, since
+KL of one-hot scores says nothing: ours are sharpened). A shift of all logits alike is invisible to KL: where the
+criterion is by value, cutting an edge that does no more than that fails it whatever tau is.
 
 We differ: where no tau is given, it is the largest of a geometric sweep whose circuit meets the task's tolerance, so
 that the method can be asked without tuning by hand (the paper reports all of a sweep); the ablation is the task's. If
@@ -38,8 +39,8 @@ from edgeprune_core.task import Task
 class Acdc:
     """tau: the threshold, in units of the divergence (nats, or in [0, 1]); None: the largest accepted of a sweep.
 
-    largest, ratio, count: of the sweep, tau = largest * ratio^i for i = 0 .. count - 1 (at least 1): by default from 10,
-                           where hardly anything stays, to 1e-10, below which rounding decides.
+    largest, ratio, count: of the sweep, tau = largest * ratio^i for i = 0 .. count - 1 (at least 1): by default from
+                           10, where hardly anything stays, to 1e-10, below which rounding decides.
     divergence:            kl or bounded; None: kl for categorical outputs, else bounded.
     circuits_at_once:      masks in one run, at most; it changes speed and memory, not the result.
     """

@@ -1,12 +1,13 @@
 """Exact single-edge patching: each edge cut by itself from the full model, everything after it recomputed.
 
-What attribution patching approximates (Syed et al. 2023, arXiv 2310.10348, section 3; `get_scores_exact` in the code
-of Hanna et al. 2024), in as many runs of the whole list as there are edges: a slow oracle. The score of an edge is how
-far the outputs move, in the task's own terms; the circuit is made of the edges that score highest, as in `eap.py`.
+What attribution patching approximates (Syed et al. 2023, arXiv 2310.10348; `get_scores_exact` in the code of Hanna et
+al. 2024, arXiv 2403.17806), in as many runs of the whole list as there are edges: a slow oracle. The score of an edge
+is how far the outputs move, in the task's own terms; the circuit is made of the edges that score highest, as in
+`eap.py`.
 
-We differ: they score by the change of the mean metric; we by the deviation of the worst item, since a circuit is judged
-by that, or by the mean of deviations. Edges that can replace each other score 0 each, and are cut together: exact scores
-do not make an exact method.
+We differ: they score by the change of the mean metric; we by the deviation of the worst item, since a circuit is
+judged by that, or by the mean of deviations. Edges that can replace each other score 0 each, and are cut together:
+exact scores do not make an exact method.
 """
 
 from __future__ import annotations

@@ -75,7 +75,8 @@ def same(task, tau: float) -> Plain:
 @pytest.mark.parametrize("name", ["zero", "mean", "resample"])
 def test_it_is_algorithm_1_on_prompts_however_many_circuits_run_at_once(name):
     task = prompts(llama(), name, n=3)
-    kept = [len(same(task, tau).kept) for tau in (1e-3, 0.03)]  # at the second, some heads go that share keys with others
+    # At the second tau some heads go that share keys with others.
+    kept = [len(same(task, tau).kept) for tau in (1e-3, 0.03)]
     assert task.graph.n_edges > kept[0] > kept[1] > 0
 
 

@@ -115,13 +115,13 @@ def test_with_one_step_it_is_eap(name, path, model):
     assert not torch.allclose(EapIg(path=path)(task).scores, Eap()(task).scores, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", ABLATIONS)
-def test_along_masks_scores_sum_to_what_cutting_everything_costs_the_closer_the_more_steps(name, model):
+@pytest.mark.parametrize(("name", "m"), [("zero", 64), ("mean", 16), ("resample", 16)])
+def test_along_masks_scores_sum_to_what_cutting_everything_costs_the_closer_the_more_steps(name, m, model):
     task = prompts(model, name)
     ends = to_mask([Circuit.full(task.graph), Circuit.empty(task.graph)], dtype=torch.float64)
     kept, cut = task.margins(task.outputs(ends, task.items), task.items).mean(1).tolist()
     assert abs(kept - cut) > 1e-2
-    off = [abs(float(margin_gradient(task, steps=m).sum()) - (kept - cut)) for m in (64, 256)]
+    off = [abs(float(margin_gradient(task, steps=steps).sum()) - (kept - cut)) for steps in (m, 4 * m)]
     assert off[0] > 3 * off[1]  # 4, were the error exactly of order 1/m
     assert off[1] < 0.1 * abs(kept - cut)
 

@@ -43,15 +43,16 @@ def test_a_method_returns_an_accepted_circuit_without_dangling_edges_and_a_score
         assert found.scores.shape == (task.graph.n_edges,)
         assert found.scores.isfinite().all()
         assert task.model.digest() == before
-        again = METHODS[name](task)
-        assert again.circuit == found.circuit
-        assert torch.equal(again.scores, found.scores)
+    again = METHODS[name](task)
+    assert again.circuit == found.circuit
+    assert torch.equal(again.scores, found.scores)
 
 
 @pytest.mark.parametrize("ablation", ABLATIONS)
 @pytest.mark.parametrize("name", ["acdc", "exact"])
 def test_a_planted_circuit_is_found_by_patching_edges_one_by_one(name, ablation):
     made = planted("hist", 3, 2, 3)
-    setting = Setting(ablation=ablation, lengths=(1, 3))
+    setting = Setting(ablation=ablation, lengths=(1, 2))
     truth = made.mapped(certify(task_of(made.original, setting), setting).required)
+    assert truth
     assert METHODS[name](task_of(made.compiled, setting)).circuit == truth

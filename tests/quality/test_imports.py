@@ -20,9 +20,9 @@ LAYERS = [
     ("tensors", ["edgeprune_core.weights", "edgeprune_core.mask", "edgeprune_core.outcome"]),
     ("engine", ["edgeprune_core.blocks", "edgeprune_core.engine", "edgeprune_core.ablations",
                 "edgeprune_core.metrics", "edgeprune_core.families"]),
-    ("work", ["edgeprune_core.task", "edgeprune_core.discovery", "edgeprune_core.faithfulness",
+    ("work", ["edgeprune_core.task", "edgeprune_core.discovery",
               "edgeprune_core.attribution", "edgeprune_core.patching", "edgeprune_core.training"]),
-    ("prompts", ["edgeprune_core.tasks"]),
+    ("prompts", ["edgeprune_core.tasks", "edgeprune_core.faithfulness"]),
     ("methods", ["edgeprune_core.methods"]),
     # tracrcheck
     ("compile", ["tracrcheck", "tracrcheck._version", "tracrcheck.program", "tracrcheck.domain",

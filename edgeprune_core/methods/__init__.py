@@ -1,15 +1,22 @@
 """The discovery methods by name, each in its default setting."""
 
+from edgeprune_core.methods.acdc import Acdc
 from edgeprune_core.methods.base import Method
 from edgeprune_core.methods.eap import Eap
+from edgeprune_core.methods.eap_ig import EapIg
 from edgeprune_core.methods.edge_pruning import EdgePruning
+from edgeprune_core.methods.exact import Exact
 from edgeprune_core.methods.random_edges import RandomEdges
 
 METHODS: dict[str, Method] = {
+    "acdc": Acdc(),
     "eap": Eap(),
+    "eap_ig": EapIg(),
+    "eap_ig_activations": EapIg(path="activations"),
     "edge_pruning": EdgePruning(),
     "edge_pruning_pathwise": EdgePruning(estimator="pathwise"),
+    "exact": Exact(),
     "random": RandomEdges(),
 }
 
-__all__ = ["METHODS", "Eap", "EdgePruning", "Method", "RandomEdges"]
+__all__ = ["METHODS", "Acdc", "Eap", "EapIg", "EdgePruning", "Exact", "Method", "RandomEdges"]

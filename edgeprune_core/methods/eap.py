@@ -4,19 +4,17 @@ Discovery", arXiv 2310.10348): edges by the size of their first-order effect on 
 The score of an edge is | mean over items of d margin / d mask | at the full circuit (`attribution.py`, their eq. 2),
 and the circuit the edges that score highest. We differ: the metric is the task's margin (a logit difference for
 prompts), never a divergence from the model, whose gradient is zero where nothing is cut; the ablation is the task's;
-and where no number of edges is asked for, it is the fewest that meet the task's tolerance, sought by bisection, as if
-more edges were never worse. Dangling edges are dropped, and the count is of what is left.
+and where no number of edges is asked for, it is the fewest that meet the task's tolerance, sought by bisection
+(`ranked.py`). Dangling edges are dropped, and the count is of what is left.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from edgeprune_core.attribution import margin_gradient
-from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
+from edgeprune_core.methods.ranked import fewest_edges, top_edges
 from edgeprune_core.task import Task
 
 
@@ -32,23 +30,8 @@ class Eap:
 
     def __call__(self, task: Task) -> Discovery:
         scores = margin_gradient(task, items_at_once=self.items_at_once).abs()
-        order = scores.argsort(descending=True, stable=True)
         passes = -(-len(task.items) // self.items_at_once)
         if self.n_edges is not None:
-            circuit = _top(task, order, self.n_edges)
-            return Discovery(circuit=circuit, scores=scores, steps=passes)
-        few, enough, tried = 0, len(order), 0  # the full circuit always is
-        while few < enough:
-            middle = (few + enough) // 2
-            tried += 1
-            if task.accepts(_top(task, order, middle)):
-                enough = middle
-            else:
-                few = middle + 1
-        return Discovery(
-            circuit=_top(task, order, enough), scores=scores, steps=passes, hard_evaluations=tried
-        )
-
-
-def _top(task: Task, order: Tensor, n_edges: int) -> Circuit:
-    return Circuit.of(task.graph, (task.graph.edges[i] for i in order[:n_edges].tolist())).connected()
+            return Discovery(circuit=top_edges(task, scores, self.n_edges), scores=scores, steps=passes)
+        circuit, tried = fewest_edges(task, scores)
+        return Discovery(circuit=circuit, scores=scores, steps=passes, hard_evaluations=tried)

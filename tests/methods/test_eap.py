@@ -3,55 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import islice
 
 import pytest
 import torch
-from transformers import LlamaConfig
 
-from edgeprune_core.ablations import Mean, Resample, Zero
 from edgeprune_core.attribution import margin_gradient
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.engine import trace
-from edgeprune_core.families import load
 from edgeprune_core.mask import from_edge_values
 from edgeprune_core.methods import METHODS, Eap
-from edgeprune_core.tasks import TASKS, pairs, prompt_task
-from edgeprune_core.tasks.vocabulary import tokenizer
 from tests.core import models, naive
-from tests.families.cases import SMALL, live
+from tests.methods.subjects import llama, prompts
 from tracrcheck.exam import Setting, task_of
 
-WORDS = tokenizer("english")
 STEP = 1e-5  # of central differences: error about STEP^2 and 1e-16 / STEP, below 1e-8 on margins of order 1
 
 
 @pytest.fixture(scope="module")
 def model():
-    config = LlamaConfig(
-        num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=4, hidden_size=8,
-        intermediate_size=7, vocab_size=len(WORDS), max_position_embeddings=32, rms_norm_eps=1e-3,
-        rope_parameters={"rope_type": "default", "rope_theta": 1e4}, **SMALL,
-    )  # fmt: skip
-    return load(live("llama", config), dtype=torch.float64)
-
-
-def ablation(name: str, the_model):
-    if name == "mean":
-        prompts = [p.clean for p in islice(pairs(TASKS["gendered_pronoun"], seed=9), 40)]
-        by_length: dict[int, list] = {}
-        for prompt in prompts:
-            ids = WORDS.encode(prompt)
-            by_length.setdefault(len(ids), []).append(ids)
-        return Mean.of(the_model, [torch.tensor(rows) for rows in by_length.values()])
-    return {"zero": Zero(), "resample": Resample()}[name]
-
-
-def prompts(the_model, name: str = "resample", n: int = 5):
-    source = TASKS["gendered_pronoun"]
-    return prompt_task(
-        name, the_model, islice(pairs(source, seed=0), n), WORDS, ablation=ablation(name, the_model)
-    )
+    return llama()
 
 
 def by_differences(task) -> torch.Tensor:

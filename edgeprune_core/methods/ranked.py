@@ -1,0 +1,42 @@
+"""Circuits from a ranking of the edges: those that score highest, dangling ones dropped.
+
+Ties go to the edge that comes first in the graph.
+"""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor
+
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.task import Task
+
+
+def top_edges(task: Task, scores: Float[Tensor, " edge"], n_edges: int) -> Circuit:
+    """The `n_edges` with the largest scores, before dangling ones are dropped."""
+    return _first(task, _ranking(scores), n_edges)
+
+
+def fewest_edges(task: Task, scores: Float[Tensor, " edge"]) -> tuple[Circuit, int]:
+    """The shortest head of the ranking that the task accepts, and how many were tried.
+
+    By bisection, as if more edges were never worse: where that is not so, it is accepted but may not be the shortest.
+    """
+    order = _ranking(scores)
+    few, enough, tried = 0, len(order), 0  # the full circuit always is
+    while few < enough:
+        middle = (few + enough) // 2
+        tried += 1
+        if task.accepts(_first(task, order, middle)):
+            enough = middle
+        else:
+            few = middle + 1
+    return _first(task, order, enough), tried
+
+
+def _ranking(scores: Tensor) -> list[int]:
+    return scores.argsort(descending=True, stable=True).tolist()
+
+
+def _first(task: Task, order: list[int], n_edges: int) -> Circuit:
+    return Circuit.of(task.graph, (task.graph.edges[i] for i in order[:n_edges])).connected()

@@ -1,5 +1,5 @@
 """Edge attribution patching with integrated gradients (Hanna, Pezzelle & Belinkov 2024, "Have Faith in Faithfulness:
-Going Beyond Circuit Overlap When Finding Model Mechanisms", arXiv 2403.17806, eq. 3): as `eap`, with the gradient
+Going Beyond Circuit Overlap When Finding Model Mechanisms", arXiv 2403.17806): as `eap`, with the gradient
 averaged along a path, since at the clean input alone it may be zero where the effect of a cut is not.
 
 The score of an edge is | mean over items of (difference it carries) . (1/m) sum_{k=1..m} gradient at point k/m |,

@@ -10,12 +10,12 @@ there for cutting, with the other sign), for whatever ablation the task has.
 
 Integrated gradients (Sundararajan et al. 2017, arXiv 1703.01365) take the mean of gradients on a straight way from
 where everything is cut to where everything is kept, at its points k / steps for k = 1 .. steps, as Hanna et al. 2024
-(arXiv 2403.17806, eq. 3). One step is the full circuit itself. Two ways:
+(arXiv 2403.17806). One step is the full circuit itself. Two ways:
 
     masks    every edge kept to the share k / steps. These are integrated gradients of the function mask -> margin, so
              scores sum to margin(all kept) - margin(all cut), up to an error that falls as 1 / steps;
     inputs   every edge kept, and the embeddings k / steps of the way from what their cut edges carry to the clean ones.
-             Gradients are those of these runs, differences those of the clean one (their eq. 3). No such sum holds.
+             Gradients are those of these runs, differences those of the clean one. No such sum holds.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ _PATHS: dict[str, Callable[..., Tensor]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EapIg:
-    """path: what moves from ablated to clean. steps: m, of the path (5 in the paper).
+    """path: what moves from ablated to clean. steps: m, of the path.
 
     n_edges, items_at_once: as of `Eap`.
     """

@@ -250,7 +250,7 @@ BREAKS: dict[str, list[tuple[Callable, str, int]]] = {
     "any_circuit": [
         (mlp_blind_to_its_heads, "gpt2", 0),
         (mean_of_the_last_batch, "gpt2", 0),
-        (query_reads_as_key, "program", 1),
+        (batch_leaks, "program", 0),
     ],
     "any_share": [(shares_rounded, "gpt2", 0)],
     "outside_permitted": [(too_little_permitted, "plain", 0), (too_little_permitted, "program", 0)],

@@ -97,7 +97,6 @@ def test_the_bound_on_rounding_is_narrow_enough_to_say_something(kind):
             mask = mask_of(task, *some_circuits(task.graph, seed))
             assert expected(task, mask, some_items(task, seed)).compared > 0.95
             compared.append(in_single(first_layer(task), seed)[0].compared)
-    print(kind, compared)
     assert sum(compared) / len(compared) > 0.5
 
 

@@ -18,8 +18,8 @@ from tracrcheck.invariants.base import Invariant, Violation
 from tracrcheck.invariants.circuits import mask_of, some_circuits
 from tracrcheck.invariants.expected import Expected, expected
 from tracrcheck.invariants.forward import SINGLE
+from tracrcheck.invariants.renumbering import with_model
 from tracrcheck.invariants.subjects import Subject, is_program, some_items
-from tracrcheck.invariants.symmetry import with_model
 
 
 def first_layer(task: Task) -> Task:

@@ -17,8 +17,8 @@ from tracrcheck.invariants.base import Invariant, Violation
 from tracrcheck.invariants.circuits import mask_of, some_circuits
 from tracrcheck.invariants.expected import expected
 from tracrcheck.invariants.forward import DOUBLE
+from tracrcheck.invariants.renumbering import with_model
 from tracrcheck.invariants.subjects import Subject, generator_of, has_no_norm, some_items
-from tracrcheck.invariants.symmetry import with_model
 
 WRITES = ("tok", "pos", "w_o", "b_o", "w_out", "b_out")
 READS = ("w_q", "w_k", "w_v", "w_in", "w_gate", "unembed")

@@ -39,6 +39,9 @@ DIRECTIONS: tuple[Direction, ...] = ("kept", "knocked_out")
 METRICS: tuple[Metric, ...] = ("kl", "recovered", "accuracy", "exact_match", "tau")
 # Outputs whose order Kendall's tau looks at.
 TOP = 50
+# Means of margins nearer than this share of the margins' size are equal: it is above what float32 rounds (a sum of a
+# thousand terms: 1000 * 2^-24), and below any effect worth a name.
+COINCIDE = 1e-4
 # Masks at once.
 CIRCUITS = 16
 
@@ -237,14 +240,18 @@ def _cells(
 
 @dataclass(frozen=True)
 class _Ratio:
-    """Margins, to be read as (m - m of the empty circuit) / (m of the model - m of the empty circuit), of means."""
+    """Margins, to be read as (m - m of the empty circuit) / (m of the model - m of the empty circuit), of means.
+
+    NaN where the two coincide up to rounding: the quotient of two rounding errors is a number like any other.
+    """
 
     margins: Tensor
 
     def __call__(self, row: int, picks: Tensor) -> Tensor:
         """`resample`."""
         means = self.margins[[row, 0, 1]][:, picks].mean(-1)
-        return (means[0] - means[2]) / (means[1] - means[2])
+        apart, size = means[1] - means[2], self.margins[[1, 2]].abs().mean()
+        return torch.where(apart.abs() > COINCIDE * size, (means[0] - means[2]) / apart, torch.nan)
 
 
 def _over(

@@ -17,6 +17,7 @@ from tracrcheck.commands.certify import certify, programs
 from tracrcheck.commands.fuzz import fuzz
 from tracrcheck.commands.gate import gate
 from tracrcheck.commands.grade import grade
+from tracrcheck.commands.invariants import invariants
 from tracrcheck.commands.plant import plant
 from tracrcheck.commands.results import recheck, report
 
@@ -27,7 +28,21 @@ app = typer.Typer(
     help="Proves what a circuit-discovery method must find, and fails the build when it does not.",
 )
 
-for command in (gate, report, recheck, certify, programs, new, check, show, explain, plant, fuzz, grade):
+for command in (
+    gate,
+    report,
+    recheck,
+    certify,
+    programs,
+    new,
+    check,
+    show,
+    explain,
+    plant,
+    fuzz,
+    grade,
+    invariants,
+):
     app.command()(command)
 
 

@@ -41,6 +41,7 @@ LAYERS = [
               "tracrcheck.run", "tracrcheck.results", "tracrcheck.baseline", "tracrcheck.recheck",
               "tracrcheck.composition", "tracrcheck.fuzz", "tracrcheck.campaign", "tracrcheck.bar",
                "tracrcheck.shapes", "tracrcheck.fuzz_results", "tracrcheck.regressions"]),
+    ("invariants", ["tracrcheck.invariants"]),
     ("surfaces", ["tracrcheck.strategies", "tracrcheck.reports", "tracrcheck.commands", "tracrcheck.cli",
                   "tracrcheck.testing", "tracrcheck.pytest_gate", "tracrcheck.pytest_plugin"]),
 ]  # fmt: skip
@@ -60,6 +61,7 @@ HIDDEN = {
     "tracrcheck/commands/results.py": (None, "as above"),
     "tracrcheck/commands/author.py": (None, "as above"),
     "tracrcheck/commands/plant.py": (None, "as above"),
+    "tracrcheck/commands/invariants.py": (None, "as above"),
     "tracrcheck/testing.py": (None, "imported by whole test modules, of which one test may run"),
     "tracrcheck/pytest_plugin.py": (None, "loaded by every pytest run of whoever has us installed"),
 }

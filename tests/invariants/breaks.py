@@ -1,0 +1,294 @@
+"""A break of the core for every invariant, and the subject on which it shows: each is a way this field went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+
+from edgeprune_core import attribution, engine, faithfulness, mask, task, weights
+from edgeprune_core.ablations import Mean
+from edgeprune_core.blocks import attention
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.graph import ResidualGraph
+from edgeprune_core.methods import edge_pruning
+from edgeprune_core.training import pathwise, score
+from edgeprune_core.training.gates import HardConcrete
+from tracrcheck import certify, store, structure
+
+
+def future_edges(patch) -> None:
+    before = ResidualGraph._before
+    patch.setattr(
+        ResidualGraph, "_before", lambda graph, reader: before(graph, reader) + (reader.port == "q")
+    )
+
+
+def temperature_lost(patch) -> None:
+    patch.setattr(
+        HardConcrete, "p_zero", lambda gate, a: torch.sigmoid(HardConcrete(temperature=1.0).p_one(-a).logit())
+    )
+
+
+def one_too_many_legal(patch) -> None:
+    def legal(graph, *, device=None):
+        reach = torch.tensor(graph.reach) - 1
+        return torch.arange(len(graph.writers)) < reach[:, None]
+
+    patch.setattr(mask, "legal", legal)
+
+
+def saved_in_single(patch) -> None:
+    save = weights.save_file
+    rounded = lambda tensors: {k: t.float().double() for k, t in tensors.items()}  # noqa: E731
+    patch.setattr(
+        weights, "save_file", lambda tensors, path, metadata: save(rounded(tensors), path, metadata)
+    )
+
+
+def repeats_count(patch) -> None:
+    unique = torch.Tensor.unique
+    patch.setattr(torch.Tensor, "unique", lambda t, *a, dim=None, **k: t if dim == 0 else unique(t, *a, **k))
+
+
+def looks_ahead(patch) -> None:
+    pattern = attention.pattern
+    patch.setattr(attention, "pattern", lambda spec, *rest: pattern(replace(spec, causal=False), *rest))
+
+
+def shared_noise(patch) -> None:
+    sample = HardConcrete.sample
+    patch.setattr(HardConcrete, "sample", lambda gate, a, u: sample(gate, a, u[..., :1].expand_as(u)))
+
+
+def clean_and_corrupted_swapped(patch) -> None:
+    background = task.Task.background
+    patch.setattr(task.Task, "background", lambda self, items: background(self, items.flip(1)))
+
+
+def query_reads_as_key(patch) -> None:
+    heads = engine.heads_output
+    patch.setattr(
+        engine, "heads_output", lambda model, layer, q, k, v, **rest: heads(model, layer, k, k, v, **rest)
+    )
+
+
+def mlp_blind_to_its_heads(patch) -> None:
+    read = engine._Stream.read
+
+    def blind(stream, rows, n=None, base=None):
+        own = 1 if n is None and len(rows) == 1 else 0  # the last head before the MLP
+        return read(stream, rows, stream.written - own if n is None else n, base)
+
+    patch.setattr(engine._Stream, "read", blind)
+
+
+def shares_rounded(patch) -> None:
+    run = task.run
+    patch.setattr(
+        task, "run", lambda model, tokens, m, *rest, **more: run(model, tokens, m.round(), *rest, **more)
+    )
+
+
+def too_little_permitted(patch) -> None:
+    permitted = structure.permitted
+
+    def fewer(model, tokens, **more):
+        found = permitted(model, tokens, **more)
+        return found - Circuit(found.graph, frozenset(e for e in found.edges if e.writer.kind == "tok"))
+
+    patch.setattr(structure, "permitted", fewer)
+
+
+def keys_dangle(patch) -> None:
+    connected = Circuit.connected
+
+    def fewer(circuit):
+        found = connected(circuit)
+        return Circuit(found.graph, frozenset(e for e in found.edges if e.reader.port != "k"))
+
+    patch.setattr(Circuit, "connected", fewer)
+
+
+def scale_lost(patch) -> None:
+    pattern = attention.pattern
+    patch.setattr(
+        attention, "pattern", lambda spec, q, k, valid: pattern(spec, q * spec.d_head**0.5, k, valid)
+    )
+
+
+def directions_told_apart(patch) -> None:
+    unembed = engine.unembed
+    patch.setattr(engine, "unembed", lambda model, x: unembed(model, x.clamp(min=0)))
+
+
+def half_precision_softmax(patch) -> None:
+    softmax = attention._softmax
+
+    def rough(scores):
+        p = softmax(scores)
+        return p.bfloat16().float() if p.dtype == torch.float32 else p
+
+    patch.setattr(attention, "_softmax", rough)
+
+
+def batch_leaks(patch) -> None:
+    mlp = engine.mlp_output
+
+    def leaky(model, layer, x):
+        out = mlp(model, layer, x)
+        return out + 1e-3 * (out.mean(-3, keepdim=True) - out)
+
+    patch.setattr(engine, "mlp_output", leaky)
+
+
+def first_head_lost(patch) -> None:
+    heads = engine.heads_output
+
+    def fewer(*args, **rest):
+        out = heads(*args, **rest).clone()
+        if out.shape[-4] > 1:
+            out[..., 0, :, :, :] = 0
+        return out
+
+    patch.setattr(engine, "heads_output", fewer)
+
+
+def scores_shifted(patch) -> None:
+    values = attribution.edge_values
+    patch.setattr(attribution, "edge_values", lambda graph, m: values(graph, m).roll(1, -1))
+
+
+def truth_by_head_number(patch) -> None:
+    permitted = certify.permitted
+
+    def fewer(model, tokens):
+        found = permitted(model, tokens)
+        cut = frozenset(e for e in found.edges if (e.reader.port, e.reader.head) == ("v", 0))
+        return found - Circuit(found.graph, cut)
+
+    patch.setattr(certify, "permitted", fewer)
+
+
+def gradient_elsewhere(patch) -> None:
+    to_mask = attribution.to_mask
+    patch.setattr(attribution, "to_mask", lambda *args, **more: 0.9 * to_mask(*args, **more))
+
+
+def gradient_stops(patch) -> None:
+    write = engine._Stream.write
+    patch.setattr(engine._Stream, "write", lambda stream, out, writers: write(stream, out.detach(), writers))
+
+
+def ends_swapped(patch) -> None:
+    circuits = faithfulness._circuits
+
+    def swapped(*args):
+        rows = circuits(*args)
+        return rows[[1, 0, *range(2, len(rows))]]
+
+    patch.setattr(faithfulness, "_circuits", swapped)
+
+
+def rounding_is_a_difference(patch) -> None:
+    patch.setattr(faithfulness, "COINCIDE", 0.0)
+
+
+def gap_forgotten(patch) -> None:
+    record = store._to_record
+    patch.setattr(store, "_to_record", lambda certificate: record(certificate) | {"gap_above": None})
+
+
+def first_edge_is_dear(patch) -> None:
+    loss = pathwise._loss
+
+    def dearer(a_task, settings, gates, rows):
+        value, wrong = loss(a_task, settings, gates, rows)
+        return value + gates[:, 1:9].mean(), wrong
+
+    patch.setattr(pathwise, "_loss", dearer)
+
+
+def global_noise(patch) -> None:
+    def drawn(circuits, shape, generator, *, dtype=torch.float32):
+        return torch.rand(circuits, *shape, dtype=dtype)
+
+    patch.setattr(score, "stratified_uniform", drawn)
+
+
+def one_edge_unreported(patch) -> None:
+    circuit = edge_pruning._circuit
+
+    def fewer(*args):
+        found = circuit(*args)
+        return Circuit(found.graph, frozenset(sorted(found.edges)[1:]))
+
+    patch.setattr(edge_pruning, "_circuit", fewer)
+
+
+def mean_of_the_last_batch(patch) -> None:
+    background = Mean.background
+    patch.setattr(
+        Mean,
+        "background",
+        lambda mean, model, t, valid: background(mean, model, t, valid) * (1 + 1e-3 * len(t)),
+    )
+
+
+# Invariant -> (break, subject): a kind of small model with its seed, or a drawn program of that seed.
+BREAKS: dict[str, list[tuple[Callable, str, int]]] = {
+    "legal_edges": [(future_edges, "gpt2", 0)],
+    "closed_forms": [(temperature_lost, "gpt2", 0)],
+    "masks_and_circuits": [(one_too_many_legal, "llama", 0)],
+    "circuit_and_model": [(saved_in_single, "gpt2", 0)],
+    "repeated_references": [(repeats_count, "llama", 0)],
+    "causality": [(looks_ahead, "llama", 0)],
+    "sampled_gates": [(shared_noise, "gpt2", 0)],
+    "none_kept": [(clean_and_corrupted_swapped, "llama", 0)],
+    "one_edge_cut": [(query_reads_as_key, "gpt2", 0)],
+    "any_circuit": [
+        (mlp_blind_to_its_heads, "gpt2", 0),
+        (mean_of_the_last_batch, "gpt2", 0),
+        (batch_leaks, "program", 0),
+    ],
+    "any_share": [(shares_rounded, "gpt2", 0)],
+    "outside_permitted": [(too_little_permitted, "plain", 0), (too_little_permitted, "program", 0)],
+    "dangling": [(keys_dangle, "llama", 0)],
+    "all_kept": [(scale_lost, "llama", 0)],
+    "rotation": [(directions_told_apart, "plain", 0)],
+    "precision": [(half_precision_softmax, "plain", 1)],
+    "batching": [(batch_leaks, "gpt2", 0)],
+    "permuted_outputs": [(first_head_lost, "gpt2", 0)],
+    "permuted_gradients": [(scores_shifted, "llama", 0)],
+    "exact_on_linear": [(gradient_elsewhere, "plain", 0)],
+    "mask_gradient": [(gradient_stops, "gpt2", 0)],
+    "completeness": [(gradient_stops, "llama", 0)],
+    "normalised": [(ends_swapped, "gpt2", 0), (rounding_is_a_difference, "gpt2", 0)],
+    "certificate": [(gap_forgotten, "program", 0)],
+    "permuted_truth": [(truth_by_head_number, "program", 0)],
+    "permuted_pruning": [(first_edge_is_dear, "gpt2", 0)],
+    "determinism": [(global_noise, "llama", 1)],
+    "reported_circuit": [(one_edge_unreported, "llama", 1)],
+}
+
+# Breaks of one part that must leave these green: the rest of the engine is as it was.
+UNTOUCHED = {
+    "future_edges": ("closed_forms", "circuit_and_model"),
+    "temperature_lost": ("legal_edges", "any_circuit"),
+    "saved_in_single": ("all_kept", "masks_and_circuits"),
+    "looks_ahead": ("legal_edges", "batching"),
+    "shared_noise": ("closed_forms", "any_circuit"),
+    "clean_and_corrupted_swapped": ("all_kept", "legal_edges"),
+    "query_reads_as_key": ("legal_edges", "batching"),
+    "shares_rounded": ("one_edge_cut", "any_circuit", "all_kept"),
+    "keys_dangle": ("any_circuit", "one_edge_cut"),
+    "directions_told_apart": ("legal_edges", "batching"),
+    "half_precision_softmax": ("all_kept", "any_circuit", "rotation"),
+    "scores_shifted": ("mask_gradient", "any_share"),
+    "gradient_elsewhere": ("any_share", "any_circuit"),
+    "gradient_stops": ("any_circuit", "all_kept", "one_edge_cut"),
+    "ends_swapped": ("all_kept", "none_kept"),
+    "global_noise": ("any_circuit", "closed_forms"),
+    "one_edge_unreported": ("any_circuit", "masks_and_circuits"),
+}

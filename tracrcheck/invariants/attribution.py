@@ -1,0 +1,114 @@
+"""Attributions are exact where effects are linear, and complete along a path.
+
+`margin_gradient` is the derivative of the mean margin in each edge's share at the full circuit. Where attention looks
+everywhere alike (no queries, no keys), there is no norm and no ReLU is ever shut, the margin is linear in any one share,
+so the derivative *is* what cutting the edge costs:  margin(all kept) - margin(all but the edge).
+
+Integrated gradients (Sundararajan et al. 2017, arXiv 1703.01365, proposition 1; EAP-IG uses them for edges) sum to what
+cutting everything costs:  sum_e integral_0^1 d margin / d m_e (t, ..., t) dt = margin(all kept) - margin(none kept), by
+the fundamental theorem of calculus. The integral is taken by Gauss and Legendre's rule, in parts that
+are halved until halving changes little; that change, and rounding, are allowed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from edgeprune_core.attribution import margin_gradient
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.mask import edge_values
+from edgeprune_core.task import Task
+from edgeprune_core.weights import Model
+from tracrcheck.invariants.base import Invariant, Violation
+from tracrcheck.invariants.circuits import mask_of
+from tracrcheck.invariants.renumbering import with_model
+from tracrcheck.invariants.subjects import Subject, has_no_norm, is_program, is_smooth, some_items
+
+OPEN = 1000.0  # added to every pre-activation of a ReLU, and taken off again after it: values of order 10 shut none
+CLOSE = 1e-8  # of sums of a few thousand terms of order 1000 in float64
+POINTS = 12  # of the rule, in each part
+PANELS = 2  # parts to begin with
+DEPTH = 14  # halvings
+FINE = 1e-6  # error of a part, in units of the margins
+
+
+def linear(task: Task) -> Task:
+    """The same with attention that looks everywhere alike and MLPs that never shut."""
+    w = task.model.weights
+    weights = replace(w, w_q=w.w_q * 0, w_k=w.w_k * 0, b_q=w.b_q * 0, b_k=w.b_k * 0)
+    weights = replace(weights, b_in=w.b_in + OPEN, b_out=w.b_out - OPEN * w.w_out.sum(1))
+    return with_model(task, Model(replace(task.model.spec, activation="relu"), weights))
+
+
+def exact_on_linear(subject: Subject, seed: int) -> Violation | None:
+    for name, task in subject.tasks.items():
+        task = linear(task)
+        full = Circuit.full(task.graph)
+        cuts = [full.without(edge) for edge in task.graph.edges]
+        with torch.no_grad():
+            margins = task.margins(task.outputs(mask_of(task, full, *cuts), task.items), task.items).mean(1)
+        want, got = margins[0] - margins[1:], margin_gradient(task)
+        off = (got - want).abs()
+        if not float(off.max()) <= CLOSE * max(1.0, float(margins.abs().max())):
+            i = int(off.argmax())
+            return Violation(
+                f"the score of {task.graph.edges[i]} under {name}", float(got[i]), float(want[i])
+            )
+    return None
+
+
+def completeness(subject: Subject, seed: int) -> Violation | None:
+    for name, whole in subject.tasks.items():
+        task = replace(whole, items=some_items(whole, seed, 2))
+        ends = mask_of(task, Circuit.full(task.graph), Circuit.empty(task.graph))
+        with torch.no_grad():
+            kept, cut = task.margins(task.outputs(ends, task.items), task.items).mean(1).tolist()
+        size = max(1.0, abs(kept), abs(cut))
+        parts = [_integrated(task, i / PANELS, (i + 1) / PANELS, FINE * size) for i in range(PANELS)]
+        total, allowed = sum(x for x, _ in parts), 2 * sum(off for _, off in parts) + CLOSE * size
+        if not abs(total - (kept - cut)) <= allowed:
+            return Violation(
+                f"integrated gradients summed under {name}", total, f"{kept - cut} within {allowed:.2g}"
+            )
+    return None
+
+
+def _integrated(task: Task, low: float, high: float, fine: float, depth: int = DEPTH) -> tuple[float, float]:
+    """The integral of the gradients' sum over shares from low to high, and how far it may be off.
+
+    fine: an error that is small enough. A norm turns sharply where its input passes near zero: such parts are halved.
+    """
+    middle = (low + high) / 2
+    whole, left, right = (_gauss(task, *ends) for ends in ((low, high), (low, middle), (middle, high)))
+    off = abs(left + right - whole)
+    if off <= fine or depth == 0:
+        return left + right, off
+    parts = [_integrated(task, *ends, fine, depth - 1) for ends in ((low, middle), (middle, high))]
+    return parts[0][0] + parts[1][0], parts[0][1] + parts[1][1]
+
+
+def _gauss(task: Task, low: float, high: float) -> float:
+    nodes, weights = np.polynomial.legendre.leggauss(POINTS)
+    half = (high - low) / 2
+    shares = torch.tensor(low + half * (nodes + 1))
+    mask = (shares[:, None, None] * mask_of(task, Circuit.full(task.graph))).requires_grad_()
+    margins = task.margins(task.outputs(mask, task.items), task.items).mean(1)
+    (gradient,) = torch.autograd.grad((margins * torch.tensor(half * weights)).sum(), mask)
+    return float(edge_values(task.graph, gradient).sum())
+
+
+EXACT_ON_LINEAR = Invariant(
+    name="exact_on_linear",
+    statement="on a linear model an edge's attribution is what cutting it costs",
+    check=exact_on_linear,
+    applies=lambda subject: has_no_norm(subject) and not is_program(subject),
+)
+COMPLETENESS = Invariant(
+    name="completeness",
+    statement="integrated gradients of edges sum to what cutting all of them costs",
+    check=completeness,
+    applies=is_smooth,
+)

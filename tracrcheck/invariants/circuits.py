@@ -1,0 +1,35 @@
+"""Random circuits and masks, for invariants that speak of any."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.graph import ResidualGraph
+from edgeprune_core.mask import from_edge_values, to_mask
+from edgeprune_core.task import Task
+from tracrcheck.invariants.subjects import generator_of
+
+SHARES = (0.3, 0.6, 0.9)
+
+
+def some_circuits(graph: ResidualGraph, seed: int, shares: tuple[float, ...] = SHARES) -> list[Circuit]:
+    """One circuit for each expected share of edges kept."""
+    draw = generator_of(seed)
+    kept = [torch.rand(graph.n_edges, generator=draw) < share for share in shares]
+    return [
+        Circuit(graph, frozenset(e for e, on in zip(graph.edges, row.tolist(), strict=True) if on))
+        for row in kept
+    ]
+
+
+def mask_of(task: Task, *circuits: Circuit) -> Float[Tensor, "circuit reader writer"]:
+    return to_mask(circuits, dtype=task.model.dtype)
+
+
+def some_shares(task: Task, seed: int, n: int = 2) -> Float[Tensor, "circuit reader writer"]:
+    """Masks with a random share of every edge."""
+    values = torch.rand(n, task.graph.n_edges, generator=generator_of(seed), dtype=torch.float64)
+    return from_edge_values(task.graph, values.to(task.model.dtype))

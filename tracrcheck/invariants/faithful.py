@@ -1,0 +1,64 @@
+"""Normalised faithfulness: 1 of the full circuit, 0 of the empty one, undefined where the two coincide.
+
+With M a mean margin, it is (M(circuit) - M(empty)) / (M(model) - M(empty)): 1 and 0 by substitution, and 0 / 0 where the
+ablation leaves the margin as it is, as where every input is its own corruption.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import torch
+
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.faithfulness import Matrix, faithfulness
+from edgeprune_core.task import Task
+from tracrcheck.invariants.base import Invariant, Violation
+from tracrcheck.invariants.circuits import mask_of
+from tracrcheck.invariants.subjects import Subject
+
+CLOSE = 1e-9  # of a quotient of equal float64 numbers, none below COINCIDE
+COINCIDE = 1e-9  # of the margins' size: what float64 rounds is below
+
+
+def normalised(subject: Subject, seed: int) -> Violation | None:
+    resample = subject.tasks["resample"]
+    own = replace(resample, items=resample.items[:, :1].expand(-1, 2))
+    tasks = subject.tasks | {"resample of each by itself": own}
+    ends = [Circuit.full(own.graph), Circuit.empty(own.graph)]
+    margins = {name: _mean_margins(task, ends) for name, task in tasks.items()}
+    for what, circuit, want in (("the full circuit", ends[0], 1.0), ("the empty circuit", ends[1], 0.0)):
+        for name, value in _recovered(tasks, circuit).items():
+            kept, cut, size = margins[name]
+            if abs(kept - cut) <= COINCIDE * size:
+                if math.isfinite(value):
+                    return Violation(f"{what} under {name}, which changes no margin", value, "undefined")
+            elif abs(kept - cut) > 1e-3 * size and not abs(value - want) <= CLOSE:
+                return Violation(f"{what} under {name}", value, want)
+    return None
+
+
+@torch.no_grad()
+def _mean_margins(task: Task, ends: list[Circuit]) -> tuple[float, float, float]:
+    """Of the full and the empty circuit, and of their sizes."""
+    margins = task.margins(task.outputs(mask_of(task, *ends), task.items), task.items)
+    kept, cut = margins.mean(1).tolist()
+    return kept, cut, float(margins.abs().mean())
+
+
+def _recovered(tasks: dict[str, Task], circuit: Circuit) -> dict[str, float]:
+    matrix: Matrix = faithfulness(tasks, circuit, draws=2, resamples=4)
+    return {
+        cell.ablation: cell.circuit.mean
+        for cell in matrix.cells
+        if cell.direction == "kept" and cell.metric == "recovered"
+    }
+
+
+NORMALISED = Invariant(
+    name="normalised",
+    statement="normalised faithfulness is 1 of the full circuit, 0 of the empty one, undefined where they coincide",
+    check=normalised,
+    applies=lambda subject: subject.tasks["zero"].outcome.categorical,
+)

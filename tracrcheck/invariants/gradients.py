@@ -1,0 +1,60 @@
+"""The gradient with respect to a mask is what finite differences say.
+
+With D(h) = (f(m + h) - f(m - h)) / 2h, D(h) = f' + c h^2 + O(h^4), so D(h) is off by (D(2h) - D(h)) / 3 to leading order;
+twice that is allowed, and the outputs' rounding over h. Kinks have no derivative, so the statement is about smooth models.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from edgeprune_core.mask import edge_values, from_edge_values
+from edgeprune_core.task import Task
+from tracrcheck.invariants.base import Invariant, Violation
+from tracrcheck.invariants.circuits import some_shares
+from tracrcheck.invariants.expected import expected
+from tracrcheck.invariants.subjects import Subject, generator_of, is_smooth, some_items
+
+STEP = 1e-4
+EDGES = 40
+
+
+def mask_gradient(subject: Subject, seed: int) -> Violation | None:
+    graph, draw = subject.graph, generator_of(seed)
+    edges = torch.randperm(graph.n_edges, generator=draw)[:EDGES]
+    for name, task in subject.tasks.items():
+        items, mask = some_items(task, seed, 2), some_shares(task, seed, 1)
+        weight = torch.randn(len(items), task.tokens.shape[1], task.model.spec.d_out, generator=draw)
+        weight = weight.double() * task.valid[items[:, 0]][..., None]
+        leaf = mask.clone().requires_grad_()
+        (gradient,) = torch.autograd.grad((task.outputs(leaf, items) * weight).sum(), leaf)
+        near, far = (_slopes(task, mask, items, weight, edges, h) for h in (STEP, 2 * STEP))
+        rounding = float((expected(task, mask, items).off.nan_to_num() * weight.abs()).sum()) * 2 / STEP
+        allowed = 2 * (far - near).abs() / 3 + rounding + 1e-9 * max(1.0, float(near.abs().max()))
+        got = edge_values(graph, gradient)[0, edges]
+        if (bad := ~((got - near).abs() <= allowed)).any():
+            i = int(bad.nonzero()[0])
+            edge = graph.edges[int(edges[i])]
+            return Violation(
+                f"the slope along {edge} under {name}",
+                float(got[i]),
+                f"{float(near[i])} within {float(allowed[i]):.2g}",
+            )
+    return None
+
+
+@torch.no_grad()
+def _slopes(task: Task, mask: Tensor, items: Tensor, weight: Tensor, edges: Tensor, h: float) -> Tensor:
+    nudges = h * torch.eye(task.graph.n_edges, dtype=torch.float64)[edges]
+    both = torch.cat([nudges, -nudges]) + edge_values(task.graph, mask)
+    values = (task.outputs(from_edge_values(task.graph, both), items) * weight).sum((1, 2, 3))
+    return (values[: len(edges)] - values[len(edges) :]) / (2 * h)
+
+
+MASK_GRADIENT = Invariant(
+    name="mask_gradient",
+    statement="the gradient with respect to a mask is that of finite differences",
+    check=mask_gradient,
+    applies=is_smooth,
+)

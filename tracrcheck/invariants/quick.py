@@ -1,0 +1,14 @@
+"""Edge pruning with few steps: what it finds is beside the point here, only that it does as it says."""
+
+from __future__ import annotations
+
+from edgeprune_core.methods.edge_pruning import EdgePruning, Kicks
+from edgeprune_core.training.elites import EliteSettings
+from edgeprune_core.training.score import ScoreSettings
+
+QUICK = EdgePruning(
+    score=ScoreSettings(steps=12, circuits=8),
+    kicks=Kicks(elites=EliteSettings(most=16, patience=2, follow=2), rounds=1, steps=4, circuits=4),
+    restarts=1,
+    budget=3,
+)

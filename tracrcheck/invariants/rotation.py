@@ -1,0 +1,54 @@
+"""Turning the residual stream changes nothing where there is no norm.
+
+With Q orthogonal, let every writer write x Q and every reader read x Q^T. Each product of the two is what it was, and
+nothing else looks at the stream. A norm does: its gain is per direction, so the statement is about models without one.
+
+Turned weights are rounded: by at most d^(3/2) u of their norms (`structure.py`), instead of u of each entry. So the bound
+of the forward by hand is taken on the turned model, with its unit multiplied by d^(3/2).
+"""
+
+from __future__ import annotations
+
+import torch
+
+from edgeprune_core.task import Task
+from edgeprune_core.weights import Model, Weights
+from tracrcheck.invariants.base import Invariant, Violation
+from tracrcheck.invariants.circuits import mask_of, some_circuits
+from tracrcheck.invariants.expected import expected
+from tracrcheck.invariants.forward import DOUBLE
+from tracrcheck.invariants.renumbering import with_model
+from tracrcheck.invariants.subjects import Subject, generator_of, has_no_norm, some_items
+
+WRITES = ("tok", "pos", "w_o", "b_o", "w_out", "b_out")
+READS = ("w_q", "w_k", "w_v", "w_in", "w_gate", "unembed")
+
+
+def turned(task: Task, seed: int) -> Task:
+    """The same with the stream turned by a random orthogonal matrix."""
+    d = task.model.spec.d_model
+    q, _ = torch.linalg.qr(torch.randn(d, d, generator=generator_of(seed), dtype=torch.float64))
+    tensors = {
+        name: t @ q if name in WRITES else q.T @ t if name in READS else t
+        for name, t in task.model.weights.tensors().items()
+    }
+    return with_model(task, Model(task.model.spec, Weights(**tensors)))
+
+
+def rotation(subject: Subject, seed: int) -> Violation | None:
+    d = subject.spec.d_model
+    for name, task in subject.tasks.items():
+        other = turned(task, seed)
+        items, mask = some_items(task, seed), mask_of(task, *some_circuits(task.graph, seed))
+        want = expected(other, mask, items, unit=DOUBLE * d**1.5).around(task.outputs(mask, items))
+        if wrong := want.violation(f"the stream turned, under {name}", other.outputs(mask, items)):
+            return wrong
+    return None
+
+
+ROTATION = Invariant(
+    name="rotation",
+    statement="turning the residual stream changes no output where there is no norm",
+    check=rotation,
+    applies=has_no_norm,
+)

@@ -1,0 +1,84 @@
+"""Runs invariants over subjects, cheapest first."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edgeprune_core.errors import CheckError, did_you_mean
+from tracrcheck.invariants import INVARIANTS, Invariant, Violation
+from tracrcheck.invariants.subjects import Subject, subjects
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """One invariant on one subject. seed: of the subject and of the check's own draws."""
+
+    invariant: Invariant
+    subject: str
+    seed: int
+    violation: Violation | None
+    seconds: float
+
+    @property
+    def red(self) -> bool:
+        """Whether a law is broken; what is no law is only reported."""
+        return self.violation is not None and self.invariant.law
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "invariant": self.invariant.name,
+            "subject": self.subject,
+            "seed": self.seed,
+            "law": self.invariant.law,
+            "violation": None if self.violation is None else str(self.violation),
+            "seconds": round(self.seconds, 4),
+        }
+
+
+def chosen(names: Sequence[str]) -> tuple[Invariant, ...]:
+    """The invariants of these names in the table's order; all where none is given. Errors: TC155."""
+    known = {invariant.name: invariant for invariant in INVARIANTS}
+    for name in names:
+        if name not in known:
+            raise CheckError(
+                "TC155",
+                f"no invariant '{name}'",
+                got=name,
+                wanted="an invariant",
+                do=did_you_mean(name, known),
+            )
+    return tuple(i for i in INVARIANTS if not names or i.name in names)
+
+
+def check_all(
+    invariants: Sequence[Invariant], seeds: Sequence[int], *, programs: int = 1, stop: bool = False
+) -> Iterator[Checked]:
+    """Each invariant on the subjects of each seed that it is about. programs: drawn a seed; stop: at the first red."""
+    drawn = [(seed, list(subjects(seed, programs=programs))) for seed in seeds]
+    for invariant in invariants:
+        for seed, found in drawn:
+            for subject in found:
+                if not invariant.applies(subject):
+                    continue
+                yield (done := check_one(invariant, subject, seed))
+                if stop and done.red:
+                    return
+
+
+def check_one(invariant: Invariant, subject: Subject, seed: int) -> Checked:
+    """A check that raises is a violation too: a broken core may do either."""
+    started = time.monotonic()
+    try:
+        violation = invariant.check(subject, seed)
+    except Exception as error:
+        violation = Violation(f"the check raised {type(error).__name__}", str(error), "no error")
+    return Checked(
+        invariant=invariant,
+        subject=subject.name,
+        seed=seed,
+        violation=violation,
+        seconds=time.monotonic() - started,
+    )

@@ -1,0 +1,71 @@
+"""Edges that carry nothing change nothing: those outside of `permitted`, and dangling ones.
+
+Outside of `permitted`, a product of weights is zero (`structure.py` derives it): keeping such an edge or not changes no
+output, in any circuit. An edge that no kept path joins to `out` changes no output either, under any ablation. And a node
+none of whose ports keeps an edge is not on the way from any input: under resampling it writes what it wrote on the
+corrupted input, which is what its cut edges carry, so its edges change nothing. Under zero or mean ablation that is no
+law: such a node still writes a constant, which is not its background.
+"""
+
+from __future__ import annotations
+
+from edgeprune_core.circuit import Circuit
+from tracrcheck import structure
+from tracrcheck.invariants.base import Invariant, Violation
+from tracrcheck.invariants.circuits import mask_of, some_circuits
+from tracrcheck.invariants.expected import expected
+from tracrcheck.invariants.subjects import Subject, has_no_norm, some_items
+
+
+def fed(circuit: Circuit) -> Circuit:
+    """Without the edges of nodes that read nothing."""
+    kept = set(circuit.edges)
+    for writer in circuit.graph.writers:  # a node's readers come after all that it may read
+        ports = circuit.graph.readers_of(writer)
+        if ports and not any(edge.reader in ports for edge in kept):
+            kept = {edge for edge in kept if edge.writer != writer}
+    return Circuit(circuit.graph, frozenset(kept))
+
+
+def outside_permitted(subject: Subject, seed: int) -> Violation | None:
+    full = Circuit.full(subject.graph)
+    for name, task in subject.tasks.items():
+        allowed = structure.permitted(task.model, task.tokens)
+        circuits = [*some_circuits(task.graph, seed), full]
+        if wrong := _same(
+            subject, name, seed, circuits, [c & allowed for c in circuits], "edges outside `permitted`"
+        ):
+            return wrong
+    return None
+
+
+def dangling(subject: Subject, seed: int) -> Violation | None:
+    circuits = some_circuits(subject.graph, seed, (0.15, 0.3, 0.5))
+    for name in subject.tasks:
+        if wrong := _same(
+            subject, name, seed, circuits, [c.connected() for c in circuits], "no path to `out`"
+        ):
+            return wrong
+    return _same(subject, "resample", seed, circuits, [fed(c) for c in circuits], "nodes that read nothing")
+
+
+def _same(
+    subject: Subject, name: str, seed: int, before: list[Circuit], after: list[Circuit], what: str
+) -> Violation | None:
+    task = subject.tasks[name]
+    items, mask = some_items(task, seed), mask_of(task, *before)
+    want = expected(task, mask, items).around(task.outputs(mask, items))
+    return want.violation(f"{what}, kept and cut under {name}", task.outputs(mask_of(task, *after), items))
+
+
+OUTSIDE_PERMITTED = Invariant(
+    name="outside_permitted",
+    statement="edges outside `permitted` change no output of any circuit",
+    check=outside_permitted,
+    applies=has_no_norm,
+)
+DANGLING = Invariant(
+    name="dangling",
+    statement="edges without a path to `out` change nothing; under resample, nor do those of nodes that read nothing",
+    check=dangling,
+)

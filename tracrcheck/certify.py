@@ -66,7 +66,8 @@ class _Proof:
             unknown = {"smallest": str(error), "unique": str(error)}
         gap_below, gap_above = self._gap(required)
         if not task.outcome.by_decoding and self._narrow(gap_below, gap_above):
-            why = f"a narrow gap: {gap_below:.2g} to {gap_above:.2g} around {self.limit:g}"
+            below, above = ("none" if gap is None else f"{gap:.2g}" for gap in (gap_below, gap_above))
+            why = f"a narrow gap: {below} to {above} around {self.limit:g}"
             proved, unknown = [], dict.fromkeys(("sufficient", "minimal", "smallest", "unique"), why)
         return Certificate(
             program=task.name,

@@ -10,6 +10,7 @@ import torch
 from edgeprune_core.circuit import Circuit
 from tests import zoo
 from tracrcheck.certify import certify
+from tracrcheck.draws import compiled_of, numbered
 from tracrcheck.exam import Setting, task_of
 from tracrcheck.search import Limits
 
@@ -104,6 +105,14 @@ def test_a_deviation_near_the_tolerance_leaves_everything_unknown():
     got = certify(near, setting)
     assert got.proved == ()
     assert "narrow gap" in got.says("sufficient")
+
+
+def test_a_gap_with_nothing_beyond_the_tolerance_is_told_as_that():
+    compiled = compiled_of(numbered(0, 0))  # nothing is required under mean ablation, with 0.001 to spare
+    setting = Setting(ablation="mean")
+    got = certify(task_of(compiled, setting), setting)
+    assert got.gap_above is None
+    assert got.says("sufficient").endswith(f"a narrow gap: {got.gap_below:.2g} to none around 0.01)")
 
 
 def test_a_setting_in_which_the_output_cannot_change_is_vacuous():

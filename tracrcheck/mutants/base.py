@@ -1,4 +1,4 @@
-"""A seeded fault: an edit to `edgeprune_core` that some check must turn red.
+"""A seeded fault: an edit that some check must turn red.
 
 To add one: a record in the table of its topic, in this folder. A quick test holds every edit to match exactly once.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 class Mutant:
     """One fault.
 
-    file:   of `edgeprune_core`, relative to it. old, new: the text that stands there exactly once, and the faulty one.
+    file:   from the folder that holds the packages. old, new: the text that stands there exactly once, and the faulty one.
     why:    what is wrong with it, in a line. source: where the field met it, or "ours".
     blind:  written before any check was looked at; counted apart.
     """

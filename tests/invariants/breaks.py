@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 
-from edgeprune_core import attribution, engine, faithfulness, mask, task, weights
+from edgeprune_core import attribution, engine, faithfulness, mask, patching, task, weights
 from edgeprune_core.ablations import Mean
 from edgeprune_core.blocks import attention
 from edgeprune_core.circuit import Circuit
+from edgeprune_core.families import base as families
 from edgeprune_core.graph import ResidualGraph
-from edgeprune_core.methods import edge_pruning
+from edgeprune_core.methods import acdc, edge_pruning, exact, ranked
+from edgeprune_core.metrics import answers
+from edgeprune_core.outcome import Outcome
 from edgeprune_core.training import pathwise, score
 from edgeprune_core.training.gates import HardConcrete
 from tracrcheck import certify, store, structure
@@ -236,6 +240,92 @@ def mean_of_the_last_batch(patch) -> None:
     )
 
 
+def everything_scored(patch) -> None:
+    deviation = Outcome.deviation
+    patch.setattr(
+        Outcome,
+        "deviation",
+        lambda outcome, got, want, scored: deviation(outcome, got, want, torch.ones_like(scored)),
+    )
+
+
+def padding_is_an_answer(patch) -> None:
+    total = answers._log_total
+    patch.setattr(
+        answers, "_log_total", lambda logits, ids: total(logits, None if ids is None else ids.clamp_min(0))
+    )
+
+
+def gelu_of_another_kind(patch) -> None:
+    patch.setitem(families._ACTIVATIONS, "gelu_new", "gelu")
+
+
+def last_batch_alone(patch) -> None:
+    of = Mean.of
+
+    def fewer(model, inputs, *, pooled=False):
+        return of(model, list({t.shape[1]: t for t in inputs}.values()), pooled=pooled)
+
+    patch.setattr(Mean, "of", staticmethod(fewer))
+
+
+def arguments_swapped(patch) -> None:
+    kl = patching.kl
+    patch.setattr(patching, "kl", lambda got, want, *rest: kl(want.expand_as(got), got, *rest))
+
+
+def scored_one_early(patch) -> None:
+    tasks = importlib.import_module(
+        "edgeprune_core.tasks.prompt_task"
+    )  # a function of the package bears its name
+    batch_of = tasks.batch_of
+
+    def early(chunk):
+        batch = batch_of(chunk)
+        return replace(batch, scored=batch.scored.roll(-1, 1))
+
+    patch.setattr(tasks, "batch_of", early)
+
+
+def half_way_only(patch) -> None:
+    at_input = attribution._at_input
+    patch.setattr(
+        attribution,
+        "_at_input",
+        lambda a_task, items, carried, share: at_input(a_task, items, carried, share / 2),
+    )
+
+
+def multipliers_stay(patch) -> None:
+    patch.setattr(pathwise._Price, "ascend", lambda price: None)
+
+
+def cuts_pile_up(patch) -> None:
+    values = exact.from_edge_values
+    patch.setattr(exact, "from_edge_values", lambda graph, kept: values(graph, kept.cumprod(0)))
+
+
+def one_edge_more(patch) -> None:
+    first = ranked._first
+    patch.setattr(ranked, "_first", lambda a_task, order, n: first(a_task, order, n + 1))
+
+
+def knocked_out_is_kept(patch) -> None:
+    circuits = faithfulness._circuits
+
+    def same(*args):
+        rows = circuits(*args)
+        rows[3] = rows[2]
+        return rows
+
+    patch.setattr(faithfulness, "_circuits", same)
+
+
+def ten_times_tau(patch) -> None:
+    prune = acdc._prune
+    patch.setattr(acdc, "_prune", lambda metric, tau: prune(metric, 10 * tau))
+
+
 # Invariant -> (break, subject): a kind of small model with its seed, or a drawn program of that seed.
 BREAKS: dict[str, list[tuple[Callable, str, int]]] = {
     "legal_edges": [(future_edges, "gpt2", 0)],
@@ -270,6 +360,18 @@ BREAKS: dict[str, list[tuple[Callable, str, int]]] = {
     "permuted_pruning": [(first_edge_is_dear, "gpt2", 0)],
     "determinism": [(global_noise, "llama", 1)],
     "reported_circuit": [(one_edge_unreported, "llama", 1)],
+    "criterion": [(everything_scored, "gpt2", 0)],
+    "margins": [(padding_is_an_answer, "gpt2", 0)],
+    "checkpoints": [(gelu_of_another_kind, "gpt2", 0)],
+    "pooling": [(last_batch_alone, "llama", 0)],
+    "divergences": [(arguments_swapped, "gpt2", 0)],
+    "prompts": [(scored_one_early, "gpt2", 0)],
+    "along_inputs": [(half_way_only, "gpt2", 0)],
+    "pathwise_by_hand": [(multipliers_stay, "gpt2", 0)],
+    "exact_scores": [(cuts_pile_up, "gpt2", 0)],
+    "shortest_head": [(one_edge_more, "gpt2", 0)],
+    "matrix": [(knocked_out_is_kept, "gpt2", 0)],
+    "acdc": [(ten_times_tau, "gpt2", 0)],
 }
 
 # Breaks of one part that must leave these green: the rest of the engine is as it was.
@@ -291,4 +393,12 @@ UNTOUCHED = {
     "ends_swapped": ("all_kept", "none_kept"),
     "global_noise": ("any_circuit", "closed_forms"),
     "one_edge_unreported": ("any_circuit", "masks_and_circuits"),
+    "everything_scored": ("any_circuit", "margins"),
+    "gelu_of_another_kind": ("any_circuit", "prompts"),
+    "last_batch_alone": ("repeated_references", "any_circuit"),
+    "arguments_swapped": ("criterion", "matrix"),
+    "half_way_only": ("mask_gradient", "exact_scores"),
+    "multipliers_stay": ("closed_forms", "sampled_gates"),
+    "cuts_pile_up": ("masks_and_circuits", "one_edge_cut"),
+    "knocked_out_is_kept": ("normalised", "any_circuit"),
 }

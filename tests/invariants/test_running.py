@@ -41,7 +41,7 @@ def test_an_unknown_invariant_is_refused_with_the_nearest_name():
         chosen(["any_circiut"])
     assert str(caught.value) == (
         "TC155 no invariant 'any_circiut'\n    got     any_circiut\n    wanted  an invariant\n"
-        "    do      did you mean 'any_circuit' or 'masks_and_circuits' or 'reported_circuit'?"
+        "    do      did you mean 'any_circuit' or 'masks_and_circuits' or 'along_inputs'?"
     )
 
 

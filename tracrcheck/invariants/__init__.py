@@ -4,19 +4,30 @@ They are checked on drawn programs and on small random models (`subjects.py`), a
 needed (`forward.py`). `runner.py` runs them.
 """
 
+from tracrcheck.invariants.acdc import ACDC
 from tracrcheck.invariants.addback import ADDING_BACK
+from tracrcheck.invariants.along_inputs import ALONG_INPUTS
 from tracrcheck.invariants.attribution import COMPLETENESS, EXACT_ON_LINEAR
 from tracrcheck.invariants.base import Invariant, Violation
 from tracrcheck.invariants.batching import BATCHING, REPEATED_REFERENCES
 from tracrcheck.invariants.causality import CAUSALITY
+from tracrcheck.invariants.checkpoints import CHECKPOINTS
+from tracrcheck.invariants.criterion import CRITERION
 from tracrcheck.invariants.determinism import DETERMINISM
 from tracrcheck.invariants.discretisation import LEGAL_EDGES, MASKS_AND_CIRCUITS, REPORTED_CIRCUIT
+from tracrcheck.invariants.divergences import DIVERGENCES
 from tracrcheck.invariants.ends import ALL_KEPT, NONE_KEPT
 from tracrcheck.invariants.faithful import NORMALISED
 from tracrcheck.invariants.gates import CLOSED_FORMS, SAMPLED_GATES
 from tracrcheck.invariants.gradients import MASK_GRADIENT
+from tracrcheck.invariants.margins import MARGINS
+from tracrcheck.invariants.matrix import MATRIX
 from tracrcheck.invariants.patching import ANY_CIRCUIT, ANY_SHARE, ONE_EDGE_CUT
+from tracrcheck.invariants.pathwise import PATHWISE_BY_HAND
+from tracrcheck.invariants.pooling import POOLING
 from tracrcheck.invariants.precision import PRECISION
+from tracrcheck.invariants.prompts import PROMPTS
+from tracrcheck.invariants.ranking import EXACT_SCORES, SHORTEST_HEAD
 from tracrcheck.invariants.rotation import ROTATION
 from tracrcheck.invariants.serialisation import CERTIFICATE, CIRCUIT_AND_MODEL
 from tracrcheck.invariants.symmetry import (
@@ -32,6 +43,10 @@ INVARIANTS: tuple[Invariant, ...] = (
     CLOSED_FORMS,
     MASKS_AND_CIRCUITS,
     CIRCUIT_AND_MODEL,
+    CRITERION,
+    MARGINS,
+    CHECKPOINTS,
+    POOLING,
     REPEATED_REFERENCES,
     CAUSALITY,
     SAMPLED_GATES,
@@ -41,6 +56,8 @@ INVARIANTS: tuple[Invariant, ...] = (
     ANY_SHARE,
     OUTSIDE_PERMITTED,
     DANGLING,
+    DIVERGENCES,
+    PROMPTS,
     ALL_KEPT,
     ROTATION,
     PRECISION,
@@ -49,6 +66,12 @@ INVARIANTS: tuple[Invariant, ...] = (
     PERMUTED_GRADIENTS,
     EXACT_ON_LINEAR,
     MASK_GRADIENT,
+    ALONG_INPUTS,
+    PATHWISE_BY_HAND,
+    EXACT_SCORES,
+    SHORTEST_HEAD,
+    MATRIX,
+    ACDC,
     COMPLETENESS,
     NORMALISED,
     CERTIFICATE,

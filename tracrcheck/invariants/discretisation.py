@@ -65,6 +65,12 @@ def masks_and_circuits(subject: Subject, seed: int) -> Violation | None:
         ):
             if to_circuit(graph, back > 0) != circuit:
                 return Violation(f"a circuit read back {how}", len(to_circuit(graph, back > 0)), len(circuit))
+    if to_circuit(graph, torch.ones_like(mask, dtype=torch.bool)) != Circuit.full(graph):
+        return Violation("marks everywhere, legal or not", "another circuit", "the full one")
+    circuits = some_circuits(graph, seed)
+    for circuit, mask in zip(circuits, to_mask(circuits), strict=True):
+        if not torch.equal(mask, to_mask(circuit)[0]):
+            return Violation("the mask of a circuit beside others", int(mask.sum()), len(circuit))
     return None
 
 

@@ -53,7 +53,7 @@ def sampled_gates(subject: Subject, seed: int) -> Violation | None:
     n, draw = len(a), generator_of(seed)
     u = stratified_uniform(1, (DRAWS, n), draw, dtype=torch.float64)[0]
     strata = stratified_uniform(STRATA, (DRAWS // STRATA, n), draw, dtype=torch.float64).flatten(0, 1)
-    comparisons = 2 * (3 * n + 1) + n
+    comparisons = 2 * (3 * n + 1) + 2 * n
     t = math.sqrt(math.log(2 * comparisons / FALSE_ALARM) / (2 * DRAWS))
     kept = gate.p_kept(a)
     for how, noise in (("one draw at a time", u), (f"{STRATA} strata", strata)):
@@ -71,8 +71,13 @@ def sampled_gates(subject: Subject, seed: int) -> Violation | None:
             f"E[L0] / edges, {how}", (z > 0).double().mean(1, keepdim=True), kept.mean()[None], t
         ):
             return wrong
-    z = gate.sample(a, u) > 0
-    return _off("P(an edge and the next are kept)", z & z.roll(1, 1), kept * kept.roll(1), t)
+    for how, noise in (("one draw at a time", u), (f"{STRATA} strata", strata)):
+        z = gate.sample(a, noise) > 0
+        if wrong := _off(
+            f"P(an edge and the next are kept), {how}", z & z.roll(1, 1), kept * kept.roll(1), t
+        ):
+            return wrong
+    return None
 
 
 def _off(what: str, seen: Tensor, p: Tensor, t: float) -> Violation | None:

@@ -1,7 +1,7 @@
 """Edges that carry nothing change nothing: those outside of `permitted`, and dangling ones.
 
 Outside of `permitted`, a product of weights is zero (`structure.py` derives it): keeping such an edge or not changes no
-output, in any circuit. An edge that no kept path joins to `out` changes no output either, under any ablation. And a node
+output, in any circuit. An edge that no kept path joins to `out` (sought by names) changes no output either, under any ablation. And a node
 none of whose ports keeps an edge is not on the way from any input: under resampling it writes what it wrote on the
 corrupted input, which is what its cut edges carry, so its edges change nothing. Under zero or mean ablation that is no
 law: such a node still writes a constant, which is not its background.
@@ -39,8 +39,27 @@ def outside_permitted(subject: Subject, seed: int) -> Violation | None:
     return None
 
 
+def joined(circuit: Circuit) -> list[str]:
+    """The edges on some path of kept edges to `out`, by names alone."""
+    group = circuit.graph.n_heads // circuit.graph.n_kv_heads
+    reached, before = {"out"}, 0
+    while len(reached) > before:
+        before = len(reached)
+        for edge in circuit.edges:
+            writer = edge.writer
+            if str(edge.reader) not in reached or writer.kind not in ("head", "mlp"):
+                continue
+            at = f"a{writer.layer}.h{writer.head // group}"
+            ports = (f"{writer}.q", f"{at}.k", f"{at}.v") if writer.kind == "head" else (str(writer),)
+            reached.update(ports)
+    return [str(edge) for edge in circuit if str(edge.reader) in reached]
+
+
 def dangling(subject: Subject, seed: int) -> Violation | None:
     circuits = some_circuits(subject.graph, seed, (0.15, 0.3, 0.5))
+    for circuit in circuits:
+        if (found := circuit.connected().texts) != (want := joined(circuit)):
+            return Violation("a circuit without its dangling edges", f"{len(found)} edges", f"{len(want)}")
     for name in subject.tasks:
         if wrong := _same(
             subject, name, seed, circuits, [c.connected() for c in circuits], "no path to `out`"

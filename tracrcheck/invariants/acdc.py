@@ -1,0 +1,74 @@
+"""ACDC decides as Algorithm 1 of its paper does, one edge at a time.
+
+Conmy et al. 2023 (arXiv 2304.14997): readers from the last to the first, the writers of each from the last to the first; an
+edge is cut for good where the divergence grows by less than tau; and a node that nothing kept reads from is
+skipped, all edges into it being cut. Written here in a plain loop, without batches, guesses or memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.graph import Edge, Reader
+from edgeprune_core.methods import Acdc
+from edgeprune_core.patching import divergences_of
+from edgeprune_core.task import Task
+from tracrcheck.invariants.base import Invariant, Violation
+from tracrcheck.invariants.circuits import mask_of
+from tracrcheck.invariants.subjects import Subject, is_program, some_items
+
+# Of the divergence, in units of the growth that cutting everything costs per edge: some edges go, and some nodes die.
+SHARES = (3.0,)
+
+
+def acdc(subject: Subject, seed: int) -> Violation | None:
+    whole = subject.tasks["resample"]
+    task = replace(whole, items=some_items(whole, seed, 5))
+    full, empty = Circuit.full(task.graph), Circuit.empty(task.graph)
+    for share in SHARES:
+        tau = share * _divergence(task, empty) / len(full)
+        got, want = Acdc(tau=tau).__call__(task).circuit, _algorithm_1(task, tau).connected()
+        if got != want:
+            odd = sorted(map(str, got.edges ^ want.edges))
+            return Violation(
+                f"the circuit of tau = {tau:.3g}", f"differing in {odd[:4]}", f"{len(want)} edges"
+            )
+    return None
+
+
+def _algorithm_1(task: Task, tau: float) -> Circuit:
+    graph, kept = task.graph, Circuit.full(task.graph)
+    now = _divergence(task, kept)
+    for reader in reversed(graph.readers):
+        if _is_dead(task, kept, reader):
+            kept = Circuit(graph, frozenset(edge for edge in kept.edges if edge.reader != reader))
+            continue
+        for writer in reversed(graph.writers[: graph.reach[reader.index]]):
+            smaller = kept.without(Edge(writer, reader))
+            if (value := _divergence(task, smaller)) - now < tau:
+                kept, now = smaller, value
+    return kept
+
+
+def _is_dead(task: Task, kept: Circuit, reader: Reader) -> bool:
+    """Whether nothing kept reads from any of the nodes that this is a port of."""
+    if reader.kind == "out":
+        return False
+    spec = task.model.spec
+    group = spec.n_heads // spec.n_kv_heads if reader.port in ("k", "v") else 1
+    heads = range(reader.head * group, (reader.head + 1) * group)
+    own = {f"a{reader.layer}.h{head}" for head in heads} if reader.kind == "head" else {f"m{reader.layer}"}
+    return not any(str(edge.writer) in own for edge in kept.edges)
+
+
+def _divergence(task: Task, circuit: Circuit) -> float:
+    return float(divergences_of(task, mask_of(task, circuit))[0])
+
+
+ACDC = Invariant(
+    name="acdc",
+    statement="ACDC cuts what Algorithm 1, one edge at a time, cuts",
+    check=acdc,
+    applies=lambda subject: not is_program(subject),
+)

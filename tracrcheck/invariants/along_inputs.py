@@ -1,0 +1,87 @@
+"""Scores along inputs: of all edges of an embedding together, what the chain rule says at each point of the path.
+
+The score of w -> r is the mean over items of carried_w . (1/m) sum_{k=1..m} d margin / d x_r at embeddings k/m of the way
+from what their cut edges carry to the clean ones (Hanna et al. 2024). An embedding reaches the outputs by its edges alone:
+summed over its readers, d margin / d x_r is d margin / d embedding, which automatic differentiation gives without any
+mask. And with one step the only point is the clean one: scores along inputs and along masks are the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from edgeprune_core.attribution import margin_gradient, margin_gradient_along_inputs
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.engine import run
+from edgeprune_core.task import Task
+from edgeprune_core.weights import Model
+from tracrcheck.invariants.base import Invariant, Violation
+from tracrcheck.invariants.circuits import mask_of
+from tracrcheck.invariants.subjects import Subject, is_smooth, some_items
+
+CLOSE = 1e-7  # of the largest score: gradients are sums of a few thousand terms
+STEPS = 3
+AT_ONCE = 2  # so that the items come in several parts
+
+
+def along_inputs(subject: Subject, seed: int) -> Violation | None:
+    for name, whole in subject.tasks.items():
+        task = replace(whole, items=some_items(whole, seed, 3))
+        one, masks = (
+            f(task, steps=1, items_at_once=AT_ONCE) for f in (margin_gradient_along_inputs, margin_gradient)
+        )
+        size = max(1e-6, float(masks.abs().max()))
+        if not (off := float((one - masks).abs().max())) <= CLOSE * size:
+            return Violation(f"one step along inputs and along masks, under {name}", f"off by {off:.2g}", 0)
+        found = margin_gradient_along_inputs(task, steps=STEPS, items_at_once=AT_ONCE)
+        by_hand = _by_embedding(task)
+        for writer in task.graph.writers[: task.graph.n_embeddings]:
+            own = torch.tensor([edge.writer == writer for edge in task.graph.edges])
+            got, want = float(found[own].sum()), by_hand[writer.index]
+            if not abs(got - want) <= CLOSE * max(size, abs(want)) * int(own.sum()):
+                return Violation(f"scores of all edges of {writer} under {name}", got, want)
+    return None
+
+
+def _by_embedding(task: Task) -> list[float]:
+    w, items = task.model.weights, task.items
+    clean = _embedded(task, items[:, 0])
+    background = task.background(items)
+    cut = torch.zeros_like(clean) if background is None else background[: len(clean)]
+    total = torch.zeros(len(clean), dtype=clean.dtype)
+    for k in range(1, STEPS + 1):
+        point = (cut + (clean - cut) * (k / STEPS)).sum(0)
+        leaf = point.flatten(0, 1).clone().requires_grad_()
+        tensors = replace(w, tok=leaf, pos=None if w.pos is None else torch.zeros_like(w.pos))
+        gradient = _gradient(task, replace(task.model.spec, d_vocab=len(leaf)), tensors, point.shape[:2])
+        total += ((clean - cut) * gradient.view(point.shape)).sum((1, 2, 3))
+    return (total / (STEPS * len(items))).tolist()
+
+
+def _embedded(task: Task, rows: Tensor) -> Tensor:
+    """`embedding item pos d_model`."""
+    w, tokens = task.model.weights, task.tokens[rows]
+    found = [w.tok[tokens]]
+    if w.pos is not None:
+        found.append(w.pos[: tokens.shape[1]].expand_as(found[0]))
+    return torch.stack(found)
+
+
+def _gradient(task: Task, spec, weights, shape) -> Tensor:
+    model = Model(spec, weights)
+    ids = torch.arange(len(weights.tok)).view(shape)
+    everything = mask_of(task, Circuit.full(task.graph))
+    outputs = run(model, ids, everything, valid=task.valid[task.items[:, 0]])
+    (gradient,) = torch.autograd.grad(task.margins(outputs, task.items).sum(), weights.tok)
+    return gradient
+
+
+ALONG_INPUTS = Invariant(
+    name="along_inputs",
+    statement="scores along inputs add up, over an embedding's edges, to what the chain rule gives at each point",
+    check=along_inputs,
+    applies=is_smooth,
+)

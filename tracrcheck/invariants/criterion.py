@@ -1,0 +1,87 @@
+"""How far an output is off is the worst scored position's, by the criterion as it is stated; and the model is accepted.
+
+In words (`outcome.py`): under `value` the largest move of a coordinate, in units of the range; under `decoded` 1 where
+some scored position decodes otherwise, ties going to the lowest index; under `kl` KL(wanted || got) in nats. An output that
+is not a number is infinitely far. Here each is a loop over numbers; ties, a NaN and wild unscored positions are put
+in by hand. The full circuit moves nothing, so it meets every limit, also one of 0.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.outcome import Outcome, decode
+from tracrcheck.invariants.base import Invariant, Violation
+from tracrcheck.invariants.subjects import Subject, generator_of
+
+CLOSE = 1e-9  # of sums of a few terms of order 1
+SCALE = 3.7
+TIE = 1e-9  # outputs nearer than this are equal (`outcome.py`)
+OUTCOMES = (
+    Outcome(categorical=True),
+    Outcome(categorical=False, scale=SCALE),
+    Outcome(categorical=True, criterion="decoded"),
+    Outcome(categorical=True, criterion="kl"),
+)
+
+
+def criterion(subject: Subject, seed: int) -> Violation | None:
+    got, want, scored = _outputs(seed)
+    if (decoded := decode(got[0, 0, 0]).item()) != 1:
+        return Violation("the value decoded from [0.5, 1, 1, 0, 1]", decoded, "1, the first of equals")
+    for outcome in OUTCOMES:
+        found = outcome.deviation(got, want.expand_as(got), scored.expand(got.shape[:-1]))
+        for circuit in range(len(got)):
+            for item in range(len(want)):
+                rows = zip(got[circuit, item], want[item], scored[item], strict=True)
+                by_hand = max(_off(outcome, g.tolist(), w.tolist()) for g, w, s in rows if s)
+                value = float(found[circuit, item])
+                if value != by_hand and not abs(value - by_hand) <= CLOSE * max(1.0, by_hand):
+                    return Violation(f"{outcome.criterion} of item {item}", value, by_hand)
+    for name in ("value", "decoded", "kl"):
+        task = subject.tasks["zero"]
+        task = replace(task, outcome=replace(task.outcome, criterion=name))
+        if not task.accepts(Circuit.full(task.graph)):
+            return Violation(f"the full circuit by {name}", "refused", "accepted")
+    return None
+
+
+def _outputs(seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """`circuit item pos d_out` got, `item pos d_out` wanted, `item pos` scored: at least one position each."""
+    draw = generator_of(seed)
+    want = torch.randn(4, 5, 5, generator=draw, dtype=torch.float64)
+    got = want + 0.2 * torch.randn(3, 4, 5, 5, generator=draw, dtype=torch.float64)
+    scored = torch.rand(4, 5, generator=draw) < 0.5
+    scored[:, 0] = True
+    got[:, ~scored] += 50.0
+    got[0, 0, 0] = torch.tensor([0.5, 1.0, 1.0 + TIE / 1000, 0.0, 1.0])
+    want[0, 0] = torch.tensor([0.0, 1.0, 0.5, 0.0, 0.0])
+    got[1, 1, 0, 2] = math.nan
+    return got, want, scored
+
+
+def _off(outcome: Outcome, got: list[float], want: list[float]) -> float:
+    if any(math.isnan(x) for x in got):
+        return math.inf
+    if outcome.criterion == "decoded":
+        return float(_first_of_largest(got) != _first_of_largest(want))
+    if outcome.criterion == "kl":
+        p, q = ([math.exp(x) / sum(map(math.exp, row)) for x in row] for row in (want, got))
+        return sum(a * math.log(a / b) for a, b in zip(p, q, strict=True))
+    return max(abs(g - w) for g, w in zip(got, want, strict=True)) / outcome.scale
+
+
+def _first_of_largest(row: list[float]) -> int:
+    return next(i for i, x in enumerate(row) if x >= max(row) - TIE)
+
+
+CRITERION = Invariant(
+    name="criterion",
+    statement="an output is as far off as its worst scored position, by the criterion; the full circuit is accepted",
+    check=criterion,
+)

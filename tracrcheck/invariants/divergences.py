@@ -1,0 +1,76 @@
+"""Divergences are those that their definitions give, whatever the parts in which a list is run.
+
+`kl` is the mean over scored positions of sum_v p_v log(p_v / q_v), p of the model and q of the circuit, of
+softmax(outputs / T); `bounded` that of 1 - exp(-d / scale^2), d the squared distance. `sharp_temperature` is the T with
+(V - 1) exp(-1 / T) = doubt / (1 - doubt). Here each is a loop over positions; and a list run item by item has the mean of
+the whole list.
+"""
+
+from __future__ import annotations
+
+import math
+from unittest import mock
+
+import torch
+
+from edgeprune_core import patching
+from edgeprune_core.metrics.divergence import bounded, kl, sharp_temperature
+from edgeprune_core.task import Task
+from tracrcheck.invariants.base import Invariant, Violation
+from tracrcheck.invariants.circuits import mask_of, some_circuits
+from tracrcheck.invariants.subjects import Subject
+
+CLOSE = 1e-8  # relative to 1 or to the value, of sums of a few hundred terms
+DOUBT = 0.01
+SCALE = 2.5
+
+
+def divergences(subject: Subject, seed: int) -> Violation | None:
+    for n in (2, 5, 30):
+        odds = (n - 1) * math.exp(-1 / sharp_temperature(n, DOUBT))
+        if not math.isclose(odds, DOUBT / (1 - DOUBT), rel_tol=CLOSE):
+            return Violation(f"the odds against the right one of {n} values", odds, DOUBT / (1 - DOUBT))
+    task = subject.tasks["resample"]
+    mask = mask_of(task, *some_circuits(task.graph, seed))
+    with torch.no_grad():
+        got = task.outputs(mask, task.items)
+    clean = task.items[:, 0]
+    want, scored = task.reference[clean], task.scored[clean]
+    by_hand = _means(task, got, 1.0)
+    for name, found in (("kl", kl(got, want, scored)), ("bounded", bounded(got, want, scored, SCALE))):
+        if wrong := _off(name, found, by_hand[name]):
+            return wrong
+    by_hand = _means(task, got, sharp_temperature(task.model.spec.d_out))
+    with mock.patch.object(patching, "CHUNK_FLOATS", 1):
+        parts = patching.divergences_of(task, mask, "kl")
+    return _off("kl of the list, item by item", parts, by_hand["kl"])
+
+
+def _means(task: Task, got: torch.Tensor, temperature: float) -> dict[str, list[float]]:
+    """Name -> one a circuit."""
+    found: dict[str, list[float]] = {"kl": [], "bounded": []}
+    for outputs in got:
+        terms: dict[str, list[float]] = {"kl": [], "bounded": []}
+        for row, (clean, _) in enumerate(task.items.tolist()):
+            for place in task.scored[clean].nonzero()[:, 0].tolist():
+                a, b = task.reference[clean, place], outputs[row, place]
+                p, q = ((x / temperature - (x / temperature).logsumexp(0)) for x in (a, b))
+                terms["kl"].append(float((p.exp() * (p - q)).sum()))
+                terms["bounded"].append(1 - math.exp(-float(((a - b) ** 2).sum()) / SCALE**2))
+        for name, values in terms.items():
+            found[name].append(sum(values) / len(values))
+    return found
+
+
+def _off(what: str, found: torch.Tensor, by_hand: list[float]) -> Violation | None:
+    for got, want in zip(found.tolist(), by_hand, strict=True):
+        if not abs(got - want) <= CLOSE * max(1.0, abs(want)):
+            return Violation(what, got, want)
+    return None
+
+
+DIVERGENCES = Invariant(
+    name="divergences",
+    statement="divergences are the means of their definitions over scored positions, in whatever parts",
+    check=divergences,
+)

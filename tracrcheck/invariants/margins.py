@@ -1,0 +1,80 @@
+"""Margins are those that their definitions give.
+
+Of a task (`Task.margins`), summed over scored positions: categorical, the score of the model's own value less the mean
+of the others; numerical, the value, with the sign of the model's own beyond its mean over all scored positions. Of answers
+(`metrics/answers.py`): log of the sum of the answers' probabilities over that of the foils, padding left out; where there is
+no foil, every other token is one. Here each is a loop over numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import torch
+
+from edgeprune_core.metrics.answers import answer_margin
+from edgeprune_core.outcome import Outcome
+from edgeprune_core.task import Task
+from tracrcheck.invariants.base import Invariant, Violation
+from tracrcheck.invariants.circuits import mask_of, some_circuits
+from tracrcheck.invariants.subjects import Subject, generator_of, some_items
+
+CLOSE = 1e-9  # of sums of a few terms of order 1, relative to the larger of 1 and the value
+ANSWERS = ((1, -1, -1), (0, 2, -1), (3, 1, 4))
+FOILS = ((0, 2), (-1, -1), (5, -1))
+
+
+def margins(subject: Subject, seed: int) -> Violation | None:
+    task = subject.tasks["resample"]
+    numerical = replace(task, outcome=Outcome(categorical=False))
+    items = some_items(task, seed)
+    with torch.no_grad():
+        got = task.outputs(mask_of(task, *some_circuits(task.graph, seed)), items)
+    for which in (replace(task, outcome=Outcome(categorical=True)), numerical):
+        found = which.margins(got, items)
+        for circuit in range(len(got)):
+            for row, (clean, _) in enumerate(items.tolist()):
+                want = _by_hand(which, got[circuit, row], clean)
+                if not abs(float(found[circuit, row]) - want) <= CLOSE * max(1.0, abs(want)):
+                    kind = "categorical" if which.outcome.categorical else "numerical"
+                    return Violation(f"the {kind} margin of item {row}", float(found[circuit, row]), want)
+    return _answers(seed)
+
+
+def _by_hand(task: Task, got: torch.Tensor, clean: int) -> float:
+    total, said = 0.0, task.reference[task.scored].mean(0)
+    for place in task.scored[clean].nonzero()[:, 0].tolist():
+        own, row = task.reference[clean, place].tolist(), got[place].tolist()
+        if task.outcome.categorical:
+            best = own.index(max(own))
+            others = [x for i, x in enumerate(row) if i != best]
+            total += row[best] - sum(others) / max(len(others), 1)
+        else:
+            total += sum(
+                math.copysign(x, x * (o - m)) for x, o, m in zip(row, own, said.tolist(), strict=True)
+            )
+    return total
+
+
+def _answers(seed: int) -> Violation | None:
+    logits = torch.randn(2, 3, 6, generator=generator_of(seed), dtype=torch.float64)
+    found = answer_margin(logits, torch.tensor(ANSWERS), torch.tensor(FOILS))
+    for circuit, rows in enumerate(logits.tolist()):
+        for item, row in enumerate(rows):
+            right = {i for i in ANSWERS[item] if i >= 0}
+            wrong = {i for i in FOILS[item] if i >= 0} or set(range(len(row))) - right
+            a, b = (sum(math.exp(row[i]) for i in ids) for ids in (right, wrong))
+            if not abs(float(found[circuit, item]) - math.log(a / b)) <= CLOSE:
+                return Violation(
+                    f"the margin of answers {sorted(right)}", float(found[circuit, item]), math.log(a / b)
+                )
+    return None
+
+
+MARGINS = Invariant(
+    name="margins",
+    statement="margins of tasks and of answers are those of their definitions",
+    check=margins,
+    applies=lambda subject: subject.tasks["zero"].outcome.categorical,
+)

@@ -18,6 +18,7 @@ from tracrcheck.commands.fuzz import fuzz
 from tracrcheck.commands.gate import gate
 from tracrcheck.commands.grade import grade
 from tracrcheck.commands.invariants import invariants
+from tracrcheck.commands.mutants import mutants
 from tracrcheck.commands.plant import plant
 from tracrcheck.commands.results import recheck, report
 
@@ -42,6 +43,7 @@ for command in (
     fuzz,
     grade,
     invariants,
+    mutants,
 ):
     app.command()(command)
 

@@ -42,6 +42,7 @@ LAYERS = [
               "tracrcheck.composition", "tracrcheck.fuzz", "tracrcheck.campaign", "tracrcheck.bar",
                "tracrcheck.shapes", "tracrcheck.fuzz_results", "tracrcheck.regressions"]),
     ("invariants", ["tracrcheck.invariants"]),
+    ("seeded faults", ["tracrcheck.gauntlet", "tracrcheck.mutants"]),
     ("surfaces", ["tracrcheck.strategies", "tracrcheck.reports", "tracrcheck.commands", "tracrcheck.cli",
                   "tracrcheck.testing", "tracrcheck.pytest_gate", "tracrcheck.pytest_plugin"]),
 ]  # fmt: skip
@@ -62,6 +63,7 @@ HIDDEN = {
     "tracrcheck/commands/author.py": (None, "as above"),
     "tracrcheck/commands/plant.py": (None, "as above"),
     "tracrcheck/commands/invariants.py": (None, "as above"),
+    "tracrcheck/commands/mutants.py": (None, "as above"),
     "tracrcheck/testing.py": (None, "imported by whole test modules, of which one test may run"),
     "tracrcheck/pytest_plugin.py": (None, "loaded by every pytest run of whoever has us installed"),
 }

@@ -30,7 +30,8 @@ def gate(
     profile: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="quick: zero and resample, one seed; full: zero, mean, resample, 20 seeds."
+            metavar="NAME",
+            help="quick: zero and resample, one seed; full: zero, mean, resample, 20 seeds; mutants: 12 programs.",
         ),
     ] = None,
     ablation: Ablations = None,
@@ -68,8 +69,8 @@ def gate(
     from tracrcheck.run import header_of, open_ledger
 
     files.check_writable(json)
-    asked = profiles.chosen(profile, ablation or [], seeds)
-    entries = Library.here(folder or []).chosen(program or [])
+    asked = profiles.chosen(profile, ablation or [], seeds, programs=program or [])
+    entries = Library.here(folder or []).chosen(asked.programs or [])
     plan = gating.Plan(
         settings=options.settings_of(asked.ablations, [criterion], lengths, score_bos),
         method=find_method(method),

@@ -51,9 +51,7 @@ def _by_hand(task: Task, got: torch.Tensor, clean: int) -> float:
             others = [x for i, x in enumerate(row) if i != best]
             total += row[best] - sum(others) / max(len(others), 1)
         else:
-            total += sum(
-                math.copysign(x, x * (o - m)) for x, o, m in zip(row, own, said.tolist(), strict=True)
-            )
+            total += sum(x * ((o > m) - (o < m)) for x, o, m in zip(row, own, said.tolist(), strict=True))
     return total
 
 

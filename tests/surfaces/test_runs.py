@@ -75,10 +75,22 @@ def test_a_profile_asks_the_whole_zoo_for_its_ablations_and_seeds(
     assert asked["programs"] == sorted(path.stem for path in (ROOT / "programs").glob("*.py"))
 
 
+def test_a_profile_of_some_programs_asks_those_and_may_be_narrowed_to_fewer(call, here, nothing_runs):
+    words = ["--method", SOME, "--json", "out.json", "--profile", "mutants"]
+    finished(call("gate", *words), 0)
+    asked = document()["run"]["asked"]
+    assert len(asked["programs"]) == 12
+    assert (asked["ablations"], asked["seeds"]) == (["zero", "mean", "resample"], [0])
+    finished(call("gate", "hist", "sort", *words), 0)
+    assert document()["run"]["asked"]["programs"] == ["hist", "sort"]
+    refused = finished(call("gate", "hist", "length", *words), 2).stderr
+    assert refused.startswith("TC117 PROGRAM the profile 'mutants' does not hold this\n    got     length\n")
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["slow"], "TC117 --profile no profile 'slow'\n    got     slow\n    wanted  quick, full\n"),
+        (["slow"], "TC117 --profile no profile 'slow'\n    got     slow\n    wanted  quick, full, mutants\n"),
         (
             ["quick", "--ablation", "zero,mean"],
             "TC117 --ablation the profile 'quick' does not hold this\n    got     mean\n    wanted  some of zero, resample\n"

@@ -10,6 +10,8 @@ from tracrcheck.invariants.along_inputs import ALONG_INPUTS
 from tracrcheck.invariants.attribution import COMPLETENESS, EXACT_ON_LINEAR
 from tracrcheck.invariants.base import Invariant, Violation
 from tracrcheck.invariants.batching import BATCHING, REPEATED_REFERENCES
+from tracrcheck.invariants.by_score import HARD_ITEMS, SCORE_BY_HAND
+from tracrcheck.invariants.candidates import CANDIDATES, ELITES_BY_HAND
 from tracrcheck.invariants.causality import CAUSALITY
 from tracrcheck.invariants.checkpoints import CHECKPOINTS
 from tracrcheck.invariants.criterion import CRITERION
@@ -44,6 +46,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     MASKS_AND_CIRCUITS,
     CIRCUIT_AND_MODEL,
     CRITERION,
+    HARD_ITEMS,
     MARGINS,
     CHECKPOINTS,
     POOLING,
@@ -68,6 +71,9 @@ INVARIANTS: tuple[Invariant, ...] = (
     MASK_GRADIENT,
     ALONG_INPUTS,
     PATHWISE_BY_HAND,
+    SCORE_BY_HAND,
+    ELITES_BY_HAND,
+    CANDIDATES,
     EXACT_SCORES,
     SHORTEST_HEAD,
     MATRIX,

@@ -139,7 +139,8 @@ def _loss(task: Task, z: Tensor, rows: Tensor, target: Target | None) -> tuple[T
 
 class _Adam:
     def __init__(self, rate: float) -> None:
-        self.rate, self.t, self.first, self.second = rate, 0, 0.0, 0.0
+        self.rate, self.t = rate, 0
+        self.first = self.second = torch.zeros(())
 
     def step(self, value: Tensor, slope: Tensor) -> Tensor:
         self.t += 1

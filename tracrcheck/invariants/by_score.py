@@ -1,0 +1,123 @@
+"""Training by the score-function gradient, step by step by hand.
+
+The same noise and items; all else is written out from `training/score.py`: a gate is open with p = sigmoid(log_alpha); with
+the circuits that are wrong on fewest items as the right ones,
+
+    log_alpha  <-  min(top, log_alpha + rate (clip[(E(g | right) - E(g)) / (p (1 - p))] - penalty)),
+
+rate falling in proportion where fewer than `enough` are right. What falls to `off` is shut for good, and with it what no
+open path joins to `out`. The circuit is the gates more likely open than not. An item is wrong where a scored
+coordinate moves by more than the tolerance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.mask import from_edge_values
+from edgeprune_core.task import Task
+from edgeprune_core.training.gates import stratified_uniform
+from edgeprune_core.training.pool import ItemPool
+from edgeprune_core.training.score import Chains, ScoreSettings, train_by_score
+from tracrcheck.invariants.base import Invariant, Violation
+from tracrcheck.invariants.circuits import some_circuits
+from tracrcheck.invariants.subjects import Subject, generator_of, is_program
+from tracrcheck.invariants.unneeded import joined
+
+CLOSE = 1e-4  # of float32 log-alphas of order 1; a step moves them by 0.2
+SETTINGS = ScoreSettings(steps=9, circuits=8, fresh=3, kept=2, start=2.2, off=1.1, enough=3)
+
+OPEN = Chains.starting_at(torch.tensor([[-1.0, 1.0, -torch.inf]]))
+
+
+def with_middling_tolerance(task: Task, seed: int) -> Task:
+    """Such that circuits that keep most edges are right on about half of the items."""
+    off = task.deviations(some_circuits(task.graph, seed, (0.9,) * 4))
+    return replace(task, outcome=replace(task.outcome, tolerance=float(off.median())))
+
+
+def wrong_by_hand(task: Task, gates: Tensor, rows: Tensor) -> Tensor:
+    """`circuit item`."""
+    items = task.items[rows]
+    with torch.no_grad():
+        got = task.outputs(from_edge_values(task.graph, gates.to(task.model.dtype)), items)
+    off = (got - task.reference[items[:, 0]]).abs().amax(-1)
+    return torch.where(task.scored[items[:, 0]], off, 0.0).amax(-1) > task.outcome.tolerance
+
+
+def score_by_hand(subject: Subject, seed: int) -> Violation | None:
+    task = with_middling_tolerance(subject.tasks["resample"], seed)
+    start = torch.full((1, task.graph.n_edges), SETTINGS.start)
+    found = train_by_score(task, SETTINGS, start, _pool(task, seed))
+    want, shut = _trained(task, _pool(task, seed))
+    if ((off := (found.log_alpha[0] - want)[~shut].abs()) > CLOSE).any():
+        return Violation("log-alphas after training", f"off by {float(off.max()):.2g}", f"at most {CLOSE:g}")
+    for what, got, by_hand in (
+        ("gates shut for good", found.closed[0], shut),
+        ("the circuit", found.open()[0], (want > 0) & ~shut),
+        ("gates more likely open, of -1, 1, shut", OPEN.open()[0], torch.tensor([False, True, False])),
+    ):
+        if not torch.equal(got, by_hand):
+            return Violation(what, int(got.sum()), int(by_hand.sum()))
+    return None
+
+
+def _pool(task: Task, seed: int) -> ItemPool:
+    return ItemPool(len(task.items), SETTINGS.fresh, SETTINGS.kept, generator_of(seed))
+
+
+def _trained(task: Task, pool: ItemPool) -> tuple[Tensor, Tensor]:
+    value, shut = torch.full((task.graph.n_edges,), SETTINGS.start), torch.zeros(task.graph.n_edges).bool()
+    for _ in range(SETTINGS.steps):
+        p = torch.where(shut, 0.0, torch.sigmoid(value))
+        noise = stratified_uniform(SETTINGS.circuits, (1, len(p)), pool.generator)[:, 0]
+        gates = (noise < p).float()
+        rows = pool.draw()
+        wrong = wrong_by_hand(task, gates, rows)
+        pool.learn(rows, wrong)
+        count = wrong.sum(1)
+        right = gates[count == count.min()]
+        gain = (right.mean(0) - gates.mean(0)) / (p * (1 - p)).clamp(min=1e-3)
+        rate = SETTINGS.learning_rate * min(1.0, len(right) / SETTINGS.enough)
+        value = value + rate * (gain.clamp(-SETTINGS.clip, SETTINGS.clip) - SETTINGS.penalty)
+        value = value.clamp(max=SETTINGS.top)
+        falling = (value <= SETTINGS.off) & ~shut
+        shut = shut | falling
+        if falling.any():
+            kept = frozenset(e for e, on in zip(task.graph.edges, (~shut).tolist(), strict=True) if on)
+            names = set(joined(Circuit(task.graph, kept)))
+            shut = shut | torch.tensor([str(edge) not in names for edge in task.graph.edges])
+    return value, shut
+
+
+def hard_items(subject: Subject, seed: int) -> Violation | None:
+    """Of a pool for a list of 200: all of it is drawn from, and what a nearly right circuit failed on is shown again."""
+    pool = ItemPool(200, 6, 3, generator_of(seed), memory=10)
+    seen = torch.cat([pool.draw() for _ in range(60)]).unique()
+    if len(seen) < 100:  # expected: 200 (1 - (1 - 1/200)^360) = 167
+        return Violation("items seen in 60 draws of 6 from 200", len(seen), "more than half")
+    rows = torch.tensor([150, 151, 152, 153])
+    wrong = torch.tensor([[False, False, True, False], [False] * 4, [True] * 4])
+    pool.learn(rows, wrong, learn=1)
+    for what, shown in (("the next draw", pool), ("a pool that recalls everything", pool.recalling(2))):
+        if 152 not in (drawn := shown.draw().tolist()):
+            return Violation(f"{what}, after a circuit failed on item 152 alone", drawn, "152 among them")
+    return None
+
+
+SCORE_BY_HAND = Invariant(
+    name="score_by_hand",
+    statement="the score-function trainer takes the steps of its natural gradient, written out",
+    check=score_by_hand,
+    applies=lambda subject: not is_program(subject),
+)
+HARD_ITEMS = Invariant(
+    name="hard_items",
+    statement="all items are drawn, and one that a nearly right circuit failed on is shown again",
+    check=hard_items,
+    applies=lambda subject: subject.spec.norm == "layernorm" and not is_program(subject),
+)

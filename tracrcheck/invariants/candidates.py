@@ -1,0 +1,121 @@
+"""Candidates of edge pruning are judged by their worst item, and what is returned is the best one, with its own scores.
+
+No steps from gates more likely shut than open is the empty circuit, at every try. With a tolerance that its mean item meets
+and its worst does not, it is refused each time: as many whole candidates are run as there are tries. With one that nothing
+meets, several tries give several circuits, and the one returned is that of the scores returned with it. And where the
+first is accepted, restarts near it are tried: they take steps.
+
+Restarts follow samples as `training/elites.py` says: of those that are right on every item of the step and keep fewer edges of
+the known circuit, the ones that keep fewest, p <- p + rate (their mean - p); where there is none, from the start again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from unittest import mock
+
+import torch
+from torch import Tensor
+
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.methods import EdgePruning
+from edgeprune_core.methods.edge_pruning import Kicks
+from edgeprune_core.task import Task
+from edgeprune_core.training import elites
+from edgeprune_core.training.elites import EliteSettings, train_by_elites
+from edgeprune_core.training.pool import ItemPool
+from edgeprune_core.training.score import ScoreSettings
+from tracrcheck.invariants.base import Invariant, Violation
+from tracrcheck.invariants.by_score import with_middling_tolerance, wrong_by_hand
+from tracrcheck.invariants.quick import QUICK
+from tracrcheck.invariants.subjects import Subject, generator_of, is_program
+
+CLOSE = 1e-5  # of float32 probabilities
+TRIES = 3
+SETTINGS = EliteSettings(most=24, patience=2, follow=3, screens=(2, 3), per_edge=2)
+NO_KICKS = Kicks(rounds=0)
+
+
+def candidates(subject: Subject, seed: int) -> Violation | None:
+    task = subject.tasks["resample"]
+    off = task.deviations(Circuit.empty(task.graph))[0]
+    between = replace(task, outcome=replace(task.outcome, tolerance=float(off.mean() + off.max()) / 2))
+    still = EdgePruning(score=ScoreSettings(steps=0, start=-1.0), kicks=NO_KICKS, restarts=TRIES - 1)
+    if (runs := still(between).hard_evaluations) != TRIES:
+        return Violation("candidates run where the mean item is right and the worst is not", runs, TRIES)
+    never = replace(task, outcome=replace(task.outcome, tolerance=1e-12))
+    moving = EdgePruning(
+        score=ScoreSettings(steps=3, circuits=8, start=0.3, off=-9.0), kicks=NO_KICKS, restarts=TRIES
+    )
+    found = moving(never)
+    assert found.scores is not None
+    kept = zip(task.graph.edges, (found.scores > 0).tolist(), strict=True)
+    own = Circuit(task.graph, frozenset(edge for edge, on in kept if on)).connected()
+    if found.circuit != own:
+        return Violation("the circuit returned", f"{len(found.circuit)} edges", f"{len(own)}, of its scores")
+    return _restarts(task)
+
+
+def _restarts(task: Task) -> Violation | None:
+    always = replace(task, outcome=replace(task.outcome, tolerance=1e9))
+    short = replace(QUICK, score=ScoreSettings(steps=2, circuits=4))
+    steps = [replace(short, kicks=kicks)(always).steps for kicks in (NO_KICKS, QUICK.kicks)]
+    if not steps[0] < steps[1]:
+        return Violation("steps with restarts near an accepted circuit", steps[1], f"more than {steps[0]}")
+    return None
+
+
+def elites_by_hand(subject: Subject, seed: int) -> Violation | None:
+    task = with_middling_tolerance(subject.tasks["resample"], seed)
+    draw = generator_of(seed)
+    known = torch.rand(task.graph.n_edges, generator=draw) < 0.9
+    pool = ItemPool(len(task.items), 4, 2, draw)
+    samples, rows = [], []
+    sample, shown = elites._sample, pool.draw
+
+    def sampled(*args) -> Tensor:
+        samples.append(sample(*args))
+        return samples[-1]
+
+    def drawn() -> Tensor:
+        rows.append(shown())
+        return rows[-1]
+
+    with mock.patch.object(elites, "_sample", sampled), mock.patch.object(pool, "draw", drawn):
+        found = train_by_elites(task, SETTINGS, known, pool, outside=True)
+    want = _followed(task, known, samples, rows)
+    if (found.p is None) != (want is None):
+        return Violation("whether something smaller was found", found.p is not None, want is not None)
+    if found.p is not None and want is not None and not (off := (found.p - want).abs().max()) <= CLOSE:
+        return Violation("P(kept) after a restart", f"off by {float(off):.2g}", f"at most {CLOSE:g}")
+    return None
+
+
+def _followed(task: Task, known: Tensor, samples: list[Tensor], rows: list[Tensor]) -> Tensor | None:
+    start = torch.where(known, 1.0, SETTINGS.outside)
+    p, followed = start, 0
+    for gates, shown in zip(samples, rows, strict=True):
+        kept = [int(row[known].sum()) for row in gates]
+        wrong = wrong_by_hand(task, gates, shown).any(1).tolist()
+        right = [i for i, bad in enumerate(wrong) if not bad and kept[i] < int(known.sum())]
+        if not right:
+            p, followed = start, 0
+            continue
+        least = min(kept[i] for i in right)
+        best = torch.stack([gates[i] for i in right if kept[i] == least])
+        p, followed = p + SETTINGS.rate * (best.mean(0) - p), followed + 1
+    return p if followed else None
+
+
+CANDIDATES = Invariant(
+    name="candidates",
+    statement="candidates are judged by their worst item; the best is returned with its scores; restarts are tried",
+    check=candidates,
+    applies=lambda subject: not is_program(subject),
+)
+ELITES_BY_HAND = Invariant(
+    name="elites_by_hand",
+    statement="restarts follow the right samples that keep fewest edges, by hand",
+    check=elites_by_hand,
+    applies=lambda subject: not is_program(subject),
+)

@@ -17,8 +17,9 @@ from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.methods import acdc, edge_pruning, exact, ranked
 from edgeprune_core.metrics import answers
 from edgeprune_core.outcome import Outcome
-from edgeprune_core.training import pathwise, score
+from edgeprune_core.training import elites, pathwise, score
 from edgeprune_core.training.gates import HardConcrete
+from edgeprune_core.training.pool import ItemPool
 from tracrcheck import certify, store, structure
 
 
@@ -310,6 +311,43 @@ def one_edge_more(patch) -> None:
     patch.setattr(ranked, "_first", lambda a_task, order, n: first(a_task, order, n + 1))
 
 
+def gates_reopen(patch) -> None:
+    patch.setattr(score, "_close", lambda a_task, settings, state, on: None)
+
+
+def items_forgotten(patch) -> None:
+    some = ItemPool._some
+    patch.setattr(ItemPool, "_some", lambda pool, items, most: some(pool, items, most)[:0])
+
+
+def judged_by_the_mean(patch) -> None:
+    class Milder(edge_pruning._Run):
+        def consider(self, circuit, scores):
+            mean = self.task.deviations(circuit).mean(1, keepdim=True)
+            whole = self.task
+            self.task = _Answering(mean, whole.outcome)
+            try:
+                return super().consider(circuit, scores)
+            finally:
+                self.task = whole
+
+    patch.setattr(edge_pruning, "_Run", Milder)
+
+
+class _Answering:
+    """Stands for a task whose deviations are known."""
+
+    def __init__(self, off, outcome) -> None:
+        self.off, self.outcome = off, outcome
+
+    def deviations(self, circuit):
+        return self.off
+
+
+def all_elite(patch) -> None:
+    patch.setattr(elites, "_elites", lambda a_task, settings, gates, fewer, pool: fewer)
+
+
 def knocked_out_is_kept(patch) -> None:
     circuits = faithfulness._circuits
 
@@ -368,6 +406,10 @@ BREAKS: dict[str, list[tuple[Callable, str, int]]] = {
     "prompts": [(scored_one_early, "gpt2", 0)],
     "along_inputs": [(half_way_only, "gpt2", 0)],
     "pathwise_by_hand": [(multipliers_stay, "gpt2", 0)],
+    "score_by_hand": [(gates_reopen, "gpt2", 0)],
+    "hard_items": [(items_forgotten, "gpt2", 0)],
+    "candidates": [(judged_by_the_mean, "gpt2", 0)],
+    "elites_by_hand": [(all_elite, "gpt2", 0)],
     "exact_scores": [(cuts_pile_up, "gpt2", 0)],
     "shortest_head": [(one_edge_more, "gpt2", 0)],
     "matrix": [(knocked_out_is_kept, "gpt2", 0)],

@@ -2,7 +2,8 @@
 
 Cutting w -> r feeds r, and r alone, with w's background in place of what w writes, and computes everything after r anew
 (Goldowsky-Dill et al. 2023, arXiv 2304.05969, section 3). `forward.py` does so by hand, node by node. A circuit is the
-same with many edges, and a share m of an edge carries m of the one and 1 - m of the other.
+same with many edges, and a share m of an edge carries m of the one and 1 - m of the other. Writers that no kept path joins
+to `out` need not be computed: where heads share keys and values, the others of their layer still are.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import torch
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.engine import live_writers
+from edgeprune_core.graph import ResidualGraph
 from tracrcheck.invariants.base import Invariant, Violation
 from tracrcheck.invariants.circuits import mask_of, some_circuits, some_shares
 from tracrcheck.invariants.expected import expected
@@ -43,7 +45,19 @@ def any_circuit(subject: Subject, seed: int) -> Violation | None:
         got = task.outputs(mask, items, live=live_writers(mask, task.graph))
         if wrong := want.violation(f"random circuits under {name}, only live writers computed", got):
             return wrong
+        mask = mask_of(task, beheaded(task.graph, seed))
+        got = task.outputs(mask, items, live=live_writers(mask, task.graph))
+        if wrong := expected(task, mask, items).violation(f"a head of each layer dead under {name}", got):
+            return wrong
     return None
+
+
+def beheaded(graph: ResidualGraph, seed: int) -> Circuit:
+    """All edges but those of one head of each layer: alone in its layer, or beside others that live."""
+    dead = seed % graph.n_heads
+    return Circuit(
+        graph, frozenset(e for e in graph.edges if e.writer.kind != "head" or e.writer.head != dead)
+    )
 
 
 def any_share(subject: Subject, seed: int) -> Violation | None:

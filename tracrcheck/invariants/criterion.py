@@ -3,7 +3,7 @@
 In words (`outcome.py`): under `value` the largest move of a coordinate, in units of the range; under `decoded` 1 where
 some scored position decodes otherwise, ties going to the lowest index; under `kl` KL(wanted || got) in nats. An output that
 is not a number is infinitely far. Here each is a loop over numbers; ties, a NaN and wild unscored positions are put
-in by hand. The full circuit moves nothing, so it meets every limit, also one of 0.
+in by hand. Of a pair the clean input's positions count. The full circuit moves nothing, so it meets every limit, also 0.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.outcome import Outcome, decode
+from edgeprune_core.task import Task
 from tracrcheck.invariants.base import Invariant, Violation
-from tracrcheck.invariants.subjects import Subject, generator_of
+from tracrcheck.invariants.circuits import mask_of, some_circuits
+from tracrcheck.invariants.subjects import Subject, generator_of, some_items
 
 CLOSE = 1e-9  # of sums of a few terms of order 1
 SCALE = 3.7
@@ -48,6 +50,23 @@ def criterion(subject: Subject, seed: int) -> Violation | None:
         task = replace(task, outcome=replace(task.outcome, criterion=name))
         if not task.accepts(Circuit.full(task.graph)):
             return Violation(f"the full circuit by {name}", "refused", "accepted")
+    return _of_a_list(subject.tasks["resample"], seed)
+
+
+def _of_a_list(whole: Task, seed: int) -> Violation | None:
+    """Of a circuit on pairs whose inputs are scored at different positions: those of the clean one count."""
+    scored = whole.valid & (torch.rand(whole.valid.shape, generator=generator_of(seed)) < 0.5)
+    task = replace(whole, scored=scored, items=some_items(whole, seed, 8))
+    (circuit,) = some_circuits(task.graph, seed, (0.6,))
+    with torch.no_grad():
+        got = task.outputs(mask_of(task, circuit), task.items)[0]
+    for row, (clean, _) in enumerate(task.items.tolist()):
+        rows = zip(got[row], task.reference[clean], scored[clean], strict=True)
+        offs = [max(abs(a - b) for a, b in zip(g.tolist(), w.tolist(), strict=True)) for g, w, s in rows if s]
+        by_hand = max(offs, default=0.0) / (task.outcome.scale or 1.0)
+        value = float(task.deviations(circuit)[0, row])
+        if not abs(value - by_hand) <= CLOSE * max(1.0, by_hand):
+            return Violation(f"the deviation of pair {row}", value, by_hand)
     return None
 
 

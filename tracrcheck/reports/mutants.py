@@ -16,6 +16,7 @@ SCHEMA = "tracrcheck.mutants/1"
 
 def names(mutants: Sequence[Mutant]) -> Table:
     shown = Table("fault", "file", "what is wrong", "source")
+    shown.columns[0].no_wrap = True
     for m in mutants:
         shown.add_row(m.name + (" (blind)" if m.blind else ""), m.file, m.why, m.source)
     return shown
@@ -28,6 +29,7 @@ def line(found: Found) -> str:
 def table(found: Sequence[Found]) -> Table:
     """A row a fault; of what was said only which check said it."""
     shown = Table("fault", "status", "by", "seconds")
+    shown.columns[0].no_wrap = True
     for row in found:
         by = row.killed_by or ""
         shown.add_row(row.name, row.status, by[:70], f"{row.seconds:.1f}")

@@ -75,13 +75,13 @@ def query_reads_as_key(patch) -> None:
 
 
 def mlp_blind_to_its_heads(patch) -> None:
-    read = engine._Stream.read
+    read = stream.Stream.read
 
     def blind(stream, rows, n=None, base=None):
         own = 1 if n is None and len(rows) == 1 else 0  # the last head before the MLP
         return read(stream, rows, stream.written - own if n is None else n, base)
 
-    patch.setattr(engine._Stream, "read", blind)
+    patch.setattr(stream.Stream, "read", blind)
 
 
 def shares_rounded(patch) -> None:
@@ -177,8 +177,8 @@ def gradient_elsewhere(patch) -> None:
 
 
 def gradient_stops(patch) -> None:
-    write = engine._Stream.write
-    patch.setattr(engine._Stream, "write", lambda stream, out, writers: write(stream, out.detach(), writers))
+    write = stream.Stream.write
+    patch.setattr(stream.Stream, "write", lambda stream, out, writers: write(stream, out.detach(), writers))
 
 
 def ends_swapped(patch) -> None:

@@ -18,11 +18,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from edgeprune_core.blocks.attention import attended, projected
+from edgeprune_core.blocks.attention import attended
 from edgeprune_core.blocks.mlp import mlp_output
 from edgeprune_core.blocks.unembed import unembed
 from edgeprune_core.graph import ResidualGraph
-from edgeprune_core.stream import Stream
+from edgeprune_core.stream import Plain, Stream
 from edgeprune_core.weights import Model
 
 
@@ -31,7 +31,7 @@ class Trace:
     """One unmasked run: what every writer wrote, and the outputs."""
 
     writers: Float[Tensor, "writer batch pos d_model"]
-    outputs: Float[Tensor, "batch pos d_out"]
+    outputs: Float[Tensor, "batch place d_out"]
 
 
 def run(
@@ -41,27 +41,49 @@ def run(
     background: Float[Tensor, "writer batch pos d_model"] | None = None,
     *,
     valid: Bool[Tensor, "batch pos"] | None = None,
+    places: Int[Tensor, "batch place"] | None = None,
     live: Bool[Tensor, " writer"] | None = None,
-) -> Float[Tensor, "circuit batch pos d_out"]:
+) -> Float[Tensor, "circuit batch place d_out"]:
     """Outputs of every circuit on every input.
 
     background: None stands for zeros (zero ablation).
     valid:      marks real tokens where inputs of several lengths share a batch.
+    places:     the positions whose outputs are wanted, distinct in a row; None: every position.
     live:       writers that need computing; the caller vouches that no kept path joins the others to `out`.
+
+    The mask may be of another dtype than the model: its gradient is of its own.
     """
-    return _forward(model, tokens, mask, background, valid, live)[0]
+    alive = [True] * mask.shape[-1] if live is None else live.tolist()
+    stream = Stream(model, mask, background, tuple(tokens.shape), alive)
+    return _forward(model, tokens, stream, valid, places)
 
 
 @torch.no_grad()
 def trace(
-    model: Model, tokens: Int[Tensor, "batch pos"], *, valid: Bool[Tensor, "batch pos"] | None = None
+    model: Model,
+    tokens: Int[Tensor, "batch pos"],
+    *,
+    valid: Bool[Tensor, "batch pos"] | None = None,
+    places: Int[Tensor, "batch place"] | None = None,
 ) -> Trace:
     """The unpruned model's run: the clean reference, or the corrupted run that a resample ablation reads."""
-    graph = ResidualGraph.of(model.spec)
-    everything = torch.ones(1, len(graph.readers), len(graph.writers), dtype=model.dtype, device=model.device)
-    outputs, stream = _forward(model, tokens, everything, None, valid, None)
-    writers = stream.deltas.values[0].view(len(graph.writers), *tokens.shape, model.spec.d_model)
-    return Trace(writers, outputs[0])
+    stream = Plain(model, tuple(tokens.shape), len(ResidualGraph.of(model.spec).writers), keep=True)
+    outputs = _forward(model, tokens, stream, valid, places)[0]
+    assert stream.writers is not None
+    return Trace(stream.writers, outputs)
+
+
+@torch.no_grad()
+def outputs(
+    model: Model,
+    tokens: Int[Tensor, "batch pos"],
+    *,
+    valid: Bool[Tensor, "batch pos"] | None = None,
+    places: Int[Tensor, "batch place"] | None = None,
+) -> Float[Tensor, "batch place d_out"]:
+    """The unpruned model's outputs, without what its writers wrote."""
+    stream = Plain(model, tuple(tokens.shape), len(ResidualGraph.of(model.spec).writers), keep=False)
+    return _forward(model, tokens, stream, valid, places)[0]
 
 
 def live_writers(
@@ -77,56 +99,51 @@ def live_writers(
     return live
 
 
-def _forward(model, tokens, mask, background, valid, live) -> tuple[Tensor, Stream]:
-    spec, weights = model.spec, model.weights
-    graph = ResidualGraph.of(spec)
-    alive = [True] * len(graph.writers) if live is None else live.tolist()
-    stream = Stream(model, mask, background, tokens.shape, alive)
-
+def _forward(
+    model: Model, tokens: Tensor, stream: Stream | Plain, valid: Tensor | None, places: Tensor | None
+) -> Float[Tensor, "circuit batch place d_out"]:
+    graph, weights = ResidualGraph.of(model.spec), model.weights
+    batch, pos = tokens.shape
     embedded = [weights.tok[tokens]]
     if graph.has_pos:
-        embedded.append(weights.pos[: tokens.shape[1]].expand_as(embedded[0]))
+        embedded.append(weights.pos[:pos].expand_as(embedded[0]))
     stream.write(torch.stack(embedded)[None], range(graph.n_embeddings))
-
-    for layer in range(spec.n_layers):
+    for layer in range(model.spec.n_layers):
         _layer(model, layer, graph, stream, valid)
-    out = stream.read([len(graph.readers) - 1], stream.base)
-    return unembed(model, out[:, 0]), stream
+    flat = None
+    if places is not None:
+        flat = (places + pos * torch.arange(batch, device=places.device)[:, None]).flatten()
+    seen = stream.read_last(len(graph.readers) - 1, flat)
+    return unembed(model, seen.unflatten(1, (batch, -1)))
 
 
 def _layer(
-    model: Model, layer: int, graph: ResidualGraph, stream: Stream, valid: Tensor | None
+    model: Model, layer: int, graph: ResidualGraph, stream: Stream | Plain, valid: Tensor | None
 ) -> None:
-    """The heads' readers and the MLP's share one product with what was written before the layer; the MLP's then adds
-    what the layer's heads wrote."""
+    """The heads' readers and the MLP's share one read of what was written before; the MLP's goes on from there."""
     spec = model.spec
     first, row = graph.n_embeddings + layer * (spec.n_heads + 1), layer * graph.readers_per_layer
     mlp, mlp_row = first + spec.n_heads, row + graph.readers_per_layer - 1
+    alive = stream.alive[mlp]
     heads = [h for h in range(spec.n_heads) if stream.alive[first + h]]
     kv = heads
     if heads and spec.n_kv_heads != spec.n_heads:
         heads, kv = list(range(spec.n_heads)), list(range(spec.n_kv_heads))
-    before, base = stream.written, stream.base
-    seen = None
+
+    written, base, seen = stream.written, stream.base, None
     if heads:
         k_row, v_row = row + spec.n_heads, row + spec.n_heads + spec.n_kv_heads
         rows = [row + h for h in heads] + [k_row + h for h in kv] + [v_row + h for h in kv]
-        sizes = [len(heads), len(kv), len(kv)]
-        if stream.alive[mlp]:
-            *ports, seen = stream.read([*rows, mlp_row], base).split([*sizes, 1], 1)
-        else:
-            ports = stream.read(rows, base).split(sizes, 1)
-        q, k, v = projected(model, layer, ports, heads=heads, kv_heads=kv)
-        stream.write(attended(model, layer, q, k, v, heads=heads, valid=valid), [first + h for h in heads])
-    elif stream.alive[mlp]:
-        seen = stream.read([mlp_row], base)
+        ports, seen = stream.heads(layer, [*rows, mlp_row] if alive else rows, heads, kv, beside=alive)
+        out = attended(model, layer, *ports, heads=heads, valid=valid, summed=stream.summed)
+        stream.write(out, [first + h for h in heads])
+    elif alive:
+        seen = stream.read(mlp_row)
     stream.skip([first + h for h in range(spec.n_heads) if h not in heads])
-    stream.base = stream.base + model.weights.b_o[layer]
+    stream.shift(model.weights.b_o[layer])
     if seen is None:
         stream.skip([mlp])
         return
     if not graph.parallel_blocks:
-        seen = seen + (stream.base - base)
-        if stream.written > before:
-            seen = stream.read([mlp_row], seen[:, 0], before)
+        seen = stream.read_on(mlp_row, seen, base, written)
     stream.write(mlp_output(model, layer, seen), [mlp])

@@ -14,6 +14,9 @@ from edgeprune_core.blocks.rotary import rotate
 from edgeprune_core.spec import ModelSpec
 from edgeprune_core.weights import Model
 
+# Queries, keys and values: `*lead some_head batch pos d_head`.
+Ports = Sequence[Tensor]
+
 # Below a vector of keys, plain arithmetic beats the kernel made for long rows (measured: 5 to 15 times).
 FEW_KEYS = 15
 
@@ -38,8 +41,8 @@ def projected(
     *,
     heads: slice | list[int] = slice(None),
     kv_heads: slice | list[int] = slice(None),
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Queries, keys and values `*lead some_head batch pos d_head` of the three streams."""
+) -> Ports:
+    """Queries, keys and values of the three streams. A stream with one reader serves all heads."""
     w = model.weights
     gain, bias = w.norm1(layer)
     q, k, v = (normalise(model.spec, x, gain, bias) for x in inputs)
@@ -59,10 +62,11 @@ def attended(
     *,
     heads: slice | list[int] = slice(None),
     valid: Bool[Tensor, "batch pos"] | None = None,
+    summed: bool = False,
 ) -> Float[Tensor, "*lead head batch pos d_model"]:
-    """What each head writes. `valid` marks real tokens, and no query looks at a key that is not one.
+    """What each head writes, or all of them together, where `summed`.
 
-    Scores are divided by sqrt(d_head) (Vaswani et al. 2017, eq. 1).
+    `valid` marks real tokens, and no query looks at a key that is not one. Scores are divided by sqrt(d_head) (Vaswani et al. 2017, eq. 1).
     """
     spec = model.spec
     if spec.positions == "rotary":
@@ -70,7 +74,11 @@ def attended(
     if (group := q.shape[-4] // k.shape[-4]) > 1:
         k, v = k.repeat_interleave(group, -4), v.repeat_interleave(group, -4)
     mixed = pattern(spec, q, k, valid) @ v
-    return torch.einsum("...hbpe,hed->...hbpd", mixed, model.weights.w_o[layer][heads])
+    w_o = model.weights.w_o[layer][heads]
+    if summed:
+        flat = mixed.movedim(-4, -2).flatten(-2)
+        return (flat @ w_o.flatten(0, 1)).unsqueeze(-4)
+    return torch.einsum("...hbpe,hed->...hbpd", mixed, w_o)
 
 
 def _project(x: Tensor, w: Tensor, b: Tensor) -> Tensor:

@@ -37,7 +37,10 @@ class Deltas:
             torch.sub(flat.expand_as(slot), background.flatten(1), out=slot)
 
     def mixed(
-        self, rows: Float[Tensor, "circuit reader writer"], base: Float[Tensor, "*circuit batch pos d_model"], slots: slice
+        self,
+        rows: Float[Tensor, "circuit reader writer"],
+        base: Float[Tensor, "*circuit batch pos d_model"],
+        slots: slice,
     ) -> Float[Tensor, "circuit reader flat"]:
         return torch.baddbmm(base.reshape(-1, 1, self.values.shape[-1]), rows, self.values[:, slots])
 
@@ -99,19 +102,21 @@ class ReadLast(torch.autograd.Function):
     def backward(ctx, of_input):
         (rows,) = ctx.saved_tensors
         deltas, d_model = ctx.deltas, of_input.shape[-1]
-        shape = (*deltas.values.shape[:2], -1, d_model)
         of_input = of_input.flatten(1)[:, None]
         of_values = torch.bmm(rows.mT, of_input)
         if ctx.places is None:
             deltas.gradient = of_values
         else:
             deltas.gradient = torch.zeros_like(deltas.values)
-            deltas.gradient.view(shape)[:, :, ctx.places] = of_values.view(shape)
+            by_place = deltas.gradient.unflatten(2, (deltas.values.shape[2] // d_model, d_model))
+            by_place[:, :, ctx.places] = of_values.unflatten(2, (len(ctx.places), d_model))
         of_rows = torch.bmm(of_input, _at(deltas.values, ctx.places, d_model).mT)
         return of_rows.new_zeros(()), of_rows, None, None, None
 
 
-def last(rows: Tensor, base: Tensor, deltas: Deltas, places: Tensor | None) -> Float[Tensor, "circuit place d_model"]:
+def last(
+    rows: Tensor, base: Tensor, deltas: Deltas, places: Tensor | None
+) -> Float[Tensor, "circuit place d_model"]:
     d_model = base.shape[-1]
     base = base.reshape(-1, d_model)
     base = (base if places is None else base[places]).reshape(1, 1, -1)
@@ -121,7 +126,7 @@ def last(rows: Tensor, base: Tensor, deltas: Deltas, places: Tensor | None) -> F
 def _at(values: Tensor, places: Tensor | None, d_model: int) -> Tensor:
     if places is None:
         return values
-    return values.view(*values.shape[:2], -1, d_model)[:, :, places].flatten(2)
+    return values.unflatten(2, (values.shape[2] // d_model, d_model))[:, :, places].flatten(2)
 
 
 class ReadHeads(torch.autograd.Function):
@@ -141,7 +146,11 @@ class ReadHeads(torch.autograd.Function):
         p = _project(inputs, weights)
         scale = None
         if eps is not None:
-            scale = (torch.linalg.vector_norm(inputs, dim=-1, keepdim=True).square_().div_(d_model)).add_(eps).rsqrt_()
+            scale = (
+                (torch.linalg.vector_norm(inputs, dim=-1, keepdim=True).square_().div_(d_model))
+                .add_(eps)
+                .rsqrt_()
+            )
             p.mul_(scale)
         ctx.save_for_backward(rows, x, p, *(() if scale is None else (scale,)))
         ctx.deltas, ctx.slots, ctx.weights = deltas, slots, weights

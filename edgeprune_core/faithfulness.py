@@ -188,9 +188,7 @@ def _metrics(task: Task, mask: Tensor, items: Int[Tensor, "item 2"], live: Tenso
     exact = same.all(-1).to(got.dtype)
     accuracy = exact
     if isinstance(task, PromptTask):
-        place = scored.int().argmax(-1)
-        logits = got[:, torch.arange(len(items), device=got.device), place]
-        accuracy = answers_lead(logits, task.answers[clean])
+        accuracy = answers_lead(got[:, :, 0], task.answers[clean])
     return {
         "kl": _over_scored((p.exp() * (p - q)).sum(-1), scored),
         "recovered": task.margins(got, items),

@@ -73,7 +73,9 @@ class Stream:
         sizes = [len(heads), len(kv_heads), len(kv_heads)]
         if self.tape is None or spec.norm not in ("none", "rms"):
             *ports, rest = self._read(rows, self.base, 0).split([*sizes, int(beside)], 1)
-            return projected(self.model, layer, ports, heads=heads, kv_heads=kv_heads), rest if beside else None
+            return projected(
+                self.model, layer, ports, heads=heads, kv_heads=kv_heads
+            ), rest if beside else None
         chosen = heads if len(heads) < spec.n_heads else slice(None)
         weights = w.w_q[layer][chosen], w.w_k[layer][chosen], w.w_v[layer][chosen]
         biases = w.b_q[layer][chosen], w.b_k[layer][chosen], w.b_v[layer][chosen]
@@ -93,7 +95,9 @@ class Stream:
         seen = seen + (self.base - base)
         return self._read([row], seen[:, 0], written) if self.written > written else seen
 
-    def read_last(self, row: int, places: Int[Tensor, " place"] | None) -> Float[Tensor, "circuit place d_model"]:
+    def read_last(
+        self, row: int, places: Int[Tensor, " place"] | None
+    ) -> Float[Tensor, "circuit place d_model"]:
         """The input of `out`, at these places of `batch*pos`, or at all."""
         rows = self._rows([row])
         if self.tape is None:

@@ -53,7 +53,9 @@ class Step:
         generator = torch.Generator().manual_seed(0)
         spec = replace(spec, norm="rms")  # as `folded` leaves it
         shapes = expected_shapes(spec).items()
-        self.model = Model(spec, Weights(**{n: torch.randn(s, generator=generator).mul_(0.02).to(dtype) for n, s in shapes}))
+        self.model = Model(
+            spec, Weights(**{n: torch.randn(s, generator=generator).mul_(0.02).to(dtype) for n, s in shapes})
+        )
         self.graph = ResidualGraph.of(spec)
         self.clean, self.corrupted = torch.randint(spec.d_vocab, (2, batch, seq), generator=generator)
         self.places = torch.full((batch, 1), seq - 1)
@@ -106,7 +108,12 @@ class Floor:
 
     def forward(self) -> None:
         embedded = self.model.get_input_embeddings()(self.ids).requires_grad_()
-        self.loss = self.model(inputs_embeds=embedded, logits_to_keep=1, use_cache=False).logits.float().logsumexp(-1).sum()
+        self.loss = (
+            self.model(inputs_embeds=embedded, logits_to_keep=1, use_cache=False)
+            .logits.float()
+            .logsumexp(-1)
+            .sum()
+        )
 
     def backward(self) -> None:
         self.loss.backward()
@@ -155,7 +162,19 @@ def measure(family: str, batch: int, seq: int, repeats: int, dtype: torch.dtype)
 
 
 def peak_gb(family: str, batch: int, seq: int, dtype: str) -> float:
-    words = [sys.executable, __file__, "--family", family, "--batch", str(batch), "--seq", str(seq), "--dtype", dtype, "--memory"]
+    words = [
+        sys.executable,
+        __file__,
+        "--family",
+        family,
+        "--batch",
+        str(batch),
+        "--seq",
+        str(seq),
+        "--dtype",
+        dtype,
+        "--memory",
+    ]
     return float(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
 
 

@@ -33,13 +33,11 @@ class PromptTask(Task):
     foils: Int[Tensor, "input foil"]
 
     def margins(
-        self, outputs: Float[Tensor, "circuit item pos vocab"], items: Int[Tensor, "item 2"]
+        self, outputs: Float[Tensor, "circuit item 1 vocab"], items: Int[Tensor, "item 2"]
     ) -> Float[Tensor, "circuit item"]:
         """log p(answers) - log p(foils) at the scored position, in nats: the logit difference."""
         clean = items[:, 0]
-        place = self.scored[clean].int().argmax(-1)
-        logits = outputs[:, torch.arange(len(items), device=outputs.device), place]
-        return answer_margin(logits, self.answers[clean], self.foils[clean])
+        return answer_margin(outputs[:, :, 0], self.answers[clean], self.foils[clean])
 
 
 def prompt_task(
@@ -59,14 +57,15 @@ def prompt_task(
     """
     chunk = [_known(pair, model) for pair in encoded(pairs, tokenizer)]
     batch, n = batch_of(chunk), len(chunk)
-    rows = torch.arange(n)
+    rows, last = torch.arange(n), batch.scored.int().argmax(1, keepdim=True)
     return PromptTask(
         name=name,
         model=model,
         ablation=Resample() if ablation is None else ablation,
         tokens=torch.cat([batch.clean, batch.corrupted]).to(model.device),
         valid=torch.cat([batch.valid, batch.valid]).to(model.device),
-        scored=torch.cat([batch.scored, batch.scored]).to(model.device),
+        scored=torch.ones(2 * n, 1, dtype=torch.bool, device=model.device),
+        places=torch.cat([last, last]).to(model.device),
         items=torch.stack([rows, rows + n], 1).to(model.device),
         outcome=Outcome(categorical=True, criterion="kl", tolerance=tolerance_nats),
         seed=seed,

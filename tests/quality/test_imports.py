@@ -17,8 +17,9 @@ LAYERS = [
     # edgeprune_core
     ("words", ["edgeprune_core", "edgeprune_core.errors", "edgeprune_core.spec", "edgeprune_core.graph",
                "edgeprune_core.circuit"]),
-    ("tensors", ["edgeprune_core.weights", "edgeprune_core.mask", "edgeprune_core.outcome"]),
-    ("engine", ["edgeprune_core.blocks", "edgeprune_core.engine", "edgeprune_core.ablations",
+    ("tensors", ["edgeprune_core.weights", "edgeprune_core.mask", "edgeprune_core.outcome", "edgeprune_core.deltas",
+                 "edgeprune_core.folding"]),
+    ("engine", ["edgeprune_core.blocks", "edgeprune_core.stream", "edgeprune_core.engine", "edgeprune_core.ablations",
                 "edgeprune_core.metrics", "edgeprune_core.families"]),
     ("work", ["edgeprune_core.task", "edgeprune_core.discovery",
               "edgeprune_core.attribution", "edgeprune_core.patching", "edgeprune_core.training"]),

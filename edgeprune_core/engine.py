@@ -54,7 +54,7 @@ def run(
     The mask may be of another dtype than the model: its gradient is of its own.
     """
     alive = [True] * mask.shape[-1] if live is None else live.tolist()
-    stream = Stream(model, mask, background, tuple(tokens.shape), alive)
+    stream = Stream(model, mask, background, tokens.shape, alive)
     return _forward(model, tokens, stream, valid, places)
 
 
@@ -67,7 +67,7 @@ def trace(
     places: Int[Tensor, "batch place"] | None = None,
 ) -> Trace:
     """The unpruned model's run: the clean reference, or the corrupted run that a resample ablation reads."""
-    stream = Plain(model, tuple(tokens.shape), len(ResidualGraph.of(model.spec).writers), keep=True)
+    stream = Plain(model, tokens.shape, len(ResidualGraph.of(model.spec).writers), keep=True)
     outputs = _forward(model, tokens, stream, valid, places)[0]
     assert stream.writers is not None
     return Trace(stream.writers, outputs)
@@ -82,7 +82,7 @@ def outputs(
     places: Int[Tensor, "batch place"] | None = None,
 ) -> Float[Tensor, "batch place d_out"]:
     """The unpruned model's outputs, without what its writers wrote."""
-    stream = Plain(model, tuple(tokens.shape), len(ResidualGraph.of(model.spec).writers), keep=False)
+    stream = Plain(model, tokens.shape, len(ResidualGraph.of(model.spec).writers), keep=False)
     return _forward(model, tokens, stream, valid, places)[0]
 
 
@@ -105,7 +105,7 @@ def _forward(
     graph, weights = ResidualGraph.of(model.spec), model.weights
     batch, pos = tokens.shape
     embedded = [weights.tok[tokens]]
-    if graph.has_pos:
+    if weights.pos is not None:
         embedded.append(weights.pos[:pos].expand_as(embedded[0]))
     stream.write(torch.stack(embedded)[None], range(graph.n_embeddings))
     for layer in range(model.spec.n_layers):

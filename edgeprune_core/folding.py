@@ -16,39 +16,35 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from edgeprune_core.weights import Model
+from edgeprune_core.weights import Model, Weights
 
 
 @torch.no_grad()
 def folded(model: Model) -> Model:
     """The model without gains, biases and means of norms. Its graph is the same, its writers' outputs are centred."""
     spec, w = model.spec, model.weights
-    if spec.norm not in ("layernorm", "rmsnorm"):
-        return model
+    if spec.norm not in ("layernorm", "rmsnorm") or (spec.norm == "layernorm" and spec.gated_mlp):
+        return model  # a gate has no bias that could take the norm's
     centred = _centred if spec.norm == "layernorm" else _same
-    changed: dict[str, Tensor | None] = {"tok": centred(w.tok), "w_o": centred(w.w_o), "b_o": centred(w.b_o)}
-    changed |= {"w_out": centred(w.w_out), "b_out": centred(w.b_out)}
-    if w.pos is not None:
-        changed["pos"] = centred(w.pos)
+    now = w.tensors()
+    norms = [(now.pop(f"{name}_gain"), now.pop(f"{name}_bias", None)) for name in ("norm1", "norm2", "norm")]
+    now |= {
+        name: centred(now[name]) for name in ("tok", "pos", "w_o", "b_o", "w_out", "b_out") if name in now
+    }
 
-    gain, bias = w.norm1_gain, w.norm1_bias
-    for name in ("q", "k", "v"):
-        matrix, offset = getattr(w, f"w_{name}"), getattr(w, f"b_{name}")
-        changed[f"w_{name}"] = matrix * gain[:, None, :, None]
+    (gain, bias), (gain2, bias2), (gain_out, bias_out) = norms
+    for port in ("q", "k", "v"):
+        now[f"w_{port}"] = now[f"w_{port}"] * gain[:, None, :, None]
         if bias is not None:
-            changed[f"b_{name}"] = offset + torch.einsum("ld,lhde->lhe", bias, matrix)
-    gain, bias = w.norm2_gain, w.norm2_bias
-    changed["w_in"] = w.w_in * gain[:, :, None]
-    if bias is not None:
-        changed["b_in"] = w.b_in + torch.einsum("ld,ldm->lm", bias, w.w_in)
-    if w.w_gate is not None:
-        changed["w_gate"] = w.w_gate * gain[:, :, None]
-    changed["unembed"] = w.unembed * w.norm_gain[:, None]
-    if w.norm_bias is not None:
-        offset = w.norm_bias @ w.unembed
-        changed["b_unembed"] = offset if w.b_unembed is None else w.b_unembed + offset
-    gone = ("norm1_gain", "norm1_bias", "norm2_gain", "norm2_bias", "norm_gain", "norm_bias")
-    return Model(replace(spec, norm="rms"), replace(w, **changed, **dict.fromkeys(gone)))
+            now[f"b_{port}"] = now[f"b_{port}"] + torch.einsum("ld,lhde->lhe", bias, getattr(w, f"w_{port}"))
+    for name in {"w_in", "w_gate"} & set(now):
+        now[name] = now[name] * gain2[:, :, None]
+    if bias2 is not None:
+        now["b_in"] = w.b_in + torch.einsum("ld,ldm->lm", bias2, w.w_in)
+    now["unembed"] = w.unembed * gain_out[:, None]
+    if bias_out is not None:
+        now["b_unembed"] = bias_out @ w.unembed + (0 if w.b_unembed is None else w.b_unembed)
+    return Model(replace(spec, norm="rms"), Weights(**now))
 
 
 def _centred(writes: Tensor) -> Tensor:

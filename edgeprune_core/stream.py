@@ -26,7 +26,7 @@ class Stream:
     summed = False  # every head's output is wanted by itself
 
     def __init__(
-        self, model: Model, mask: Tensor, background: Tensor | None, shape: tuple[int, int], alive: list[bool]
+        self, model: Model, mask: Tensor, background: Tensor | None, shape: Sequence[int], alive: list[bool]
     ) -> None:
         self.model = model
         self.shape = (*shape, model.spec.d_model)
@@ -122,7 +122,7 @@ class Plain:
 
     written = 0
 
-    def __init__(self, model: Model, shape: tuple[int, int], n_writers: int, *, keep: bool) -> None:
+    def __init__(self, model: Model, shape: Sequence[int], n_writers: int, *, keep: bool) -> None:
         self.model = model
         self.alive = [True] * n_writers
         self.base = torch.zeros(*shape, model.spec.d_model, dtype=model.dtype, device=model.device)

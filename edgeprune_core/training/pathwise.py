@@ -101,14 +101,9 @@ class Trained:
 
 def train_pathwise(task: Task, settings: PathwiseSettings, generator: torch.Generator) -> Trained:
     """Gates of a task after all steps."""
-    like = {"dtype": torch.promote_types(task.model.dtype, torch.float32), "device": task.model.device}
-    log_alpha = torch.full((task.graph.n_edges,), settings.start, **like).requires_grad_()
+    log_alpha = _gates(task, settings, task.graph.n_edges)
     wants_nodes = settings.target is not None and settings.target.node_sparsity is not None
-    nodes = (
-        torch.full((len(task.graph.writers),), settings.start, **like).requires_grad_()
-        if wants_nodes
-        else None
-    )
+    nodes = _gates(task, settings, len(task.graph.writers)) if wants_nodes else None
     params = [log_alpha] if nodes is None else [log_alpha, nodes]
     optimiser = torch.optim.Adam(params, lr=settings.learning_rate)
     price = _Price(task, settings)
@@ -125,16 +120,25 @@ def train_pathwise(task: Task, settings: PathwiseSettings, generator: torch.Gene
     return Trained(log_alpha.detach(), None if nodes is None else nodes.detach(), settings.steps)
 
 
+def _gates(task: Task, settings: PathwiseSettings, n: int) -> Tensor:
+    """On the model's device, in single precision at least: half of it would round small steps away."""
+    dtype = torch.promote_types(task.model.dtype, torch.float32)
+    return torch.full((n,), settings.start, dtype=dtype, device=task.model.device).requires_grad_()
+
+
 def _sample(
     task: Task, settings: PathwiseSettings, log_alpha: Tensor, nodes: Tensor | None, generator
 ) -> Tensor:
-    like = {"dtype": log_alpha.dtype, "device": log_alpha.device}
-    u = stratified_uniform(settings.circuits, log_alpha.shape, generator, **like)
+    u = _noise(log_alpha, settings.circuits, generator)
     gates = settings.gate.sample(log_alpha, u)
     if nodes is None:
         return gates
-    v = stratified_uniform(settings.circuits, nodes.shape, generator, **like)
+    v = _noise(nodes, settings.circuits, generator)
     return gates * settings.gate.sample(nodes, v)[:, _writer_of_edge(task)]
+
+
+def _noise(like: Tensor, circuits: int, generator: torch.Generator) -> Tensor:
+    return stratified_uniform(circuits, like.shape, generator, dtype=like.dtype, device=like.device)
 
 
 def _writer_of_edge(task: Task) -> Tensor:

@@ -406,7 +406,9 @@ def test_with_norms_folded_into_weights_every_mask_gives_the_same_outputs_and_gr
     other = folded(model)
     assert other.spec.norm in ("none", "rms")
     assert ResidualGraph.of(other.spec) == ResidualGraph.of(model.spec)
-    assert_near(trace(other, tokens, valid=valid).outputs[valid], trace(model, tokens, valid=valid).outputs[valid])
+    assert_near(
+        trace(other, tokens, valid=valid).outputs[valid], trace(model, tokens, valid=valid).outputs[valid]
+    )
     corrupted, _ = batch(name, seed=1)
     for there, here in ((None, None), [trace(m, corrupted, valid=valid).writers for m in (model, other)]):
         for n in (1, len(masks)):
@@ -455,7 +457,10 @@ def test_a_gradient_is_had_where_no_writer_is_alive(name, ablated):
 def test_the_gradient_of_a_mask_is_of_its_own_precision_whatever_the_models():
     model, tokens, valid, masks, background = _setting("gpt2")
     rough, want = masks.float().requires_grad_(), masks.clone().requires_grad_()
-    for leaf, m, behind in ((rough, model.to(torch.bfloat16), background.bfloat16()), (want, model, background)):
+    for leaf, m, behind in (
+        (rough, model.to(torch.bfloat16), background.bfloat16()),
+        (want, model, background),
+    ):
         run(m, tokens, leaf, behind, valid=valid)[:, valid].double().square().sum().backward()
     assert rough.grad.dtype == torch.float32
     same = torch.nn.functional.cosine_similarity(rough.grad.flatten().double(), want.grad.flatten(), dim=0)

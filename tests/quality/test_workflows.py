@@ -214,6 +214,38 @@ def test_whatever_changes_the_question_stands_in_the_key():
     }  # fmt: skip
 
 
+# What is said of it --------------------------------------------------------------------------------------
+
+GUIDE = (ROOT / "docs" / "ci.md").read_text()
+
+
+def test_the_guide_lists_every_input_with_its_default():
+    listed = re.findall(r"^\| `([a-z-]+)` \| (?:`(.*?)`)? ?\| ", GUIDE, re.MULTILINE)
+    assert listed[: len(loaded(ACTION)["inputs"])] == [
+        (n, i["default"]) for n, i in loaded(ACTION)["inputs"].items()
+    ]
+
+
+def test_the_workflow_of_the_guide_is_one_and_calls_the_action_rightly(tmp_path):
+    (block,) = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
+    path = tmp_path / "circuits.yml"
+    path.write_text(block)
+    document = loaded(path)
+    assert complaints(document, "github-workflows", tmp_path) == ""
+    checkout, gate = steps_of(document)
+    assert checkout["uses"] in {step.get("uses") for step in steps_of(loaded(CI))}
+    owner, _, place = gate["uses"].partition("/tracrcheck/")
+    assert (owner, (ROOT / place.partition("@")[0] / "action.yml").is_file()) == ("OWNER", True)
+    assert set(gate["with"]) <= set(loaded(ACTION)["inputs"])
+    assert len(block.split("    steps:\n")[1].splitlines()) == 5
+
+
+@pytest.mark.parametrize("target", ["ci", "nightly"])
+def test_the_guide_lists_the_targets(target):
+    (row,) = re.findall(rf"^\| `{target}` \| (.*?) \|", GUIDE, re.MULTILINE)
+    assert re.findall(r"`(\w+)`", row) == prerequisites(target)
+
+
 # The script ----------------------------------------------------------------------------------------------
 
 STAND_IN = """#!/usr/bin/env bash

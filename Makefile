@@ -76,6 +76,7 @@ coverage: $(STAMP) $(OUT) ## which lines and branches of edgeprune_core the defa
 pages: $(STAMP) ## results in OUT as Markdown
 	set -e; for file in $(wildcard $(OUT)/full.json $(OUT)/fuzz.json $(OUT)/invariants.json); do \
 	    $(BIN)/tracrcheck report $$file; done
+	$(if $(wildcard $(OUT)/coverage.json),-$(BIN)/python ci/covered.py $(OUT)/coverage.json)
 
 $(OUT):
 	mkdir -p $@

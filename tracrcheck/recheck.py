@@ -109,8 +109,16 @@ def sample(
 
 def n_verdicts(units: Sequence[Verdict | Examined | Checks]) -> int:
     """How many verdicts, or checks, `again` makes of these units."""
-    lists = {Examined: "rows", Checks: "checks"}
-    return sum(len(getattr(unit, lists[type(unit)])) if type(unit) in lists else 1 for unit in units)
+    return sum(_size(unit) for unit in units)
+
+
+def _size(unit: Verdict | Examined | Checks) -> int:
+    match unit:
+        case Examined():
+            return len(unit.rows)
+        case Checks():
+            return len(unit.checks)
+    return 1
 
 
 def again(results: AnyResults, units: Sequence[Any], library: Library) -> Iterator[Again | CheckedAgain]:

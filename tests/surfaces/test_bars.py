@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tracrcheck.bar import Bar
 from tracrcheck.fuzz_results import FuzzResults
 from tracrcheck.invariant_results import Check, InvariantResults
 from tracrcheck.invariants import INVARIANTS
+from tracrcheck.invariants.subjects import KINDS
 from tracrcheck.profiles import PROFILES
 from tracrcheck.results import AnyResults, Results
 from tracrcheck.verdict import Verdict
@@ -54,6 +56,9 @@ def short_of_laws(found: InvariantResults) -> list[str]:
         short.append(f"without {', '.join(sorted(missing))}")
     if len(asked["seeds"]) < SEEDS or not asked["programs"]:
         short.append(f"{len(asked['seeds'])} seeds, {asked['programs']} programs each")
+    subjects = Counter(unit.seed for unit in found.units)
+    if set(subjects.values()) != {len(KINDS) + asked["programs"]}:
+        short.append("subjects are missing")
     return short
 
 
@@ -97,11 +102,17 @@ def test_a_file_below_its_bar_is_told(found, short):
     assert short_of_the_bar(found) == short
 
 
-def laws(*, finished=True, seeds=SEEDS, names=tuple(i.name for i in INVARIANTS), programs=1, **check):
+def laws(
+    *, finished=True, seeds=SEEDS, names=tuple(i.name for i in INVARIANTS), programs=1, left_out=0, **change
+):
+    """Two seeds of one invariant. change: of the first check."""
     asked = {"invariants": list(names), "seeds": list(range(seeds)), "programs": programs}
-    one = Check(invariant="rotation", subject="plain_0", seed=0, law=True, violation=None, seconds=1.0)
+    one = Check(invariant="rotation", subject="", seed=0, law=True, violation=None, seconds=1.0)
+    subjects = [*KINDS, *(f"drawn_{n}" for n in range(programs))]
+    checks = [replace(one, seed=seed, subject=name) for seed in (0, 1) for name in subjects][left_out:]
+    checks[0] = replace(checks[0], **change)
     return InvariantResults(
-        path=Path("made.json"), run={"finished": finished, "asked": asked}, checks=(replace(one, **check),)
+        path=Path("made.json"), run={"finished": finished, "asked": asked}, checks=tuple(checks)
     )
 
 
@@ -110,10 +121,11 @@ def laws(*, finished=True, seeds=SEEDS, names=tuple(i.name for i in INVARIANTS),
     [
         (laws(), []),
         (laws(finished=False), ["not finished"]),
-        (laws(violation="x"), ["rotation on plain_0 broken"]),
+        (laws(violation="x"), ["rotation on gpt2 broken"]),
         (laws(violation="x", law=False), []),
         (laws(seeds=199), ["199 seeds, 1 programs each"]),
         (laws(programs=0), ["200 seeds, 0 programs each"]),
+        (laws(left_out=1), ["subjects are missing"]),
         (laws(names=[i.name for i in INVARIANTS[1:]]), [f"without {INVARIANTS[0].name}"]),
     ],
 )

@@ -64,6 +64,14 @@ def check_factor(factor: float) -> float:
     return factor
 
 
+def check_known(allow_known: bool, baseline: Path | None) -> None:
+    """What is known to be wrong is what is wrong in a baseline."""
+    if allow_known and baseline is None:
+        raise CheckError(
+            "TC117", "nothing is known", where="--allow-known", got="no --baseline", wanted="--baseline FILE"
+        )
+
+
 def parse_lengths(text: str | None) -> tuple[int, int] | None:
     """`2-3` or `4`."""
     if text is None:

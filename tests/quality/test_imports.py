@@ -39,10 +39,10 @@ LAYERS = [
                "tracrcheck.checkup", "tracrcheck.chained", "tracrcheck.template", "tracrcheck.planted"]),
     ("gate", ["tracrcheck.gate", "tracrcheck.recipes", "tracrcheck.drafts", "tracrcheck.draws",
               "tracrcheck.profiles", "tracrcheck.machine", "tracrcheck.ledger", "tracrcheck.sweep",
-              "tracrcheck.run", "tracrcheck.results", "tracrcheck.baseline", "tracrcheck.recheck",
+              "tracrcheck.run", "tracrcheck.results", "tracrcheck.baseline", "tracrcheck.invariant_results",
               "tracrcheck.composition", "tracrcheck.fuzz", "tracrcheck.campaign", "tracrcheck.bar",
                "tracrcheck.shapes", "tracrcheck.fuzz_results", "tracrcheck.regressions"]),
-    ("invariants", ["tracrcheck.invariants"]),
+    ("invariants", ["tracrcheck.invariants", "tracrcheck.recheck"]),
     ("surfaces", ["tracrcheck.strategies", "tracrcheck.reports", "tracrcheck.commands", "tracrcheck.cli",
                   "tracrcheck.testing", "tracrcheck.pytest_gate", "tracrcheck.pytest_plugin"]),
 ]  # fmt: skip

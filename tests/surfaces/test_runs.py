@@ -355,3 +355,58 @@ def test_a_baseline_of_another_schema_is_refused(call, main):
 def test_a_factor_below_one_is_refused(call, main, factor):
     result = finished(call(*main, "--baseline", "main.json", "--slower", factor), 2)
     assert result.stderr.startswith(f"TC117 --slower no factor\n    got     {factor}\n")
+
+
+# What is known -----------------------------------------------------------------------------------------
+
+
+def test_what_is_wrong_in_the_baseline_too_may_be_allowed(call, main):
+    result = finished(call(*main, "--baseline", "main.json", "--allow-known"), 0)
+    assert "  0 wrong now, 0 right now, 0 slower" in result.stdout
+
+
+def test_what_is_known_covers_nothing_that_was_right(call, main):
+    def all_right(found):
+        rows = found["verdicts"]
+        found["verdicts"] = [{**rows[0], "seed": row["seed"]} for row in rows]
+        found["summary"].update(holds=4, fails=0)
+
+    edit("main.json", all_right)
+    result = finished(call(*main, "--baseline", "main.json", "--allow-known"), 1)
+    assert "  2 wrong now" in result.stdout
+
+
+def test_what_is_known_covers_nothing_that_the_baseline_does_not_have(call, main):
+    """A program that is renamed loses its excuse."""
+
+    def fewer(found):
+        found["verdicts"] = found["verdicts"][:3]
+        found["run"]["asked"]["seeds"] = [0, 1, 2]
+        found["summary"]["fails"] -= 1
+
+    edit("main.json", fewer)
+    result = finished(call(*main, "--baseline", "main.json", "--allow-known"), 1)
+    assert "  WRONG, NEW  hist, zero, value, seed 3: FAILS, raised" in result.stdout
+    assert "  0 wrong now" in result.stdout
+
+
+def test_nothing_is_known_without_a_baseline(call, here):
+    result = finished(call("gate", "hist", "--method", SOME, "--allow-known"), 2)
+    assert result.stderr.startswith("TC117 --allow-known nothing is known\n    got     no --baseline\n")
+
+
+def test_the_page_of_a_run_begins_with_the_comparison_and_ends_with_what_is_wrong(call, main):
+    call(*main, "--json", "now.json")
+    page = finished(call("report", "now.json", "--baseline", "main.json"), 0).stdout
+    assert "**Not regressed.**\n\n    compared with the baseline: 4 verdicts are in both\n" in page
+    assert "\n## 2 not right\n\n    FAILS hist, zero, value, " in page
+    assert page.index("**Not regressed.**") < page.index("| hist |") < page.index("## 2 not right")
+    edit("main.json", lambda found: found["verdicts"].__setitem__(1, {**found["verdicts"][0], "seed": 1}))
+    edit("main.json", lambda found: found["summary"].update(holds=3, fails=1))
+    assert "**Regressed.**" in finished(call("report", "now.json", "--baseline", "main.json"), 0).stdout
+
+
+def test_a_page_is_not_compared_with_results_of_another_kind(call, main):
+    words = [w if not w.startswith(METHODS) else SOME for w in main]
+    call(*words, "--json", "now.json")
+    assert "TC144" in finished(call("report", "now.json", "--baseline", "main.json"), 2).stderr

@@ -56,6 +56,9 @@ def gate(
     slower: Annotated[
         float, typer.Option(help="With --baseline: so many times slower is a regression.")
     ] = 2.0,
+    allow_known: Annotated[
+        bool, typer.Option("--allow-known", help="With --baseline: what is wrong there too fails nothing.")
+    ] = False,
 ) -> None:
     """Run a method on programs, and fail where it does not find what is proved."""
     from tracrcheck import baseline as comparing
@@ -81,6 +84,7 @@ def gate(
     )
     header = header_of(plan, shlex.join(["tracrcheck", *sys.argv[1:]]))
     factor = options.check_factor(slower)
+    options.check_known(allow_known, baseline)
     before = comparing.read_baseline(baseline, header["asked"]) if baseline is not None else None
     with open_ledger(json, header, resume=resume) as ledger:
         run = _sitting(entries, plan, header, ledger)
@@ -92,7 +96,7 @@ def gate(
     if before is not None:
         compared = comparing.compare(before, run.verdicts, run.record(), factor=factor)
         console.show("", *comparison_lines(compared))
-        code = code or int(compared.regressed)
+        code = compared.exit_code(code, allow_known=allow_known)
     raise typer.Exit(code)
 
 

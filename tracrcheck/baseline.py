@@ -81,11 +81,20 @@ def compare(
 ) -> Comparison:
     """Verdict by verdict, and median by median: slower by more than `factor` and not below the floor.
 
-    run: how the verdicts were made, as in a results file.
+    run: how the verdicts were made, as in a results file. Errors: TC144, where nothing is in both.
     """
     then = {v.key: v for v in baseline.verdicts}
     both = [(then[v.key], v) for v in verdicts if v.key in then]
     keys = {v.key for v in verdicts}
+    if verdicts and not both:
+        raise CheckError(
+            "TC144",
+            "the baseline has none of this run's verdicts",
+            where=str(baseline.path),
+            got=f"{len(baseline.verdicts)} other verdicts",
+            wanted="some of the same programs, ablations and seeds",
+            do="compare with results of the same kind",
+        )
     return Comparison(
         now_wrong=tuple(n for t, n in both if _right(t) and not _right(n)),
         now_right=tuple(n for t, n in both if _right(n) and not _right(t)),

@@ -23,6 +23,7 @@ from tracrcheck.commands.results import recheck, report
 
 app = typer.Typer(
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Proves what a circuit-discovery method must find, and fails the build when it does not.",

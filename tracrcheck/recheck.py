@@ -100,7 +100,7 @@ def sample(
     order = list(units)
     random.Random(seed).shuffle(order)
     chosen: list[Any] = []
-    for unit in order[: math.ceil(share * len(order))]:
+    for unit in order[: max(1, math.ceil(share * len(order)))]:
         if chosen and sum(u.seconds for u in chosen) + unit.seconds > most_seconds:
             continue
         chosen.append(unit)

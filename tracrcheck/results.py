@@ -78,7 +78,7 @@ def read_any(path: Path) -> AnyResults:
 def _loaded(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _wrong(path, [str(getattr(error, "strerror", None) or error)]) from None
 
 

@@ -402,7 +402,7 @@ def test_float32_and_float64_agree_to_the_precision_of_float32():
 
 @every_shape
 def test_with_norms_folded_into_weights_every_mask_gives_the_same_outputs_and_gradient(name):
-    model, tokens, valid, masks, background = _setting(name)
+    model, tokens, valid, masks, _background = _setting(name)
     other = folded(model)
     assert other.spec.norm in ("none", "rms")
     assert ResidualGraph.of(other.spec) == ResidualGraph.of(model.spec)

@@ -67,6 +67,16 @@ def test_what_is_committed_meets_its_bar():
     assert {name: words for name, words in short.items() if words} == {}
 
 
+def test_what_must_be_committed_is():
+    """The zoo by the default method and by the pathwise one, and three campaigns of programs that nobody wrote."""
+    found = [results.read_any(path) for path in FOLDER.glob("*.json")]
+    gates = {f.run["asked"]["method"] for f in found if isinstance(f, Results)}
+    assert set(LEAST) <= gates
+    seeds = {f.run["asked"]["seed"] for f in found if isinstance(f, FuzzResults)}
+    assert len(seeds) >= 3
+    assert 20261123 in seeds
+
+
 def made(programs=zoo.NAMES, **change) -> Results:
     """The file of a run of the default method on the zoo, all right."""
     full = PROFILES["full"]

@@ -175,6 +175,20 @@ def test_a_run_that_was_killed_goes_on_from_its_last_verdict(call, here):
     assert document()["run"]["sittings"] == 1
 
 
+def test_a_finished_run_is_not_done_again_where_it_is_to_be_resumed(call, here):
+    words = ["hist", "--ablation", "zero", "--seeds", "2", "--json", "out.json"]
+    words += ["--method", METHODS + "killed_at_seed_two_the_first_time"]
+    finished(call("gate", *words), 1)
+    before, asked = (here / "out.json").read_bytes(), (here / "asked").read_text()
+    result = finished(call("gate", *words, "--resume"), 1)
+    assert result.stderr == "out.json is this run, finished: there is nothing to resume\n"
+    assert (here / "out.json").read_bytes() == before
+    assert (here / "asked").read_text() == asked
+    words[words.index("2")] = "1"
+    finished(call("gate", *words, "--resume"), 1)  # another run
+    assert len(verdicts()) == 1
+
+
 def test_a_run_that_was_interrupted_goes_on_too(call, here):
     words = ["gate", "hist", "--ablation", "zero", "--seeds", "3", "--json", "out.json"]
     words += ["--method", METHODS + "interrupted"]
@@ -410,3 +424,10 @@ def test_a_page_is_not_compared_with_results_of_another_kind(call, main):
     words = [w if not w.startswith(METHODS) else SOME for w in main]
     call(*words, "--json", "now.json")
     assert "TC144" in finished(call("report", "now.json", "--baseline", "main.json"), 2).stderr
+
+
+def test_a_baseline_of_other_programs_is_refused_and_not_passed(call, main, here):
+    words = [word if word != "hist" else "length" for word in main]
+    result = finished(call(*words, "--baseline", "main.json", "--json", "now.json"), 2)
+    assert result.stderr.startswith("TC144 main.json the baseline has none of this run's verdicts")
+    assert (here / "now.json").exists()  # what was found is kept

@@ -52,10 +52,12 @@ def report(
 def recheck(
     file: File,
     share: Annotated[
-        float, typer.Option(min=0, max=1, help="Of the verdicts, or of what was drawn, run again.")
+        float,
+        typer.Option(min=0, max=1, help="Of the verdicts, or of what was drawn, run again; one at least."),
     ] = 0.02,
     most_seconds: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Of work in what is run again, as it was timed then.")
+        float,
+        typer.Option(min=0, metavar="SECONDS", help="Of work in what is run again, as it was timed then."),
     ] = 40.0,
     seed: Annotated[
         int | None, typer.Option(help="Of the sample; drawn anew and printed where not given.")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from edgeprune_core.ablations import ABLATIONS
 from edgeprune_core.circuit import Circuit
@@ -21,10 +19,6 @@ from edgeprune_core.tasks.prompt_task import PromptTask
 from tracrcheck.examinee import Answer, ask
 from tracrcheck.importers import AUTO
 from tracrcheck.importers.reading import read_file
-
-# What `discover` does where it is not told otherwise.
-METHOD = "edge_pruning_kl"
-ABLATION = "resample"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,24 +56,23 @@ def discover(
     pairs: Sequence[Pair],
     method: Callable[[Task], Any],
     *,
-    ablation: str = ABLATION,
+    ablation: str,
     seed: int = 0,
 ) -> Found:
     """Asks a method for the circuit on these prompts. What it does wrong stands in `answer.fault`."""
     task = _task(subject, pairs).under(ablation)
     answer = ask(method, task, seed=seed, timeout=None)
-    sizes = {"n_edges": task.graph.n_edges, "n_prompts": len(pairs)}
+    found = Found(answer=answer, n_edges=task.graph.n_edges, n_prompts=len(pairs))
     if answer.fault or answer.circuit is None:
-        return Found(answer=answer, **sizes)
+        return found
     circuit = answer.circuit.connected()
     off = task.deviations(circuit)
-    return Found(
-        answer=answer,
+    return replace(
+        found,
         circuit=circuit,
         dangling=len(answer.circuit) - len(circuit),
         kl_mean=float(off.mean()),
         kl_worst=float(off.max()),
-        **sizes,
     )
 
 
@@ -97,5 +90,4 @@ def circuit_of(path: Path, subject: Subject) -> Circuit:
 
 
 def _task(subject: Subject, pairs: Sequence[Pair]) -> PromptTask:
-    with torch.no_grad():
-        return prompt_task(subject.name, subject.model, pairs, subject.tokenizer)
+    return prompt_task(subject.name, subject.model, pairs, subject.tokenizer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.tasks.tokenizer import Tokenizer, WordTokenizer
@@ -27,7 +28,7 @@ def tokenizer_of(source: str | Path) -> Tokenizer:
             do="pip install 'tracrcheck[models]'",
         ) from None
     try:
-        return AutoTokenizer.from_pretrained(str(folder) if folder.is_dir() else str(source))
+        found: Any = AutoTokenizer.from_pretrained(str(folder) if folder.is_dir() else str(source))
     except Exception as error:  # missing files, broken ones, no connection: of whichever package below
         raise CheckError(
             "EP189",
@@ -37,3 +38,4 @@ def tokenizer_of(source: str | Path) -> Tokenizer:
             wanted=f"{WORDS} of ours, or the files of a tokenizer of `transformers`, in the model's folder",
             do="copy tokenizer.json of the same model into the folder",
         ) from None
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -66,7 +66,8 @@ def discover(
     found = discovering.discover(subject, lists.train, asked_method, ablation=ablation, seed=seed)
     title = f"{task} in {subject.name}: {method}, {ablation} ablation, seed {seed}"
     console.show(title, *discovery.found_lines(found))
-    asked = {"task": task, "model": subject.name, "method": method, "ablation": ablation, "seed": seed}
+    asked: dict[str, Any] = {"task": task, "model": subject.name, "method": method, "ablation": ablation}
+    asked |= {"prompts": prompts, "draws": draws, "seed": seed}
     matrix = None
     if found.circuit is not None:
         matrix = discovering.judge(subject, lists.held_out, found.circuit, draws=draws, seed=seed)
@@ -105,5 +106,6 @@ def faithfulness(
     matrix = discovering.judge(subject, pairs, given, draws=draws, seed=seed)
     console.show(f"{circuit} on {task} in {subject.name}", report.matrix_table(matrix))
     console.show(*report.matrix_lines(matrix))
-    asked = {"circuit": str(circuit), "task": task, "model": subject.name, "seed": seed}
+    asked: dict[str, Any] = {"circuit": str(circuit), "task": task, "model": subject.name}
+    asked |= {"prompts": prompts, "draws": draws, "seed": seed}
     files.write_json(json, {"schema": report.SCHEMA, "asked": asked, **report.matrix_document(matrix)})

@@ -134,13 +134,14 @@ def _share(x: float) -> str:
 
 _TEXT = """# {name}
 
-A GPT-2 of {layers} layers x {heads} heads (d_model {d_model}, d_mlp {d_mlp}, LayerNorm, biases, learned positions, tied
-embeddings, float32): {edges:,} edges, {kilobytes:,} kB. It is trained on {tasks}, on the last token of each prompt
-alone, and knows no other English.
+A GPT-2 of {layers} layers x {heads} heads: d_model {d_model}, d_mlp {d_mlp}, LayerNorm, biases, learned positions, tied embeddings,
+float32; {edges:,} edges, {kilobytes:,} kB. It is trained on {tasks},
+on the last token of each prompt alone, and knows no other English.
 
-Made by `{made_by}`, which wrote this card and measured every figure in it. Weights made anew have the same accuracy
-and not the same bits; the word list has the same SHA-256:
-`{words}`.
+Made by `{made_by}`, which wrote this card and measured every figure in it. Weights made
+anew have the same accuracy and not the same bits; the word list has the same SHA-256:
+
+    {words}
 
 Shares of {prompts:,} prompts after which the likeliest of all tokens is a right answer:
 

@@ -30,12 +30,19 @@ def tokenizer_of(source: str | Path) -> Tokenizer:
     try:
         found: Any = AutoTokenizer.from_pretrained(str(folder) if folder.is_dir() else str(source))
     except Exception as error:  # missing files, broken ones, no connection: of whichever package below
-        raise CheckError(
-            "EP189",
-            "no tokenizer of this model can be read",
-            where=str(source),
-            got=f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}",
-            wanted=f"{WORDS} of ours, or the files of a tokenizer of `transformers`, in the model's folder",
-            do="copy tokenizer.json of the same model into the folder",
-        ) from None
+        first = str(error).strip().partition("\n")[0]
+        raise _none(source, f"{type(error).__name__}: {first}") from None
+    if not found.encode("a", add_special_tokens=False):
+        raise _none(source, "a tokenizer without tokens: what `transformers` makes where there are no files")
     return found
+
+
+def _none(source: str | Path, got: str) -> CheckError:
+    return CheckError(
+        "EP189",
+        "no tokenizer of this model can be read",
+        where=str(source),
+        got=got,
+        wanted=f"{WORDS} of ours, or the files of a tokenizer of `transformers`, in the model's folder",
+        do="copy tokenizer.json of the same model into the folder",
+    )

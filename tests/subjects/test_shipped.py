@@ -38,15 +38,15 @@ def record(name: str) -> dict:
 
 @pytest.mark.parametrize(("name", "task"), EACH)
 def test_a_shipped_subject_is_right_on_99_of_100_held_out_prompts_and_its_card_says_so(name, task):
-    found = card.measured(shipped(name), TASKS[task], prompts=300)
+    found = card.measured(shipped(name), TASKS[task], prompts=200)
     assert found.held_out >= 0.99
     (told,) = (t for t in record(name)["tasks"] if t["task"] == task)
     assert told["held_out"] >= 0.99
     assert told["prompts"] >= 1000
-    # Of 300 prompts and of 1000: 0.1 is more than three standard deviations of their difference, whatever the share.
+    # Of 200 prompts and of 1000: 0.12 is more than three standard deviations of their difference, whatever the share.
     for field in ("chance", "held_out", "train", "corrupted"):
-        assert told[field] == pytest.approx(getattr(found, field), abs=0.1), field
-    assert told["every_edge_cut"] == pytest.approx(dict(found.every_edge_cut), abs=0.1)
+        assert told[field] == pytest.approx(getattr(found, field), abs=0.12), field
+    assert told["every_edge_cut"] == pytest.approx(dict(found.every_edge_cut), abs=0.12)
 
 
 @pytest.mark.parametrize(("name", "task"), EACH)

@@ -53,7 +53,7 @@ def test_a_circuit_is_printed_judged_drawn_and_written(call, here):
     root = ElementTree.parse(here / "found" / "circuit.svg").getroot()
     titles = [t.text for t in root.iter("{http://www.w3.org/2000/svg}title")]
     assert titles[1:4] == circuit.texts
-    assert "a1.h2: reads 1 edge, writes 1 edge" in titles
+    assert "a1.h2: reads 1, writes 1" in titles
     assert len([t for t in titles if ": " in t and " -> " not in t]) == 1 + 3  # the title, tok, a1.h2 and out
 
 

@@ -36,15 +36,11 @@ def _readers(circuit: Circuit) -> Iterator[tuple[str, list[str]]]:
 
 
 def circuit_svg(circuit: Circuit, *, name: str, title: str) -> str:
-    """A picture of every component that the circuit uses."""
+    """A picture of every component that the circuit uses, with how many edges it reads and writes."""
     writes = Counter(str(edge.writer) for edge in circuit)
     reads = Counter(node_of(edge.reader) for edge in circuit)
     labels = {
-        node: ", ".join(
-            f"{word} {n} edge{'s' * (n > 1)}"
-            for word, n in (("reads", reads[node]), ("writes", writes[node]))
-            if n
-        )
+        node: ", ".join(f"{word} {n}" for word, n in (("reads", reads[node]), ("writes", writes[node])) if n)
         for node in writes | reads
     }
     return svg(Drawing(graph=circuit.graph, name=name, title=title, solid=tuple(circuit), labels=labels))

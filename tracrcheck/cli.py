@@ -14,6 +14,7 @@ import typer
 from tracrcheck._version import __version__
 from tracrcheck.commands.author import check, explain, new, show
 from tracrcheck.commands.certify import certify, programs
+from tracrcheck.commands.discover import discover, faithfulness
 from tracrcheck.commands.fuzz import fuzz
 from tracrcheck.commands.gate import gate
 from tracrcheck.commands.grade import grade
@@ -42,6 +43,8 @@ for command in (
     plant,
     fuzz,
     grade,
+    discover,
+    faithfulness,
     invariants,
 ):
     app.command()(command)

@@ -8,15 +8,15 @@ nats. A method that wants a logit difference asks `margins`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from edgeprune_core.ablations import Ablation, Resample
-from edgeprune_core.errors import CheckError
-from edgeprune_core.metrics.answers import answer_margin
+from edgeprune_core.ablations import ABLATIONS, Ablation, Mean, Resample, Zero
+from edgeprune_core.errors import CheckError, did_you_mean
+from edgeprune_core.metrics.answers import answer_margin, answers_lead
 from edgeprune_core.outcome import Outcome
 from edgeprune_core.task import Task
 from edgeprune_core.tasks.base import Pair
@@ -38,6 +38,38 @@ class PromptTask(Task):
         """log p(answers) - log p(foils) at the scored position, in nats: the logit difference."""
         clean = items[:, 0]
         return answer_margin(outputs[:, :, 0], self.answers[clean], self.foils[clean])
+
+    def leads(
+        self, outputs: Float[Tensor, "circuit item 1 vocab"], items: Int[Tensor, "item 2"]
+    ) -> Float[Tensor, "circuit item"]:
+        """1 where the likeliest token at the scored position is an answer, else 0."""
+        clean = items[:, 0]
+        return answers_lead(outputs[:, :, 0], self.answers[clean])
+
+    def under(self, ablation: str) -> PromptTask:
+        """The same prompts, with cut edges that carry something else: zero, mean or resample.
+
+        mean: over the corrupted prompts of as many tokens. Errors: EP152, another name.
+        """
+        match ablation:
+            case "zero":
+                return replace(self, ablation=Zero())
+            case "resample":
+                return replace(self, ablation=Resample())
+            case "mean":
+                return replace(self, ablation=Mean.of(self.model, self._corrupted_by_length()))
+        raise CheckError(
+            "EP152",
+            f"no ablation '{ablation}' of prompts",
+            got=ablation,
+            wanted=", ".join(ABLATIONS),
+            do=did_you_mean(ablation, ABLATIONS),
+        )
+
+    def _corrupted_by_length(self) -> list[Int[Tensor, "batch pos"]]:
+        corrupted = self.items[:, 1]
+        lengths = self.valid[corrupted].sum(1)
+        return [self.tokens[corrupted[lengths == n], :n] for n in lengths.unique().tolist()]
 
 
 def prompt_task(

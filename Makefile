@@ -7,7 +7,20 @@ STAMP := $(VENV)/installed
 export OMP_NUM_THREADS ?= 1
 export JAX_PLATFORMS ?= cpu
 
-.PHONY: help gate test lint nightly pins recheck bench
+# Where `ci` and `nightly` leave their results, and what they take from whoever calls them.
+OUT ?= build/ci
+JOBS ?= 2
+METHOD ?= edge_pruning
+PROFILE ?= quick
+# `make quick BASELINE=main.json`: compared with another version's quick.json. PROGRAMS: some only.
+BASELINE ?=
+PROGRAMS ?=
+# Other programs every night.
+FUZZ_SEED ?= $(shell date -u +%Y%m%d)
+FUZZ_PROGRAMS ?= 500
+SEEDS ?= 20
+
+.PHONY: help gate test lint pins recheck bench ci quick nightly slow certificates full mutants fuzz invariants coverage pages
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
 
@@ -28,9 +41,45 @@ recheck: $(STAMP) ## committed results: sound, stale or not, and a random share 
 bench: $(STAMP) ## the speed and memory of the gate, each figure with its bar
 	$(BIN)/python ci/bench/gate.py
 
-nightly: $(STAMP) ## minutes: the slow tests, and the truth of every program against its pins
+ci: lint test recheck quick ## what a pull request must pass; .github/workflows/ci.yml runs the same
+
+quick: $(STAMP) ## the gate of a pull request: every program, zero and resample; against BASELINE=main.json
+	PATH="$(CURDIR)/$(BIN):$$PATH" METHOD=$(METHOD) PROFILE=$(PROFILE) PROGRAMS="$(PROGRAMS)" JOBS=$(JOBS) \
+	    BASELINE=$(BASELINE) RESULT=$(OUT)/quick.json ci/gate/run
+
+nightly: slow certificates full mutants fuzz invariants coverage ## hours; .github/workflows/nightly.yml runs the same
+
+slow: $(STAMP) ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow -n auto
+
+certificates: $(STAMP) ## the truth of every program against its pins
 	$(BIN)/tracrcheck certify --all --check ci/certificates.json
+
+full: $(STAMP) $(OUT) ## the gate, every ablation and 20 seeds: an hour on two cores
+	$(BIN)/tracrcheck gate $(PROGRAMS) --method $(METHOD) --profile full --jobs $(JOBS) --json $(OUT)/full.json --resume
+
+mutants: $(STAMP) $(OUT) ## the seeded faults: every one must be caught
+	$(BIN)/tracrcheck mutants --jobs $(JOBS) --json $(OUT)/mutants.json --resume
+
+fuzz: $(STAMP) $(OUT) ## programs that nobody wrote, others each day (FUZZ_SEED)
+	$(BIN)/tracrcheck fuzz --programs $(FUZZ_PROGRAMS) --seed $(FUZZ_SEED) --method $(METHOD) --jobs $(JOBS) \
+	    --json $(OUT)/fuzz.json --resume
+
+invariants: $(STAMP) $(OUT) ## the invariants on SEEDS seeds, of 15 seconds each
+	$(BIN)/tracrcheck invariants --seeds $(SEEDS) --jobs $(JOBS) --json $(OUT)/invariants.json --resume
+
+coverage: $(STAMP) $(OUT) ## which lines and branches of edgeprune_core the default tests run
+	$(BIN)/python -m coverage run -m pytest
+	$(BIN)/python -m coverage json --quiet -o $(OUT)/coverage.json
+	$(BIN)/python ci/covered.py $(OUT)/coverage.json
+
+pages: $(STAMP) ## results in OUT as Markdown
+	set -e; for file in $(wildcard $(OUT)/full.json $(OUT)/fuzz.json $(OUT)/invariants.json); do \
+	    $(BIN)/tracrcheck report $$file; done
+	$(if $(wildcard $(OUT)/coverage.json),-$(BIN)/python ci/covered.py $(OUT)/coverage.json)
+
+$(OUT):
+	mkdir -p $@
 
 pins: $(STAMP) ## write the pins anew, for a diff to be read
 	$(BIN)/tracrcheck certify --all --write ci/certificates.json

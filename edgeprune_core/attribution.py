@@ -73,11 +73,11 @@ def _at_input(
     embedded = task.writers[:n, clean].sum(0) - (1 - share) * carried[:n].sum(0)
     model = _embedding(task.model, embedded)
     tokens = torch.arange(model.spec.d_vocab, device=model.device).view(embedded.shape[:2])
-    valid = task.valid[clean]
+    valid, places = task.valid[clean], None if task.places is None else task.places[clean]
     background = trace(model, tokens, valid=valid).writers - carried
     with torch.enable_grad():
         mask = _everything(task).requires_grad_()
-        margins = task.margins(run(model, tokens, mask, background, valid=valid), items)
+        margins = task.margins(run(model, tokens, mask, background, valid=valid, places=places), items)
     return torch.autograd.grad(margins.sum(), mask)[0]
 
 

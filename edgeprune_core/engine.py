@@ -18,10 +18,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from edgeprune_core.blocks.attention import heads_output
+from edgeprune_core.blocks.attention import attended
 from edgeprune_core.blocks.mlp import mlp_output
 from edgeprune_core.blocks.unembed import unembed
 from edgeprune_core.graph import ResidualGraph
+from edgeprune_core.stream import Plain, Stream
 from edgeprune_core.weights import Model
 
 
@@ -30,7 +31,7 @@ class Trace:
     """One unmasked run: what every writer wrote, and the outputs."""
 
     writers: Float[Tensor, "writer batch pos d_model"]
-    outputs: Float[Tensor, "batch pos d_out"]
+    outputs: Float[Tensor, "batch place d_out"]
 
 
 def run(
@@ -40,27 +41,49 @@ def run(
     background: Float[Tensor, "writer batch pos d_model"] | None = None,
     *,
     valid: Bool[Tensor, "batch pos"] | None = None,
+    places: Int[Tensor, "batch place"] | None = None,
     live: Bool[Tensor, " writer"] | None = None,
-) -> Float[Tensor, "circuit batch pos d_out"]:
+) -> Float[Tensor, "circuit batch place d_out"]:
     """Outputs of every circuit on every input.
 
     background: None stands for zeros (zero ablation).
     valid:      marks real tokens where inputs of several lengths share a batch.
+    places:     the positions whose outputs are wanted, distinct in a row; None: every position.
     live:       writers that need computing; the caller vouches that no kept path joins the others to `out`.
+
+    The mask may be of another dtype than the model: its gradient is of its own.
     """
-    return _forward(model, tokens, mask, background, valid, live)[0]
+    alive = [True] * mask.shape[-1] if live is None else live.tolist()
+    stream = Stream(model, mask, background, tokens.shape, alive)
+    return _forward(model, tokens, stream, valid, places)
 
 
 @torch.no_grad()
 def trace(
-    model: Model, tokens: Int[Tensor, "batch pos"], *, valid: Bool[Tensor, "batch pos"] | None = None
+    model: Model,
+    tokens: Int[Tensor, "batch pos"],
+    *,
+    valid: Bool[Tensor, "batch pos"] | None = None,
+    places: Int[Tensor, "batch place"] | None = None,
 ) -> Trace:
     """The unpruned model's run: the clean reference, or the corrupted run that a resample ablation reads."""
-    graph = ResidualGraph.of(model.spec)
-    everything = torch.ones(1, len(graph.readers), len(graph.writers), dtype=model.dtype, device=model.device)
-    outputs, stream = _forward(model, tokens, everything, None, valid, None)
-    writers = stream.deltas[0].view(len(graph.writers), *tokens.shape, model.spec.d_model)
-    return Trace(writers, outputs[0])
+    stream = Plain(model, tokens.shape, len(ResidualGraph.of(model.spec).writers), keep=True)
+    outputs = _forward(model, tokens, stream, valid, places)[0]
+    assert stream.writers is not None
+    return Trace(stream.writers, outputs)
+
+
+@torch.no_grad()
+def outputs(
+    model: Model,
+    tokens: Int[Tensor, "batch pos"],
+    *,
+    valid: Bool[Tensor, "batch pos"] | None = None,
+    places: Int[Tensor, "batch place"] | None = None,
+) -> Float[Tensor, "batch place d_out"]:
+    """The unpruned model's outputs, without what its writers wrote."""
+    stream = Plain(model, tokens.shape, len(ResidualGraph.of(model.spec).writers), keep=False)
+    return _forward(model, tokens, stream, valid, places)[0]
 
 
 def live_writers(
@@ -76,104 +99,51 @@ def live_writers(
     return live
 
 
-def _forward(model, tokens, mask, background, valid, live) -> tuple[Tensor, _Stream]:
-    spec, weights = model.spec, model.weights
-    graph = ResidualGraph.of(spec)
-    alive = [True] * len(graph.writers) if live is None else live.tolist()
-    stream = _Stream(model, mask, background, tokens.shape, alive)
-
+def _forward(
+    model: Model, tokens: Tensor, stream: Stream | Plain, valid: Tensor | None, places: Tensor | None
+) -> Float[Tensor, "circuit batch place d_out"]:
+    graph, weights = ResidualGraph.of(model.spec), model.weights
+    batch, pos = tokens.shape
     embedded = [weights.tok[tokens]]
-    if graph.has_pos:
-        embedded.append(weights.pos[: tokens.shape[1]].expand_as(embedded[0]))
+    if weights.pos is not None:
+        embedded.append(weights.pos[:pos].expand_as(embedded[0]))
     stream.write(torch.stack(embedded)[None], range(graph.n_embeddings))
-
-    row = 0
-    for layer in range(spec.n_layers):
-        first = graph.n_embeddings + layer * (spec.n_heads + 1)
-        mlp = first + spec.n_heads
-        heads = [h for h in range(spec.n_heads) if alive[first + h]]
-        if heads and spec.n_kv_heads != spec.n_heads:
-            heads = list(range(spec.n_heads))
-        kv = heads if spec.n_kv_heads == spec.n_heads else list(range(spec.n_kv_heads))
-        mlp_row = row + graph.readers_per_layer - 1
-        before_heads = stream.written
-        if heads:
-            k_row = row + spec.n_heads
-            v_row = k_row + spec.n_kv_heads
-            q = stream.read([row + h for h in heads])
-            k = stream.read([k_row + h for h in kv])
-            v = stream.read([v_row + h for h in kv])
-            out = heads_output(model, layer, q, k, v, heads=heads, kv_heads=kv, valid=valid)
-            mlp_base = stream.base
-            stream.write(out, [first + h for h in heads])
-        else:
-            mlp_base = stream.base
-        stream.skip([first + h for h in range(spec.n_heads) if h not in heads])
-        stream.base = stream.base + weights.b_o[layer]
-        if alive[mlp]:
-            seen = (before_heads, mlp_base) if graph.parallel_blocks else (stream.written, stream.base)
-            x = stream.read([mlp_row], *seen)
-            stream.write(mlp_output(model, layer, x), [mlp])
-        else:
-            stream.skip([mlp])
-        row += graph.readers_per_layer
-    return unembed(model, stream.read([row])[:, 0]), stream
+    for layer in range(model.spec.n_layers):
+        _layer(model, layer, graph, stream, valid)
+    flat = None
+    if places is not None:
+        flat = (places + pos * torch.arange(batch, device=places.device)[:, None]).flatten()
+    seen = stream.read_last(len(graph.readers) - 1, flat)
+    return unembed(model, seen.unflatten(1, (batch, -1)))
 
 
-class _Stream:
-    """What has been written so far: the background's running sum, and each live writer's difference from it.
+def _layer(
+    model: Model, layer: int, graph: ResidualGraph, stream: Stream | Plain, valid: Tensor | None
+) -> None:
+    """The heads' readers and the MLP's share one read of what was written before; the MLP's goes on from there."""
+    spec = model.spec
+    first, row = graph.n_embeddings + layer * (spec.n_heads + 1), layer * graph.readers_per_layer
+    mlp, mlp_row = first + spec.n_heads, row + graph.readers_per_layer - 1
+    alive = stream.alive[mlp]
+    heads = [h for h in range(spec.n_heads) if stream.alive[first + h]]
+    kv = heads
+    if heads and spec.n_kv_heads != spec.n_heads:
+        heads, kv = list(range(spec.n_heads)), list(range(spec.n_kv_heads))
 
-    Without a gradient the differences share one buffer that reads see a slice of; with one they are chunks,
-    joined on reading, since autograd forbids writing into what it has saved.
-    """
-
-    def __init__(
-        self, model: Model, mask: Tensor, background: Tensor | None, shape, alive: list[bool]
-    ) -> None:
-        batch, pos = shape
-        self.shape = (batch, pos, model.spec.d_model)
-        self.background = background
-        self.mask = mask if all(alive) else mask[:, :, [w for w, on in enumerate(alive) if on]]
-        self.alive = alive
-        self.base = torch.zeros(self.shape, dtype=model.dtype, device=model.device)
-        self.written = 0
-        self.circuits = len(mask)
-        flat = batch * pos * model.spec.d_model
-        self.buffer = None
-        self.chunks: list[Tensor] = []
-        if not torch.is_grad_enabled() or not (mask.requires_grad or model.weights.tok.requires_grad):
-            self.buffer = self.base.new_empty(self.circuits, sum(alive), flat)
-
-    @property
-    def deltas(self) -> Tensor:
-        """`circuit writer batch*pos*d_model`, live writers only."""
-        return torch.cat(self.chunks, 1) if self.buffer is None else self.buffer[:, : self.written]
-
-    def write(self, out: Float[Tensor, "circuit writer batch pos d_model"], writers) -> None:
-        writers = list(writers)
-        if self.background is not None:
-            base = self.background[writers]
-            self.base = self.base + base.sum(0)
-            out = out - base
-        keep = [i for i, w in enumerate(writers) if self.alive[w]]
-        if len(keep) < len(writers):
-            out = out[:, keep]
-        if self.buffer is None:
-            out = out.expand(self.circuits, *out.shape[1:])
-            self.chunks.append(out.reshape(self.circuits, len(keep), -1))
-        else:
-            slot = self.buffer[:, self.written : self.written + len(keep)]
-            slot.copy_(out.flatten(2).expand_as(slot))
-        self.written += len(keep)
-
-    def skip(self, writers: list[int]) -> None:
-        """Dead writers write nothing but their background (or are in GQA layers computed with the rest)."""
-        if self.background is not None and writers:
-            self.base = self.base + self.background[writers].sum(0)
-
-    def read(self, rows: list[int], n: int | None = None, base: Tensor | None = None) -> Tensor:
-        """Inputs of these readers: `circuit reader batch pos d_model`."""
-        n = self.written if n is None else n
-        base = self.base if base is None else base
-        mixed = torch.bmm(self.mask[:, rows, :n], self.deltas[:, :n])
-        return mixed.view(self.circuits, len(rows), *self.shape).add_(base)
+    written, base, seen = stream.written, stream.base, None
+    if heads:
+        k_row, v_row = row + spec.n_heads, row + spec.n_heads + spec.n_kv_heads
+        rows = [row + h for h in heads] + [k_row + h for h in kv] + [v_row + h for h in kv]
+        ports, seen = stream.heads(layer, [*rows, mlp_row] if alive else rows, heads, kv, beside=alive)
+        out = attended(model, layer, *ports, heads=heads, valid=valid, summed=stream.summed)
+        stream.write(out, [first + h for h in heads])
+    elif alive:
+        seen = stream.read(mlp_row)
+    stream.skip([first + h for h in range(spec.n_heads) if h not in heads])
+    stream.shift(model.weights.b_o[layer])
+    if seen is None:
+        stream.skip([mlp])
+        return
+    if not graph.parallel_blocks:
+        seen = stream.read_on(mlp_row, seen, base, written)
+    stream.write(mlp_output(model, layer, seen), [mlp])

@@ -27,7 +27,6 @@ from edgeprune_core.circuit import Circuit
 from edgeprune_core.engine import live_writers
 from edgeprune_core.errors import CheckError
 from edgeprune_core.mask import from_edge_values
-from edgeprune_core.metrics.answers import answers_lead
 from edgeprune_core.metrics.divergence import sharp_temperature
 from edgeprune_core.outcome import decode
 from edgeprune_core.task import Task
@@ -188,9 +187,7 @@ def _metrics(task: Task, mask: Tensor, items: Int[Tensor, "item 2"], live: Tenso
     exact = same.all(-1).to(got.dtype)
     accuracy = exact
     if isinstance(task, PromptTask):
-        place = scored.int().argmax(-1)
-        logits = got[:, torch.arange(len(items), device=got.device), place]
-        accuracy = answers_lead(logits, task.answers[clean])
+        accuracy = task.leads(got, items)
     return {
         "kl": _over_scored((p.exp() * (p - q)).sum(-1), scored),
         "recovered": task.margins(got, items),

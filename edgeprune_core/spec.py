@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from edgeprune_core.errors import CheckError
 
-Norm = Literal["none", "layernorm", "rmsnorm"]
+Norm = Literal["none", "layernorm", "rmsnorm", "rms"]
 Positions = Literal["learned", "rotary", "none"]
 Activation = Literal["relu", "gelu", "gelu_tanh", "silu"]
 
@@ -17,6 +17,7 @@ class ModelSpec:
     """The sizes and choices that fix a model's graph and its forward pass.
 
     n_kv_heads:      key/value heads; query head i reads key/value head i // (n_heads // n_kv_heads).
+    norm:            "rms" is RMSNorm without a gain, as `folded` leaves it.
     d_out:           columns of the unembedding (a vocabulary, or the output coordinates of a program).
     positions:       "learned" gives the graph a `pos` writer; "rotary" turns queries and keys instead.
     parallel_blocks: the MLP of a layer reads what its heads read, not what they write.

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from edgeprune_core.ablations import Ablation, Mean, Resample
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.engine import live_writers, run, trace
+from edgeprune_core.engine import live_writers, outputs, run, trace
 from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.mask import to_mask
@@ -21,13 +21,17 @@ from edgeprune_core.weights import Model
 
 # Floats of writer outputs held at once while a long list is run through: 64 MiB in float64.
 CHUNK_FLOATS = 8_000_000
+# What every writer writes on every input is kept up to this, 1 GiB in float64, and else made anew where it is wanted.
+HELD_FLOATS = 128_000_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Task:
     """A model, an ablation, a list of items and the criterion by which a circuit is accepted.
 
-    tokens, valid, scored: `input pos`: distinct inputs, which places hold tokens, which are judged.
+    tokens, valid: `input pos`: distinct inputs, and which positions hold tokens.
+    scored:  `input place`: which outputs are judged.
+    places:  `input place`: the positions whose outputs are wanted, distinct in a row; None: every position.
     items:   `item 2`: rows of (clean, corrupted) inputs, of equal length. Ablations that need no
              corruption pair each input with itself.
     sampled: how many items there would be in all, where `items` is a sample; else None.
@@ -39,9 +43,10 @@ class Task:
     ablation: Ablation
     tokens: Int[Tensor, "input pos"]
     valid: Bool[Tensor, "input pos"]
-    scored: Bool[Tensor, "input pos"]
+    scored: Bool[Tensor, "input place"]
     items: Int[Tensor, "item 2"]
     outcome: Outcome
+    places: Int[Tensor, "input place"] | None = None
     sampled: int | None = None
     seed: int = 0
 
@@ -60,28 +65,33 @@ class Task:
         return ResidualGraph.of(self.model.spec)
 
     @cached_property
-    def reference(self) -> Float[Tensor, "input pos d_out"]:
+    def reference(self) -> Float[Tensor, "input place d_out"]:
         """The unpruned model's outputs."""
-        return self._trace.outputs
+        parts = []
+        for rows in torch.arange(len(self.tokens)).split(self._at_once(1, 4)):
+            places = None if self.places is None else self.places[rows]
+            parts.append(outputs(self.model, self.tokens[rows], valid=self._valid(rows), places=places))
+        return torch.cat(parts)
 
     def to(self, dtype: torch.dtype) -> Task:
         """The same task in another precision."""
         ablation = self.ablation.to(dtype) if isinstance(self.ablation, Mean) else self.ablation
         return replace(self, model=self.model.to(dtype), ablation=ablation)
 
-    @property
+    @cached_property
     def writers(self) -> Float[Tensor, "writer input pos d_model"]:
         """What every writer writes in the unpruned model."""
-        return self._trace.writers
+        return trace(self.model, self.tokens, valid=self.valid).writers
 
     @cached_property
-    def _trace(self):
-        return trace(self.model, self.tokens, valid=self.valid)
+    def _held(self) -> bool:
+        """Whether `writers` is small enough to be kept."""
+        return self.tokens.numel() * len(self.graph.writers) * self.model.spec.d_model <= HELD_FLOATS
 
     def background(self, items: Int[Tensor, "item 2"]) -> Float[Tensor, "writer item pos d_model"] | None:
         """What cut edges carry on these items."""
-        if isinstance(self.ablation, Resample):
-            return self._trace.writers[:, items[:, 1]]
+        if isinstance(self.ablation, Resample) and self._held:
+            return self.writers[:, items[:, 1]]
         return self.ablation.background(self.model, self.tokens[items[:, 1]], self.valid[items[:, 1]])
 
     def outputs(
@@ -90,15 +100,22 @@ class Task:
         items: Int[Tensor, "item 2"],
         *,
         live: Bool[Tensor, " writer"] | None = None,
-    ) -> Float[Tensor, "circuit item pos d_out"]:
+    ) -> Float[Tensor, "circuit item place d_out"]:
         """Outputs of masked models on these items."""
         clean = items[:, 0]
+        places = None if self.places is None else self.places[clean]
         return run(
-            self.model, self.tokens[clean], mask, self.background(items), valid=self._valid(clean), live=live
+            self.model,
+            self.tokens[clean],
+            mask,
+            self.background(items),
+            valid=self._valid(clean),
+            places=places,
+            live=live,
         )
 
     def margins(
-        self, outputs: Float[Tensor, "circuit item pos d_out"], items: Int[Tensor, "item 2"]
+        self, outputs: Float[Tensor, "circuit item place d_out"], items: Int[Tensor, "item 2"]
     ) -> Float[Tensor, "circuit item"]:
         """How far outputs favour what the model says, summed over scored positions; differentiable.
 
@@ -135,8 +152,12 @@ class Task:
         return torch.cat(parts, 1)
 
     def _chunks(self, items: Tensor, circuits: int, writers: int) -> Iterator[Tensor]:
-        each = circuits * (writers + 4 * self.graph.n_heads) * self.tokens.shape[1] * self.model.spec.d_model
-        yield from items.split(max(1, CHUNK_FLOATS // max(each, 1)))
+        yield from items.split(self._at_once(circuits, writers + 4 * self.graph.n_heads))
+
+    def _at_once(self, circuits: int, rows: int) -> int:
+        """Inputs whose `rows` streams of so many circuits are within CHUNK_FLOATS."""
+        each = circuits * rows * self.tokens.shape[1] * self.model.spec.d_model
+        return max(1, CHUNK_FLOATS // max(each, 1))
 
     def accepts(self, circuit: Circuit) -> bool:
         """Whether the worst scored coordinate over the whole list meets the tolerance."""

@@ -97,7 +97,7 @@ def expected_shapes(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
         shapes["pos"] = (spec.n_ctx, d)
     if spec.gated_mlp:
         shapes["w_gate"] = (n, d, m)
-    if spec.norm != "none":
+    if spec.norm in ("layernorm", "rmsnorm"):
         shapes |= {"norm1_gain": (n, d), "norm2_gain": (n, d), "norm_gain": (d,)}
     if spec.norm == "layernorm":
         shapes |= {"norm1_bias": (n, d), "norm2_bias": (n, d), "norm_bias": (d,)}

@@ -11,7 +11,7 @@ from typing import Any
 from edgeprune_core.errors import CheckError
 from tracrcheck.ledger import differences
 from tracrcheck.machine import in_words
-from tracrcheck.results import Results, read
+from tracrcheck.results import AnyResults, Results, read
 from tracrcheck.verdict import Verdict
 
 # Medians below this are not compared: on a shared machine the start of a thread or a full cache is as long.
@@ -35,12 +35,16 @@ class Slower:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """now_wrong, now_right: verdicts as they are now. missing: verdicts of the baseline that this run has not."""
+    """now_wrong, now_right: verdicts as they are now. missing: verdicts of the baseline that this run has not.
+
+    new_wrong: verdicts that do not hold and have none in the baseline to be compared with.
+    """
 
     now_wrong: tuple[Verdict, ...]
     now_right: tuple[Verdict, ...]
     slower: tuple[Slower, ...]
     missing: tuple[Verdict, ...]
+    new_wrong: tuple[Verdict, ...]
     compared: int
     factor: float
     machines: tuple[str, ...] = ()
@@ -48,6 +52,12 @@ class Comparison:
     @property
     def regressed(self) -> bool:
         return bool(self.now_wrong or self.slower)
+
+    def exit_code(self, code: int, *, allow_known: bool = False) -> int:
+        """Of a run that ended with `code` by itself. allow_known: what is wrong in the baseline too fails nothing."""
+        if allow_known and code == 1:
+            code = int(bool(self.new_wrong))
+        return code or int(self.regressed)
 
 
 def read_baseline(path: Path, asked: Mapping[str, Any]) -> Results:
@@ -71,20 +81,43 @@ def compare(
 ) -> Comparison:
     """Verdict by verdict, and median by median: slower by more than `factor` and not below the floor.
 
-    run: how the verdicts were made, as in a results file.
+    run: how the verdicts were made, as in a results file. Errors: TC144, where nothing is in both.
     """
     then = {v.key: v for v in baseline.verdicts}
     both = [(then[v.key], v) for v in verdicts if v.key in then]
     keys = {v.key for v in verdicts}
+    if verdicts and not both:
+        raise CheckError(
+            "TC144",
+            "the baseline has none of this run's verdicts",
+            where=str(baseline.path),
+            got=f"{len(baseline.verdicts)} other verdicts",
+            wanted="some of the same programs, ablations and seeds",
+            do="compare with results of the same kind",
+        )
     return Comparison(
         now_wrong=tuple(n for t, n in both if _right(t) and not _right(n)),
         now_right=tuple(n for t, n in both if _right(n) and not _right(t)),
         slower=tuple(_slower(both, factor)),
         missing=tuple(v for v in baseline.verdicts if v.key not in keys),
+        new_wrong=tuple(v for v in verdicts if v.key not in then and not _right(v)),
         compared=len(both),
         factor=factor,
         machines=tuple(dict.fromkeys(in_words(made["machine"]) for made in (baseline.run, run))),
     )
+
+
+def compared(found: AnyResults, path: Path, *, factor: float = SLOWER) -> Comparison:
+    """A results file with that of another version at `path`. Errors: TC117 (not of the gate), TC143, TC144."""
+    if not isinstance(found, Results):
+        raise CheckError(
+            "TC117",
+            "only results of the gate are compared",
+            where="--baseline",
+            got=f"results of another kind in {found.path}",
+            wanted="a file of `tracrcheck gate --json`",
+        )
+    return compare(read_baseline(path, found.run["asked"]), found.verdicts, found.run, factor=factor)
 
 
 def _right(verdict: Verdict) -> bool:

@@ -14,6 +14,7 @@ import typer
 from tracrcheck._version import __version__
 from tracrcheck.commands.author import check, explain, new, show
 from tracrcheck.commands.certify import certify, programs
+from tracrcheck.commands.discover import discover, faithfulness
 from tracrcheck.commands.fuzz import fuzz
 from tracrcheck.commands.gate import gate
 from tracrcheck.commands.grade import grade
@@ -24,6 +25,7 @@ from tracrcheck.commands.results import recheck, report
 
 app = typer.Typer(
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Proves what a circuit-discovery method must find, and fails the build when it does not.",
@@ -42,6 +44,8 @@ for command in (
     plant,
     fuzz,
     grade,
+    discover,
+    faithfulness,
     invariants,
     mutants,
 ):

@@ -10,7 +10,6 @@ At our own granularity it is graded as any method's answer. At a coarser one the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,36 +17,22 @@ from typing import Any
 import torch
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.errors import CheckError
 from edgeprune_core.task import Task
 from tracrcheck.certificate import Certificate
 from tracrcheck.compile import Compiled
 from tracrcheck.exam import Setting, task_of
 from tracrcheck.examinee import Answer
 from tracrcheck.grade import grade, known_circuits, unproved, witness_of
-from tracrcheck.importers import Imported, importer_for
+from tracrcheck.importers import Imported
+from tracrcheck.importers.reading import read_file
 from tracrcheck.ranking import Ranking, rank
 from tracrcheck.store import certificate_for
 from tracrcheck.verdict import Verdict, Word, edges_sha
 
 
 def read_circuit(path: Path, compiled: Compiled, *, format: str, threshold: float | None) -> Imported:
-    """Errors: TC131 (no JSON, or of no format), TC132-TC136 (see `importers`)."""
-    try:
-        document = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        got = error.strerror or error if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
-        raise CheckError(
-            "TC131",
-            f"cannot read a circuit from '{path}'",
-            got=got,
-            wanted="JSON: pickles are not read",
-            do="write it as JSON where it was made; docs/importers.md says how",
-        ) from None
-    try:
-        return importer_for(format, document).read(document, compiled.graph, threshold=threshold)
-    except CheckError as error:
-        raise error.at(str(path)) from None
+    """Errors: as of `importers.reading.read_file`."""
+    return read_file(path, compiled.graph, format=format, threshold=threshold)
 
 
 def verdicts_on(

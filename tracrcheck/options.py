@@ -64,6 +64,32 @@ def check_factor(factor: float) -> float:
     return factor
 
 
+def check_alone(
+    *, number: int | None, replay: Sequence[Path] | None, json: Path | None, resume: bool
+) -> None:
+    """A single program is judged and printed: there is no campaign to be written or resumed."""
+    if number is None and not replay:
+        return
+    given = [name for name, on in (("--json", json is not None), ("--resume", resume)) if on]
+    if given:
+        raise CheckError(
+            "TC117",
+            "an option of a campaign, beside that of a single program",
+            where=", ".join(given),
+            got="--number" if number is not None else "--replay",
+            wanted="one or the other",
+            do=f"leave {' and '.join(given)} out",
+        )
+
+
+def check_known(allow_known: bool, baseline: Path | None) -> None:
+    """What is known to be wrong is what is wrong in a baseline."""
+    if allow_known and baseline is None:
+        raise CheckError(
+            "TC117", "nothing is known", where="--allow-known", got="no --baseline", wanted="--baseline FILE"
+        )
+
+
 def parse_lengths(text: str | None) -> tuple[int, int] | None:
     """`2-3` or `4`."""
     if text is None:

@@ -15,10 +15,12 @@ from tracrcheck.examinee import find_method
 from tracrcheck.fuzz import ROOTS, Examined, Row, examine
 from tracrcheck.fuzz_results import FuzzResults
 from tracrcheck.gate import Plan, judge, prepare
+from tracrcheck.invariant_results import Check, Checks, InvariantResults
+from tracrcheck.invariants import campaign
 from tracrcheck.ledger import differences
 from tracrcheck.library import Entry, Library
 from tracrcheck.machine import machine
-from tracrcheck.results import Results
+from tracrcheck.results import AnyResults, Results
 from tracrcheck.sources import sources_of
 from tracrcheck.verdict import Verdict
 
@@ -51,6 +53,23 @@ class Again:
         return essence(self.then) == essence(self.now) and self.beside_then == self.beside_now
 
 
+@dataclass(frozen=True, kw_only=True)
+class CheckedAgain:
+    """A check of the file, and the same one made anew; None where there is none such."""
+
+    then: Check | None
+    now: Check | None
+
+    @property
+    def same(self) -> bool:
+        """Whether an invariant is broken; not by how much, which rounding decides."""
+        return self.then is not None and self.now is not None and _holds(self.then) == _holds(self.now)
+
+
+def _holds(check: Check) -> tuple[bool, bool]:
+    return check.law, check.violation is None
+
+
 def _truth(v: Verdict) -> tuple:
     return v.key, v.n_required, v.vacuous
 
@@ -59,8 +78,10 @@ def _essence(v: Verdict) -> tuple:
     return *_truth(v), v.verdict, v.found_sha, v.n_found, set(v.missing), set(v.extra)
 
 
-def stale(results: Results | FuzzResults, library: Library) -> list[str]:
+def stale(results: AnyResults, library: Library) -> list[str]:
     """How the sources of a results file differ from those there are; nothing where it is current."""
+    if isinstance(results, InvariantResults):
+        return differences(results.run["sources"], campaign.sources(), campaign.sources().keys())
     try:
         method = find_method(results.run["asked"]["method"])
         if isinstance(results, FuzzResults):
@@ -79,20 +100,32 @@ def sample(
     order = list(units)
     random.Random(seed).shuffle(order)
     chosen: list[Any] = []
-    for unit in order[: math.ceil(share * len(order))]:
+    for unit in order[: max(1, math.ceil(share * len(order)))]:
         if chosen and sum(u.seconds for u in chosen) + unit.seconds > most_seconds:
             continue
         chosen.append(unit)
     return chosen
 
 
-def n_verdicts(units: Sequence[Verdict | Examined]) -> int:
-    """How many verdicts `again` makes of these units."""
-    return sum(len(unit.rows) if isinstance(unit, Examined) else 1 for unit in units)
+def n_verdicts(units: Sequence[Verdict | Examined | Checks]) -> int:
+    """How many verdicts, or checks, `again` makes of these units."""
+    return sum(_size(unit) for unit in units)
 
 
-def again(results: Results | FuzzResults, units: Sequence[Any], library: Library) -> Iterator[Again]:
-    """Every verdict of the chosen units made anew. Errors: those of compiling, TC153."""
+def _size(unit: Verdict | Examined | Checks) -> int:
+    match unit:
+        case Examined():
+            return len(unit.rows)
+        case Checks():
+            return len(unit.checks)
+    return 1
+
+
+def again(results: AnyResults, units: Sequence[Any], library: Library) -> Iterator[Again | CheckedAgain]:
+    """Every verdict, or check, of the chosen units made anew. Errors: those of compiling, TC153."""
+    if isinstance(results, InvariantResults):
+        yield from (pair for then in units for pair in _checked_again(then, results.run["asked"]))
+        return
     made, here = results.run["machine"], machine()
     elsewhere = any(made.get(part) != here[part] for part in ROUNDING)
     if isinstance(results, FuzzResults):
@@ -102,6 +135,16 @@ def again(results: Results | FuzzResults, units: Sequence[Any], library: Library
     else:
         pairs = _judged_again(results, units, library)
     yield from (replace(pair, elsewhere=elsewhere) for pair in pairs)
+
+
+def _checked_again(then: Checks, asked: Mapping[str, Any]) -> Iterator[CheckedAgain]:
+    plan = campaign.Plan(
+        invariants=tuple(asked["invariants"]), seeds=(then.seed,), programs=asked["programs"]
+    )
+    before = {check.invariant: check for check in then.checks}
+    now = {check.invariant: check for check in campaign.checks(plan, then.seed, subject=then.subject)}
+    for name in dict.fromkeys((*before, *now)):
+        yield CheckedAgain(then=before.get(name), now=now.get(name))
 
 
 def _examined_again(then: Examined, asked: Mapping[str, Any]) -> Iterator[Again]:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from edgeprune_core.errors import CheckError
-from tracrcheck import fuzz_results, shapes
+from tracrcheck import fuzz_results, invariant_results, shapes
 from tracrcheck.fuzz_results import FuzzResults
+from tracrcheck.invariant_results import InvariantResults
 from tracrcheck.shapes import fields
 from tracrcheck.verdict import Summary, Verdict
 
@@ -42,6 +43,9 @@ class Results:
         return self.verdicts
 
 
+AnyResults = Results | FuzzResults | InvariantResults
+
+
 def read(path: Path) -> Results:
     """Of the gate. Errors: TC143, with everything that is wrong."""
     document = _loaded(path)
@@ -56,21 +60,25 @@ def read(path: Path) -> Results:
     )
 
 
-def read_any(path: Path) -> Results | FuzzResults:
-    """Of the gate or of fuzzing, as its schema says. Errors: TC143, with everything that is wrong."""
+def read_any(path: Path) -> AnyResults:
+    """Of the gate, of fuzzing or of the invariants, as its schema says. Errors: TC143, with everything that is wrong."""
     document = _loaded(path)
-    if not isinstance(document, dict) or document.get("schema") != fuzz_results.SCHEMA:
-        return read(path)
-    found = fuzz_results.problems(document)
-    if found:
-        raise _wrong(path, found, kind="fuzzing", schema=fuzz_results.SCHEMA, command="fuzz")
-    return FuzzResults.from_json(path, document)
+    schema = document.get("schema") if isinstance(document, dict) else None
+    if schema == fuzz_results.SCHEMA:
+        if found := fuzz_results.problems(document):
+            raise _wrong(path, found, kind="fuzzing", schema=schema, command="fuzz")
+        return FuzzResults.from_json(path, document)
+    if schema == invariant_results.SCHEMA:
+        if found := invariant_results.problems(document):
+            raise _wrong(path, found, kind="the invariants", schema=schema, command="invariants")
+        return InvariantResults.from_json(path, document)
+    return read(path)
 
 
 def _loaded(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _wrong(path, [str(getattr(error, "strerror", None) or error)]) from None
 
 

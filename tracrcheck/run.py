@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from typing import Any
 from edgeprune_core.errors import CheckError
 from tracrcheck.compile import Compiled
 from tracrcheck.gate import Plan, gate
-from tracrcheck.ledger import Ledger
+from tracrcheck.ledger import Ledger, differences
 from tracrcheck.machine import machine
 from tracrcheck.sources import commit, sources_of
 from tracrcheck.verdict import Summary, Verdict, exit_code
@@ -70,6 +71,17 @@ def record(
 def _lengths(plan: Plan) -> list[int] | None:
     lengths = plan.settings[0].lengths if plan.settings else None
     return list(lengths) if lengths else None
+
+
+def finished_there(results: Path | None, header: Mapping[str, Any]) -> bool:
+    """Whether this very run stands in `results` already, whole: the same asked of the same sources."""
+    if results is None or not results.is_file() or ledger_path(results).exists():
+        return False
+    try:
+        there = json.loads(results.read_text(encoding="utf-8"))["run"]
+        return bool(there["finished"]) and not differences(there, header, ("asked", "sources"))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
 
 
 @contextmanager

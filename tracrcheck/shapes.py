@@ -31,8 +31,24 @@ def run(record: Any, asked: Mapping[str, Any]) -> list[str]:
     found = fields("run", record, RUN)
     if isinstance(record, dict):
         found += fields("run.asked", record.get("asked"), asked)
+        found += _lists_of(
+            "run.asked", record.get("asked"), {"programs": str, "ablations": str, "seeds": int}
+        )
         found += fields("run.sources", record.get("sources"), SOURCES)
     return found
+
+
+def _lists_of(where: str, record: Any, wanted: Mapping[str, type]) -> list[str]:
+    """Lists that hold something else than `wanted`."""
+    if not isinstance(record, dict):
+        return []
+    lists = {name: value for name, value in record.items() if name in wanted and isinstance(value, list)}
+    return [
+        f"{where}.{name}[{i}]: {item!r}"
+        for name, value in lists.items()
+        for i, item in enumerate(value)
+        if not isinstance(item, wanted[name]) or isinstance(item, bool)
+    ]
 
 
 def outcome(where: str, record: Any, wanted: Mapping[str, Any]) -> list[str]:

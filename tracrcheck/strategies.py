@@ -1,10 +1,14 @@
 """Hypothesis strategies: unseen programs for your own properties. They shrink to few operations and small tables.
 
-    from hypothesis import given
+    import hypothesis
     from tracrcheck.strategies import compiled_programs, settings
 
-    @given(compiled_programs(), settings())
+    @hypothesis.given(compiled_programs(), settings())
+    @hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
     def test_my_pruner_is_right(compiled, setting): ...
+
+Without a deadline: each program is compiled and compared with the interpreter on its whole domain, which Hypothesis
+counts as slow.
 
 What is drawn is put together as the fixed generator of `tracrcheck fuzz` does it, with Hypothesis' choices. Only what
 Tracr refuses or compiles wrongly is rejected; `--hypothesis-show-statistics` counts it by its reason.

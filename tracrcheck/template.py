@@ -45,7 +45,11 @@ def new_file(name: str, folder: Path, taken: set[str]) -> Path:
     """Writes `folder`/`name`.py. Errors: TC116, where the name is no name or is taken."""
     if not name.isidentifier() or keyword.iskeyword(name):
         raise CheckError(
-            "TC116", f"'{name}' is no name for a program", got=name, wanted="letters, digits and _"
+            "TC116",
+            f"'{name}' is no name for a program",
+            got=name,
+            wanted="letters, digits and _, and no word of Python's own",
+            do="give another name",
         )
     path = folder / f"{name}.py"
     if path.exists():

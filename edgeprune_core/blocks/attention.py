@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Bool, Float
@@ -12,6 +13,9 @@ from edgeprune_core.blocks.norm import normalise
 from edgeprune_core.blocks.rotary import rotate
 from edgeprune_core.spec import ModelSpec
 from edgeprune_core.weights import Model
+
+# Queries, keys and values: `*lead some_head batch pos d_head`.
+Ports = Sequence[Tensor]
 
 # Below a vector of keys, plain arithmetic beats the kernel made for long rows (measured: 5 to 15 times).
 FEW_KEYS = 15
@@ -24,26 +28,57 @@ def heads_output(
     k_in: Float[Tensor, "*lead kv_head batch pos d_model"],
     v_in: Float[Tensor, "*lead kv_head batch pos d_model"],
     *,
-    heads: slice | list[int] = slice(None),
-    kv_heads: slice | list[int] = slice(None),
     valid: Bool[Tensor, "batch pos"] | None = None,
 ) -> Float[Tensor, "*lead head batch pos d_model"]:
-    """What each head of `layer` writes, without the output bias (it belongs to no head).
+    """What each head of `layer` writes, without the output bias (it belongs to no head)."""
+    return attended(model, layer, *projected(model, layer, (q_in, k_in, v_in)), valid=valid)
 
-    `heads` and `kv_heads` choose which heads the streams are for; `valid` marks real tokens, and no query
-    looks at a key that is not one. Scores are divided by sqrt(d_head) (Vaswani et al. 2017, eq. 1).
-    """
-    spec, w = model.spec, model.weights
+
+def projected(
+    model: Model,
+    layer: int,
+    inputs: Sequence[Float[Tensor, "*lead some_head batch pos d_model"]],
+    *,
+    heads: slice | list[int] = slice(None),
+    kv_heads: slice | list[int] = slice(None),
+) -> Ports:
+    """Queries, keys and values of the three streams. A stream with one reader serves all heads."""
+    w = model.weights
     gain, bias = w.norm1(layer)
-    q = _project(normalise(spec, q_in, gain, bias), w.w_q[layer][heads], w.b_q[layer][heads])
-    k = _project(normalise(spec, k_in, gain, bias), w.w_k[layer][kv_heads], w.b_k[layer][kv_heads])
-    v = _project(normalise(spec, v_in, gain, bias), w.w_v[layer][kv_heads], w.b_v[layer][kv_heads])
+    q, k, v = (normalise(model.spec, x, gain, bias) for x in inputs)
+    return (
+        _project(q, w.w_q[layer][heads], w.b_q[layer][heads]),
+        _project(k, w.w_k[layer][kv_heads], w.b_k[layer][kv_heads]),
+        _project(v, w.w_v[layer][kv_heads], w.b_v[layer][kv_heads]),
+    )
+
+
+def attended(
+    model: Model,
+    layer: int,
+    q: Float[Tensor, "*lead head batch pos d_head"],
+    k: Float[Tensor, "*lead kv_head batch pos d_head"],
+    v: Float[Tensor, "*lead kv_head batch pos d_head"],
+    *,
+    heads: slice | list[int] = slice(None),
+    valid: Bool[Tensor, "batch pos"] | None = None,
+    summed: bool = False,
+) -> Float[Tensor, "*lead head batch pos d_model"]:
+    """What each head writes, or all of them together, where `summed`.
+
+    `valid` marks real tokens, and no query looks at a key that is not one. Scores are divided by sqrt(d_head) (Vaswani et al. 2017, eq. 1).
+    """
+    spec = model.spec
     if spec.positions == "rotary":
         q, k = rotate(spec, q), rotate(spec, k)
     if (group := q.shape[-4] // k.shape[-4]) > 1:
         k, v = k.repeat_interleave(group, -4), v.repeat_interleave(group, -4)
     mixed = pattern(spec, q, k, valid) @ v
-    return torch.einsum("...hbpe,hed->...hbpd", mixed, w.w_o[layer][heads])
+    w_o = model.weights.w_o[layer][heads]
+    if summed:
+        flat = mixed.movedim(-4, -2).flatten(-2)
+        return (flat @ w_o.flatten(0, 1)).unsqueeze(-4)
+    return torch.einsum("...hbpe,hed->...hbpd", mixed, w_o)
 
 
 def _project(x: Tensor, w: Tensor, b: Tensor) -> Tensor:

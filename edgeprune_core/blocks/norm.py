@@ -18,5 +18,7 @@ def normalise(
             return torch.nn.functional.layer_norm(x, x.shape[-1:], gain, bias, spec.norm_eps)
         case "rmsnorm":
             return torch.nn.functional.rms_norm(x, x.shape[-1:], gain, spec.norm_eps)
+        case "rms":
+            return torch.nn.functional.rms_norm(x, x.shape[-1:], None, spec.norm_eps)
         case "none":
             return x

@@ -5,6 +5,7 @@ from edgeprune_core.methods.base import Method
 from edgeprune_core.methods.eap import Eap
 from edgeprune_core.methods.eap_ig import EapIg
 from edgeprune_core.methods.edge_pruning import EdgePruning
+from edgeprune_core.methods.edge_pruning_kl import EdgePruningKl
 from edgeprune_core.methods.exact import Exact
 from edgeprune_core.methods.random_edges import RandomEdges
 
@@ -15,8 +16,19 @@ METHODS: dict[str, Method] = {
     "eap_ig_activations": EapIg(path="activations"),
     "edge_pruning": EdgePruning(),
     "edge_pruning_pathwise": EdgePruning(estimator="pathwise"),
+    "edge_pruning_kl": EdgePruningKl(),
     "exact": Exact(),
     "random": RandomEdges(),
 }
 
-__all__ = ["METHODS", "Acdc", "Eap", "EapIg", "EdgePruning", "Exact", "Method", "RandomEdges"]
+__all__ = [
+    "METHODS",
+    "Acdc",
+    "Eap",
+    "EapIg",
+    "EdgePruning",
+    "EdgePruningKl",
+    "Exact",
+    "Method",
+    "RandomEdges",
+]

@@ -56,7 +56,7 @@ class EdgePruning:
 
     estimator: of the gradient. score, pathwise: the settings of each. kicks: of the score estimator's restarts.
     restarts:  further tries while no candidate was accepted, each with `patience` times the penalty before (with
-               `pathwise`, and the learning rate).
+               `pathwise`, and the learning rate), but no less than `gentlest` times the first.
     budget:    runs of whole candidates, at most.
     dtype:     training runs in it; candidates are always judged in the task's own.
     """
@@ -65,15 +65,16 @@ class EdgePruning:
     score: ScoreSettings = field(default_factory=ScoreSettings)
     pathwise: PathwiseSettings = field(default_factory=PathwiseSettings)
     kicks: Kicks = field(default_factory=Kicks)
-    restarts: int = 3
+    restarts: int = 5
     patience: float = 0.5
+    gentlest: float = 0.125
     budget: int = 8
     dtype: torch.dtype = torch.float32
 
     def __call__(self, task: Task) -> Discovery:
         run = _Run(self, task)
         for attempt in range(self.restarts + 1):
-            run.consider(*run.train(self.patience**attempt))
+            run.consider(*run.train(max(self.patience**attempt, self.gentlest)))
             if run.accepted:
                 break
         if run.accepted and self.estimator == "score":

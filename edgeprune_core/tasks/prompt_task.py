@@ -8,15 +8,15 @@ nats. A method that wants a logit difference asks `margins`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from edgeprune_core.ablations import Ablation, Resample
-from edgeprune_core.errors import CheckError
-from edgeprune_core.metrics.answers import answer_margin
+from edgeprune_core.ablations import ABLATIONS, Ablation, Mean, Resample, Zero
+from edgeprune_core.errors import CheckError, did_you_mean
+from edgeprune_core.metrics.answers import answer_margin, answers_lead
 from edgeprune_core.outcome import Outcome
 from edgeprune_core.task import Task
 from edgeprune_core.tasks.base import Pair
@@ -33,13 +33,43 @@ class PromptTask(Task):
     foils: Int[Tensor, "input foil"]
 
     def margins(
-        self, outputs: Float[Tensor, "circuit item pos vocab"], items: Int[Tensor, "item 2"]
+        self, outputs: Float[Tensor, "circuit item 1 vocab"], items: Int[Tensor, "item 2"]
     ) -> Float[Tensor, "circuit item"]:
         """log p(answers) - log p(foils) at the scored position, in nats: the logit difference."""
         clean = items[:, 0]
-        place = self.scored[clean].int().argmax(-1)
-        logits = outputs[:, torch.arange(len(items), device=outputs.device), place]
-        return answer_margin(logits, self.answers[clean], self.foils[clean])
+        return answer_margin(outputs[:, :, 0], self.answers[clean], self.foils[clean])
+
+    def leads(
+        self, outputs: Float[Tensor, "circuit item 1 vocab"], items: Int[Tensor, "item 2"]
+    ) -> Float[Tensor, "circuit item"]:
+        """1 where the likeliest token at the scored position is an answer, else 0."""
+        clean = items[:, 0]
+        return answers_lead(outputs[:, :, 0], self.answers[clean])
+
+    def under(self, ablation: str) -> PromptTask:
+        """The same prompts, with cut edges that carry something else: zero, mean or resample.
+
+        mean: over the corrupted prompts of as many tokens. Errors: EP152, another name.
+        """
+        match ablation:
+            case "zero":
+                return replace(self, ablation=Zero())
+            case "resample":
+                return replace(self, ablation=Resample())
+            case "mean":
+                return replace(self, ablation=Mean.of(self.model, self._corrupted_by_length()))
+        raise CheckError(
+            "EP152",
+            f"no ablation '{ablation}' of prompts",
+            got=ablation,
+            wanted=", ".join(ABLATIONS),
+            do=did_you_mean(ablation, ABLATIONS),
+        )
+
+    def _corrupted_by_length(self) -> list[Int[Tensor, "batch pos"]]:
+        corrupted = self.items[:, 1]
+        lengths = self.valid[corrupted].sum(1)
+        return [self.tokens[corrupted[lengths == n], :n] for n in lengths.unique().tolist()]
 
 
 def prompt_task(
@@ -59,14 +89,15 @@ def prompt_task(
     """
     chunk = [_known(pair, model) for pair in encoded(pairs, tokenizer)]
     batch, n = batch_of(chunk), len(chunk)
-    rows = torch.arange(n)
+    rows, last = torch.arange(n), batch.scored.int().argmax(1, keepdim=True)
     return PromptTask(
         name=name,
         model=model,
         ablation=Resample() if ablation is None else ablation,
         tokens=torch.cat([batch.clean, batch.corrupted]).to(model.device),
         valid=torch.cat([batch.valid, batch.valid]).to(model.device),
-        scored=torch.cat([batch.scored, batch.scored]).to(model.device),
+        scored=torch.ones(2 * n, 1, dtype=torch.bool, device=model.device),
+        places=torch.cat([last, last]).to(model.device),
         items=torch.stack([rows, rows + n], 1).to(model.device),
         outcome=Outcome(categorical=True, criterion="kl", tolerance=tolerance_nats),
         seed=seed,

@@ -59,12 +59,18 @@ class HardConcrete:
 
 
 def stratified_uniform(
-    circuits: int, shape: tuple[int, ...], generator: torch.Generator, *, dtype: torch.dtype = torch.float32
+    circuits: int,
+    shape: tuple[int, ...],
+    generator: torch.Generator,
+    *,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | None = None,
 ) -> Float[Tensor, "circuit *gates"]:
     """Uniform noise, one stratum [j/n, (j+1)/n) a circuit and gate, in an order of its own for each gate.
 
     Each entry by itself is uniform; over the circuits a gate closes its expected number of times, give or
-    take one (Latin hypercube sampling, McKay et al. 1979; for two circuits: antithetic pairs).
+    take one (Latin hypercube sampling, McKay et al. 1979; for two circuits: antithetic pairs). Drawn where the
+    generator is, so that a seed gives the same noise on every device.
     """
     order = torch.rand(circuits, *shape, generator=generator).argsort(0)
-    return ((order + torch.rand(circuits, *shape, generator=generator)) / circuits).to(dtype)
+    return ((order + torch.rand(circuits, *shape, generator=generator)) / circuits).to(device, dtype)

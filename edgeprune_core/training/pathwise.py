@@ -101,15 +101,9 @@ class Trained:
 
 def train_pathwise(task: Task, settings: PathwiseSettings, generator: torch.Generator) -> Trained:
     """Gates of a task after all steps."""
-    log_alpha = torch.full((task.graph.n_edges,), settings.start, dtype=task.model.dtype, requires_grad=True)
+    log_alpha = _gates(task, settings, task.graph.n_edges)
     wants_nodes = settings.target is not None and settings.target.node_sparsity is not None
-    nodes = (
-        torch.full((len(task.graph.writers),), settings.start, dtype=task.model.dtype)
-        if wants_nodes
-        else None
-    )
-    if nodes is not None:
-        nodes.requires_grad_()
+    nodes = _gates(task, settings, len(task.graph.writers)) if wants_nodes else None
     params = [log_alpha] if nodes is None else [log_alpha, nodes]
     optimiser = torch.optim.Adam(params, lr=settings.learning_rate)
     price = _Price(task, settings)
@@ -119,34 +113,44 @@ def train_pathwise(task: Task, settings: PathwiseSettings, generator: torch.Gene
         gates = _sample(task, settings, log_alpha, nodes, generator)
         rows = pool.draw()
         loss, wrong = _loss(task, settings, gates, rows)
-        pool.learn(rows, wrong)
+        pool.learn(rows, wrong.cpu())
         (loss + price(log_alpha, nodes, step)).backward()
         optimiser.step()
         price.ascend()
     return Trained(log_alpha.detach(), None if nodes is None else nodes.detach(), settings.steps)
 
 
+def _gates(task: Task, settings: PathwiseSettings, n: int) -> Tensor:
+    """On the model's device, in single precision at least: half of it would round small steps away."""
+    dtype = torch.promote_types(task.model.dtype, torch.float32)
+    return torch.full((n,), settings.start, dtype=dtype, device=task.model.device).requires_grad_()
+
+
 def _sample(
     task: Task, settings: PathwiseSettings, log_alpha: Tensor, nodes: Tensor | None, generator
 ) -> Tensor:
-    u = stratified_uniform(settings.circuits, log_alpha.shape, generator, dtype=log_alpha.dtype)
+    u = _noise(log_alpha, settings.circuits, generator)
     gates = settings.gate.sample(log_alpha, u)
     if nodes is None:
         return gates
-    v = stratified_uniform(settings.circuits, nodes.shape, generator, dtype=nodes.dtype)
+    v = _noise(nodes, settings.circuits, generator)
     return gates * settings.gate.sample(nodes, v)[:, _writer_of_edge(task)]
 
 
+def _noise(like: Tensor, circuits: int, generator: torch.Generator) -> Tensor:
+    return stratified_uniform(circuits, like.shape, generator, dtype=like.dtype, device=like.device)
+
+
 def _writer_of_edge(task: Task) -> Tensor:
-    return torch.tensor([edge.writer.index for edge in task.graph.edges])
+    return torch.tensor([edge.writer.index for edge in task.graph.edges], device=task.model.device)
 
 
 def _loss(task: Task, settings: PathwiseSettings, gates: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     items = task.items[rows]
     clean = items[:, 0]
     mask = from_edge_values(task.graph, gates)
-    got = task.outputs(mask, items, live=live_writers(mask, task.graph))
-    want, scored = task.reference[clean], task.scored[clean]
+    got = task.outputs(mask, items, live=live_writers(mask, task.graph)).to(gates.dtype)
+    want, scored = task.reference[clean].to(gates.dtype), task.scored[clean]
     outcome = task.outcome
     with torch.no_grad():
         off = outcome.deviation(got, want.expand_as(got), scored.expand(got.shape[:-1]))
@@ -162,7 +166,7 @@ class _Price:
 
     def __init__(self, task: Task, settings: PathwiseSettings) -> None:
         self.settings, self.task = settings, task
-        self.multipliers = torch.zeros(4, dtype=task.model.dtype, requires_grad=True)
+        self.multipliers = torch.zeros(4, device=task.model.device, requires_grad=True)
         self.writer_of_edge = _writer_of_edge(task)
 
     def __call__(self, log_alpha: Tensor, nodes: Tensor | None, step: int) -> Tensor:

@@ -138,14 +138,14 @@ def wrong_items(
     task: Task, gates: Float[Tensor, "circuit edge"], rows: Tensor
 ) -> Bool[Tensor, "circuit item"]:
     """Which circuits are outside the tolerance on which items."""
-    mask = from_edge_values(task.graph, gates.to(task.model.dtype))
+    mask = from_edge_values(task.graph, gates.to(task.model.device, task.model.dtype))
     items = task.items[rows]
     with torch.no_grad():
         got = task.outputs(mask, items, live=live_writers(mask, task.graph))
     clean = items[:, 0]
     want, scored = task.reference[clean], task.scored[clean]
     off = task.outcome.deviation(got, want.expand_as(got), scored.expand(got.shape[:-1]))
-    return off > task.outcome.limit
+    return (off > task.outcome.limit).cpu()
 
 
 def _ok_weights(wrong: Bool[Tensor, "circuit chain item"]) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,8 @@ import torch
 
 from edgeprune_core.ablations import Mean, Resample, Zero
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.engine import live_writers, run, trace
+from edgeprune_core.engine import live_writers, outputs, run, trace
+from edgeprune_core.folding import folded
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.mask import edge_values, from_edge_values, to_mask
 from tests.core import models, naive
@@ -334,6 +335,26 @@ def test_permuting_the_heads_of_every_layer_permutes_the_circuit_and_nothing_els
     assert_near(got[1], got[0])
 
 
+@every_shape
+@pytest.mark.parametrize("graded", [False, True])
+def test_outputs_at_some_places_are_those_of_all_at_these_places(name, graded):
+    model, tokens, valid, masks, background = _setting(name)
+    places = torch.tensor([[3, 0], [1, 0], [2, 1]])
+    masks = masks.clone().requires_grad_(graded)
+    whole = run(model, tokens, masks, background, valid=valid)
+    some = run(model, tokens, masks, background, valid=valid, places=places)
+    rows = torch.arange(len(tokens))[:, None]
+    assert_near(some.detach(), whole[:, rows, places].detach())
+    plain = outputs(model, tokens, valid=valid)
+    assert_near(outputs(model, tokens, valid=valid, places=places), plain[rows, places])
+    assert_near(plain[valid], trace(model, tokens, valid=valid).outputs[valid])
+    if graded:
+        weigh = torch.tensor(np.random.default_rng(7).normal(size=some.shape))
+        (want,) = torch.autograd.grad((whole[:, rows, places] * weigh).sum(), masks)
+        (got,) = torch.autograd.grad((some * weigh).sum(), masks)
+        assert_near(got, want)
+
+
 # ---------------------------------------------------------------- gradients
 
 
@@ -377,3 +398,70 @@ def test_float32_and_float64_agree_to_the_precision_of_float32():
     got = run(model.to(torch.float32), tokens, masks.float(), background.float(), valid=valid)
     assert got.dtype == torch.float32
     assert_near(got, run(model, tokens, masks, background, valid=valid), 1e-4)
+
+
+@every_shape
+def test_with_norms_folded_into_weights_every_mask_gives_the_same_outputs_and_gradient(name):
+    model, tokens, valid, masks, _background = _setting(name)
+    other = folded(model)
+    assert other.spec.norm in ("none", "rms")
+    assert ResidualGraph.of(other.spec) == ResidualGraph.of(model.spec)
+    assert_near(
+        trace(other, tokens, valid=valid).outputs[valid], trace(model, tokens, valid=valid).outputs[valid]
+    )
+    corrupted, _ = batch(name, seed=1)
+    for there, here in ((None, None), [trace(m, corrupted, valid=valid).writers for m in (model, other)]):
+        for n in (1, len(masks)):
+            found = []
+            for which, behind in ((model, there), (other, here)):
+                leaf = masks[:n].clone().requires_grad_()
+                out = run(which, tokens, leaf, behind, valid=valid)
+                (out[:, valid].sin()).sum().backward()
+                found.append((out[:, valid].detach(), leaf.grad))
+            assert_near(found[1][0], found[0][0])
+            assert_near(found[1][1], found[0][1])
+
+
+@every_shape
+def test_two_runs_alive_at_once_do_not_disturb_each_other_and_one_may_go_back_twice(name):
+    model, tokens, valid, masks, background = _setting(name)
+    leaf, other = masks.clone().requires_grad_(), (1 - masks).requires_grad_()
+
+    def back(out, by):
+        return torch.autograd.grad(out[:, valid].square().sum(), by, retain_graph=True)[0]
+
+    def once(by):
+        return back(run(model, tokens, by, background, valid=valid), by)
+
+    want, want_other = once(leaf), once(other)
+    first = run(model, tokens, leaf, background, valid=valid)
+    second = run(model, tokens, other, background, valid=valid)
+    assert torch.equal(back(first, leaf), want)
+    assert torch.equal(back(second, other), want_other)
+    assert torch.equal(back(first, leaf), want)
+
+
+@every_shape
+@pytest.mark.parametrize("ablated", ["zero", "resample"])
+def test_a_gradient_is_had_where_no_writer_is_alive(name, ablated):
+    model, tokens, valid, masks, background = _setting(name)
+    nothing = torch.zeros_like(masks[:1]).requires_grad_()
+    live = live_writers(nothing, ResidualGraph.of(model.spec))
+    assert not live.any()
+    for places in (None, torch.zeros(len(tokens), 1, dtype=torch.long)):
+        background = None if ablated == "zero" else background
+        run(model, tokens, nothing, background, valid=valid, places=places, live=live).sum().backward()
+    assert (nothing.grad == 0).all()
+
+
+def test_the_gradient_of_a_mask_is_of_its_own_precision_whatever_the_models():
+    model, tokens, valid, masks, background = _setting("gpt2")
+    rough, want = masks.float().requires_grad_(), masks.clone().requires_grad_()
+    for leaf, m, behind in (
+        (rough, model.to(torch.bfloat16), background.bfloat16()),
+        (want, model, background),
+    ):
+        run(m, tokens, leaf, behind, valid=valid)[:, valid].double().square().sum().backward()
+    assert rough.grad.dtype == torch.float32
+    same = torch.nn.functional.cosine_similarity(rough.grad.flatten().double(), want.grad.flatten(), dim=0)
+    assert 0.99 < same < 1

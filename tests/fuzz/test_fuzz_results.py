@@ -231,3 +231,9 @@ def test_a_failure_where_the_output_cannot_change_is_not_listed(call, put):
     failing = [row for row in document["rows"] if row["verdict"] != "HOLDS"]
     page = finished(call("report", "out.json"), 0).stdout
     assert f"## {len(failing) - 1} not exact" in page
+
+
+def test_results_of_fuzzing_are_compared_with_nothing(call, put):
+    put()
+    result = finished(call("report", "out.json", "--baseline", "out.json"), 2)
+    assert result.stderr.startswith("TC117 --baseline only results of the gate are compared\n")

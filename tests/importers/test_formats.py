@@ -236,7 +236,7 @@ def test_a_graph_of_neurons_is_refused(reverse):
 def test_a_graph_of_another_size_is_refused(reverse):
     document = sample("eap_ig")
     document["cfg"]["n_heads"] = 2
-    with refused("TC133", "the circuit is of another graph than the program's"):
+    with refused("TC133", "the circuit is of another graph than the model's"):
         reverse.read("eap_ig", document)
 
 

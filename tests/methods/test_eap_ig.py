@@ -103,6 +103,8 @@ def along_inputs(task: Task, row: int, edge: tuple[str, str], share: float) -> f
         outputs[end, 0, :n] = torch.from_numpy(
             naive.run(shape, arrays, range(n), keep | {edge: kept}, shifted)[0]
         )
+    if task.places is not None:
+        outputs = outputs[:, :, task.places[clean]]
     ends = task.margins(outputs, item)[:, 0]
     return float(ends[0] - ends[1]) / (2 * STEP)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.methods import METHODS, EdgePruning, RandomEdges
+from edgeprune_core.methods import METHODS, EdgePruning, RandomEdges, edge_pruning
 from edgeprune_core.task import Task
 from edgeprune_core.training.pathwise import PathwiseSettings, Target
 from edgeprune_core.training.pool import ItemPool
@@ -122,12 +122,17 @@ def test_what_is_returned_has_no_dangling_edges():
     assert found.circuit == found.circuit.connected()
 
 
-def test_a_tolerance_nothing_can_meet_returns_the_best_candidate_after_all_restarts():
+def test_a_tolerance_nothing_can_meet_returns_the_best_candidate_after_all_restarts(monkeypatch):
     work = task("xproportion", "zero")
     strict = dataclasses.replace(work, outcome=dataclasses.replace(work.outcome, tolerance=-1.0))
     quick = dataclasses.replace(EdgePruning().score, steps=5)
+    tried, train = [], edge_pruning._Run.train
+    monkeypatch.setattr(
+        edge_pruning._Run, "train", lambda run, gentler: tried.append(gentler) or train(run, gentler)
+    )
     found = EdgePruning(score=quick)(strict)
-    assert found.hard_evaluations == 4
+    assert found.hard_evaluations == len(tried) == 6
+    assert tried == [1, 0.5, 0.25, 0.125, 0.125, 0.125]
 
 
 def test_ok_circuits_share_the_weight_and_the_least_wrong_do_where_none_is():

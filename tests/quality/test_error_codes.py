@@ -23,7 +23,6 @@ SHARED = {
     "TC115": "a file cannot be written",
     "TC116": "a name for a new file that cannot be taken",
     "TC117": "an option with a value that is none of its own",
-    "TC131": "a file that no circuit can be read from",
 }
 
 

@@ -49,7 +49,10 @@ def test_the_example_in_a_new_program_is_right(call, here):
     [
         ("alike", "TC116 'programs/alike.py' is there already\n"),
         ("reverse", "TC116 there is a program named 'reverse' already\n"),
-        ("a-b", "TC116 'a-b' is no name for a program\n    got     a-b\n    wanted  letters, digits and _\n"),
+        (
+            "a-b",
+            "TC116 'a-b' is no name for a program\n    got     a-b\n    wanted  letters, digits and _, and no word of Python's own\n",
+        ),
         ("class", "TC116 'class' is no name for a program\n"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,22 +12,30 @@ from tests import zoo
 from tracrcheck import results
 from tracrcheck.bar import Bar
 from tracrcheck.fuzz_results import FuzzResults
+from tracrcheck.invariant_results import Check, InvariantResults
+from tracrcheck.invariants import INVARIANTS
+from tracrcheck.invariants.subjects import KINDS
 from tracrcheck.profiles import PROFILES
-from tracrcheck.results import Results
+from tracrcheck.results import AnyResults, Results
 from tracrcheck.verdict import Verdict
 
 FOLDER = Path(__file__).parents[2] / "ci" / "results"
 # Of all settings that are not vacuous, the share that each method must get right.
 LEAST = {"edge_pruning": 1.0, "edge_pruning_pathwise": 0.95}
 
+# Seeds on which no law of any invariant may be broken.
+SEEDS = 200
 
-def short_of_the_bar(found: Results | FuzzResults) -> list[str]:
+
+def short_of_the_bar(found: AnyResults) -> list[str]:
     """What is below its bar, in words."""
     asked = found.run["asked"]
     if not found.run["finished"]:
         return ["not finished"]
     if isinstance(found, FuzzResults):
         return list(found.score(Bar()).short)
+    if isinstance(found, InvariantResults):
+        return short_of_laws(found)
     counted = [v for v in found.verdicts if not v.vacuous]
     share = sum(v.verdict == "HOLDS" for v in counted) / len(counted)
     short = [] if share >= LEAST[asked["method"]] else [f"{share:.2%} hold"]
@@ -39,9 +48,33 @@ def short_of_the_bar(found: Results | FuzzResults) -> list[str]:
     return short
 
 
+def short_of_laws(found: InvariantResults) -> list[str]:
+    asked = found.run["asked"]
+    broken = [f"{c.invariant} on {c.subject}" for c in found.checks if c.red]
+    short = [f"{', '.join(broken)} broken"] if broken else []
+    if missing := {i.name for i in INVARIANTS} - set(asked["invariants"]):
+        short.append(f"without {', '.join(sorted(missing))}")
+    if len(asked["seeds"]) < SEEDS or not asked["programs"]:
+        short.append(f"{len(asked['seeds'])} seeds, {asked['programs']} programs each")
+    subjects = Counter(unit.seed for unit in found.units)
+    if set(subjects.values()) != {len(KINDS) + asked["programs"]}:
+        short.append("subjects are missing")
+    return short
+
+
 def test_what_is_committed_meets_its_bar():
     short = {path.name: short_of_the_bar(results.read_any(path)) for path in FOLDER.glob("*.json")}
     assert {name: words for name, words in short.items() if words} == {}
+
+
+def test_what_must_be_committed_is():
+    """The zoo by the default method and by the pathwise one, and three campaigns of programs that nobody wrote."""
+    found = [results.read_any(path) for path in FOLDER.glob("*.json")]
+    gates = {f.run["asked"]["method"] for f in found if isinstance(f, Results)}
+    assert set(LEAST) <= gates
+    seeds = {f.run["asked"]["seed"] for f in found if isinstance(f, FuzzResults)}
+    assert len(seeds) >= 3
+    assert 20261123 in seeds
 
 
 def made(programs=zoo.NAMES, **change) -> Results:
@@ -76,4 +109,35 @@ def made(programs=zoo.NAMES, **change) -> Results:
     ],
 )
 def test_a_file_below_its_bar_is_told(found, short):
+    assert short_of_the_bar(found) == short
+
+
+def laws(
+    *, finished=True, seeds=SEEDS, names=tuple(i.name for i in INVARIANTS), programs=1, left_out=0, **change
+):
+    """Two seeds of one invariant. change: of the first check."""
+    asked = {"invariants": list(names), "seeds": list(range(seeds)), "programs": programs}
+    one = Check(invariant="rotation", subject="", seed=0, law=True, violation=None, seconds=1.0)
+    subjects = [*KINDS, *(f"drawn_{n}" for n in range(programs))]
+    checks = [replace(one, seed=seed, subject=name) for seed in (0, 1) for name in subjects][left_out:]
+    checks[0] = replace(checks[0], **change)
+    return InvariantResults(
+        path=Path("made.json"), run={"finished": finished, "asked": asked}, checks=tuple(checks)
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "short"),
+    [
+        (laws(), []),
+        (laws(finished=False), ["not finished"]),
+        (laws(violation="x"), ["rotation on gpt2 broken"]),
+        (laws(violation="x", law=False), []),
+        (laws(seeds=199), ["199 seeds, 1 programs each"]),
+        (laws(programs=0), ["200 seeds, 0 programs each"]),
+        (laws(left_out=1), ["subjects are missing"]),
+        (laws(names=[i.name for i in INVARIANTS[1:]]), [f"without {INVARIANTS[0].name}"]),
+    ],
+)
+def test_a_file_of_laws_below_its_bar_is_told(found, short):
     assert short_of_the_bar(found) == short

@@ -173,7 +173,7 @@ WRONG = {
     "unknown method": (
         ["gate", "hist", "--method", "edge_prunning"],
         "TC113 --method no method 'edge_prunning'\n    got     edge_prunning\n"
-        "    wanted  a method's name, or module:callable that takes a Task\n    do      did you mean 'edge_pruning' or 'edge_pruning_pathwise'?\n",
+        "    wanted  a method's name, or module:callable that takes a Task\n    do      did you mean 'edge_pruning' or 'edge_pruning_kl'?\n",
     ),
     "method whose module is not there": (
         ["gate", "hist", "--method", "no_such_module:f"],
@@ -206,6 +206,12 @@ WRONG = {
         ["gate", "hist", "--timeout", "-1"],
         "TC117 --timeout no time limit\n    got     -1.0\n",
     ),
+    "a file beside a single draw": (
+        ["fuzz", "--number", "5", "--json", "never.json"],
+        "TC117 --json an option of a campaign, beside that of a single program\n    got     --number\n"
+        "    wanted  one or the other\n    do      leave --json out\n",
+    ),
+    "failures saved in a file": (["fuzz", "--programs", "1", "--save", "/proc/version"], "TC115 "),
     "pins of some": (
         ["certify", "hist", "--write", "p.json"],
         "TC117 --write pins are written of all programs\n",
@@ -369,3 +375,16 @@ def test_help_and_version_load_neither_torch_nor_jax():
         [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=False
     )
     assert (found.returncode, found.stdout) == (0, "tracrcheck 0.1.0\n"), found.stderr
+
+
+@pytest.mark.parametrize("command", ["gate", "fuzz", "plant", "certify", "recheck"])
+def test_help_has_a_short_name_too(call, command):
+    assert finished(call(command, "-h"), 0).stdout == finished(call(command, "--help"), 0).stdout
+
+
+@pytest.mark.parametrize("seed", ["-1", "99999999999999999999"])
+@pytest.mark.parametrize("command", ["gate", "fuzz", "plant"])
+def test_a_seed_that_no_generator_takes_is_a_wrong_call(call, command, seed):
+    more = ["hist", "--layers", "1", "--heads", "1"] if command == "plant" else []
+    result = finished(call(command, *more, "--seed", seed), 2)
+    assert "--seed" in result.stderr

@@ -116,13 +116,13 @@ WRONG = {
     "edges of another program": (
         ["tok -> a9.h0.v"],
         [],
-        "TC133 circuit.json the circuit has edges that the program's graph does not have\n"
+        "TC133 circuit.json the circuit has edges that the model's graph does not have\n"
         "    got     tok -> a9.h0.v\n    wanted  edges of 1 layers x 1 heads\n    do      did you mean 'tok -> a",
     ),
     "a circuit of another graph": (
         (SAMPLES / "tracrcheck.json").read_text(),
         [],
-        "TC133 circuit.json the circuit is of another graph than the program's\n",
+        "TC133 circuit.json the circuit is of another graph than the model's\n",
     ),
     "an unknown format": (
         [],

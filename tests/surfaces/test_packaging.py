@@ -32,6 +32,9 @@ def test_the_wheel_holds_both_packages_and_every_program(tmp_path):
     words = {str(p.relative_to(ROOT)) for p in (ROOT / "edgeprune_core").rglob("*.json")}
     assert len(words) >= 2
     assert words <= names
+    models = {str(p.relative_to(ROOT)) for p in (ROOT / "edgeprune_core").rglob("*.safetensors")}
+    assert models
+    assert models <= names
     programs = {f"tracrcheck/programs/{p.name}" for p in shipped_folder().glob("*.py")}
     assert len(programs) >= 48
     assert programs <= names

@@ -104,3 +104,18 @@ def test_a_wrong_call_is_told_and_writes_nothing(call, here, words, told):
     assert result.stderr.startswith(told)
     assert [p.name for p in here.iterdir()] == ["there.py"]
     assert (here / "there.py").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--weights", "mine.txt"), "TC116 'mine.txt' is there already"),
+        (("--weights", "new.py", "--out", "new.py"), "TC116 --weights two files of one name"),
+        (("--out", "reverse.py"), "TC116 there is a program named 'reverse' already"),
+    ],
+)
+def test_no_file_is_written_over_and_no_name_is_taken_twice(call, here, words, told):
+    (here / "mine.txt").write_text("mine")
+    assert finished(call("plant", "hist", *SIZE, *words), 2).stderr.startswith(told)
+    assert [p.name for p in here.iterdir()] == ["mine.txt"]
+    assert (here / "mine.txt").read_text() == "mine"

@@ -63,6 +63,8 @@ FAULTS = {
     "run.commit: 7": lambda f: f["run"].update(commit=7),
     "run.asked.seeds: not there": lambda f: f["run"]["asked"].pop("seeds"),
     "run.sources.packages: None": lambda f: f["run"]["sources"].update(packages=None),
+    "run.asked.seeds[0]: {}": lambda f: f["run"]["asked"]["seeds"].__setitem__(0, {}),
+    "run.asked.programs[0]: ['x']": lambda f: f["run"]["asked"]["programs"].__setitem__(0, ["x"]),
     "run.sittings: True": lambda f: f["run"].update(sittings=True),
     "verdicts[0].found_sha: not there": lambda f: first(f).pop("found_sha"),
     "verdicts[0].seconds: '1'": lambda f: first(f).update(seconds="1"),
@@ -88,7 +90,7 @@ def test_every_fault_of_a_results_file_is_told(made, told):
     assert any(line.startswith(told) for line in results.problems(found)), results.problems(found)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", "7"])
+@pytest.mark.parametrize("text", ["", "[]", "{", "7", "[" * 100_000])
 def test_what_is_no_results_file_is_refused(call, here, text):
     Path("out.json").write_text(text)
     for command in ("report", "recheck"):

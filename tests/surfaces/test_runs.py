@@ -187,6 +187,20 @@ def test_a_run_that_was_killed_goes_on_from_its_last_verdict(call, here):
     assert document()["run"]["sittings"] == 1
 
 
+def test_a_finished_run_is_not_done_again_where_it_is_to_be_resumed(call, here):
+    words = ["hist", "--ablation", "zero", "--seeds", "2", "--json", "out.json"]
+    words += ["--method", METHODS + "killed_at_seed_two_the_first_time"]
+    finished(call("gate", *words), 1)
+    before, asked = (here / "out.json").read_bytes(), (here / "asked").read_text()
+    result = finished(call("gate", *words, "--resume"), 1)
+    assert result.stderr == "out.json is this run, finished: there is nothing to resume\n"
+    assert (here / "out.json").read_bytes() == before
+    assert (here / "asked").read_text() == asked
+    words[words.index("2")] = "1"
+    finished(call("gate", *words, "--resume"), 1)  # another run
+    assert len(verdicts()) == 1
+
+
 def test_a_run_that_was_interrupted_goes_on_too(call, here):
     words = ["gate", "hist", "--ablation", "zero", "--seeds", "3", "--json", "out.json"]
     words += ["--method", METHODS + "interrupted"]
@@ -300,6 +314,7 @@ def test_what_got_slower_by_more_than_the_factor_fails_though_all_is_right(call,
             row["seconds"] = 1e-6
 
     edit("main.json", quicker)
+    monkeypatch.setattr(baseline, "FLOOR", float("inf"))  # however busy this machine is
     assert (
         "0 slower by more than 2 times (medians under 0.5 s"
         in finished(call(*words, "--baseline", "main.json"), 0).stdout
@@ -367,3 +382,65 @@ def test_a_baseline_of_another_schema_is_refused(call, main):
 def test_a_factor_below_one_is_refused(call, main, factor):
     result = finished(call(*main, "--baseline", "main.json", "--slower", factor), 2)
     assert result.stderr.startswith(f"TC117 --slower no factor\n    got     {factor}\n")
+
+
+# What is known -----------------------------------------------------------------------------------------
+
+
+def test_what_is_wrong_in_the_baseline_too_may_be_allowed(call, main):
+    result = finished(call(*main, "--baseline", "main.json", "--allow-known"), 0)
+    assert "  0 wrong now, 0 right now, 0 slower" in result.stdout
+
+
+def test_what_is_known_covers_nothing_that_was_right(call, main):
+    def all_right(found):
+        rows = found["verdicts"]
+        found["verdicts"] = [{**rows[0], "seed": row["seed"]} for row in rows]
+        found["summary"].update(holds=4, fails=0)
+
+    edit("main.json", all_right)
+    result = finished(call(*main, "--baseline", "main.json", "--allow-known"), 1)
+    assert "  2 wrong now" in result.stdout
+
+
+def test_what_is_known_covers_nothing_that_the_baseline_does_not_have(call, main):
+    """A program that is renamed loses its excuse."""
+
+    def fewer(found):
+        found["verdicts"] = found["verdicts"][:3]
+        found["run"]["asked"]["seeds"] = [0, 1, 2]
+        found["summary"]["fails"] -= 1
+
+    edit("main.json", fewer)
+    result = finished(call(*main, "--baseline", "main.json", "--allow-known"), 1)
+    assert "  WRONG, NEW  hist, zero, value, seed 3: FAILS, raised" in result.stdout
+    assert "  0 wrong now" in result.stdout
+
+
+def test_nothing_is_known_without_a_baseline(call, here):
+    result = finished(call("gate", "hist", "--method", SOME, "--allow-known"), 2)
+    assert result.stderr.startswith("TC117 --allow-known nothing is known\n    got     no --baseline\n")
+
+
+def test_the_page_of_a_run_begins_with_the_comparison_and_ends_with_what_is_wrong(call, main):
+    call(*main, "--json", "now.json")
+    page = finished(call("report", "now.json", "--baseline", "main.json"), 0).stdout
+    assert "**Not regressed.**\n\n    compared with the baseline: 4 verdicts are in both\n" in page
+    assert "\n## 2 not right\n\n    FAILS hist, zero, value, " in page
+    assert page.index("**Not regressed.**") < page.index("| hist |") < page.index("## 2 not right")
+    edit("main.json", lambda found: found["verdicts"].__setitem__(1, {**found["verdicts"][0], "seed": 1}))
+    edit("main.json", lambda found: found["summary"].update(holds=3, fails=1))
+    assert "**Regressed.**" in finished(call("report", "now.json", "--baseline", "main.json"), 0).stdout
+
+
+def test_a_page_is_not_compared_with_results_of_another_kind(call, main):
+    words = [w if not w.startswith(METHODS) else SOME for w in main]
+    call(*words, "--json", "now.json")
+    assert "TC144" in finished(call("report", "now.json", "--baseline", "main.json"), 2).stderr
+
+
+def test_a_baseline_of_other_programs_is_refused_and_not_passed(call, main, here):
+    words = [word if word != "hist" else "length" for word in main]
+    result = finished(call(*words, "--baseline", "main.json", "--json", "now.json"), 2)
+    assert result.stderr.startswith("TC144 main.json the baseline has none of this run's verdicts")
+    assert (here / "now.json").exists()  # what was found is kept

@@ -62,8 +62,9 @@ def test_outputs_are_those_of_each_prompt_alone(model, name):
     for row, pair in enumerate(the_pairs):
         ids = torch.tensor([WORDS.encode(pair.clean)])
         want = trace(model, ids).outputs[0]
-        assert torch.allclose(got[row, : ids.shape[1]], want, atol=1e-12)
-        assert task.scored[row].nonzero().tolist() == [[ids.shape[1] - 1]]
+        assert torch.allclose(got[row], want[-1:], atol=1e-12)
+        assert task.places[row].tolist() == [ids.shape[1] - 1]
+        assert task.scored[row].tolist() == [True]
 
 
 def test_no_edge_kept_under_resampling_is_the_model_on_the_corrupted_prompt(model):
@@ -72,7 +73,7 @@ def test_no_edge_kept_under_resampling_is_the_model_on_the_corrupted_prompt(mode
     got = task.outputs(to_mask(Circuit.empty(task.graph), dtype=torch.float64), task.items)[0]
     for row, pair in enumerate(the_pairs):
         ids = torch.tensor([WORDS.encode(pair.corrupted)])
-        assert torch.allclose(got[row, : ids.shape[1]], trace(model, ids).outputs[0], atol=1e-12)
+        assert torch.allclose(got[row], trace(model, ids).outputs[0, -1:], atol=1e-12)
     assert task.deviations(Circuit.empty(task.graph)).min() > 1e-6
 
 
@@ -82,9 +83,7 @@ def test_a_circuit_is_accepted_where_its_divergence_on_the_worst_prompt_is_withi
     got = task.outputs(to_mask(circuit, dtype=torch.float64), task.items)[0]
     worst = []
     for row, clean in enumerate(task.items[:, 0].tolist()):
-        place = task.scored[clean].nonzero().item()
-        p = task.reference[clean, place].softmax(-1)
-        q = got[row, place].softmax(-1)
+        p, q = task.reference[clean, 0].softmax(-1), got[row, 0].softmax(-1)
         worst.append(float((p * (p / q).log()).sum()))
     assert torch.allclose(task.deviations(circuit)[0], torch.tensor(worst, dtype=torch.float64))
     at = max(worst)
@@ -143,3 +142,55 @@ def test_a_prompt_that_does_not_fit_the_model_is_refused(model):
     assert (error.code, error.where, error.wanted) == ("EP187", "x:1", "at most 4")
     few = load(live("gpt2", config(vocab_size=30)))
     assert refusal(few).what == "a token that the model does not know"
+
+
+# The same prompts under other ablations --------------------------------------------------------------------
+
+
+def test_means_are_over_the_corrupted_prompts_of_the_list_with_as_many_tokens(model):
+    task = prompt_task("ioi", model, some(n=12), WORDS).under("mean")
+    corrupted = task.items[:, 1]
+    lengths = task.valid[corrupted].sum(1)
+    assert len(lengths.unique()) > 1
+    for row in range(len(task.items)):
+        n = int(lengths[row])
+        alike = task.tokens[corrupted[lengths == n], :n].unique(dim=0)
+        want = trace(model, alike).writers.mean(1)
+        got = task.background(task.items[row : row + 1])[:, 0, :n]
+        assert (got - want).abs().max() < 1e-12
+
+
+def test_the_ablation_of_the_same_prompts_is_what_it_is_called(model):
+    task = prompt_task("ioi", model, some(), WORDS)
+    empty = to_mask(Circuit.empty(task.graph), dtype=torch.float64)
+    outputs = {name: task.under(name).outputs(empty, task.items) for name in ("zero", "mean", "resample")}
+    clean, corrupted = task.items.T
+    end = task.scored[clean].int().argmax(-1)
+    rows = torch.arange(len(clean))
+    # With every edge cut, `out` reads what the writers wrote on the corrupted prompts, or nothing.
+    assert torch.allclose(outputs["resample"][0][rows, end], task.reference[corrupted][rows, end])
+    assert (outputs["zero"][0][rows, end] - outputs["zero"][0][0, end[0]]).abs().max() < 1e-12
+    assert not torch.allclose(outputs["mean"], outputs["resample"])
+    assert not torch.allclose(outputs["mean"], outputs["zero"])
+
+
+def test_an_ablation_of_no_such_name_is_refused(model):
+    with pytest.raises(CheckError) as caught:
+        prompt_task("ioi", model, some(), WORDS).under("means")
+    assert str(caught.value).startswith("EP152 no ablation 'means' of prompts\n")
+    assert "did you mean 'mean'?" in str(caught.value)
+
+
+def test_a_prompt_leads_where_its_likeliest_token_is_any_of_its_answers(model):
+    task = prompt_task("greater_than", model, some("greater_than"), WORDS)
+    outputs = torch.zeros(2, len(task.items), task.tokens.shape[1], model.spec.d_out, dtype=torch.float64)
+    clean = task.items[:, 0]
+    for item in range(len(task.items)):
+        end = int(task.scored[clean[item]].int().argmax())
+        outputs[0, item, end, task.answers[clean[item]][-1]] = (
+            1  # the last of several answers, or padding's -1
+        )
+        outputs[1, item, end, task.foils[clean[item]][0]] = 1
+    last_is_real = (task.answers[clean][:, -1] >= 0).double()
+    assert torch.equal(task.leads(outputs, task.items)[0], last_is_real)
+    assert not task.leads(outputs, task.items)[1].any()

@@ -24,6 +24,8 @@ Lengths = Annotated[
     str | None, typer.Option(metavar="A-B", help="Inputs of these lengths only (BOS not counted).")
 ]
 ScoreBos = Annotated[bool, typer.Option("--score-bos", help="Judge the output at position 0 too.")]
+# What a generator can be seeded with, and room for as many seeds as anyone runs.
+LARGEST_SEED = 2**62
 Json = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Write the results there (docs/json.md).")
 ]

@@ -6,11 +6,11 @@ import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from tracrcheck.commands.arguments import Ablations, Json
+from tracrcheck.commands.arguments import LARGEST_SEED, Ablations, Json
 from tracrcheck.commands.telling import told
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @told
 def fuzz(
     programs: Annotated[int, typer.Option(min=1, help="How many programs, beside those rejected.")] = 100,
-    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of the draws.")] = 0,
     method: Annotated[
         str, typer.Option(metavar="NAME", help="edge_pruning, random, ... or module:callable.")
     ] = "edge_pruning",
@@ -41,14 +41,17 @@ def fuzz(
     ] = None,
 ) -> None:
     """Run a method on programs that nobody wrote. Exit 1 below the bar, or where a replayed check fails."""
-    from tracrcheck import bar, campaign, options, regressions
+    from tracrcheck import bar, campaign, options, regressions, results
     from tracrcheck.examinee import find_method
+    from tracrcheck.fuzz_results import FuzzResults
     from tracrcheck.reports import console, files
     from tracrcheck.reports import fuzz as report
-    from tracrcheck.run import open_ledger
+    from tracrcheck.run import finished_there, open_ledger
 
     options.check_timeout(timeout)
+    options.check_alone(number=number, replay=replay, json=json, resume=resume)
     find_method(method)
+    files.check_folder(save)
     if replay:
         found = [(path, regressions.replay(regressions.read(path), timeout=timeout)) for path in replay]
         console.show(*(report.replayed(str(path), done) for path, done in found))
@@ -65,6 +68,11 @@ def fuzz(
         _one(plan, number, save)
     files.check_writable(json)
     header = plan.header(shlex.join(["tracrcheck", *sys.argv[1:]]))
+    if resume and finished_there(json, header):
+        typer.echo(f"{json} is this run, finished: there is nothing to resume", err=True)
+        raise typer.Exit(
+            1 if cast(FuzzResults, results.read_any(cast(Path, json))).score(bar.Bar()).short else 0
+        )
     with open_ledger(json, header, resume=resume) as ledger:
         run = _sitting(plan, header, ledger)
         score = bar.score(run)

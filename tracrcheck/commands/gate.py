@@ -6,11 +6,20 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from tracrcheck.commands.arguments import Ablations, Criterion, Folders, Json, Lengths, Names, ScoreBos
+from tracrcheck.commands.arguments import (
+    LARGEST_SEED,
+    Ablations,
+    Criterion,
+    Folders,
+    Json,
+    Lengths,
+    Names,
+    ScoreBos,
+)
 from tracrcheck.commands.telling import stop_at, told
 
 if TYPE_CHECKING:
@@ -38,7 +47,7 @@ def gate(
     criterion: Criterion = "value",
     lengths: Lengths = None,
     score_bos: ScoreBos = False,
-    seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="The first seed.")] = 0,
     seeds: Annotated[
         int | None, typer.Option(min=1, help="How many seeds: 1, or the profile's.", show_default=False)
     ] = None,
@@ -57,16 +66,20 @@ def gate(
     slower: Annotated[
         float, typer.Option(help="With --baseline: so many times slower is a regression.")
     ] = 2.0,
+    allow_known: Annotated[
+        bool, typer.Option("--allow-known", help="With --baseline: what is wrong there too fails nothing.")
+    ] = False,
 ) -> None:
     """Run a method on programs, and fail where it does not find what is proved."""
     from tracrcheck import baseline as comparing
     from tracrcheck import gate as gating
-    from tracrcheck import options, profiles
+    from tracrcheck import options, profiles, results
     from tracrcheck.examinee import find_method
     from tracrcheck.library import Library
     from tracrcheck.reports import console, files
     from tracrcheck.reports.comparison import comparison_lines
-    from tracrcheck.run import header_of, open_ledger
+    from tracrcheck.run import finished_there, header_of, open_ledger
+    from tracrcheck.verdict import exit_code
 
     files.check_writable(json)
     asked = profiles.chosen(profile, ablation or [], seeds, programs=program or [])
@@ -81,7 +94,11 @@ def gate(
         paths={entry.program.name: entry.path for entry in entries},
     )
     header = header_of(plan, shlex.join(["tracrcheck", *sys.argv[1:]]))
+    if resume and finished_there(json, header):
+        typer.echo(f"{json} is this run, finished: there is nothing to resume", err=True)
+        raise typer.Exit(exit_code(results.read(cast(Path, json)).verdicts, allow_unknown=allow_unknown))
     factor = options.check_factor(slower)
+    options.check_known(allow_known, baseline)
     before = comparing.read_baseline(baseline, header["asked"]) if baseline is not None else None
     with open_ledger(json, header, resume=resume) as ledger:
         run = _sitting(entries, plan, header, ledger)
@@ -93,7 +110,7 @@ def gate(
     if before is not None:
         compared = comparing.compare(before, run.verdicts, run.record(), factor=factor)
         console.show("", *comparison_lines(compared))
-        code = code or int(compared.regressed)
+        code = compared.exit_code(code, allow_known=allow_known)
     raise typer.Exit(code)
 
 

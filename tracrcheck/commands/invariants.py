@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from typing import Annotated
 
 import typer
@@ -21,18 +23,44 @@ def invariants(
         int, typer.Option(min=0, help="Programs drawn a seed, beside three random models.")
     ] = 1,
     stop: Annotated[bool, typer.Option("--stop", help="Stop at the first that is broken.")] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes, a seed each.")] = 1,
     json: Json = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was stopped (with --json).")
+    ] = False,
 ) -> None:
     """Check what must hold of every model, mask and method; exit 1 where something does not."""
-    from tracrcheck.invariants.runner import check_all, chosen
+    from tracrcheck.invariant_results import document
+    from tracrcheck.invariants.campaign import Campaign, Plan
+    from tracrcheck.invariants.runner import chosen
     from tracrcheck.reports import console, files
-    from tracrcheck.reports.invariants import document, summary, table
+    from tracrcheck.reports.invariants import summary, table
+    from tracrcheck.run import open_ledger
 
     files.check_writable(json)
-    wanted = chosen(only or [])
-    checks = check_all(wanted, range(first, first + seeds), programs=programs, stop=stop)
-    done = list(console.progress(checks, len(wanted) * seeds * (3 + programs), "check"))
-    console.show(table(done), summary(done))
-    files.write_json(json, document(done), a_line_each=("checks",))
-    if any(checked.red for checked in done):
+    plan = Plan(
+        invariants=tuple(invariant.name for invariant in chosen(only or [])),
+        seeds=tuple(range(first, first + seeds)),
+        programs=programs,
+        jobs=jobs,
+        stop=stop,
+    )
+    header = plan.header(shlex.join(["tracrcheck", *sys.argv[1:]]))
+    with open_ledger(json, header, resume=resume) as ledger:
+        run = Campaign(plan, header, ledger)
+        if run.resumed:
+            typer.echo(f"resumed: {run.resumed} of {seeds} seeds were finished before", err=True)
+        most = len(plan.invariants) * run.left * (3 + programs)
+        try:
+            for _ in console.progress(run.go(), most, "check"):
+                pass
+        except KeyboardInterrupt:
+            run.interrupted = True
+        console.show(table(run.checks), summary(run.checks))
+        files.write_json(json, document(run.record(), run.checks), a_line_each=("checks",))
+        run.written()
+    if run.interrupted:
+        typer.echo("interrupted: these are the seeds that were finished", err=True)
+        raise typer.Exit(130)
+    if any(check.red for check in run.checks):
         raise typer.Exit(1)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tracrcheck.commands.arguments import Ablations, Folders, Name
+from tracrcheck.commands.arguments import LARGEST_SEED, Ablations, Folders, Name
 from tracrcheck.commands.telling import stop_at, told
 
 
@@ -24,14 +24,21 @@ def plant(
     slots: Annotated[
         str | None, typer.Option(metavar="A=B,...", help="Where each head and MLP goes: a0.h0=a3.h1,m0=m4.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the slots, the distractors and the rotation.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Of the slots, the distractors and the rotation.")
+    ] = 0,
     ablation: Ablations = None,
     folder: Folders = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE.py", help="Write a program file that makes it.")
     ] = None,
     weights: Annotated[
-        Path | None, typer.Option("--weights", metavar="FILE", help="Write the model too, as safetensors.")
+        Path | None,
+        typer.Option(
+            "--weights",
+            metavar="FILE",
+            help="Write the model too, as safetensors; the program file makes it from the seed.",
+        ),
     ] = None,
 ) -> None:
     """Hide a program in a larger transformer, among distractors. Measures, and certifies, what it makes."""
@@ -45,7 +52,9 @@ def plant(
 
     settings = options.settings_of(ablation or ["all"], ["value"], None, False)
     if out is not None:
-        file.check_new_file(out)
+        file.check_new_file(out, {path.stem for path in Library.here(folder or []).files()})
+    if weights is not None:
+        file.check_new_weights(weights, out)
     for path in (out, weights):
         files.check_writable(path)
     entry = Library.here(folder or []).load(program)

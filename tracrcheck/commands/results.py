@@ -13,7 +13,7 @@ from tracrcheck.commands.telling import told
 
 File = Annotated[
     Path,
-    typer.Argument(metavar="FILE", help="Written by `tracrcheck gate --json` or `tracrcheck fuzz --json`."),
+    typer.Argument(metavar="FILE", help="Written by `gate --json`, `fuzz --json` or `invariants --json`."),
 ]
 
 
@@ -23,14 +23,24 @@ def report(
     md: Annotated[
         Path | None, typer.Option("--md", metavar="FILE", help="Write it there; else it is printed.")
     ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Results of another version, to compare with.")
+    ] = None,
+    slower: Annotated[
+        float, typer.Option(help="With --baseline: so many times slower is a regression.")
+    ] = 2.0,
 ) -> None:
     """Show a results file as a page of Markdown."""
-    from tracrcheck import results
+    from tracrcheck import baseline as comparing
+    from tracrcheck import options, results
     from tracrcheck.reports import files
     from tracrcheck.reports.page import page_of
 
     files.check_writable(md)
-    page = page_of(results.read_any(file))
+    factor = options.check_factor(slower)
+    found = results.read_any(file)
+    compared = None if baseline is None else comparing.compared(found, baseline, factor=factor)
+    page = page_of(found, compared)
     if md is None:
         typer.echo(page, nl=False)
     else:
@@ -42,10 +52,12 @@ def report(
 def recheck(
     file: File,
     share: Annotated[
-        float, typer.Option(min=0, max=1, help="Of the verdicts, or of the programs drawn, run again.")
+        float,
+        typer.Option(min=0, max=1, help="Of the verdicts, or of what was drawn, run again; one at least."),
     ] = 0.02,
     most_seconds: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Of work in what is run again, as it was timed then.")
+        float,
+        typer.Option(min=0, metavar="SECONDS", help="Of work in what is run again, as it was timed then."),
     ] = 40.0,
     seed: Annotated[
         int | None, typer.Option(help="Of the sample; drawn anew and printed where not given.")
@@ -57,6 +69,7 @@ def recheck(
     from tracrcheck import results
     from tracrcheck.library import Library
     from tracrcheck.reports import console, text
+    from tracrcheck.reports.rechecked import line_of
 
     found, library = results.read_any(file), Library.here(folder or [])
     if differs := checking.stale(found, library):
@@ -70,6 +83,6 @@ def recheck(
     )
     different = [pair for pair in pairs if not pair.same]
     for pair in different:
-        console.show(text.recheck_line(pair))
+        console.show(line_of(pair))
     console.show(f"{len(pairs) - len(different)} the same, {len(different)} different")
     raise typer.Exit(1 if different else 0)

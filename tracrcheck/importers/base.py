@@ -63,7 +63,7 @@ def imported(
         named = ", ".join(foreign[:5]) + (", ..." if len(foreign) > 5 else "")
         raise CheckError(
             "TC133",
-            "the circuit has edges that the program's graph does not have",
+            "the circuit has edges that the model's graph does not have",
             got=named,
             wanted=f"edges of {graph.n_layers} layers x {graph.n_heads} heads",
             do=did_you_mean(foreign[0], members),

@@ -57,10 +57,10 @@ class EapIg:
         if got != wanted:
             raise CheckError(
                 "TC133",
-                "the circuit is of another graph than the program's",
+                "the circuit is of another graph than the model's",
                 got="{} layers, {} heads, parallel blocks: {}".format(*got),
                 wanted="{} layers, {} heads, parallel blocks: {}".format(*wanted),
-                do="name the program that the circuit was found in",
+                do="name the program, or the model, that the circuit was found in",
             )
         nodes = document["nodes"].items() if isinstance(document["nodes"], dict) else ()
         parts = [

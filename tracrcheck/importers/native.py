@@ -32,10 +32,10 @@ class Native:
         if circuit.graph != graph:
             raise CheckError(
                 "TC133",
-                "the circuit is of another graph than the program's",
+                "the circuit is of another graph than the model's",
                 got=circuit.graph,
                 wanted=graph,
-                do="name the program that the circuit was found in",
+                do="name the program, or the model, that the circuit was found in",
             )
         scores = document.get("scores") or {}
         if not isinstance(scores, dict) or not all(isinstance(x, (int, float)) for x in scores.values()):

@@ -11,6 +11,7 @@ MOST = 20  # of what is merely missing
 def comparison_lines(found: Comparison) -> list[str]:
     lines = [f"compared with the baseline: {found.compared} verdicts are in both"]
     lines += [f"  WRONG NOW   {_which(v)}: {v.verdict}, {v.reason}" for v in found.now_wrong]
+    lines += [f"  WRONG, NEW  {_which(v)}: {v.verdict}, {v.reason}" for v in found.new_wrong]
     lines += [
         f"  SLOWER      {s.program}, {s.ablation}: {s.before:.2f} s then, {s.now:.2f} s now (medians over seeds)"
         for s in found.slower

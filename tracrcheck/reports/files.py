@@ -66,6 +66,25 @@ def check_writable(path: Path | None) -> None:
         raise _unwritable(path, error) from None
 
 
+def check_folder(path: Path | None) -> None:
+    """Raises TC115 now where files could not be written to the folder at the end. It is made where it is not there."""
+    if path is None:
+        return
+    if path.exists() and not path.is_dir():
+        raise _unwritable(path, NotADirectoryError(f"'{path}' is no folder"))
+    check_writable((path if path.is_dir() else path.resolve().parent) / ".probe")
+
+
+def write_folder(path: Path, texts: Mapping[str, str]) -> None:
+    """Each file whole or not at all; others in the folder stay. Errors: TC115."""
+    try:
+        path.mkdir(exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    for name, text in texts.items():
+        write_text(path / name, text)
+
+
 def write_json(path: Path | None, document: Any, *, a_line_each: Sequence[str] = ()) -> None:
     """Writes the document; nothing where there is no path. Errors: TC115.
 

@@ -1,43 +1,61 @@
-"""Invariants as a table and as JSON."""
+"""Invariants as a table, as lines of text and as a page of Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from rich.table import Table
 
-from tracrcheck.invariants.runner import Checked
+from tracrcheck.invariant_results import Check, InvariantResults
+from tracrcheck.invariants import INVARIANTS
+from tracrcheck.reports.markdown import provenance
 
-SCHEMA = "tracrcheck.invariants/1"
 
-
-def table(done: Sequence[Checked]) -> Table:
+def table(done: Sequence[Check]) -> Table:
     """A row an invariant: on how many subjects it was checked, where it is broken, and its statement."""
     shown = Table("invariant", "checked", "broken", "seconds", "statement")
-    for name in dict.fromkeys(checked.invariant.name for checked in done):
-        rows = [checked for checked in done if checked.invariant.name == name]
-        broken = sum(checked.violation is not None for checked in rows)
-        mark = "" if rows[0].invariant.law else " (told)"
-        seconds = sum(checked.seconds for checked in rows)
-        shown.add_row(name, str(len(rows)), f"{broken}{mark}", f"{seconds:.1f}", rows[0].invariant.statement)
+    for row in _rows(done):
+        shown.add_row(*row)
     return shown
 
 
-def summary(done: Sequence[Checked]) -> str:
-    """Every violation with its subject, and a last line."""
-    lines = [
-        f"{'BROKEN' if c.red else 'told'} {c.invariant.name} on {c.subject}, seed {c.seed}: {c.violation}"
+def _rows(done: Sequence[Check]) -> list[list[str]]:
+    statements = {invariant.name: invariant.statement for invariant in INVARIANTS}
+    by_name: dict[str, list[Check]] = {}
+    for check in done:
+        by_name.setdefault(check.invariant, []).append(check)
+    rows = []
+    for name, checks in by_name.items():
+        broken = sum(check.violation is not None for check in checks)
+        mark = "" if checks[0].law else " (told)"
+        seconds = sum(check.seconds for check in checks)
+        rows.append([name, f"{len(checks):,}", f"{broken}{mark}", f"{seconds:.1f}", statements.get(name, "")])
+    return rows
+
+
+def violations(done: Sequence[Check]) -> list[str]:
+    """Each with its subject."""
+    return [
+        f"{'BROKEN' if c.red else 'told'} {c.invariant} on {c.subject}, seed {c.seed}: {c.violation}"
         for c in done
         if c.violation is not None
     ]
-    red = sum(checked.red for checked in done)
-    return "\n".join([*lines, f"{len(done)} checks, {red} broken"])
 
 
-def document(done: Sequence[Checked]) -> dict[str, Any]:
-    return {
-        "schema": SCHEMA,
-        "summary": {"checks": len(done), "broken": sum(checked.red for checked in done)},
-        "checks": [checked.to_json() for checked in done],
-    }
+def summary(done: Sequence[Check]) -> str:
+    """Every violation, and a last line."""
+    red = sum(check.red for check in done)
+    return "\n".join([*violations(done), f"{len(done)} checks, {red} broken"])
+
+
+def invariants_page(results: InvariantResults) -> str:
+    """How it was made, a row for every invariant, and every violation."""
+    asked, checks = results.run["asked"], results.checks
+    of = f"{len(asked['seeds']):,} seeds, {asked['programs']} drawn programs each beside three random models"
+    red = sum(check.red for check in checks)
+    lines = ["# Results of the invariants", "", *provenance(results.run, of)]
+    lines += [f"* {len(checks):,} checks, {red:,} broken", ""]
+    lines += ["| invariant | checked | broken | seconds | statement |", "|---|---|---|---|---|"]
+    lines += [f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in _rows(checks)]
+    lines += ["", *(f"    {line}" for line in violations(checks))]
+    return "\n".join([*lines, ""]).rstrip("\n") + "\n"

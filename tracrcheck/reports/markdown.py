@@ -6,18 +6,27 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tracrcheck.baseline import Comparison
 from tracrcheck.machine import in_words
+from tracrcheck.reports.comparison import comparison_lines
+from tracrcheck.reports.text import verdict_block
 from tracrcheck.results import Results
 from tracrcheck.verdict import Verdict
 
+# Verdicts of which a page says why they do not hold.
+MOST = 20
 
-def results_page(results: Results) -> str:
-    """How it was made, the sums of each ablation, and a row for every program."""
+
+def results_page(results: Results, compared: Comparison | None = None) -> str:
+    """How it was made, the sums of each ablation, a row for every program, and why what does not hold does not.
+
+    compared: with another version's results; then the comparison stands first.
+    """
     groups: dict[str, dict[str, list[Verdict]]] = {}
     for v in results.verdicts:
         groups.setdefault(v.program, {}).setdefault(v.ablation, []).append(v)
     ablations = list(dict.fromkeys(v.ablation for v in results.verdicts))
-    lines = [*_head(results), *_sums(results, ablations)]
+    lines = [*_head(results), *_comparison(compared), *_sums(results, ablations)]
     lines += [
         "Required edges; verdicts that HOLD of all seeds; median seconds of the method.",
         "",
@@ -26,7 +35,24 @@ def results_page(results: Results) -> str:
     ]
     for program, row in groups.items():
         lines.append(f"| {program} | " + " | ".join(_cell(row.get(a, [])) for a in ablations) + " |")
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, "", *_wrong(results)])
+
+
+def _comparison(compared: Comparison | None) -> list[str]:
+    if compared is None:
+        return []
+    word = "Regressed" if compared.regressed else "Not regressed"
+    return [f"**{word}.**", "", *(f"    {line}" for line in comparison_lines(compared)), ""]
+
+
+def _wrong(results: Results) -> list[str]:
+    wrong = [v for v in results.verdicts if v.verdict != "HOLDS"]
+    if not wrong:
+        return []
+    lines = [f"## {len(wrong):,} not right", ""]
+    for v in wrong[:MOST]:
+        lines += [*(f"    {line}" for line in verdict_block(v, v.program).splitlines()), ""]
+    return [*lines, *([f"and {len(wrong) - MOST:,} more.", ""] if len(wrong) > MOST else [])]
 
 
 def _head(results: Results) -> list[str]:
@@ -41,12 +67,13 @@ def _head(results: Results) -> list[str]:
 
 
 def provenance(run: Mapping[str, Any], asked: str) -> list[str]:
-    """How a results file was made. asked: what was asked of the method, in words."""
+    """How a results file was made. asked: what was asked, of the method where there is one, in words."""
     state = "" if run["finished"] else ", NOT FINISHED"
+    method = f"method `{run['asked']['method']}`, " if "method" in run["asked"] else ""
     return [
         f"    {run['command']}",
         "",
-        f"* method `{run['asked']['method']}`, {asked}{state}",
+        f"* {method}{asked}{state}",
         f"* commit {run['commit'] or 'unknown'}, sources {run['sources']['packages'][:12]}",
         f"* begun {run['started']}; {run['seconds']:,.0f} s in {run['sittings']} sitting{'s' if run['sittings'] > 1 else ''}",
         f"* {in_words(run['machine'])}",

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from tracrcheck.baseline import Comparison
 from tracrcheck.fuzz_results import FuzzResults
+from tracrcheck.invariant_results import InvariantResults
 from tracrcheck.reports.fuzz_page import fuzz_page
+from tracrcheck.reports.invariants import invariants_page
 from tracrcheck.reports.markdown import results_page
-from tracrcheck.results import Results
+from tracrcheck.results import AnyResults
 
 
-def page_of(results: Results | FuzzResults) -> str:
-    return fuzz_page(results) if isinstance(results, FuzzResults) else results_page(results)
+def page_of(results: AnyResults, compared: Comparison | None = None) -> str:
+    """compared: a run of the gate with another version's."""
+    if isinstance(results, FuzzResults):
+        return fuzz_page(results)
+    if isinstance(results, InvariantResults):
+        return invariants_page(results)
+    return results_page(results, compared)

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from tracrcheck.checkup import Checkup
     from tracrcheck.compile import Compiled
     from tracrcheck.explain import Explanation
-    from tracrcheck.fuzz_results import FuzzResults
     from tracrcheck.recheck import Again
-    from tracrcheck.results import Results
+    from tracrcheck.results import AnyResults
 
 
 def table(*columns: str, numbers: Iterable[str] = ()) -> Table:
@@ -137,14 +136,14 @@ def summary_line(summary: Summary, *, allow_unknown: bool = False) -> str:
 # Results files -----------------------------------------------------------------------------------------
 
 
-def stale_lines(results: Results | FuzzResults, differs: Sequence[str]) -> list[str]:
+def stale_lines(results: AnyResults, differs: Sequence[str]) -> list[str]:
     return [
         f"STALE {results.path}: made from other sources (commit {results.run['commit'] or 'unknown'}); nothing of it was run again",
         *(f"    {line}" for line in differs),
     ]
 
 
-def sample_line(results: Results | FuzzResults, n: int, seed: int) -> str:
+def sample_line(results: AnyResults, n: int, seed: int) -> str:
     return f"{results.path}: {n} of {len(results.units)} {results.units_are} run again, sample of seed {seed}"
 
 

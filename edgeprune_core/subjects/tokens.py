@@ -1,0 +1,48 @@
+"""The tokenizer that belongs to a model: a word list of ours in its folder, else what `transformers` finds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from edgeprune_core.errors import CheckError
+from edgeprune_core.tasks.tokenizer import Tokenizer, WordTokenizer
+
+WORDS = "words.json"
+
+
+def tokenizer_of(source: str | Path) -> Tokenizer:
+    """source: a folder, or a name on the hub. Errors: EP188 (a word list that is none), EP189 (no tokenizer)."""
+    folder = Path(source).expanduser()
+    if (folder / WORDS).exists():
+        return WordTokenizer.load(folder / WORDS)
+    try:
+        from transformers import AutoTokenizer
+    except ImportError:
+        raise CheckError(
+            "EP189",
+            "the model's tokenizer needs a package that is not installed",
+            where=str(source),
+            got=f"no {WORDS} of ours in it",
+            wanted="transformers",
+            do="pip install 'tracrcheck[models]'",
+        ) from None
+    try:
+        found: Any = AutoTokenizer.from_pretrained(str(folder) if folder.is_dir() else str(source))
+    except Exception as error:  # missing files, broken ones, no connection: of whichever package below
+        first = str(error).strip().partition("\n")[0]
+        raise _none(source, f"{type(error).__name__}: {first}") from None
+    if not found.encode("a", add_special_tokens=False):
+        raise _none(source, "a tokenizer without tokens: what `transformers` makes where there are no files")
+    return found
+
+
+def _none(source: str | Path, got: str) -> CheckError:
+    return CheckError(
+        "EP189",
+        "no tokenizer of this model can be read",
+        where=str(source),
+        got=got,
+        wanted=f"{WORDS} of ours, or the files of a tokenizer of `transformers`, in the model's folder",
+        do="copy tokenizer.json of the same model into the folder",
+    )

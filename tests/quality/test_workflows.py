@@ -1,0 +1,374 @@
+"""The workflows: of GitHub's schema, the same targets as `make ci` and `make nightly`, and nothing that lets a stranger in.
+
+The schemas are those that check-jsonschema ships: no network is needed, and none is used.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from check_jsonschema import main as check_jsonschema
+from typer.testing import CliRunner
+
+from tracrcheck.cli import app
+
+ROOT = Path(__file__).parents[2]
+CI, NIGHTLY = (ROOT / ".github" / "workflows" / name for name in ("ci.yml", "nightly.yml"))
+ACTION = ROOT / "ci" / "gate" / "action.yml"
+SCRIPT = ROOT / "ci" / "gate" / "run"
+MAKEFILE = (ROOT / "Makefile").read_text()
+SCHEMAS = {CI: "github-workflows", NIGHTLY: "github-workflows", ACTION: "github-actions"}
+
+
+def loaded(path: Path) -> dict:
+    """`on` is a truth value to YAML 1.1; to GitHub it is a word."""
+    found = yaml.safe_load(path.read_text())
+    return {("on" if key is True else key): value for key, value in found.items()}
+
+
+# The schema --------------------------------------------------------------------------------------------
+
+
+def complaints(document: dict, kind: str, folder: Path) -> str:
+    """What the schema has against a workflow or an action; nothing where it is one."""
+    path = folder / "document.yml"
+    path.write_text(yaml.safe_dump(document, sort_keys=False))
+    from click.testing import CliRunner as ClickRunner
+
+    words = ["--builtin-schema", f"vendor.{kind}", "--output-format", "json", str(path)]
+    result = ClickRunner().invoke(check_jsonschema, words)
+    assert result.exit_code in (0, 1), result.output
+    assert (json.loads(result.stdout)["status"] == "ok") == (result.exit_code == 0)
+    return "" if result.exit_code == 0 else result.stdout
+
+
+@pytest.fixture
+def _no_network(monkeypatch):
+    def refused(*args, **kwargs):
+        raise AssertionError("the network is asked")
+
+    monkeypatch.setattr(socket, "create_connection", refused)
+    monkeypatch.setattr(socket.socket, "connect", refused)
+
+
+@pytest.mark.usefixtures("_no_network")
+@pytest.mark.parametrize("path", SCHEMAS, ids=lambda p: p.name)
+def test_a_workflow_is_one_by_githubs_schema(path, tmp_path):
+    assert complaints(loaded(path), SCHEMAS[path], tmp_path) == ""
+
+
+def steps_of(document: dict) -> list[dict]:
+    jobs = document["jobs"].values() if "jobs" in document else [document["runs"]]
+    return [step for job in jobs for step in job["steps"]]
+
+
+BROKEN = {
+    "no trigger": (CI, lambda d: d.pop("on")),
+    "a job on no machine": (CI, lambda d: d["jobs"]["quick"].pop("runs-on")),
+    "a misspelt key of a step": (CI, lambda d: steps_of(d)[0].update(wiht={})),
+    "a step that does two things": (NIGHTLY, lambda d: steps_of(d)[0].update(run="true")),
+    "a permission there is not": (NIGHTLY, lambda d: d["permissions"].update(contents="all")),
+    "an event there is not": (NIGHTLY, lambda d: d["on"].update(pull_requests=None)),
+    "an action without a description": (ACTION, lambda d: d.pop("description")),
+    "a command without a shell": (ACTION, lambda d: steps_of(d)[1].pop("shell")),
+    "an action that runs on nothing": (ACTION, lambda d: d["runs"].pop("using")),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_workflow_is_noticed(name, tmp_path):
+    path, change = BROKEN[name]
+    document = copy.deepcopy(loaded(path))
+    change(document)
+    assert complaints(document, SCHEMAS[path], tmp_path)
+
+
+# The same as make ----------------------------------------------------------------------------------------
+
+
+def prerequisites(target: str) -> list[str]:
+    (line,) = re.findall(rf"^{target}: (.*?) *##", MAKEFILE, re.MULTILINE)
+    return [word for word in line.split() if not word.startswith("$(")]
+
+
+def recipe(target: str) -> str:
+    return re.search(rf"^{target}:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)[1]
+
+
+def made_by(document: dict) -> list[str]:
+    """The targets of make that a workflow comes to; the action beside `ci/gate/run` is `quick`."""
+    targets = []
+    for job in document["jobs"].values():
+        for step in job["steps"]:
+            if step.get("uses") == "./ci/gate":
+                targets.append("quick")
+            elif step.get("run") == 'make "$TARGET"':
+                assert step["env"] == {"TARGET": "${{ matrix.target }}"}
+                targets += job["strategy"]["matrix"]["target"]
+            else:
+                assert step.get("run") in (None, 'make --silent pages >> "$GITHUB_STEP_SUMMARY"'), step
+    return targets
+
+
+@pytest.mark.parametrize(("path", "target"), [(CI, "ci"), (NIGHTLY, "nightly")], ids=["ci", "nightly"])
+def test_a_workflow_runs_what_make_runs(path, target):
+    assert made_by(loaded(path)) == prerequisites(target)
+    assert not re.search(rf"^{target}:.*\n\t", MAKEFILE, re.MULTILINE), "a recipe that GitHub would not run"
+
+
+def test_a_target_that_is_forgotten_in_a_workflow_is_noticed():
+    document = loaded(NIGHTLY)
+    document["jobs"]["nightly"]["strategy"]["matrix"]["target"].remove("mutants")
+    assert made_by(document) != prerequisites("nightly")
+
+
+def test_the_action_and_make_run_the_same_script():
+    assert os.access(SCRIPT, os.X_OK)
+    (gate,) = [step for step in steps_of(loaded(ACTION)) if step.get("id") == "gate"]
+    assert gate["run"] == '"$GITHUB_ACTION_PATH/run"'
+    assert recipe("quick").split()[-1] == "ci/gate/run"
+    read = set(re.findall(r"\$\{([A-Z_]+):-", SCRIPT.read_text()))
+    assert read - {"GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"} == set(gate["env"])
+    assert set(re.findall(r"\b([A-Z_]+)=", recipe("quick"))) - {"PATH"} <= set(gate["env"])
+
+
+def test_make_calls_commands_that_exist():
+    commands = {(c.name or c.callback.__name__): c for c in app.registered_commands}
+    called = re.findall(r"\$\(BIN\)/tracrcheck (\w+)((?:[^\n;]|\\\n)*)", MAKEFILE)
+    assert {"gate", "certify", "fuzz", "invariants", "recheck", "report", "mutants"} <= {
+        name for name, _ in called
+    }
+    for name, words in called:
+        if name not in commands and name == "mutants":
+            continue  # on its way
+        shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"}).output
+        for option in re.findall(r"--[a-z-]+", words):
+            assert option in shown, f"{name} {option}"
+
+
+# Strangers -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", SCHEMAS, ids=lambda p: p.name)
+def test_no_command_has_an_expression_pasted_into_it(path):
+    """What a pull request names itself would be run as a command: values go by the environment."""
+    for step in steps_of(loaded(path)):
+        assert "${{" not in step.get("run", "")
+
+
+@pytest.mark.parametrize("path", [CI, NIGHTLY], ids=lambda p: p.name)
+def test_a_workflow_may_only_read(path):
+    document = loaded(path)
+    assert document["permissions"] == {"contents": "read"}
+    assert all("permissions" not in job for job in document["jobs"].values())
+    assert "pull_request_target" not in document["on"]
+    assert "secrets" not in path.read_text()
+
+
+def test_actions_are_githubs_own_of_one_version_each():
+    used = {step["uses"] for path in SCHEMAS for step in steps_of(loaded(path)) if "uses" in step}
+    names = [word.partition("@")[0] for word in used - {"./ci/gate"}]
+    assert len(names) == len(set(names))
+    assert all(name.startswith("actions/") for name in names)
+
+
+# The stored result ---------------------------------------------------------------------------------------
+
+
+def test_what_is_stored_is_what_is_restored_and_only_main_stores():
+    steps = steps_of(loaded(ACTION))
+    (restore,) = [s["with"] for s in steps if s.get("uses", "").startswith("actions/cache/restore@")]
+    (save,) = [s for s in steps if s.get("uses", "").startswith("actions/cache/save@")]
+    (store,) = [s for s in steps if s.get("id") == "store"]
+    (gate,) = [s for s in steps if s.get("id") == "gate"]
+    assert save["with"] == {name: restore[name] for name in ("path", "key")}
+    assert restore["key"].startswith(restore["restore-keys"])
+    assert restore["path"] == gate["env"]["BASELINE"]
+    assert store["run"] == f"cp {gate['env']['RESULT']} {gate['env']['BASELINE']}"
+    assert "github.ref == format('refs/heads/{0}', inputs.main)" in store["if"]
+    assert "steps.gate.outputs.finished == 'true'" in store["if"]
+    assert "steps.store.outcome == 'success'" in save["if"]
+
+
+def test_every_input_of_the_action_is_used_and_no_other():
+    text = ACTION.read_text()
+    assert set(re.findall(r"inputs\.([a-z-]+)", text)) == set(loaded(ACTION)["inputs"])
+
+
+def test_whatever_changes_the_question_stands_in_the_key():
+    (key,) = [step for step in steps_of(loaded(ACTION)) if step.get("id") == "key"]
+    asked = re.findall(r"inputs\.([a-z-]+)", key["env"]["ASKED"])
+    inputs = set(loaded(ACTION)["inputs"])
+    assert inputs - set(asked) == {
+        "install", "constraints", "python-version", "allow-known", "slower", "jobs", "main",
+    }  # fmt: skip
+
+
+# What is said of it --------------------------------------------------------------------------------------
+
+GUIDE = (ROOT / "docs" / "ci.md").read_text()
+
+
+def test_the_guide_lists_every_input_with_its_default():
+    listed = re.findall(r"^\| `([a-z-]+)` \| (?:`(.*?)`)? ?\| ", GUIDE, re.MULTILINE)
+    assert listed[: len(loaded(ACTION)["inputs"])] == [
+        (n, i["default"]) for n, i in loaded(ACTION)["inputs"].items()
+    ]
+
+
+def test_the_workflow_of_the_guide_is_one_and_calls_the_action_rightly(tmp_path):
+    (block,) = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
+    path = tmp_path / "circuits.yml"
+    path.write_text(block)
+    document = loaded(path)
+    assert complaints(document, "github-workflows", tmp_path) == ""
+    checkout, gate = steps_of(document)
+    assert checkout["uses"] in {step.get("uses") for step in steps_of(loaded(CI))}
+    owner, _, place = gate["uses"].partition("/tracrcheck/")
+    assert (owner, (ROOT / place.partition("@")[0] / "action.yml").is_file()) == ("OWNER", True)
+    assert set(gate["with"]) <= set(loaded(ACTION)["inputs"])
+    assert len(block.split("    steps:\n")[1].splitlines()) == 5
+
+
+@pytest.mark.parametrize("target", ["ci", "nightly"])
+def test_the_guide_lists_the_targets(target):
+    (row,) = re.findall(rf"^\| `{target}` \| (.*?) \|", GUIDE, re.MULTILINE)
+    assert re.findall(r"`(\w+)`", row) == prerequisites(target)
+
+
+# The script ----------------------------------------------------------------------------------------------
+
+STAND_IN = """#!/usr/bin/env bash
+echo "$*" >> calls
+[[ $1 == report ]] && { echo "page of $2"; [[ $2 != *unreadable* ]]; exit; }
+while [[ $# -gt 0 ]]; do [[ $1 == --json ]] && echo '{}' > "$2"; shift; done
+exit "${CODE:-0}"
+"""
+
+
+@pytest.fixture
+def gate(tmp_path):
+    """`gate(CODE="1", BASELINE="main.json")`: the script run with a stand-in for tracrcheck that ends with CODE."""
+    stand_in = tmp_path / "bin" / "tracrcheck"
+    stand_in.parent.mkdir()
+    stand_in.write_text(STAND_IN)
+    stand_in.chmod(0o755)
+    path = {"PATH": f"{stand_in.parent}:{os.environ['PATH']}"}
+
+    def run(**env):
+        files = {"GITHUB_STEP_SUMMARY": "summary", "GITHUB_OUTPUT": "output"}
+        return subprocess.run([SCRIPT], cwd=tmp_path, env=path | files | env, capture_output=True, text=True)
+
+    return run
+
+
+def asked_of(folder: Path) -> list[str]:
+    return [line for line in (folder / "calls").read_text().splitlines() if line.startswith("gate")]
+
+
+def test_without_a_stored_result_the_gate_is_asked_alone_and_the_page_says_so(gate, tmp_path):
+    done = gate(BASELINE="main.json", ALLOW_KNOWN="true")
+    assert done.returncode == 0, done.stderr
+    assert asked_of(tmp_path) == [
+        "gate --method edge_pruning --profile quick --jobs 2 --json build/ci/quick.json"
+    ]
+    summary = (tmp_path / "summary").read_text()
+    assert summary.startswith(
+        "There is no stored result of the main branch: nothing to compare with, and every"
+    )
+    assert summary.endswith("page of build/ci/quick.json\n")
+    assert (tmp_path / "output").read_text() == "finished=true\n"
+
+
+def test_with_a_stored_result_it_is_compared(gate, tmp_path):
+    (tmp_path / "main.json").write_text("{}")
+    asked = {
+        "METHOD": "mine:find",
+        "PROGRAMS": "hist sort",
+        "OPTIONS": "--seeds 3 --score-bos",
+        "SLOWER": "4",
+    }
+    done = gate(BASELINE="main.json", ALLOW_KNOWN="true", RESULT="a/b.json", JOBS="1", **asked)
+    assert done.returncode == 0, done.stderr
+    assert asked_of(tmp_path) == [
+        "gate hist sort --method mine:find --profile quick --jobs 1 --seeds 3 --score-bos --baseline main.json --slower 4 "
+        "--allow-known --json a/b.json"
+    ]
+    assert (tmp_path / "calls").read_text().endswith("report a/b.json --baseline main.json --slower 4\n")
+
+
+def test_what_is_known_is_allowed_only_where_that_is_asked_for(gate, tmp_path):
+    (tmp_path / "main.json").write_text("{}")
+    gate(BASELINE="main.json", ALLOW_KNOWN="false")
+    assert "--allow-known" not in asked_of(tmp_path)[0]
+
+
+def test_a_stored_result_that_cannot_be_read_is_told_and_not_compared_with(gate, tmp_path):
+    (tmp_path / "unreadable.json").write_text("{}")
+    assert gate(BASELINE="unreadable.json").returncode == 0
+    assert "--baseline" not in asked_of(tmp_path)[0]
+    assert "cannot be read by this version" in (tmp_path / "summary").read_text()
+
+
+@pytest.mark.parametrize(("code", "stored"), [("1", True), ("2", False), ("130", False)])
+def test_the_exit_code_is_the_gates_and_only_a_whole_run_is_stored(gate, tmp_path, code, stored):
+    done = gate(CODE=code)
+    assert done.returncode == int(code)
+    assert (tmp_path / "output").exists() == stored
+    assert "page of " in (tmp_path / "summary").read_text()
+
+
+def test_a_result_of_before_is_not_shown_as_that_of_a_call_that_is_wrong(gate, tmp_path):
+    (tmp_path / "old.json").write_text("{}")
+    (tmp_path / "bin" / "tracrcheck").write_text("#!/bin/sh\nexit 2\n")
+    assert gate(RESULT="old.json").returncode == 2
+    assert "exit code 2 and no result" in (tmp_path / "summary").read_text()
+
+
+PRUNER = """
+from edgeprune_core.methods import METHODS
+
+def discover(task):
+    return sorted(METHODS["edge_pruning"](task).circuit)[{lost}:]
+"""
+
+
+@pytest.mark.slow
+def test_a_pull_request_that_breaks_a_method_fails_and_the_page_names_what_is_wrong(tmp_path):
+    """The real thing: main stores its result, a pull request loses an edge."""
+    bin_folder = tmp_path / "bin"
+    bin_folder.mkdir()
+    (bin_folder / "tracrcheck").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m tracrcheck.cli "$@"\n')
+    (bin_folder / "tracrcheck").chmod(0o755)
+    env = os.environ | {
+        "PATH": f"{bin_folder}:{os.environ['PATH']}", "PYTHONPATH": f"{tmp_path}:{ROOT}", "METHOD": "pruner:discover",
+        "PROGRAMS": "hist", "OPTIONS": "--ablation zero", "BASELINE": "main.json", "JOBS": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }  # fmt: skip
+
+    def run(result: str, lost: int) -> tuple[int, str]:
+        (tmp_path / "pruner.py").write_text(PRUNER.format(lost=lost))
+        more = {"RESULT": result, "GITHUB_STEP_SUMMARY": f"{result}.md"}
+        done = subprocess.run([SCRIPT], cwd=tmp_path, env=env | more, capture_output=True, text=True)
+        return done.returncode, (tmp_path / f"{result}.md").read_text()
+
+    code, page = run("first.json", 0)
+    assert (code, page.splitlines()[0][:27]) == (0, "There is no stored result o")
+    shutil.copy(tmp_path / "first.json", tmp_path / "main.json")
+    code, page = run("same.json", 0)
+    assert code == 0
+    assert "**Not regressed.**" in page
+    code, page = run("worse.json", 1)
+    assert code == 1
+    assert "**Regressed.**" in page
+    assert "WRONG NOW   hist, zero, value, seed 0: FAILS, unfaithful" in page

@@ -1,0 +1,26 @@
+"""Methods under test on trained models, named on the command line as `tests.surfaces.trained_examinees:name`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.subjects import subject
+
+
+def with_a_dangling_edge(task):
+    return ["tok -> out", "tok -> a1.h2.v", "a1.h2 -> out", "tok -> m3"]
+
+
+def writes_what_it_sees(task):
+    words = subject("english").tokenizer
+    clean = [words.decode(task.tokens[row][task.valid[row]].tolist()) for row in task.items[:, 0]]
+    Path("seen.json").write_text(
+        json.dumps({"ablation": task.ablation.name, "seed": task.seed, "prompts": clean})
+    )
+    return Circuit.of(task.graph, ["tok -> out"])
+
+
+def raises(task):
+    raise ValueError("no idea")

@@ -1,0 +1,111 @@
+"""`tracrcheck discover` and `faithfulness`: circuits of trained models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tracrcheck.commands.arguments import Json
+from tracrcheck.commands.telling import told
+
+Task = Annotated[
+    str,
+    typer.Option(
+        "--task",
+        metavar="NAME",
+        help="ioi, greater_than, gendered_pronoun, boolean_few_shot, boolean_instruction, or a file of pairs.",
+    ),
+]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="DIR",
+        help="A folder, a name on the hub (gpt2), or a model shipped here (english); the latter without it.",
+        show_default=False,
+    ),
+]
+Prompts = Annotated[int, typer.Option(min=2, help="How many prompts to judge on, and to discover on.")]
+Draws = Annotated[int, typer.Option(min=2, help="Random circuits to compare with.")]
+
+
+@told
+def discover(
+    task: Task,
+    model: ModelOption = None,
+    method: Annotated[
+        str, typer.Option(metavar="NAME", help="edge_pruning_kl, acdc, eap, ... or module:callable.")
+    ] = "edge_pruning_kl",
+    ablation: Annotated[
+        str, typer.Option(help="What a cut edge carries: zero, mean or resample.")
+    ] = "resample",
+    prompts: Prompts = 200,
+    draws: Draws = 20,
+    seed: Annotated[int, typer.Option(help="Of the prompts, the method and the random circuits.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Write circuit.json and circuit.svg there.")
+    ] = None,
+    json: Json = None,
+) -> None:
+    """Find the circuit of a trained model on a task, and judge it on prompts held out."""
+    from edgeprune_core import subjects
+    from tracrcheck import discover as discovering
+    from tracrcheck import prompt_lists
+    from tracrcheck.examinee import find_method
+    from tracrcheck.reports import console, discovery, faithfulness, files
+
+    discovering.check_ablation(ablation)
+    prompt_lists.check_task(task)
+    asked_method = find_method(method)
+    files.check_writable(json)
+    files.check_folder(out)
+    subject = subjects.subject(model or subjects.trained_on(task))
+    lists = prompt_lists.both_lists(task, subject.tokenizer, n=prompts, seed=seed)
+    found = discovering.discover(subject, lists.train, asked_method, ablation=ablation, seed=seed)
+    title = f"{task} in {subject.name}: {method}, {ablation} ablation, seed {seed}"
+    console.show(title, *discovery.found_lines(found))
+    asked: dict[str, Any] = {"task": task, "model": subject.name, "method": method, "ablation": ablation}
+    asked |= {"prompts": prompts, "draws": draws, "seed": seed}
+    matrix = None
+    if found.circuit is not None:
+        matrix = discovering.judge(subject, lists.held_out, found.circuit, draws=draws, seed=seed)
+        console.show("", faithfulness.matrix_table(matrix), *faithfulness.matrix_lines(matrix))
+        if out is not None:
+            picture = discovery.circuit_svg(found.circuit, name=task, title=title)
+            texts = {"circuit.json": found.circuit.dumps() + "\n", "circuit.svg": picture}
+            files.write_folder(out, texts)
+            typer.echo(f"wrote {', '.join(str(out / name) for name in texts)}")
+    files.write_json(json, discovery.discovery_document(asked, found, matrix))
+    raise typer.Exit(0 if found.circuit is not None else 1)
+
+
+@told
+def faithfulness(
+    circuit: Annotated[Path, typer.Argument(metavar="CIRCUIT.json", help="docs/importers.md: the formats.")],
+    task: Task,
+    model: ModelOption = None,
+    prompts: Prompts = 200,
+    draws: Draws = 100,
+    seed: Annotated[int, typer.Option(help="Of the prompts and the random circuits.")] = 0,
+    json: Json = None,
+) -> None:
+    """Judge a circuit of a trained model under every ablation, in both directions and by every metric."""
+    from edgeprune_core import subjects
+    from tracrcheck import discover as discovering
+    from tracrcheck import prompt_lists
+    from tracrcheck.reports import console, files
+    from tracrcheck.reports import faithfulness as report
+
+    prompt_lists.check_task(task)
+    files.check_writable(json)
+    subject = subjects.subject(model or subjects.trained_on(task))
+    given = discovering.circuit_of(circuit, subject)
+    pairs = prompt_lists.judging_list(task, subject.tokenizer, n=prompts, seed=seed)
+    matrix = discovering.judge(subject, pairs, given, draws=draws, seed=seed)
+    console.show(f"{circuit} on {task} in {subject.name}", report.matrix_table(matrix))
+    console.show(*report.matrix_lines(matrix))
+    asked: dict[str, Any] = {"circuit": str(circuit), "task": task, "model": subject.name}
+    asked |= {"prompts": prompts, "draws": draws, "seed": seed}
+    files.write_json(json, {"schema": report.SCHEMA, "asked": asked, **report.matrix_document(matrix)})

@@ -1,0 +1,29 @@
+"""A circuit's file, of any format that is imported, as edges of a graph."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from edgeprune_core.errors import CheckError
+from edgeprune_core.graph import ResidualGraph
+from tracrcheck.importers import Imported, importer_for
+
+
+def read_file(path: Path, graph: ResidualGraph, *, format: str, threshold: float | None) -> Imported:
+    """Errors: TC131 (no JSON, or of no format), TC132-TC136 (see `importers`)."""
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        got = error.strerror or error if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+        raise CheckError(
+            "TC131",
+            f"cannot read a circuit from '{path}'",
+            got=got,
+            wanted="JSON: pickles are not read",
+            do="write it as JSON where it was made; docs/importers.md says how",
+        ) from None
+    try:
+        return importer_for(format, document).read(document, graph, threshold=threshold)
+    except CheckError as error:
+        raise error.at(str(path)) from None

@@ -1,0 +1,95 @@
+"""The prompts of a task, by its name or from a file of pairs: some to discover on, and others to judge on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from edgeprune_core.errors import CheckError, did_you_mean
+from edgeprune_core.tasks import TASKS, Pair, pairs, read_pairs
+from edgeprune_core.tasks.base import Split
+from edgeprune_core.tasks.encode import encode
+from edgeprune_core.tasks.tokenizer import Tokenizer
+
+# Drawn pairs, one after the other, that a tokenizer may cut wrongly before the task is given up: where it cuts one in
+# twenty right, that happens once in 30,000.
+PATIENCE = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptLists:
+    """train, held_out: of a named task they share no (template, names); of a file, no line."""
+
+    train: tuple[Pair, ...]
+    held_out: tuple[Pair, ...]
+
+
+def check_task(task: str) -> str:
+    """A task's name, or a file of pairs. Errors: TC171."""
+    if task in TASKS or Path(task).is_file():
+        return task
+    raise CheckError(
+        "TC171",
+        f"no task '{task}'",
+        where="--task",
+        got=task,
+        wanted="a task's name, or a file of pairs, one a line (docs/json.md)",
+        do=did_you_mean(task, TASKS),
+    )
+
+
+def both_lists(task: str, tokenizer: Tokenizer, *, n: int, seed: int) -> PromptLists:
+    """`n` of each list. A file's lines go to them in turn, as far as there are lines.
+
+    Errors: TC171, TC172 (too few pairs), and those of `read_pairs` and `encode`.
+    """
+    if check_task(task) in TASKS:
+        return PromptLists(
+            train=_drawn(task, tokenizer, n=n, seed=seed, split="train"),
+            held_out=_drawn(task, tokenizer, n=n, seed=seed, split="held_out"),
+        )
+    some = tuple(islice(read_pairs(task), 2 * n))
+    if len(some) < 2:
+        raise CheckError(
+            "TC172",
+            "a task of a single pair leaves nothing to judge a circuit on",
+            where=task,
+            got="1 pair",
+            wanted="2 or more",
+        )
+    return PromptLists(train=some[::2], held_out=some[1::2])
+
+
+def judging_list(task: str, tokenizer: Tokenizer, *, n: int, seed: int) -> tuple[Pair, ...]:
+    """`n` held-out prompts; of a file, its first `n` lines. Errors: as of `both_lists`."""
+    if check_task(task) in TASKS:
+        return _drawn(task, tokenizer, n=n, seed=seed, split="held_out")
+    return tuple(islice(read_pairs(task), n))
+
+
+def _drawn(task: str, tokenizer: Tokenizer, *, n: int, seed: int, split: Split) -> tuple[Pair, ...]:
+    return tuple(islice(_fitting(task, pairs(TASKS[task], seed=seed, split=split), tokenizer), n))
+
+
+def _fitting(task: str, drawn: Iterator[Pair], tokenizer: Tokenizer) -> Iterator[Pair]:
+    """Pairs that the tokenizer cuts into equal lengths and single answers. Errors: TC172, where hardly any is."""
+    missed = 0
+    for pair in drawn:
+        try:
+            encode(pair, tokenizer)
+        except CheckError as error:
+            missed += 1
+            if missed > PATIENCE:
+                raise CheckError(
+                    "TC172",
+                    f"the model's tokenizer does not fit the prompts of '{task}'",
+                    where="--task",
+                    got=f"{error.code} {error.what}: {error.got}",
+                    wanted="a task in the model's own words",
+                    do="name another task or another model",
+                ) from None
+            continue
+        missed = 0
+        yield pair

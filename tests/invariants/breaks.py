@@ -189,6 +189,19 @@ def gradient_stops(patch) -> None:
     patch.setattr(stream.Stream, "write", lambda stream, out, writers: write(stream, out.detach(), writers))
 
 
+def gain_forgotten(patch) -> None:
+    """In the folded model, of the first norm of each layer."""
+    tensors = weights.Weights.tensors
+
+    def ungained(own):
+        found = tensors(own)
+        return (
+            found | {"norm1_gain": torch.ones_like(found["norm1_gain"])} if "norm1_gain" in found else found
+        )
+
+    patch.setattr(weights.Weights, "tensors", ungained)
+
+
 def ends_swapped(patch) -> None:
     circuits = faithfulness._circuits
 
@@ -388,6 +401,7 @@ BREAKS: dict[str, list[tuple[Callable, str, int]]] = {
     "dangling": [(keys_dangle, "llama", 0)],
     "all_kept": [(scale_lost, "llama", 0)],
     "rotation": [(directions_told_apart, "plain", 0)],
+    "folding": [(gain_forgotten, "gpt2", 0), (gain_forgotten, "llama", 1)],
     "precision": [(half_precision_softmax, "plain", 1)],
     "batching": [(batch_leaks, "gpt2", 0)],
     "permuted_outputs": [(first_head_lost, "gpt2", 0)],

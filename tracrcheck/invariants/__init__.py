@@ -20,6 +20,7 @@ from tracrcheck.invariants.discretisation import LEGAL_EDGES, MASKS_AND_CIRCUITS
 from tracrcheck.invariants.divergences import DIVERGENCES
 from tracrcheck.invariants.ends import ALL_KEPT, NONE_KEPT
 from tracrcheck.invariants.faithful import NORMALISED
+from tracrcheck.invariants.folding import FOLDING
 from tracrcheck.invariants.gates import CLOSED_FORMS, SAMPLED_GATES
 from tracrcheck.invariants.gradients import MASK_GRADIENT
 from tracrcheck.invariants.margins import MARGINS
@@ -63,6 +64,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     PROMPTS,
     ALL_KEPT,
     ROTATION,
+    FOLDING,
     PRECISION,
     BATCHING,
     PERMUTED_OUTPUTS,

@@ -10,20 +10,22 @@ _TASK = "edgeprune_core/task.py"
 ABLATIONS = (
     Mutant(
         name="clean_and_corrupted_swapped",
-        file=_TASK,
-        old="""        clean = items[:, 0]
-        return run(""",
-        new="""        items = items.flip(1)
+        file="edgeprune_core/task.py",
+        old="""\
         clean = items[:, 0]
-        return run(""",
+        places = None if self.places""",
+        new="""\
+        items = items.flip(1)
+        clean = items[:, 0]
+        places = None if self.places""",
         why="the corrupted input is run, and patched with the clean one",
         source="AutoCircuit; ACDC: clean and corrupted swapped",
     ),
     Mutant(
         name="corruption_is_the_clean_input",
-        file=_TASK,
-        old="return self._trace.writers[:, items[:, 1]]",
-        new="return self._trace.writers[:, items[:, 0]]",
+        file="edgeprune_core/task.py",
+        old="return self.writers[:, items[:, 1]]",
+        new="return self.writers[:, items[:, 0]]",
         why="cut edges carry what they would carry anyway, and every edge seems irrelevant",
         source="AutoCircuit: corruption equal to clean",
     ),

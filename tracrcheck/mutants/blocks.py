@@ -97,19 +97,28 @@ BLOCKS = (
     ),
     Mutant(
         name="values_not_normed",
-        file=_ATTENTION,
-        old="v = _project(normalise(spec, v_in, gain, bias), w.w_v",
-        new="v = _project(v_in, w.w_v",
+        file="edgeprune_core/blocks/attention.py",
+        old="""\
+    q, k, v = (normalise(model.spec, x, gain, bias) for x in inputs)
+""",
+        new="""\
+    q, k = (normalise(model.spec, x, gain, bias) for x in inputs[:2])
+    v = inputs[2]
+""",
         why="the norm is applied to queries and keys only",
         source="field: one norm for q, k and v",
     ),
     Mutant(
         name="norm_shared_by_heads",
-        file=_ATTENTION,
-        old="q = _project(normalise(spec, q_in, gain, bias), w.w_q",
-        new="one = normalise(spec, q_in.mean(-4, keepdim=True), gain, bias)\n"
-        '    one = q_in if spec.norm == "none" else one.expand_as(q_in)\n'
-        "    q = _project(one, w.w_q",
+        file="edgeprune_core/blocks/attention.py",
+        old="""\
+    q, k, v = (normalise(model.spec, x, gain, bias) for x in inputs)
+""",
+        new="""\
+    q, k, v = (normalise(model.spec, x, gain, bias) for x in inputs)
+    if model.spec.norm != "none":
+        q = normalise(model.spec, inputs[0].mean(-4, keepdim=True), gain, bias).expand_as(q)
+""",
         why="one norm, of the mean of what the heads read, serves all of them",
         source="field: one norm shared by readers; TransformerLens issue 335",
     ),

@@ -89,9 +89,9 @@ GATES = (
     ),
     Mutant(
         name="strata_too_wide",
-        file=_FILE,
-        old="return ((order + torch.rand(circuits, *shape, generator=generator)) / circuits).to(dtype)",
-        new="return ((order + 2 * torch.rand(circuits, *shape, generator=generator)) / (circuits + 1)).to(dtype)",
+        file="edgeprune_core/training/gates.py",
+        old="return ((order + torch.rand(circuits, *shape, generator=generator)) / circuits).to(device, dtype)",
+        new="return ((order + 2 * torch.rand(circuits, *shape, generator=generator)) / (circuits + 1)).to(device, dtype)",
         why="noise of several strata is not uniform",
         source="ours",
     ),

@@ -116,9 +116,13 @@ TRAINING = (
     ),
     Mutant(
         name="reference_is_a_pruned_run",
-        file=_PATHWISE,
-        old="    want, scored = task.reference[clean], task.scored[clean]\n    outcome",
-        new="    want, scored = got[0].detach(), task.scored[clean]\n    outcome",
+        file="edgeprune_core/training/pathwise.py",
+        old="""\
+    want, scored = task.reference[clean].to(gates.dtype), task.scored[clean]
+""",
+        new="""\
+    want, scored = got[0].detach(), task.scored[clean]
+""",
         why="outputs are compared with those of the first sampled circuit",
         source="field: reference model masked too",
     ),

@@ -90,7 +90,8 @@ def _asked_wrongly(model: Model, words: WordTokenizer, found: list[Pair]) -> Vio
             ids = task.tokens[side][task.valid[side]]
             if (got := "".join(words.pieces[i] for i in ids.tolist())) != text:
                 return Violation("the text of an item", repr(got), repr(text))
-            if (places := task.scored[side].nonzero()[:, 0].tolist()) != [len(ids) - 1]:
+            assert task.places is not None
+            if (places := task.places[side][task.scored[side]].tolist()) != [len(ids) - 1]:
                 return Violation("scored positions", places, [len(ids) - 1])
         logits = trace(model, task.tokens[item[0]][task.valid[item[0]]][None]).outputs[0, -1]
         want = _log_odds(logits, pair, words)

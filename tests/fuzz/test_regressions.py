@@ -23,7 +23,8 @@ def test_what_failed_once_does_not_fail_again(path, request):
     case = regressions.read(path)
     assert case.note, "say what went wrong"
     if case.open is not None:
-        request.applymarker(pytest.mark.xfail(reason=case.open, strict=True))
+        # A method that is wrong here may be right on a processor that rounds otherwise; a proof may not.
+        request.applymarker(pytest.mark.xfail(reason=case.open, strict=case.check != "recovers"))
     found = regressions.replay(case, timeout=600)
     assert found.passes, f"{found.why}: {case.note}"
 

@@ -61,7 +61,10 @@ def test_what_the_work_raises_ends_the_sweep():
         list(sweep(sweep_work.refuses, [1, 2, 3], jobs=2, lost=nothing_is_lost))
 
 
+# A process begun in the background of a shell ignores Ctrl-C, and so do its children: these do not.
 SLEEPERS = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from tests.surfaces import sweep_work
 from tracrcheck.sweep import sweep
 try:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -63,6 +62,15 @@ def _edit(path: Path, mutant: Mutant) -> None:
     path.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
 
 
+# The process limits itself before it imports anything of the copy.
+LIMITED = """
+import resource, runpy, sys
+seconds = int(sys.argv.pop(1))
+resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
+runpy.run_module("tracrcheck.gauntlet", run_name="__main__", alter_sys=True)
+"""
+
+
 def check(mutant: Mutant | None, job: Job, *, processor: int = PROCESSOR) -> Seen:
     """Runs the gauntlet in a process of its own, on a copy with this edit; on one without any where it is None."""
     try:
@@ -95,9 +103,8 @@ def _run(folder: Path, processor: int) -> subprocess.CompletedProcess[str]:
     try:
         with open(folder / "err.txt", "w+", encoding="utf-8") as err:
             done = subprocess.run(
-                [sys.executable, "-m", "tracrcheck.gauntlet", str(folder / "job.json")],
+                [sys.executable, "-c", LIMITED, str(processor), str(folder / "job.json")],
                 cwd=folder, env=environment, stdin=beside, stdout=subprocess.DEVNULL, stderr=err,
-                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (processor, processor + 5)),
             )  # fmt: skip
             err.seek(0)
             return subprocess.CompletedProcess(done.args, done.returncode, stderr=err.read())

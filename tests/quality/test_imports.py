@@ -22,7 +22,7 @@ LAYERS = [
     ("engine", ["edgeprune_core.blocks", "edgeprune_core.stream", "edgeprune_core.engine", "edgeprune_core.ablations",
                 "edgeprune_core.metrics", "edgeprune_core.families"]),
     ("work", ["edgeprune_core.task", "edgeprune_core.discovery",
-              "edgeprune_core.attribution", "edgeprune_core.patching", "edgeprune_core.training"]),
+              "edgeprune_core.attribution", "edgeprune_core.patching", "edgeprune_core.checkpoint", "edgeprune_core.training"]),
     ("prompts", ["edgeprune_core.tasks", "edgeprune_core.faithfulness", "edgeprune_core.subjects"]),
     ("methods", ["edgeprune_core.methods"]),
     # tracrcheck

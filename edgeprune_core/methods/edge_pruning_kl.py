@@ -99,7 +99,9 @@ class EdgePruningKl:
 
 
 class _Training:
-    """The method at work on a task (`checkpoint.Training`)."""
+    """The method at work on a task (`checkpoint.Training`). loss: of the last step, its price included."""
+
+    loss: Tensor
 
     def __init__(self, method: EdgePruningKl, task: Task) -> None:
         self.method, self.asked, self.task = method, task, task.to(method.dtype)
@@ -144,7 +146,9 @@ class _Training:
         if self.nodes is not None:
             gates = gates * self._sample(self.nodes)[:, self.writer_of_edge]
         loss = method._divergence(self.task, gates, self.pool)
-        (loss + self.price(self.edges, self.nodes, self.taken)).backward()
+        loss = loss + self.price(self.edges, self.nodes, self.taken)
+        loss.backward()
+        self.loss = loss.detach()
         self.optimiser.step()
         self.price.ascend()
         self.taken += 1

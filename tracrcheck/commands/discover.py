@@ -72,6 +72,7 @@ def discover(
     keeping = discovering.keeping_of(checkpoint, every_seconds=checkpoint_every, resume=resume)
     subject = subjects.subject(model or subjects.trained_on(task))
     lists = prompt_lists.both_lists(task, subject.tokenizer, n=prompts, seed=seed)
+    discovering.check_pairs(subject, lists.held_out)
     with _told_to_resume(checkpoint):
         found = discovering.discover(
             subject, lists.train, asked_method, ablation=ablation, seed=seed, keeping=keeping

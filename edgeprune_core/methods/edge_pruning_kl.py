@@ -51,6 +51,9 @@ class EdgePruningKl:
     circuits:      sampled in each step. fresh, kept: items of a step, at random and of those that failed before.
     start:         log-alpha of every gate at first.
     dtype:         the model runs in it; gates are in float32 at least, since half of it would round small steps away.
+                   In bfloat16 the circuit is that of float32 where the model survives being rounded, with every edge kept:
+                   `notes["rounded"]` says how far its outputs move, in units of the criterion. Planted models whose
+                   stream is turned do not survive: their attention scores are of order 100, and err by more than 0.1.
     """
 
     penalty: float = 0.001
@@ -182,7 +185,19 @@ class _Training:
             "open_gates": int((self.scores() > 0).sum()),
             "edge_sparsity": float(of_edges),
         }
-        return told if of_nodes is None else told | {"node_sparsity": float(of_nodes)}
+        if of_nodes is not None:
+            told["node_sparsity"] = float(of_nodes)
+        if torch.finfo(self.task.model.dtype).bits < 32:
+            told["rounded"] = self._rounded()
+        return told
+
+    def _rounded(self) -> float:
+        """How far the unpruned model's own outputs move in the precision it was run in, at worst."""
+        asked = self.asked
+        off = asked.outcome.deviation(
+            self.task.reference.to(asked.model.dtype), asked.reference, asked.scored
+        )
+        return float(off.max())
 
     # What further steps depend on -------------------------------------------------------------------------
 

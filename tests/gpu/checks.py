@@ -9,6 +9,7 @@ import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from unittest.mock import patch
 
 import torch
 
@@ -25,6 +26,7 @@ from edgeprune_core.weights import Model, Weights, expected_shapes
 from tests import zoo
 from tracrcheck.certify import certify
 from tracrcheck.exam import Setting, task_of
+from tracrcheck.planted.distractors import Draw
 from tracrcheck.planted.planting import plant
 
 GPT2 = ModelSpec(
@@ -182,17 +184,22 @@ def a_planted_circuit_is_found_exactly(device: torch.device, shape: Shape, figur
 
 
 def half_precision_finds_the_same_circuit(device: torch.device, shape: Shape, figures: Figures) -> None:
-    """bfloat16 with gates in float32, against float32: as many edges as the truth has, in a planted model."""
-    made = plant(zoo.compiled(shape.program), layers=shape.layers, heads=shape.heads, seed=0)
-    setting = Setting(ablation="zero", lengths=(1, 3))
+    """bfloat16 with gates in float32, against float32: as many edges as the truth has, in a planted model.
+
+    Its stream is not turned: a turned one does not survive being rounded, before any edge is cut (tests/methods).
+    """
+    with patch.object(Draw, "orthogonal", lambda draw, n: torch.eye(n, dtype=torch.float64)):
+        made = plant(zoo.compiled(shape.program), layers=shape.layers, heads=shape.heads, seed=0)
+    setting = Setting(ablation="zero", lengths=(1, 2))
     truth = made.mapped(certify(task_of(made.original, setting), setting).required)
     task = moved(task_of(made.compiled, setting), device)
-    method = EdgePruningKl(n_edges=len(truth), steps=150, circuits=8, penalty=0.003)
+    method = EdgePruningKl(n_edges=len(truth), steps=60, circuits=4)
     single = method(task).circuit
-    half = replace(method, dtype=torch.bfloat16)(task).circuit
+    half = replace(method, dtype=torch.bfloat16)(task)
     figures["edges found in float32 that are right"] = len(single & truth)
-    figures["edges found in bfloat16 that are right"] = len(half & truth)
-    assert single == half == truth
+    figures["edges found in bfloat16 that are right"] = len(half.circuit & truth)
+    assert half.notes["rounded"] <= task.outcome.limit
+    assert single == half.circuit == truth
 
 
 def every_method_runs(device: torch.device, shape: Shape, figures: Figures) -> None:

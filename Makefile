@@ -20,7 +20,7 @@ FUZZ_SEED ?= $(shell date -u +%Y%m%d)
 FUZZ_PROGRAMS ?= 500
 SEEDS ?= 20
 
-.PHONY: help gate test lint pins recheck bench ci quick nightly slow certificates full mutants fuzz invariants coverage pages
+.PHONY: help gate test lint pins recheck bench ci quick nightly slow gpu certificates full mutants fuzz invariants coverage pages
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
 
@@ -51,6 +51,9 @@ nightly: slow certificates full mutants fuzz invariants coverage ## hours; .gith
 
 slow: $(STAMP) ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow -n auto
+
+gpu: $(STAMP) ## the tests that need a CUDA device: steps per second and memory too (tests/gpu/conftest.py)
+	$(BIN)/python -m pytest tests/gpu -m gpu
 
 certificates: $(STAMP) ## the truth of every program against its pins
 	$(BIN)/tracrcheck certify --all --check ci/certificates.json

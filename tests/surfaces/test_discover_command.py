@@ -15,6 +15,7 @@ from edgeprune_core.circuit import Circuit
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.subjects import FOLDER, subject
 from tracrcheck import prompt_lists
+from tracrcheck.reports import discovery
 
 DOCS = Path(__file__).parents[2] / "docs" / "json.md"
 FEW = ["--prompts", "6", "--draws", "3"]
@@ -116,6 +117,18 @@ def test_pairs_of_a_file_are_taken_in_turn_to_discover_on_and_to_judge_on(call, 
     seen = json.loads((here / "seen.json").read_text())["prompts"]
     assert [prompt.split()[1] for prompt in seen] == ["Mary", "Amy", "Anna"]
     assert json.loads((here / "out.json").read_text())["faithfulness"]["n_prompts"] == 2
+
+
+def test_the_lines_of_a_large_circuit_have_a_colour_of_each_writer_and_those_of_a_small_one_are_alike():
+    full = Circuit.full(graph())
+    few = Circuit.of(full.graph, ["tok -> out", "m1 -> out"])
+    for circuit, colours in ((full, len(full.graph.writers)), (few, 1)):
+        root = ElementTree.fromstring(discovery.circuit_svg(circuit, name="ioi", title="ioi"))
+        paths = list(root.iter("{http://www.w3.org/2000/svg}path"))
+        found = {(p[0].text.split(" -> ")[0], p.get("stroke")) for p in paths}
+        assert len(paths) == len(circuit)
+        assert len({stroke for _, stroke in found}) == colours
+        assert len(found) == len({writer for writer, _ in found})
 
 
 # faithfulness ------------------------------------------------------------------------------------------

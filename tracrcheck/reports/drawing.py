@@ -10,6 +10,8 @@ from edgeprune_core.graph import Edge, Reader, ResidualGraph
 
 # Pixels.
 BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y, MARGIN, LANE = 190, 44, 70, 26, 20, 11
+# Solid edges, beyond which lines are thin, and of a colour of their writer's own: else they run into one another.
+MANY = 60
 LABEL = 28  # characters of a label that fit a box
 PORT_OFFSET = {"q": -12, "k": 0, "v": 12, "": 0}
 
@@ -70,9 +72,19 @@ def svg(drawing: Drawing) -> str:
         f'<text x="{MARGIN}" y="{MARGIN}" font-size="13">{escape(drawing.title)}</text>',
     ]
     parts += [_line(e, at, lanes, "#c8ccd2", 1.0) for e in drawing.faint]
-    parts += [_line(e, at, lanes, "#1f4e9c", 2.0) for e in drawing.solid]
+    colours = _colours(drawing)
+    stroke = 1.0 if colours else 2.0
+    parts += [_line(e, at, lanes, colours.get(str(e.writer), "#1f4e9c"), stroke) for e in drawing.solid]
     parts += [_box(node, drawing.labels.get(node, ""), *place) for node, place in at.items()]
     return "\n".join([*parts, "</svg>", ""])
+
+
+def _colours(drawing: Drawing) -> dict[str, str]:
+    """Writer -> colour, neighbours far apart on the wheel; nothing where there are few edges."""
+    if len(drawing.solid) <= MANY:
+        return {}
+    writers = sorted({e.writer for e in drawing.solid}, key=lambda writer: writer.index)
+    return {str(w): f"hsl({137.5 * place % 360:.0f},65%,40%)" for place, w in enumerate(writers)}
 
 
 def _far(edge: Edge, at: dict[str, tuple[int, int]]) -> bool:

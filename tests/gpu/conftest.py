@@ -3,7 +3,7 @@
     python -m pytest tests/gpu -m gpu
     TRACRCHECK_FIGURES=ci/bench/results/gpu.json python -m pytest tests/gpu -m gpu
 
-TRACRCHECK_TEST_DEVICE names another device than cuda: cuda:1, or cpu, on which the full shapes take an hour.
+TRACRCHECK_TEST_DEVICE names another device than cuda: cuda:1, or cpu, where the full shapes take minutes too.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from tracrcheck.commands.gate import gate
 from tracrcheck.commands.grade import grade
 from tracrcheck.commands.invariants import invariants
 from tracrcheck.commands.mutants import mutants
+from tracrcheck.commands.plan import plan
 from tracrcheck.commands.plant import plant
 from tracrcheck.commands.results import recheck, report
 
@@ -46,6 +47,7 @@ for command in (
     grade,
     discover,
     faithfulness,
+    plan,
     invariants,
     mutants,
 ):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeprune_core.ablations import ABLATIONS
+from edgeprune_core.checkpoint import Kept, kept
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.errors import CheckError, did_you_mean
 from edgeprune_core.faithfulness import Matrix, faithfulness
@@ -19,6 +20,31 @@ from edgeprune_core.tasks.prompt_task import PromptTask
 from tracrcheck.examinee import Answer, ask
 from tracrcheck.importers import AUTO
 from tracrcheck.importers.reading import read_file
+from tracrcheck.sources import sources_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keeping:
+    """Where the state of a long run is kept: written every so many seconds; `resume` goes on with what is there."""
+
+    path: Path
+    every_seconds: float = 60.0
+    resume: bool = False
+
+
+def keeping_of(path: Path | None, *, every_seconds: float, resume: bool) -> Keeping | None:
+    """What was asked for. Errors: TC117, where there is nothing to resume from."""
+    if path is not None:
+        return Keeping(path=path, every_seconds=every_seconds, resume=resume)
+    if resume:
+        raise CheckError(
+            "TC117",
+            "nothing to resume from",
+            where="--resume",
+            got="no --checkpoint",
+            wanted="--checkpoint FILE, as it was given when the run was begun",
+        )
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +52,7 @@ class Found:
     """A method's answer on a task: `circuit` without the edges that no path joins to `out`, of which there were `dangling`.
 
     kl_mean, kl_worst: nats on the prompts it was found on. None, as `circuit`, where no circuit came back.
+    resumed_after: steps that were taken before, of a run that was gone on with; else None.
     """
 
     answer: Answer
@@ -35,6 +62,7 @@ class Found:
     dangling: int = 0
     kl_mean: float | None = None
     kl_worst: float | None = None
+    resumed_after: int | None = None
 
 
 def check_ablation(name: str) -> str:
@@ -58,11 +86,23 @@ def discover(
     *,
     ablation: str,
     seed: int = 0,
+    keeping: Keeping | None = None,
 ) -> Found:
-    """Asks a method for the circuit on these prompts. What it does wrong stands in `answer.fault`."""
+    """Asks a method for the circuit on these prompts. What it does wrong stands in `answer.fault`.
+
+    Errors: EP201-EP205, where its state is to be kept.
+    """
     task = _task(subject, pairs).under(ablation)
-    answer = ask(method, task, seed=seed, timeout=None)
-    found = Found(answer=answer, n_edges=task.graph.n_edges, n_prompts=len(pairs))
+    state = None if keeping is None else _kept(method, replace(task, seed=seed), keeping)
+    answer = ask(method if state is None else state, task, seed=seed, timeout=None)
+    if state is not None and state.error is not None:
+        raise state.error
+    found = Found(
+        answer=answer,
+        n_edges=task.graph.n_edges,
+        n_prompts=len(pairs),
+        resumed_after=None if state is None else state.steps_before,
+    )
     if answer.fault or answer.circuit is None:
         return found
     circuit = answer.circuit.connected()
@@ -73,6 +113,18 @@ def discover(
         dangling=len(answer.circuit) - len(circuit),
         kl_mean=float(off.mean()),
         kl_worst=float(off.max()),
+    )
+
+
+def _kept(method: Callable[[Task], Any], task: Task, keeping: Keeping) -> Kept:
+    depends_on = {f"sources of {name}": value for name, value in sources_of([], method).items()}
+    return kept(
+        method,
+        task,
+        keeping.path,
+        every_seconds=keeping.every_seconds,
+        resume=keeping.resume,
+        depends_on=depends_on,
     )
 
 

@@ -24,7 +24,7 @@ LAYERS = [
     ("large models", ["edgeprune_core.recomputed", "edgeprune_core.gathered", "edgeprune_core.distributed",
                       "edgeprune_core.dry_run"]),
     ("work", ["edgeprune_core.task", "edgeprune_core.discovery",
-              "edgeprune_core.attribution", "edgeprune_core.patching", "edgeprune_core.training"]),
+              "edgeprune_core.attribution", "edgeprune_core.patching", "edgeprune_core.checkpoint", "edgeprune_core.training"]),
     ("prompts", ["edgeprune_core.tasks", "edgeprune_core.faithfulness", "edgeprune_core.subjects"]),
     ("methods", ["edgeprune_core.methods"]),
     # tracrcheck

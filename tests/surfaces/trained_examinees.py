@@ -6,7 +6,11 @@ import json
 from pathlib import Path
 
 from edgeprune_core.circuit import Circuit
+from edgeprune_core.methods import EdgePruningKl
 from edgeprune_core.subjects import subject
+
+# Trained for a second.
+quick = EdgePruningKl(steps=20, circuits=4, n_edges=40)
 
 
 def with_a_dangling_edge(task):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,6 +50,12 @@ def discover(
         Path | None, typer.Option("--out", metavar="DIR", help="Write circuit.json and circuit.svg there.")
     ] = None,
     json: Json = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep the state of the training there, to go on if it is stopped."),
+    ] = None,
+    checkpoint_every: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How often.")] = 60.0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what is in --checkpoint.")] = False,
 ) -> None:
     """Find the circuit of a trained model on a task, and judge it on prompts held out."""
     from edgeprune_core import subjects
@@ -61,9 +69,15 @@ def discover(
     asked_method = find_method(method)
     files.check_writable(json)
     files.check_folder(out)
+    keeping = discovering.keeping_of(checkpoint, every_seconds=checkpoint_every, resume=resume)
     subject = subjects.subject(model or subjects.trained_on(task))
     lists = prompt_lists.both_lists(task, subject.tokenizer, n=prompts, seed=seed)
-    found = discovering.discover(subject, lists.train, asked_method, ablation=ablation, seed=seed)
+    with _told_to_resume(checkpoint):
+        found = discovering.discover(
+            subject, lists.train, asked_method, ablation=ablation, seed=seed, keeping=keeping
+        )
+    if found.resumed_after is not None:
+        typer.echo(f"resumed: {found.resumed_after} steps were taken before", err=True)
     title = f"{task} in {subject.name}: {method}, {ablation} ablation, seed {seed}"
     console.show(title, *discovery.found_lines(found))
     asked: dict[str, Any] = {"task": task, "model": subject.name, "method": method, "ablation": ablation}
@@ -78,7 +92,20 @@ def discover(
             files.write_folder(out, texts)
             typer.echo(f"wrote {', '.join(str(out / name) for name in texts)}")
     files.write_json(json, discovery.discovery_document(asked, found, matrix))
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)  # all is told
     raise typer.Exit(0 if found.circuit is not None else 1)
+
+
+@contextmanager
+def _told_to_resume(checkpoint: Path | None) -> Iterator[None]:
+    """An interrupted run says whether it can be gone on with."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if checkpoint is not None and checkpoint.exists():
+            typer.echo(f"{checkpoint} is whole: the same command with --resume goes on from it", err=True)
+        raise
 
 
 @told

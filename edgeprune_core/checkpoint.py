@@ -1,0 +1,302 @@
+"""A long run in one file: the state of a method's training, from which it goes on to the same result bit for bit.
+
+The file is safetensors. Its tensors are the whole state: parameters, moments of the optimiser, the random generator,
+whatever else the next step depends on. Its metadata is a header in words (what the run is of) and a digest of the
+tensors. It is written beside its place and moved there, so it is whole or not there; a run killed while writing leaves
+the one before. Bits are promised for equal headers, so the header names all they depend on.
+
+To join: `begin(task)` on a method, which gives its `Training`; calling the method must do the same as `finished` does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from edgeprune_core.discovery import Discovery
+from edgeprune_core.errors import CheckError
+from edgeprune_core.task import Task
+
+SCHEMA = "edgeprune_core.checkpoint/1"
+
+
+class Training(Protocol):
+    """A method at work, between two steps."""
+
+    @property
+    def done(self) -> bool: ...
+    @property
+    def taken(self) -> int:
+        """Steps so far."""
+        ...
+
+    def advance(self) -> None:
+        """One step."""
+        ...
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that further steps depend on, beside the method's settings and the task; under the same names always."""
+        ...
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Goes back, or on, to where these were taken."""
+        ...
+
+    def discovery(self) -> Discovery:
+        """What came of it, once done."""
+        ...
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A method whose training can be stopped and gone on with."""
+
+    def begin(self, task: Task) -> Training: ...
+    def __call__(self, task: Task) -> Discovery: ...
+
+
+def finished(training: Training) -> Discovery:
+    while not training.done:
+        training.advance()
+    return training.discovery()
+
+
+@dataclass(eq=False, kw_only=True)
+class Kept:
+    """A method whose state is kept in a file, every so many seconds and after its last step. Made by `kept`.
+
+    header: of the file. state: to go on from. error: why the file could not be written, which ended the run.
+    """
+
+    method: Resumable
+    path: Path
+    every_seconds: float
+    header: Mapping[str, str]
+    state: Mapping[str, Tensor] | None = None
+    error: CheckError | None = field(default=None, init=False)
+
+    def __call__(self, task: Task) -> Discovery:
+        training = self.method.begin(task)
+        if self.state is not None:
+            training.restore(self.state)
+        written = time.monotonic()
+        while not training.done:
+            training.advance()
+            if training.done or time.monotonic() - written >= self.every_seconds:
+                self._write(training)
+                written = time.monotonic()
+        return training.discovery()
+
+    @property
+    def steps_before(self) -> int | None:
+        """Of the state that this run goes on from; None where it begins anew."""
+        return None if self.state is None else int(self.header["steps"])
+
+    def _write(self, training: Training) -> None:
+        try:
+            write(self.path, {**self.header, "steps": str(training.taken)}, training.tensors())
+        except OSError as error:
+            self.error = _unwritable(self.path, error)
+            raise self.error from None
+
+    def remove(self) -> None:
+        """The run is over and told."""
+        with suppress(OSError):
+            self.path.unlink()
+
+
+def kept(
+    method: Any,
+    task: Task,
+    path: Path,
+    *,
+    every_seconds: float,
+    resume: bool,
+    depends_on: Mapping[str, Any] | None = None,
+) -> Kept:
+    """The method with its state in `path`, checked now and run when it is called.
+
+    resume: goes on with what is there; begins anew where nothing is. depends_on: what else the bits depend on.
+    Errors: EP201 (no such method), EP202 (an unfinished run is there, and `resume` was not asked for), EP203 (another
+    run's), EP204 (no whole checkpoint), EP205 (cannot be written).
+    """
+    if not isinstance(method, Resumable):
+        raise CheckError(
+            "EP201",
+            "a method that keeps no state to go on from",
+            got=_text(method),
+            wanted="a method with begin(task), such as edge_pruning_kl",
+            do="leave the checkpoint out",
+        )
+    header = header_of(method, task) | {name: _text(value) for name, value in (depends_on or {}).items()}
+    state = None
+    if path.exists():
+        there, state = read(path)
+        header["steps"] = there.get("steps", "")
+        _check_same(path, there, header)
+        if not resume:
+            raise CheckError(
+                "EP202",
+                "an unfinished run is there",
+                where=str(path),
+                got=f"a checkpoint after {header['steps']} steps",
+                wanted="no such file, or --resume",
+                do="add --resume to go on with it, or delete the file to begin anew",
+            )
+        _check_names(path, state, method.begin(task))
+    _check_writable(path)
+    return Kept(method=method, path=path, every_seconds=every_seconds, header=header, state=state)
+
+
+def header_of(method: Any, task: Task) -> dict[str, str]:
+    """What the state of a run depends on, in words and digests."""
+    return {
+        "schema": SCHEMA,
+        **_settings(method),
+        "task": task.name,
+        "model": task.model.digest(),
+        "items": _digest({"tokens": task.tokens, "valid": task.valid, "items": task.items, "scored": task.scored}),
+        "ablation": task.ablation.name,
+        "outcome": repr(task.outcome),
+        "seed": str(task.seed),
+        "device": str(task.model.device),
+        "torch": torch.__version__,
+        "threads": str(torch.get_num_threads()),
+    }  # fmt: skip
+
+
+def _settings(method: Any) -> dict[str, str]:
+    """The method, and each of its settings where it is a record of them."""
+    if not is_dataclass(method):
+        return {"method": _text(method)}
+    own = {f"method.{f.name}": repr(getattr(method, f.name)) for f in fields(method)}
+    return {"method": type(method).__qualname__, **own}
+
+
+# The file ------------------------------------------------------------------------------------------------
+
+
+def write(path: Path, header: Mapping[str, str], tensors: Mapping[str, Tensor]) -> None:
+    """Whole or not at all, and on disk when it returns. Raises `OSError`."""
+    own = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    data = save(own, metadata={"header": json.dumps({**header, "digest": _digest(own)})})
+    handle, partial = tempfile.mkstemp(dir=path.resolve().parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(partial)
+        raise
+
+
+def read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Header and tensors. Errors: EP204 where the file is no checkpoint, was cut short or was changed."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            meta = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        header = json.loads(meta["header"])
+        digest = header.pop("digest")
+    except (OSError, SafetensorError) as error:
+        raise _no_checkpoint(path, str(error)) from None
+    except (KeyError, ValueError, AttributeError, TypeError):
+        raise _no_checkpoint(path, "safetensors without our header") from None
+    if header.get("schema") != SCHEMA:
+        raise _no_checkpoint(path, f"schema {header.get('schema')!r}")
+    if digest != _digest(tensors):
+        raise _no_checkpoint(path, "tensors that are not those that were written")
+    return header, tensors
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    h = hashlib.sha256()
+    for name, t in sorted(tensors.items()):
+        h.update(f"{name} {t.dtype} {tuple(t.shape)}".encode())
+        h.update(t.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return h.hexdigest()
+
+
+def _check_same(path: Path, there: Mapping[str, str], here: Mapping[str, str]) -> None:
+    names = [name for name in {**there, **here} if there.get(name) != here.get(name)]
+    if names:
+        raise CheckError(
+            "EP203",
+            "the checkpoint there is another run's",
+            where=str(path),
+            got="; ".join(f"{n}: {_short(there.get(n))} there, {_short(here.get(n))} now" for n in names),
+            wanted="the same model, task, method, settings, seed and versions",
+            do="give the command it was begun with, or delete the file to begin anew",
+        )
+
+
+def _check_names(path: Path, tensors: Mapping[str, Tensor], training: Training) -> None:
+    wanted = set(training.tensors())
+    if wanted != set(tensors):
+        raise _no_checkpoint(
+            path, f"tensors {', '.join(sorted(set(tensors) ^ wanted))} lacking or in surplus"
+        )
+
+
+def _check_writable(path: Path) -> None:
+    """Now, and not after the first steps. Errors: EP205."""
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(f"'{path}' is a folder")
+        handle, probe = tempfile.mkstemp(dir=path.resolve().parent)
+        os.close(handle)
+        os.unlink(probe)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> CheckError:
+    return CheckError(
+        "EP205",
+        "a checkpoint cannot be written",
+        where=str(path),
+        got=error.strerror or error,
+        wanted="a file in a folder that exists and can be written",
+        do="make room or give another path; what was written before is whole, and --resume goes on from it",
+    )
+
+
+def _no_checkpoint(path: Path, got: str) -> CheckError:
+    return CheckError(
+        "EP204",
+        "no whole checkpoint",
+        where=str(path),
+        got=got,
+        wanted=f"a file of schema {SCHEMA}, as it was written",
+        do="delete it to begin anew, or give another path",
+    )
+
+
+def _text(value: Any) -> str:
+    if callable(value) and not isinstance(value, type) and getattr(value, "__name__", None):
+        return f"{value.__module__}:{value.__name__}"
+    return value if isinstance(value, str) else repr(value)
+
+
+def _short(text: str | None, most: int = 60) -> str:
+    if text is None:
+        return "nothing"
+    if len(text) == 64 and set(text) <= set("0123456789abcdef"):
+        return text[:12]
+    return text if len(text) <= most else text[:most] + "..."

@@ -11,6 +11,7 @@ closes, else after `patience` seconds. On GPUs sums of small tensors go by gloo,
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 from collections.abc import Iterator, Mapping
@@ -35,15 +36,11 @@ _SAID = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 @dataclass(eq=False)
 class Group:
-    """The processes of a run. rank: this one's number. device: where it computes.
-
-    lost: the error that told it that another one is gone.
-    """
+    """The processes of a run. rank: this one's number. device: where it computes."""
 
     size: int
     rank: int = field(repr=False)
-    device: torch.device
-    lost: CheckError | None = field(default=None, repr=False)
+    device: torch.device = field(repr=False)
 
     @property
     def first(self) -> bool:
@@ -82,8 +79,7 @@ class Group:
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
-            self.lost = _gone(str(error))
-            raise self.lost from error
+            raise _gone(str(error)) from error
 
 
 class _Unit(nn.Module):
@@ -142,7 +138,7 @@ def joined(*, patience: float = PATIENCE) -> Iterator[Group]:
         raise _gone(str(error)) from error
     group = Group(size=size, rank=rank, device=device)
     try:
-        with _told_to_stop(group):
+        with _told_to_stop():
             yield group
     finally:
         dist.destroy_process_group()
@@ -157,15 +153,14 @@ def _device() -> torch.device:
 
 
 @contextmanager
-def _told_to_stop(group: Group) -> Iterator[None]:
+def _told_to_stop() -> Iterator[None]:
     """`torchrun` ends all processes when one has died: by SIGTERM, which is silent otherwise."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def stop(signum, frame):
-        group.lost = group.lost or _gone("SIGTERM, which torchrun sends when another process has ended")
-        raise group.lost
+        raise _gone("SIGTERM, which torchrun sends when another process has ended")
 
     before = signal.signal(signal.SIGTERM, stop)
     try:
@@ -175,11 +170,13 @@ def _told_to_stop(group: Group) -> Iterator[None]:
 
 
 def _gone(told: str) -> CheckError:
-    first = told.strip().splitlines()[0] if told.strip() else "no answer"
+    # Of what gloo says, the sentence between the place in its source and its advice.
+    sentence = re.sub(r"^\[\S+\]\s*", "", told.strip()).split(". This is")[0].split("\n")[0]
     return CheckError(
         "EP212",
         "another process of this run is gone",
-        got=first,
+        got=sentence or "no answer",
         wanted="all processes to the end",
-        do="look for its own error, above or in its log; the same command with --resume goes on from the last checkpoint",
+        do="look for its own error, above or in its log; where a checkpoint was asked for, the same command with --resume "
+        "goes on from the last one",
     )

@@ -24,7 +24,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from edgeprune_core import engine, recomputed
-from edgeprune_core.gathered import ENDS, gathered, unit_of
+from edgeprune_core.gathered import gathered, unit_of
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.mask import from_edge_values
 from edgeprune_core.metrics.divergence import kl
@@ -86,7 +86,7 @@ def weight_count(spec: ModelSpec) -> int:
 
 def cost(spec: ModelSpec, step: Step) -> Cost:
     """Of one step on one process, without its share of the weights."""
-    model = _Unchecked(spec, _weights(spec, step.dtype))
+    model: Model = _Unchecked(spec, _weights(spec, step.dtype))
     meter = _Meter(there_before=model.weights.tensors().values())
     shelf = _Shelf(model)
     if step.gathered:
@@ -165,12 +165,6 @@ class _Shelf:
             self.unit = unit
             self.handed_out += in_one.numel() * in_one.element_size()
         return self.tensors
-
-
-def largest_unit(spec: ModelSpec, dtype: torch.dtype) -> int:
-    """Bytes of the largest part of the weights that is gathered at once."""
-    model = _Unchecked(spec, _weights(spec, dtype))
-    return max(sum(t.nbytes for t in unit_of(model, unit).values()) for unit in (ENDS, 0))
 
 
 class _Meter(TorchDispatchMode):

@@ -127,3 +127,15 @@ def test_a_stacked_tensor_is_never_gathered_whole():
     for use in (lambda w: w + 1, lambda w: w[0:2], lambda w: w.sum(), lambda w: w[torch.tensor([0])]):
         with pytest.raises(RuntimeError, match="'w_q' is gathered a layer at a time"):
             use(far.weights.w_q)
+
+
+def test_a_model_that_is_gathered_can_be_had_in_another_precision():
+    model = models.model("llama")
+    far = gathered(model, Shelf(model), model.device)
+    single = far.to(torch.float32)
+    assert single.dtype == torch.float32
+    assert far.dtype == torch.float64
+    tokens, _ = batch("llama")
+    assert torch.equal(engine.outputs(single, tokens), engine.outputs(model.to(torch.float32), tokens))
+    with pytest.raises(RuntimeError, match="a layer at a time"):
+        far.to("cpu")

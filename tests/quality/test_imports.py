@@ -43,7 +43,7 @@ LAYERS = [
               "tracrcheck.profiles", "tracrcheck.machine", "tracrcheck.ledger", "tracrcheck.sweep",
               "tracrcheck.run", "tracrcheck.results", "tracrcheck.baseline", "tracrcheck.invariant_results",
               "tracrcheck.composition", "tracrcheck.fuzz", "tracrcheck.campaign", "tracrcheck.bar",
-               "tracrcheck.prompt_lists", "tracrcheck.discover", "tracrcheck.plan", "tracrcheck.shapes", "tracrcheck.fuzz_results",
+               "tracrcheck.prompt_lists", "tracrcheck.discover", "tracrcheck.plan", "tracrcheck.together", "tracrcheck.shapes", "tracrcheck.fuzz_results",
                "tracrcheck.regressions"]),
     ("invariants", ["tracrcheck.invariants", "tracrcheck.recheck"]),
     ("seeded faults", ["tracrcheck.gauntlet", "tracrcheck.mutants"]),

@@ -3,7 +3,7 @@
 The engine's own layers and stream, one after the other in checkpoints (Chen et al. 2016, "Training Deep Nets with
 Sublinear Memory Cost", arXiv 1604.06174). What stays from forward to backward is what writers wrote, once: a layer
 reads a prefix of that buffer, and computing it again writes the same rows of it once more. A second pass forward is the
-price, a third of the step.
+price, about a third of the step.
 
 `engine.run` and this give the same outputs and gradients; a test holds them to that.
 """

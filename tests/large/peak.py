@@ -1,4 +1,5 @@
-"""Run as a program: the memory that one real step of training takes, as the kernel saw it. Prints bytes.
+"""Run as a program: the memory that one real step of training takes, as the kernel saw it. Reads cases, writes bytes, as
+JSON; each case in a process of its own.
 
 `MALLOC_MMAP_THRESHOLD_` makes malloc give freed tensors back at once, so that pages in use are tensors in use.
 """
@@ -7,19 +8,52 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import resource
 import sys
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from edgeprune_core import task as tasks
 from edgeprune_core.ablations import Resample
+from edgeprune_core.gathered import gathered, unit_of
 from edgeprune_core.methods.edge_pruning_kl import EdgePruningKl
+from edgeprune_core.methods.edge_pruning_together import TogetherTraining
 from edgeprune_core.outcome import Outcome
 from edgeprune_core.spec import ModelSpec
 from edgeprune_core.task import Task
 from edgeprune_core.weights import Model, Weights, expected_shapes
+
+
+class Alone:
+    """A group of one."""
+
+    size, rank = 1, 0
+
+    def add(self, tensor: Tensor) -> None: ...
+
+
+@dataclass(eq=False)
+class Copies:
+    """Hands out units as a group does: gathered in one piece, then copied to their tensors."""
+
+    model: Model
+    unit: int | None = None
+
+    def take(self, unit: int) -> dict[str, Tensor]:
+        if unit != self.unit:
+            self.tensors: dict[str, Tensor] = {}
+            parts = unit_of(self.model, unit)
+            flat = torch.cat([t.flatten() for t in parts.values()])
+            pieces = flat.split([t.numel() for t in parts.values()])
+            self.tensors = {
+                n: p.view(t.shape).clone() for (n, t), p in zip(parts.items(), pieces, strict=True)
+            }
+            self.unit = unit
+        return self.tensors
 
 
 def task_of(spec: ModelSpec, *, batch: int, pos: int) -> Task:
@@ -43,37 +77,49 @@ def task_of(spec: ModelSpec, *, batch: int, pos: int) -> Task:
     )
 
 
-def main(asked: dict) -> int:
-    tasks.HELD_FLOATS = 0  # as for large models: what writers write is made anew in each step
-    spec = ModelSpec(**asked["spec"])
-    small = {
-        "n_layers": 1,
-        "n_heads": spec.n_heads // spec.n_kv_heads,
-        "n_kv_heads": 1,
-        "d_model": 8,
-        "d_mlp": 8,
-    }
-    train(
-        replace(spec, **small), asked | {"batch": 2, "pos": 4}
-    )  # loads all code, which is no part of a step
-    return train(spec, asked)
-
-
-def train(spec: ModelSpec, asked: dict) -> int:
+def step(spec: ModelSpec, case: dict) -> int:
     """Bytes at the peak of one step, beyond those held before it."""
-    task = task_of(spec, batch=asked["batch"], pos=asked["pos"])
-    method = EdgePruningKl(steps=1, circuits=asked["circuits"], fresh=asked["batch"], kept=0)
-    _ = task.reference
+    task = task_of(spec, batch=case["batch"], pos=case["pos"])
+    method = EdgePruningKl(steps=1, circuits=case["circuits"], fresh=case["batch"], kept=0)
+    if case["gathered"]:
+        task = replace(task, model=gathered(task.model, Copies(task.model), task.model.device))
+    training = TogetherTraining(method, task, Alone()) if case["recompute"] else method.begin(task)
+    _ = training.task.reference
+    if case["gathered"]:
+        training.task.model.weights.tok.shelf.take(0)
     gc.collect()
-    before = held_now()
-    method.trained(task)
+    with open("/proc/self/statm") as file:
+        before = int(file.read().split()[1]) * resource.getpagesize()
+    training.advance()
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
 
 
-def held_now() -> int:
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * resource.getpagesize()
+def measured(case: dict) -> int:
+    spec = ModelSpec(**case["spec"])
+    group = spec.n_heads // spec.n_kv_heads
+    small = {"n_layers": 1, "n_heads": group, "n_kv_heads": 1, "d_model": 8, "d_mlp": 8}
+    step(replace(spec, **small), case | {"batch": 2, "pos": 4})  # loads all code, which is no part of a step
+    return step(spec, case)
+
+
+def in_a_process(work: Callable[[], int]) -> int:
+    out, into = os.pipe()
+    if os.fork() == 0:
+        try:
+            os.write(into, str(work()).encode())
+        finally:
+            os._exit(0)
+    os.close(into)
+    with os.fdopen(out) as file:
+        told = file.read()
+    os.wait()
+    return int(told)
 
 
 if __name__ == "__main__":
-    sys.stdout.write(str(main(json.loads(sys.argv[1]))))
+    torch.set_num_threads(1)
+    tasks.HELD_FLOATS = 0  # as for large models: what writers write is made anew in each step
+    cases = json.loads(sys.stdin.read())
+    sys.stdout.write(
+        json.dumps({name: in_a_process(lambda c=case: measured(c)) for name, case in cases.items()})
+    )

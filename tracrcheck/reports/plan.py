@@ -8,6 +8,7 @@ from rich.table import Table
 
 from edgeprune_core.graph import ResidualGraph
 from tracrcheck.plan import MARGIN, Plan
+from tracrcheck.reports.text import table
 
 SCHEMA = "tracrcheck.plan/1"
 
@@ -25,10 +26,8 @@ def plan_lines(plan: Plan) -> list[str]:
 
 def plan_table(plan: Plan) -> Table:
     """GB on each GPU at the moment when most is held."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column(f"GB of 10^9 bytes{', on each GPU' if plan.gpus > 1 else ''}")
-    table.add_column("layers computed again", justify="right")
-    table.add_column("activations kept", justify="right")
+    numbers = ("layers computed again", "activations kept")
+    made = table(f"GB of 10^9 bytes{', on each GPU' if plan.gpus > 1 else ''}", *numbers, numbers=numbers)
     again, kept = plan.cost, plan.without
     rows = [
         ("weights", plan.weights, plan.weights),
@@ -41,8 +40,8 @@ def plan_table(plan: Plan) -> Table:
         ("in all", plan.peak, plan.peak_without),
     ]
     for label, *values in rows:
-        table.add_row(label, *(f"{value / 1e9:,.2f}" for value in values))
-    return table
+        made.add_row(label, *(f"{value / 1e9:,.2f}" for value in values))
+    return made
 
 
 def verdict_lines(plan: Plan) -> list[str]:

@@ -165,5 +165,10 @@ def circuit_of(path: Path, subject: Subject) -> Circuit:
     return imported.granularity.expand(graph, imported.kept).connected()
 
 
+def check_pairs(subject: Subject, pairs: Sequence[Pair]) -> None:
+    """Now, and not when a circuit has been found and is to be judged on them. Errors: EP182-EP185, EP187."""
+    _task(subject, pairs)
+
+
 def _task(subject: Subject, pairs: Sequence[Pair]) -> PromptTask:
     return prompt_task(subject.name, subject.model, pairs, subject.tokenizer)

@@ -159,7 +159,13 @@ def _json(path: Path) -> dict[str, Any]:
 
 def _unreadable(path: Path, error: Exception) -> CheckError:
     got = "no such file" if isinstance(error, FileNotFoundError) else _first_line(error)
-    return CheckError("EP177", "cannot read a part of a model", where=str(path), got=got)
+    return CheckError(
+        "EP177",
+        "cannot read a part of a model",
+        where=str(path),
+        got=got,
+        wanted=f"{CONFIG} and safetensors, whole, as `save_pretrained` writes them",
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -61,7 +61,8 @@ class TogetherTraining(KlTraining):
         mask = from_edge_values(task.graph, gates)
         got = _outputs(task, mask, items).to(gates.dtype)
         loss, wrong = self.method.judged(task, got, items)
-        (share * loss).backward()
+        loss = share * loss
+        loss.backward()
         for param in self.params:
             assert param.grad is not None
             self.group.add(param.grad)
@@ -70,7 +71,11 @@ class TogetherTraining(KlTraining):
             everywhere[:, own] = wrong.int()
         self.group.add(everywhere)
         self.pool.learn(rows, everywhere > 0)
-        self.price(self.edges, self.nodes, self.taken).backward()
+        price = self.price(self.edges, self.nodes, self.taken)
+        price.backward()
+        self.loss = loss.detach()
+        self.group.add(self.loss)
+        self.loss += price.detach()
 
     def _share(self, rows: Int[Tensor, " item"]) -> tuple[Tensor, float]:
         """Which of these are this process's, and their share of the scored positions.

@@ -30,7 +30,7 @@ class SparsityTarget:
     edges: float = 0.9
     nodes: float | None = None
     warm_up: int = 200
-    rate: float = 1.0
+    rate: float = 10.0
 
 
 class Price:

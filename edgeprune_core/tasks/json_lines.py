@@ -26,7 +26,13 @@ def read_pairs(path: str | Path) -> Iterator[Pair]:
                     yield _pair(line, f"{path}:{number}")
                     any_pair = True
     except OSError as error:
-        raise CheckError("EP181", "cannot read a task file", where=str(path), got=error.strerror) from None
+        raise CheckError(
+            "EP181",
+            "cannot read a task file",
+            where=str(path),
+            got=error.strerror,
+            wanted="a file of pairs, one a line",
+        ) from None
     if not any_pair:
         raise CheckError(
             "EP180", "a task without pairs", where=str(path), got="an empty file", wanted="one a line"
@@ -37,7 +43,13 @@ def _pair(line: bytes, where: str) -> Pair:
     try:
         record = json.loads(line)
     except ValueError as error:
-        raise CheckError("EP181", "not a line of JSON", where=where, got=str(error)) from None
+        raise CheckError(
+            "EP181",
+            "not a line of JSON",
+            where=where,
+            got=str(error),
+            wanted="an object with clean, corrupted and answer",
+        ) from None
     if not isinstance(record, dict):
         raise CheckError("EP181", "not an object", where=where, got=type(record).__name__, wanted="an object")
     corrupted_answers = _texts(record, "corrupted_answer", where, optional=True)

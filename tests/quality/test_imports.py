@@ -21,10 +21,10 @@ LAYERS = [
                  "edgeprune_core.folding"]),
     ("engine", ["edgeprune_core.blocks", "edgeprune_core.stream", "edgeprune_core.engine", "edgeprune_core.ablations",
                 "edgeprune_core.metrics", "edgeprune_core.families"]),
-    ("large models", ["edgeprune_core.recomputed", "edgeprune_core.gathered", "edgeprune_core.distributed",
-                      "edgeprune_core.dry_run"]),
+    ("large models", ["edgeprune_core.recomputed", "edgeprune_core.gathered", "edgeprune_core.distributed"]),
     ("work", ["edgeprune_core.task", "edgeprune_core.discovery",
-              "edgeprune_core.attribution", "edgeprune_core.patching", "edgeprune_core.checkpoint", "edgeprune_core.training"]),
+              "edgeprune_core.attribution", "edgeprune_core.patching", "edgeprune_core.checkpoint", "edgeprune_core.dry_run",
+              "edgeprune_core.training"]),
     ("prompts", ["edgeprune_core.tasks", "edgeprune_core.faithfulness", "edgeprune_core.subjects"]),
     ("methods", ["edgeprune_core.methods"]),
     # tracrcheck

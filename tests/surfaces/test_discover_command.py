@@ -156,6 +156,34 @@ def spoilt(tensors: dict[str, torch.Tensor]) -> None:
     tensors["transformer.wpe.weight"][0, 0] = float("nan")
 
 
+def lacking(tensors: dict[str, torch.Tensor]) -> None:
+    del tensors["transformer.h.1.ln_2.bias"]
+
+
+def in_surplus(tensors: dict[str, torch.Tensor]) -> None:
+    tensors["transformer.h.9.ln_2.bias"] = torch.zeros(1)
+
+
+def of_another_shape(tensors: dict[str, torch.Tensor]) -> None:
+    tensors["transformer.ln_f.bias"] = tensors["transformer.ln_f.bias"][1:].clone()
+
+
+FOLDERS = {"nan": spoilt, "lacking": lacking, "surplus": in_surplus, "shape": of_another_shape}
+PAIR = {
+    "clean": "So Mary works very hard, doesn't",
+    "corrupted": "So John works very hard, doesn't",
+    "answer": " she",
+}
+# The second line of a file is wrong.
+LINES = {
+    "unknown": PAIR | {"clean": "So Zebedee works very hard, doesn't"},
+    "longer": PAIR | {"corrupted": "So John works hard, doesn't"},
+    "unchanged": PAIR | {"corrupted": PAIR["clean"]},
+    "two_tokens": PAIR | {"answer": " she he"},
+    "no_answer": {k: v for k, v in PAIR.items() if k != "answer"},
+}
+
+
 WRONG = {
     "a task of no such name": (
         ["discover", "--task", "iio"],
@@ -177,8 +205,38 @@ WRONG = {
     "a single pair": (["discover", "--task", "one.jsonl"], "TC172 one.jsonl a task of a single pair", "2 or more"),
     "a word that the model does not know": (
         ["faithfulness", "full.json", "--task", "unknown.jsonl"],
-        "EP182 unknown.jsonl:1 out of vocabulary: ' Zebedee'",
+        "EP182 unknown.jsonl:2 out of vocabulary: ' Zebedee'",
         "pieces among",
+    ),
+    "a word that the model does not know, to discover on": (
+        ["discover", "--task", "unknown.jsonl"],
+        "EP182 unknown.jsonl:2 out of vocabulary: ' Zebedee'",
+        "pieces among",
+    ),
+    "a pair of unequal lengths": (
+        ["discover", "--task", "longer.jsonl"],
+        "EP183 longer.jsonl:2 clean and corrupted prompts differ in length",
+        "7 and 6 tokens: So| Mary",
+    ),
+    "a corruption that leaves the answer as it is": (
+        ["discover", "--task", "unchanged.jsonl"],
+        "EP185 unchanged.jsonl:2 a corrupted prompt that leaves the answer unchanged",
+        "the corrupted prompt is the clean one",
+    ),
+    "an answer of two tokens": (
+        ["discover", "--task", "two_tokens.jsonl"],
+        "EP184 two_tokens.jsonl:2 ' she he' does not continue the prompt as one token",
+        "and one more",
+    ),
+    "a line without an answer": (
+        ["faithfulness", "full.json", "--task", "no_answer.jsonl"],
+        "EP181 no_answer.jsonl:2 'answer' is missing or no text",
+        "fields clean, corrupted",
+    ),
+    "a file that is no text of JSON": (
+        ["discover", "--task", "full.json"],
+        "EP181 full.json:1 not a line of JSON",
+        "an object",
     ),
     "a task in words that the model does not have": (
         ["discover", "--task", "boolean_few_shot", "--model", "english"],
@@ -189,6 +247,21 @@ WRONG = {
         ["discover", "--task", "ioi", "--model", "./nan"],
         "EP176 nan tensor 'transformer.wpe.weight' is not finite",
         "finite numbers",
+    ),
+    "weights of which one is lacking": (
+        ["discover", "--task", "ioi", "--model", "./lacking"],
+        "EP173 lacking a checkpoint lacks tensors",
+        "transformer.h.1.ln_2.bias",
+    ),
+    "weights of which one is in surplus": (
+        ["faithfulness", "full.json", "--task", "ioi", "--model", "./surplus"],
+        "EP174 surplus a checkpoint has tensors",
+        "transformer.h.9.ln_2.bias",
+    ),
+    "weights of another shape": (
+        ["discover", "--task", "ioi", "--model", "./shape"],
+        "EP175 shape tensor 'transformer.ln_f.bias' has another shape",
+        "(71,)",
     ),
     "a folder without a model": (
         ["discover", "--task", "ioi", "--model", "./nothing"],
@@ -225,18 +298,16 @@ WRONG = {
 
 @pytest.mark.parametrize("case", WRONG)
 def test_a_wrong_call_is_told_ends_with_2_and_writes_nothing(call, here, case):
-    pair = {
-        "clean": "So Mary works very hard, doesn't",
-        "corrupted": "So John works very hard, doesn't",
-        "answer": " she",
-    }
     (here / "empty.jsonl").write_text("\n")
-    (here / "one.jsonl").write_text(json.dumps(pair))
-    (here / "unknown.jsonl").write_text(json.dumps(pair | {"clean": "So Zebedee works very hard, doesn't"}))
+    (here / "one.jsonl").write_text(json.dumps(PAIR))
+    for name, second in LINES.items():
+        lines = [PAIR, second, PAIR]
+        (here / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     (here / "full.json").write_text(Circuit.full(graph()).dumps())
     (here / "other.json").write_text(Circuit.full(ResidualGraph(2, 3, 3)).dumps())
-    if "nan" in case or "not numbers" in case:
-        folder_with(here, "nan", spoilt)
+    for name in FOLDERS:
+        if f"./{name}" in WRONG[case][0]:
+            folder_with(here, name, FOLDERS[name])
     if "tokenizer" in case and "folder" in case:
         (here / folder_with(here, "wordless", lambda tensors: None) / "words.json").unlink()
     before = sorted(here.rglob("*"))
@@ -245,6 +316,7 @@ def test_a_wrong_call_is_told_ends_with_2_and_writes_nothing(call, here, case):
     result = finished(call(*words, *extra), 2)
     assert result.stderr.startswith(head)
     assert detail in result.stderr
+    assert [line.split()[0] for line in result.stderr.splitlines()[1:3]] == ["got", "wanted"]
     assert result.stdout == ""
     assert sorted(here.rglob("*")) == before
 

@@ -75,6 +75,7 @@ def discover(
     keeping = discovering.keeping_of(checkpoint, every_seconds=checkpoint_every, resume=resume)
     subject = subjects.subject(model or subjects.trained_on(task))
     lists = prompt_lists.both_lists(task, subject.tokenizer, n=prompts, seed=seed)
+    discovering.check_pairs(subject, lists.held_out)
     title = f"{task} in {subject.name}: {method}, {ablation} ablation, seed {seed}"
     asked: dict[str, Any] = {"task": task, "model": subject.name, "method": method, "ablation": ablation}
     asked |= {"prompts": prompts, "draws": draws, "seed": seed}

@@ -1,0 +1,95 @@
+"""The checks that are for a GPU, on a CPU and small: so that they are right up to the device. And what no CPU shows:
+that nothing makes a tensor beside the model's device, on torch's device without memory."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from edgeprune_core import attribution
+from edgeprune_core.attribution import margin_gradient, margin_gradient_along_inputs
+from edgeprune_core.methods import EdgePruningKl, edge_pruning_kl
+from edgeprune_core.methods.lagrangian import SparsityTarget
+from edgeprune_core.task import Task
+from edgeprune_core.training.gates import stratified_uniform
+from edgeprune_core.training.pathwise import PathwiseSettings, Target, train_pathwise
+from edgeprune_core.training.pool import ItemPool
+from edgeprune_core.training.score import ScoreSettings, train_by_score
+from edgeprune_core.weights import Model
+from tests.gpu.checks import CHECKS, SMALL, random_task, steps_lower_the_loss_and_every_number_is_one
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_what_must_hold_on_a_gpu_holds_on_a_cpu(check):
+    check(CPU, SMALL, {})
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_steps_lower_the_loss_on_a_cpu(dtype):
+    figures: dict[str, float] = {}
+    steps_lower_the_loss_and_every_number_is_one(CPU, SMALL, figures, dtype=dtype)
+    assert len(figures) == 2
+    assert all(value > 0 for value in figures.values())
+
+
+# On torch's device without memory: an operation that mixes devices raises there as on a GPU, but numbers cannot be looked at.
+
+
+@pytest.fixture
+def meta(monkeypatch) -> torch.device:
+    """The device, with what looks at numbers answered by ones."""
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda x: torch.ones(x.shape, dtype=x.dtype))
+    monkeypatch.setattr(Model, "__post_init__", lambda model: None)
+    monkeypatch.setattr(Task, "__post_init__", lambda task: None)
+    monkeypatch.setattr(attribution, "edge_values", lambda graph, mask: mask)
+    monkeypatch.setattr(Task, "_valid", lambda task, clean: None)
+    return torch.device("meta")
+
+
+TRAINERS = {
+    "kl": lambda task: steps(EdgePruningKl(steps=2, circuits=2), task),
+    "kl, a target": lambda task: steps(EdgePruningKl(steps=2, circuits=2, target=SparsityTarget(nodes=0.5)), task),
+    "kl, half precision": lambda task: steps(EdgePruningKl(steps=2, circuits=2, dtype=torch.bfloat16), task),
+    "pathwise": lambda task: pathwise(task, None),
+    "pathwise, a target": lambda task: pathwise(task, Target(node_sparsity=0.5)),
+    "score": lambda task: train_by_score(
+        task, ScoreSettings(steps=2, circuits=2), torch.full((1, task.graph.n_edges), 2.0), pool(task)
+    ),
+    "eap": margin_gradient,
+    "eap along inputs": lambda task: margin_gradient_along_inputs(task, steps=2),
+}  # fmt: skip
+
+
+def steps(method: EdgePruningKl, task: Task) -> torch.Tensor:
+    training = method.begin(task)
+    training.advance()
+    training.advance()
+    return training.scores()
+
+
+def pathwise(task: Task, target: Target | None) -> torch.Tensor:
+    settings = PathwiseSettings(steps=2, circuits=2, target=target)
+    return train_pathwise(task, settings, torch.Generator()).keep_scores(task)
+
+
+def pool(task: Task) -> ItemPool:
+    return ItemPool(len(task.items), 2, 1, torch.Generator())
+
+
+@pytest.mark.parametrize("ablation", ["zero", "resample"])
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_nothing_is_made_beside_the_models_device(meta, trainer, ablation):
+    found = TRAINERS[trainer](random_task(SMALL, meta, ablation))
+    if isinstance(found, torch.Tensor):
+        assert found.device == meta
+
+
+def test_what_is_made_beside_the_models_device_is_noticed(meta, monkeypatch):
+    def on_the_cpu(*args, device=None, **kwargs):
+        return stratified_uniform(*args, **kwargs)
+
+    monkeypatch.setattr(edge_pruning_kl, "stratified_uniform", on_the_cpu)
+    with pytest.raises(RuntimeError, match="device"):
+        TRAINERS["kl"](random_task(SMALL, meta))

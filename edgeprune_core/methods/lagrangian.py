@@ -24,13 +24,16 @@ class SparsityTarget:
     """Sparsities are shares of edges, and of writers, that are cut.
 
     edges: aimed at. nodes: of writers; None trains no node gates.
-    warm_up: steps over which the targets rise from 0. rate: of the multipliers' ascent, per step and unit of excess.
+    warm_up: steps over which the targets rise from 0.
+    rate, node_rate: of the multipliers' ascent, per step and unit of excess. A writer takes its edges along, so few gates
+             answer to its multipliers, and they swing where they ascend as fast (measured on the shipped subject).
     """
 
     edges: float = 0.9
     nodes: float | None = None
     warm_up: int = 200
     rate: float = 10.0
+    node_rate: float = 1.0
 
 
 class Price:
@@ -78,7 +81,8 @@ class Price:
             return
         with torch.no_grad():
             assert self.multipliers.grad is not None
-            self.multipliers += self.target.rate * self.multipliers.grad
+            self.multipliers[:2] += self.target.rate * self.multipliers.grad[:2]
+            self.multipliers[2:] += self.target.node_rate * self.multipliers.grad[2:]
         self.multipliers.grad = None
 
 

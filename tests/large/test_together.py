@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -130,3 +131,13 @@ def test_a_run_of_other_processes_is_not_gone_on_with(trained, tmp_path):
     checkpoint.write(tmp_path / "state", header | {"method.group": "Group(size=3)"}, tensors)
     with pytest.raises(CheckError, match="EP203"):
         checkpoint._check_same(tmp_path / "state", checkpoint.read(tmp_path / "state")[0], header)
+
+
+def test_of_several_processes_only_the_first_writes_the_state(tmp_path):
+    task = task_of()
+    short = replace(METHOD, steps=1, n_edges=5)
+    kept = checkpoint.kept(short, task, tmp_path / "state", every_seconds=0, resume=False)
+    replace(kept, writes=False)(task)
+    assert list(tmp_path.iterdir()) == []
+    kept(task)
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]

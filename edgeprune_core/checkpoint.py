@@ -78,13 +78,14 @@ def finished(training: Training) -> Discovery:
 class Kept:
     """A method whose state is kept in a file, every so many seconds and after its last step. Made by `kept`.
 
-    header: of the file. state: to go on from. error: why the file could not be written, which ended the run.
+    writes: whether this process does, of several that are in the same state. header: of the file. state: to go on from. error: why the file could not be written, which ended the run.
     """
 
     method: Resumable
     path: Path
     every_seconds: float
     header: Mapping[str, str]
+    writes: bool = True
     state: Mapping[str, Tensor] | None = None
     error: CheckError | None = field(default=None, init=False)
 
@@ -95,7 +96,7 @@ class Kept:
         written = time.monotonic()
         while not training.done:
             training.advance()
-            if training.done or time.monotonic() - written >= self.every_seconds:
+            if self.writes and (training.done or time.monotonic() - written >= self.every_seconds):
                 self._write(training)
                 written = time.monotonic()
         return training.discovery()
@@ -172,7 +173,7 @@ def header_of(method: Any, task: Task) -> dict[str, str]:
         "ablation": task.ablation.name,
         "outcome": repr(task.outcome),
         "seed": str(task.seed),
-        "device": str(task.model.device),
+        "device": task.model.device.type,
         "torch": torch.__version__,
         "threads": str(torch.get_num_threads()),
     }  # fmt: skip

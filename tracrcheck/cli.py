@@ -20,6 +20,8 @@ from tracrcheck.commands.gate import gate
 from tracrcheck.commands.grade import grade
 from tracrcheck.commands.invariants import invariants
 from tracrcheck.commands.mutants import mutants
+from tracrcheck.commands.overlap import overlap
+from tracrcheck.commands.plan import plan
 from tracrcheck.commands.plant import plant
 from tracrcheck.commands.results import recheck, report
 
@@ -46,6 +48,8 @@ for command in (
     grade,
     discover,
     faithfulness,
+    overlap,
+    plan,
     invariants,
     mutants,
 ):

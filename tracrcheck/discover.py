@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,15 @@ from tracrcheck.sources import sources_of
 
 @dataclass(frozen=True, kw_only=True)
 class Keeping:
-    """Where the state of a long run is kept: written every so many seconds; `resume` goes on with what is there."""
+    """Where the state of a long run is kept: written every so many seconds; `resume` goes on with what is there.
+
+    writes: whether this process does, of several.
+    """
 
     path: Path
     every_seconds: float = 60.0
     resume: bool = False
+    writes: bool = True
 
 
 def keeping_of(path: Path | None, *, every_seconds: float, resume: bool) -> Keeping | None:
@@ -45,6 +50,23 @@ def keeping_of(path: Path | None, *, every_seconds: float, resume: bool) -> Keep
             wanted="--checkpoint FILE, as it was given when the run was begun",
         )
     return None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Run:
+    """Who works, and on what. first: whether this process prints and writes; asking: as `examinee.ask` does."""
+
+    subject: Subject
+    method: Callable[[Task], Any]
+    keeping: Keeping | None
+    asking: Callable[..., Answer] = ask
+    first: bool = True
+
+
+@contextmanager
+def alone(subject: Subject, method: Callable[[Task], Any], keeping: Keeping | None) -> Iterator[Run]:
+    """This process by itself; `together.sharing` is for several."""
+    yield Run(subject=subject, method=method, keeping=keeping)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,14 +109,15 @@ def discover(
     ablation: str,
     seed: int = 0,
     keeping: Keeping | None = None,
+    asking: Callable[..., Answer] = ask,
 ) -> Found:
     """Asks a method for the circuit on these prompts. What it does wrong stands in `answer.fault`.
 
-    Errors: EP201-EP205, where its state is to be kept.
+    asking: as `examinee.ask` does. Errors: EP201-EP205, where its state is to be kept.
     """
     task = _task(subject, pairs).under(ablation)
     state = None if keeping is None else _kept(method, replace(task, seed=seed), keeping)
-    answer = ask(method if state is None else state, task, seed=seed, timeout=None)
+    answer = asking(method if state is None else state, task, seed=seed, timeout=None)
     if state is not None and state.error is not None:
         raise state.error
     found = Found(
@@ -118,7 +141,7 @@ def discover(
 
 def _kept(method: Callable[[Task], Any], task: Task, keeping: Keeping) -> Kept:
     depends_on = {f"sources of {name}": value for name, value in sources_of([], method).items()}
-    return kept(
+    state = kept(
         method,
         task,
         keeping.path,
@@ -126,6 +149,7 @@ def _kept(method: Callable[[Task], Any], task: Task, keeping: Keeping) -> Kept:
         resume=keeping.resume,
         depends_on=depends_on,
     )
+    return replace(state, writes=keeping.writes)
 
 
 def judge(subject: Subject, pairs: Sequence[Pair], circuit: Circuit, *, draws: int, seed: int = 0) -> Matrix:

@@ -72,6 +72,11 @@ def of_folder(folder: Path) -> Checkpoint:
     return Checkpoint(config, _Files(folder, file_of), str(folder))
 
 
+def config_in(path: Path) -> Mapping[str, Any]:
+    """A configuration without its weights. Errors: EP177."""
+    return _json(path)
+
+
 def of_hub(name: str, revision: str | None = None) -> Checkpoint:
     """A repository of the hub, downloaded or from its cache. Errors: EP178."""
     try:

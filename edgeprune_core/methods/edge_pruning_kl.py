@@ -25,10 +25,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from edgeprune_core.checkpoint import finished
+from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.engine import live_writers
 from edgeprune_core.mask import from_edge_values
@@ -72,8 +73,8 @@ class EdgePruningKl:
     def __call__(self, task: Task) -> Discovery:
         return finished(self.begin(task))
 
-    def begin(self, task: Task) -> _Training:
-        return _Training(self, task)
+    def begin(self, task: Task) -> KlTraining:
+        return KlTraining(self, task)
 
     @property
     def wants_nodes(self) -> bool:
@@ -90,18 +91,25 @@ class EdgePruningKl:
         items = task.items[rows]
         mask = from_edge_values(task.graph, gates)
         got = task.outputs(mask, items, live=live_writers(mask, task.graph)).to(gates.dtype)
-        want, scored = task.reference[items[:, 0]].to(gates.dtype), task.scored[items[:, 0]]
+        loss, wrong = self.judged(task, got, items)
+        pool.learn(rows, wrong)
+        return loss
+
+    def judged(
+        self, task: Task, got: Float[Tensor, "circuit item place d_out"], items: Int[Tensor, "item 2"]
+    ) -> tuple[Tensor, Bool[Tensor, "circuit item"]]:
+        """The divergence, its mean over circuits and scored positions; and on which items each circuit fails."""
+        want, scored = task.reference[items[:, 0]].to(got.dtype), task.scored[items[:, 0]]
         with torch.no_grad():
             off = task.outcome.deviation(got, want.expand_as(got), scored.expand(got.shape[:-1]))
-        pool.learn(rows, (off > task.outcome.limit).cpu())
-        outcome = task.outcome
+        wrong, outcome = (off > task.outcome.limit).cpu(), task.outcome
         if not outcome.categorical:
-            return bounded(got, want, scored, outcome.scale).mean()
+            return bounded(got, want, scored, outcome.scale).mean(), wrong
         temperature = 1.0 if outcome.criterion == "kl" else sharp_temperature(want.shape[-1])
-        return kl(got, want, scored, temperature).mean()
+        return kl(got, want, scored, temperature).mean(), wrong
 
 
-class _Training:
+class KlTraining:
     """The method at work on a task (`checkpoint.Training`). loss: of the last step, its price included."""
 
     loss: Tensor
@@ -148,13 +156,20 @@ class _Training:
         gates = self._sample(self.edges)
         if self.nodes is not None:
             gates = gates * self._sample(self.nodes)[:, self.writer_of_edge]
-        loss = method._divergence(self.task, gates, self.pool)
-        loss = loss + self.price(self.edges, self.nodes, self.taken)
-        loss.backward()
-        self.loss = loss.detach()
+        self._back(gates)
         self.optimiser.step()
         self.price.ascend()
         self.taken += 1
+
+    def _back(self, gates: Float[Tensor, "circuit edge"]) -> None:
+        """Leaves the gradient of divergence and price in the parameters."""
+        loss = self.method._divergence(self.task, gates, self.pool)
+        loss = loss + self.price(self.edges, self.nodes, self.taken)
+        loss.backward()
+        self.loss = loss.detach()
+
+    def _accepts(self, circuit: Circuit) -> bool:
+        return self.asked.accepts(circuit)
 
     def _sample(self, log_alpha: Tensor) -> Float[Tensor, "circuit gate"]:
         u = stratified_uniform(
@@ -173,7 +188,7 @@ class _Training:
         if wanted is not None:
             circuit, tried = top_edges(self.asked, scores, wanted), 0
         else:
-            circuit, tried = fewest_edges(self.asked, scores)
+            circuit, tried = fewest_edges(self.asked, scores, accepts=self._accepts)
         return Discovery(
             circuit=circuit, scores=scores, steps=self.taken, hard_evaluations=tried, notes=self._notes()
         )

@@ -5,6 +5,8 @@ Ties go to the edge that comes first in the graph.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from jaxtyping import Float
 from torch import Tensor
 
@@ -17,17 +19,20 @@ def top_edges(task: Task, scores: Float[Tensor, " edge"], n_edges: int) -> Circu
     return _first(task, _ranking(scores), n_edges)
 
 
-def fewest_edges(task: Task, scores: Float[Tensor, " edge"]) -> tuple[Circuit, int]:
-    """The shortest head of the ranking that the task accepts, and how many were tried.
+def fewest_edges(
+    task: Task, scores: Float[Tensor, " edge"], *, accepts: Callable[[Circuit], bool] | None = None
+) -> tuple[Circuit, int]:
+    """The shortest head of the ranking that the task accepts (or `accepts` does), and how many were tried.
 
     By bisection, as if more edges were never worse: where that is not so, it is accepted but may not be the shortest.
     """
+    accepts = accepts or task.accepts
     order = _ranking(scores)
     few, enough, tried = 0, len(order), 0  # the full circuit always is
     while few < enough:
         middle = (few + enough) // 2
         tried += 1
-        if task.accepts(_first(task, order, middle)):
+        if accepts(_first(task, order, middle)):
             enough = middle
         else:
             few = middle + 1

@@ -21,8 +21,10 @@ LAYERS = [
                  "edgeprune_core.folding"]),
     ("engine", ["edgeprune_core.blocks", "edgeprune_core.stream", "edgeprune_core.engine", "edgeprune_core.ablations",
                 "edgeprune_core.metrics", "edgeprune_core.families"]),
+    ("large models", ["edgeprune_core.recomputed", "edgeprune_core.gathered", "edgeprune_core.distributed"]),
     ("work", ["edgeprune_core.task", "edgeprune_core.discovery",
-              "edgeprune_core.attribution", "edgeprune_core.patching", "edgeprune_core.checkpoint", "edgeprune_core.training"]),
+              "edgeprune_core.attribution", "edgeprune_core.patching", "edgeprune_core.checkpoint", "edgeprune_core.dry_run",
+              "edgeprune_core.training"]),
     ("prompts", ["edgeprune_core.tasks", "edgeprune_core.faithfulness", "edgeprune_core.subjects"]),
     ("methods", ["edgeprune_core.methods"]),
     # tracrcheck
@@ -41,7 +43,7 @@ LAYERS = [
               "tracrcheck.profiles", "tracrcheck.machine", "tracrcheck.ledger", "tracrcheck.sweep",
               "tracrcheck.run", "tracrcheck.results", "tracrcheck.baseline", "tracrcheck.invariant_results",
               "tracrcheck.composition", "tracrcheck.fuzz", "tracrcheck.campaign", "tracrcheck.bar",
-               "tracrcheck.prompt_lists", "tracrcheck.discover", "tracrcheck.shapes", "tracrcheck.fuzz_results",
+               "tracrcheck.prompt_lists", "tracrcheck.discover", "tracrcheck.plan", "tracrcheck.together", "tracrcheck.overlap", "tracrcheck.shapes", "tracrcheck.fuzz_results",
                "tracrcheck.regressions"]),
     ("invariants", ["tracrcheck.invariants", "tracrcheck.recheck"]),
     ("seeded faults", ["tracrcheck.gauntlet", "tracrcheck.mutants"]),
@@ -68,6 +70,8 @@ HIDDEN = {
     "tracrcheck/commands/grade.py": (None, "as above"),
     "tracrcheck/commands/results.py": (None, "as above"),
     "tracrcheck/commands/author.py": (None, "as above"),
+    "tracrcheck/commands/overlap.py": (None, "as above"),
+    "tracrcheck/commands/plan.py": (None, "as above"),
     "tracrcheck/commands/plant.py": (None, "as above"),
     "tracrcheck/commands/invariants.py": (None, "as above"),
     "tracrcheck/commands/mutants.py": (None, "as above"),
@@ -179,9 +183,35 @@ def test_nothing_of_ours_loads_a_pickle():
                 )
 
 
-def test_one_file_at_most_imports_torch_distributed():
-    using = [p for p in FILES if any("torch.distributed" in name for name, _ in imported(p.read_text()))]
-    assert len(using) <= 1
+def using_torch_distributed(sources):
+    return [path for path, text in sources.items() if "torch.distributed" in _modules(text)]
+
+
+def _modules(source):
+    """What is imported, and what stands above it; `import torch` alone is not `torch.distributed`."""
+    names = [name.split(".") for name, _ in imported(source)]
+    return {".".join(parts[:n]) for parts in names for n in range(1, len(parts) + 1)}
+
+
+def test_one_file_imports_torch_distributed():
+    sources = {str(p.relative_to(ROOT)): p.read_text() for p in FILES}
+    assert using_torch_distributed(sources) == ["edgeprune_core/distributed.py"]
+    for path, text in sources.items():
+        used = [ast.unparse(node) for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Attribute)]
+        assert "torch.distributed" not in used, path
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import torch.distributed as dist",
+        "from torch import distributed",
+        "from torch.distributed.fsdp import fully_shard",
+        "def f():\n    from torch.distributed import all_reduce",
+    ],
+)
+def test_a_second_file_that_imports_torch_distributed_is_noticed(line):
+    assert using_torch_distributed({"edgeprune_core/engine.py": f"import torch\n{line}"})
 
 
 def test_nothing_of_ours_sets_a_global_seed_or_prints():

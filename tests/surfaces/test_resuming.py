@@ -19,7 +19,7 @@ import torch
 from edgeprune_core import checkpoint
 from edgeprune_core.errors import CheckError
 from edgeprune_core.methods import EdgePruningKl
-from edgeprune_core.methods.edge_pruning_kl import _Training
+from edgeprune_core.methods.edge_pruning_kl import KlTraining
 from edgeprune_core.methods.lagrangian import SparsityTarget
 from edgeprune_core.subjects import subject
 from tests.surfaces.trained_examinees import quick
@@ -183,7 +183,7 @@ def test_a_run_that_was_stopped_after_its_training_does_not_train_again(call, he
         patch.setattr(discover, "judge", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt))
         finished(call(*WORDS, "--checkpoint", "state"), 130)
     assert steps_in(here / "state") == quick.steps
-    monkeypatch.setattr(_Training, "advance", lambda self: pytest.fail("trained again"))
+    monkeypatch.setattr(KlTraining, "advance", lambda self: pytest.fail("trained again"))
     result = finished(call(*WORDS, "--checkpoint", "state", "--resume"), 0)
     assert result.stderr == f"resumed: {quick.steps} steps were taken before\n"
 

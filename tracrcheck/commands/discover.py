@@ -56,6 +56,9 @@ def discover(
     ] = None,
     checkpoint_every: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How often.")] = 60.0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what is in --checkpoint.")] = False,
+    distributed: Annotated[
+        bool, typer.Option("--distributed", help="As one of several processes of torchrun (docs/large.md).")
+    ] = False,
 ) -> None:
     """Find the circuit of a trained model on a task, and judge it on prompts held out."""
     from edgeprune_core import subjects
@@ -73,19 +76,29 @@ def discover(
     subject = subjects.subject(model or subjects.trained_on(task))
     lists = prompt_lists.both_lists(task, subject.tokenizer, n=prompts, seed=seed)
     discovering.check_pairs(subject, lists.held_out)
-    with _told_to_resume(checkpoint):
-        found = discovering.discover(
-            subject, lists.train, asked_method, ablation=ablation, seed=seed, keeping=keeping
-        )
-    if found.resumed_after is not None:
-        typer.echo(f"resumed: {found.resumed_after} steps were taken before", err=True)
     title = f"{task} in {subject.name}: {method}, {ablation} ablation, seed {seed}"
-    console.show(title, *discovery.found_lines(found))
     asked: dict[str, Any] = {"task": task, "model": subject.name, "method": method, "ablation": ablation}
     asked |= {"prompts": prompts, "draws": draws, "seed": seed}
-    matrix = None
-    if found.circuit is not None:
-        matrix = discovering.judge(subject, lists.held_out, found.circuit, draws=draws, seed=seed)
+    if distributed:
+        from tracrcheck.together import sharing as share
+    else:
+        share = discovering.alone
+    with _told_to_resume(checkpoint), share(subject, asked_method, keeping) as run:
+        del subject  # where it is shared, nobody holds it whole
+        found = discovering.discover(
+            run.subject, lists.train, run.method,
+            ablation=ablation, seed=seed, keeping=run.keeping, asking=run.asking,
+        )  # fmt: skip
+        if run.first:
+            if found.resumed_after is not None:
+                typer.echo(f"resumed: {found.resumed_after} steps were taken before", err=True)
+            console.show(title, *discovery.found_lines(found))
+        matrix = None
+        if found.circuit is not None:
+            matrix = discovering.judge(run.subject, lists.held_out, found.circuit, draws=draws, seed=seed)
+    if not run.first:
+        raise typer.Exit(0)
+    if found.circuit is not None and matrix is not None:
         console.show("", faithfulness.matrix_table(matrix), *faithfulness.matrix_lines(matrix))
         if out is not None:
             picture = discovery.circuit_svg(found.circuit, name=task, title=title)

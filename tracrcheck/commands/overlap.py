@@ -1,0 +1,65 @@
+"""`tracrcheck overlap`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tracrcheck.commands.arguments import Json
+from tracrcheck.commands.discover import ModelOption, Prompts
+from tracrcheck.commands.telling import told
+
+
+@told
+def overlap(
+    a: Annotated[Path, typer.Argument(metavar="A.json", help="A circuit, as `discover --out` writes it.")],
+    b: Annotated[Path, typer.Argument(metavar="B.json", help="Another of the same model.")],
+    task_a: Annotated[
+        str | None, typer.Option("--task-a", metavar="NAME", help="The task of A, as for `faithfulness`.")
+    ] = None,
+    task_b: Annotated[str | None, typer.Option("--task-b", metavar="NAME", help="The task of B.")] = None,
+    model: ModelOption = None,
+    prompts: Prompts = 200,
+    draws: Annotated[int, typer.Option(min=2, help="Random circuits to compare with.")] = 20,
+    seed: Annotated[int, typer.Option(help="Of the prompts and the random circuits.")] = 0,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE.svg", help="Draw both there.")] = None,
+    json: Json = None,
+) -> None:
+    """Compare two circuits of one model: shared edges and own ones, and each on the other's task."""
+    from edgeprune_core import subjects
+    from tracrcheck import overlap as comparing
+    from tracrcheck import prompt_lists
+    from tracrcheck.reports import console, files
+    from tracrcheck.reports import overlap as report
+
+    comparing.check_tasks(task_a, task_b, model)
+    tasks = [prompt_lists.check_task(task) for task in (task_a, task_b) if task is not None]
+    files.check_writable(json)
+    files.check_writable(out)
+    found = comparing.overlap(comparing.circuit_in(a), comparing.circuit_in(b))
+    console.show(*report.overlap_lines(found, str(a), str(b)), "", report.layers_table(found))
+    judged: list[comparing.Judged] = []
+    asked: dict[str, Any] = {"a": str(a), "b": str(b), "task_a": task_a, "task_b": task_b, "model": None}
+    asked |= {"prompts": prompts, "draws": draws, "seed": seed}
+    if tasks:
+        subject = subjects.subject(model or subjects.trained_on(tasks[0]))
+        asked["model"] = subject.name
+        lists = {
+            task: prompt_lists.judging_list(task, subject.tokenizer, n=prompts, seed=seed) for task in tasks
+        }
+        total = 3 * len(lists)
+        judged = list(
+            console.progress(
+                comparing.crossed(found, subject, lists, draws=draws, seed=seed), total, "circuits on tasks"
+            )
+        )
+        console.show(
+            "", f"under resampling, all other edges cut, in {subject.name}:", report.crossed_table(judged)
+        )
+    if out is not None:
+        title = f"A: {a}, B: {b}"
+        files.write_text(out, report.overlap_svg(found, title=title))
+        typer.echo(f"wrote {out}")
+    files.write_json(json, report.overlap_document(asked, found, judged))

@@ -1,0 +1,44 @@
+"""`tracrcheck plan`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tracrcheck.commands.arguments import Json
+from tracrcheck.commands.telling import told
+
+
+@told
+def plan(
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="gpt2, codellama-13b, ...; or a config.json, or a folder with one."
+        ),
+    ],
+    batch: Annotated[int, typer.Option(min=1, help="Prompts of a step, on all GPUs.")] = 4,
+    seq: Annotated[int, typer.Option(min=1, help="Tokens of each.")] = 72,
+    gpus: Annotated[int, typer.Option(min=1, help="GPUs that share the batch and the weights.")] = 1,
+    circuits: Annotated[int, typer.Option(min=1, help="Masks that are sampled in a step.")] = 1,
+    dtype: Annotated[
+        str, typer.Option(help="Of the model: bfloat16, float16, float32 or float64.")
+    ] = "bfloat16",
+    memory: Annotated[
+        float | None, typer.Option(min=0, metavar="GB", help="Of a GPU: say whether it fits; exit 1 if not.")
+    ] = None,
+    json: Json = None,
+) -> None:
+    """Count what a step of edge pruning takes on a large model: memory, arithmetic, and whether it fits."""
+    from tracrcheck import plan as planning
+    from tracrcheck.reports import console, files
+    from tracrcheck.reports import plan as report
+
+    files.check_writable(json)
+    found = planning.plan(
+        model, batch=batch, pos=seq, gpus=gpus, circuits=circuits, dtype=dtype, memory=memory
+    )
+    console.show(*report.plan_lines(found), "", report.plan_table(found), "", *report.verdict_lines(found))
+    files.write_json(json, report.plan_document(found))
+    raise typer.Exit(1 if found.fits is False else 0)

@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
 import torch
 
 from edgeprune_core import attribution, engine, faithfulness, mask, patching, stream, task, weights
@@ -21,6 +22,7 @@ from edgeprune_core.training import elites, pathwise, score
 from edgeprune_core.training.gates import HardConcrete
 from edgeprune_core.training.pool import ItemPool
 from tracrcheck import certify, store, structure
+from tracrcheck.invariants import discretisation, gates
 
 
 def future_edges(patch) -> None:
@@ -44,6 +46,18 @@ def one_too_many_legal(patch) -> None:
     patch.setattr(mask, "legal", legal)
 
 
+def marks_of_no_edge_are_read(patch) -> None:
+    before = mask.legal
+    everywhere = lambda graph, *, device=None: torch.ones_like(before(graph, device=device))  # noqa: E731
+
+    def to_circuit(graph, kept):
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(mask, "legal", everywhere)
+            return mask.to_circuit(graph, kept)
+
+    patch.setattr(discretisation, "to_circuit", to_circuit)
+
+
 def saved_in_single(patch) -> None:
     save = weights.save_file
     rounded = lambda tensors: {k: t.float().double() for k, t in tensors.items()}  # noqa: E731
@@ -65,6 +79,24 @@ def looks_ahead(patch) -> None:
 def shared_noise(patch) -> None:
     sample = HardConcrete.sample
     patch.setattr(HardConcrete, "sample", lambda gate, a, u: sample(gate, a, u[..., :1].expand_as(u)))
+
+
+def strata_too_wide(patch) -> None:
+    def wide(circuits, shape, generator, **more):
+        order = torch.rand(circuits, *shape, generator=generator).argsort(0)
+        return (order + 2 * torch.rand(circuits, *shape, generator=generator)) / (circuits + 1)
+
+    patch.setattr(gates, "stratified_uniform", wide)
+
+
+def noise_in_the_middle(patch) -> None:
+    """Of its stratum: seen by no share of gates, to within half of one."""
+
+    def middle(circuits, shape, generator, **more):
+        order = torch.rand(circuits, *shape, generator=generator).argsort(0)
+        return (order + 0.4 + 0.2 * torch.rand(circuits, *shape, generator=generator)) / circuits
+
+    patch.setattr(gates, "stratified_uniform", middle)
 
 
 def clean_and_corrupted_swapped(patch) -> None:
@@ -384,11 +416,12 @@ def ten_times_tau(patch) -> None:
 BREAKS: dict[str, list[tuple[Callable, str, int]]] = {
     "legal_edges": [(future_edges, "gpt2", 0)],
     "closed_forms": [(temperature_lost, "gpt2", 0)],
-    "masks_and_circuits": [(one_too_many_legal, "llama", 0)],
+    "masks_and_circuits": [(one_too_many_legal, "llama", 0), (marks_of_no_edge_are_read, "gpt2", 0)],
     "circuit_and_model": [(saved_in_single, "gpt2", 0)],
     "repeated_references": [(repeats_count, "llama", 0)],
     "causality": [(looks_ahead, "llama", 0)],
     "sampled_gates": [(shared_noise, "gpt2", 0)],
+    "strata": [(strata_too_wide, "gpt2", 0), (noise_in_the_middle, "gpt2", 0)],
     "none_kept": [(clean_and_corrupted_swapped, "llama", 0)],
     "one_edge_cut": [(query_reads_as_key, "gpt2", 0)],
     "any_circuit": [

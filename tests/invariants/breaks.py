@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from edgeprune_core import attribution, engine, faithfulness, mask, patching, stream, task, weights
+from edgeprune_core import attribution, engine, faithfulness, mask, outcome, patching, stream, task, weights
 from edgeprune_core.ablations import Mean
 from edgeprune_core.blocks import attention
 from edgeprune_core.circuit import Circuit
@@ -298,6 +298,15 @@ def everything_scored(patch) -> None:
     )
 
 
+def not_a_number_passes(patch) -> None:
+    to_num = torch.nan_to_num
+    patch.setattr(torch, "nan_to_num", lambda off, *, nan, **more: to_num(off, nan=0.0, **more))
+
+
+def rounding_decides(patch) -> None:
+    patch.setattr(outcome, "DECODE_TIE", 0.0)
+
+
 def padding_is_an_answer(patch) -> None:
     total = answers._log_total
     patch.setattr(
@@ -396,6 +405,26 @@ def all_elite(patch) -> None:
     patch.setattr(elites, "_elites", lambda a_task, settings, gates, fewer, pool: fewer)
 
 
+def itself_an_improvement(patch) -> None:
+    right = elites._elites
+    patch.setattr(
+        elites,
+        "_elites",
+        lambda a_task, settings, gates, fewer, pool: right(a_task, settings, gates, fewer | True, pool),
+    )
+
+
+def scores_of_the_last(patch) -> None:
+    consider = edge_pruning._Run.consider
+
+    def last(run, circuit, scores):
+        better = consider(run, circuit, scores)
+        run.scores = scores
+        return better
+
+    patch.setattr(edge_pruning._Run, "consider", last)
+
+
 def knocked_out_is_kept(patch) -> None:
     circuits = faithfulness._circuits
 
@@ -448,7 +477,11 @@ BREAKS: dict[str, list[tuple[Callable, str, int]]] = {
     "permuted_pruning": [(first_edge_is_dear, "gpt2", 0)],
     "determinism": [(global_noise, "llama", 1)],
     "reported_circuit": [(one_edge_unreported, "llama", 1)],
-    "criterion": [(everything_scored, "gpt2", 0)],
+    "criterion": [
+        (everything_scored, "gpt2", 0),
+        (not_a_number_passes, "gpt2", 0),
+        (rounding_decides, "gpt2", 0),
+    ],
     "margins": [(padding_is_an_answer, "gpt2", 0)],
     "checkpoints": [(gelu_of_another_kind, "gpt2", 0)],
     "pooling": [(last_batch_alone, "llama", 0)],
@@ -458,8 +491,8 @@ BREAKS: dict[str, list[tuple[Callable, str, int]]] = {
     "pathwise_by_hand": [(multipliers_stay, "gpt2", 0)],
     "score_by_hand": [(gates_reopen, "gpt2", 0)],
     "hard_items": [(items_forgotten, "gpt2", 0)],
-    "candidates": [(judged_by_the_mean, "gpt2", 0)],
-    "elites_by_hand": [(all_elite, "gpt2", 0)],
+    "candidates": [(judged_by_the_mean, "gpt2", 0), (scores_of_the_last, "gpt2", 0)],
+    "elites_by_hand": [(all_elite, "gpt2", 0), (itself_an_improvement, "gpt2", 0)],
     "exact_scores": [(cuts_pile_up, "gpt2", 0)],
     "shortest_head": [(one_edge_more, "gpt2", 0)],
     "matrix": [(knocked_out_is_kept, "gpt2", 0)],

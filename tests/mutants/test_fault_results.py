@@ -11,6 +11,7 @@ import pytest
 from tests.mutants.test_hunt import told  # noqa: F401
 from tests.surfaces.conftest import call, here  # noqa: F401
 from tracrcheck import false_alarm_results, mutant_results, recheck, results
+from tracrcheck.invariants import INVARIANTS
 from tracrcheck.library import Library
 from tracrcheck.mutants import false_alarms, runner
 from tracrcheck.mutants.scratch import Seen
@@ -120,19 +121,46 @@ def test_a_file_of_faults_is_stale_by_its_sources_and_by_a_fault_that_is_gone(hu
     assert "    no fault gone now" in lines
 
 
-def test_what_an_invariant_killed_is_run_again_without_certificates_and_the_rest_with(monkeypatch):
+@pytest.mark.parametrize(
+    ("status", "by", "job"),
+    [
+        ("killed", "rotation on gpt2_0: got 1", (["hist"], ())),
+        ("killed", "gate: sort mean seed 0: FAILS", (["hist", "sort"], ["mean"])),
+        ("killed", "gate: hist zero seed 0: FAILS", (["hist"], ["zero"])),
+        ("survived", None, (["hist", "square", "sort"], ["zero", "mean"])),
+    ],
+)
+def test_what_was_red_is_run_again_and_of_a_survivor_all(status, by, job, monkeypatch):
     made = []
-    monkeypatch.setattr(runner, "job_of", lambda programs, ablations, *, seed: made.append(ablations))
+    monkeypatch.setattr(
+        runner, "job_of", lambda programs, ablations, *, seed: made.append((programs, ablations))
+    )
     monkeypatch.setattr(runner, "hunt", lambda mutant, job: job)
-    asked = {"by": "gauntlet", "programs": ["hist"], "ablations": ["zero"], "seed": 0}
-    for status, by in (
-        ("killed", "rotation on x"),
-        ("killed", "gate: hist zero seed 0: y"),
-        ("survived", None),
-    ):
-        found = mutant_results.Found(name="clamp_missing", why="", status=status, killed_by=by, seconds=1.0)
-        runner.again(found, asked)
-    assert made == [(), ["zero"], ["zero"]]
+    asked = {
+        "by": "gauntlet",
+        "programs": ["hist", "square", "sort"],
+        "ablations": ["zero", "mean"],
+        "seed": 0,
+    }
+    found = mutant_results.Found(name="clamp_missing", why="", status=status, killed_by=by, seconds=1.0)
+    runner.again(found, asked)
+    assert made == [job]
+
+
+def test_of_quiet_runs_other_invariants_are_checked_again_and_of_one_that_was_not_all(monkeypatch):
+    asked = {"seeds": [0, 4, 8], "programs": ["hist", "sort"], "ablations": ["zero"]}
+    made: list = []
+    monkeypatch.setattr(
+        false_alarms, "job_of", lambda programs, ablations: made.append(programs) or runner.NOTHING
+    )
+    monkeypatch.setattr(false_alarms, "run", lambda seed, job: made.append(job.only))
+    for seed, red in ((0, None), (4, None), (8, None), (8, "x")):
+        run = false_alarm_results.QuietRun(seed=seed, red=red, error=None, seconds=1.0)
+        false_alarms.again(run, asked)
+    parts = made[1:6:2]
+    assert sorted(name for part in parts for name in part) == sorted(i.name for i in INVARIANTS)
+    assert made[0::2] == [["hist"], ["hist"], ["hist"], ["hist", "sort"]]
+    assert made[7] is None
 
 
 def test_what_takes_longer_than_the_limit_is_drawn_only_where_all_does():

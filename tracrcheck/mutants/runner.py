@@ -6,6 +6,7 @@ a fault that changes a truth would change it for the method as well, and both wo
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
@@ -35,6 +36,8 @@ PROFILE = PROFILES["mutants"]
 ROOTS = ("tracrcheck.gauntlet", "tracrcheck.mutants.runner")
 # And the methods, which invariants and tests take from a table.
 METHODS_ASKED = tuple(sorted({type(method).__module__ for method in METHODS.values()}))
+# What the gauntlet says of a gate: its program, its ablation.
+RED_GATE = re.compile(r"gate: (\S+) (\S+) seed ")
 # The tests bring what they judge by.
 NOTHING = Job(programs=(), truths={}, out=Path())
 
@@ -96,13 +99,23 @@ def _found(mutant: Mutant, seen: Seen, seconds: float) -> Found:
 
 
 def again(then: Found, asked: Mapping[str, Any]) -> Found:
-    """The same fault run once more. What an invariant killed then is asked of the invariants alone, which come first."""
+    """The same fault run once more. Of the gate, only the program and ablation that were red then; of a survivor, all."""
     mutant = MUTANTS[then.name]
     if asked["by"] == "suite":
         return hunt(mutant, job_by("suite"), by="suite")
-    by_invariant = then.status == "killed" and not (then.killed_by or "").startswith("gate:")
-    ablations = () if by_invariant else asked["ablations"]
-    return hunt(mutant, job_of(asked["programs"], ablations, seed=asked["seed"]))
+    programs, ablations = _asked_again(then, asked["programs"], asked["ablations"])
+    return hunt(mutant, job_of(programs, ablations, seed=asked["seed"]))
+
+
+def _asked_again(
+    then: Found, programs: Sequence[str], ablations: Sequence[str]
+) -> tuple[Sequence[str], Sequence[str]]:
+    """The first program is one that invariants are checked on."""
+    if then.status != "killed":
+        return programs, ablations
+    if red := RED_GATE.match(then.killed_by or ""):
+        return list(dict.fromkeys((programs[0], red[1]))), [red[2]]
+    return programs[:1], ()
 
 
 def check_unmutated(job: Job, *, by: str = "gauntlet") -> None:

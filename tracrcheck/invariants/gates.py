@@ -33,6 +33,7 @@ from tracrcheck.invariants.subjects import Subject, generator_of
 TEMPERATURE, LOW, HIGH = 2 / 3, -0.1, 1.1  # of both papers
 DRAWS = 4096
 STRATA = 16  # circuits of a step
+IN_STRATA = 1024  # draws a gate, taken together
 STRATA_ASKED = (1, 2, STRATA)
 FALSE_ALARM = 1e-10  # a check; a seed has some four subjects and two checks of each
 
@@ -89,7 +90,7 @@ def sampled_gates(subject: Subject, seed: int) -> Violation | None:
 def strata(subject: Subject, seed: int) -> Violation | None:
     n, draw = subject.graph.n_edges, generator_of(seed)
     for circuits in STRATA_ASKED:
-        u = stratified_uniform(circuits, (DRAWS // circuits, n), draw)
+        u = stratified_uniform(circuits, (IN_STRATA // circuits, n), draw)
         low = torch.arange(circuits, dtype=torch.float64)[:, None, None]
         above = circuits * u.double().sort(0).values - low  # within the j-th stratum: from 0 to 1
         rounding = 2 * circuits * torch.finfo(u.dtype).eps

@@ -77,7 +77,7 @@ coverage: $(STAMP) $(OUT) ## which lines and branches of edgeprune_core the defa
 	$(BIN)/python ci/covered.py $(OUT)/coverage.json
 
 pages: $(STAMP) ## results in OUT as Markdown
-	set -e; for file in $(wildcard $(OUT)/full.json $(OUT)/fuzz.json $(OUT)/invariants.json); do \
+	set -e; for file in $(wildcard $(OUT)/full.json $(OUT)/fuzz.json $(OUT)/invariants.json $(OUT)/mutants.json); do \
 	    $(BIN)/tracrcheck report $$file; done
 	$(if $(wildcard $(OUT)/coverage.json),-$(BIN)/python ci/covered.py $(OUT)/coverage.json)
 

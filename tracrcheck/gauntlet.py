@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,11 +28,11 @@ from tracrcheck.exam import Setting, task_of
 from tracrcheck.examinee import ask, find_method
 from tracrcheck.faults import check_compiled
 from tracrcheck.grade import grade
+from tracrcheck.in_copy import leave_with_the_parent, sources
 from tracrcheck.invariants import INVARIANTS, Invariant
 from tracrcheck.invariants.runner import check_one
 from tracrcheck.invariants.subjects import KINDS, Subject, of_program, small
 from tracrcheck.library import load_file
-from tracrcheck.sources import OURS, digest_of, package_folder
 from tracrcheck.wholefile import write_whole
 
 METHOD = "edge_pruning"
@@ -86,15 +84,6 @@ class Job:
             imports=tuple(record["imports"]), seed=record["seed"],
             only=None if record["only"] is None else tuple(record["only"]),
         )  # fmt: skip
-
-
-def sources() -> str:
-    """Of every source file of both packages, as imported here: hex sha256."""
-    shas = []
-    for package in OURS.values():
-        root = package_folder(package)
-        shas.append(digest_of(root, sorted(root.rglob("*.py"))))
-    return "".join(shas)
 
 
 def first_red(job: Job) -> Red | None:
@@ -193,12 +182,6 @@ def main(job: Job) -> None:
     write_whole(job.out, json.dumps(seen))
 
 
-def _leave_with_the_parent() -> None:
-    """Standard input ends where the process at its other end does."""
-    sys.stdin.buffer.read()
-    os._exit(1)
-
-
 if __name__ == "__main__":
-    threading.Thread(target=_leave_with_the_parent, daemon=True).start()
+    leave_with_the_parent()
     main(Job.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))

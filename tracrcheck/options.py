@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -77,6 +77,20 @@ def check_alone(
             "an option of a campaign, beside that of a single program",
             where=", ".join(given),
             got="--number" if number is not None else "--replay",
+            wanted="one or the other",
+            do=f"leave {' and '.join(given)} out",
+        )
+
+
+def check_without_faults(runs: int | None, others: Mapping[str, bool]) -> None:
+    """Where no fault is seeded, there is none to choose, and one way to check. others: option -> whether it was given."""
+    given = [f"--{name}" for name, on in others.items() if on]
+    if runs is not None and given:
+        raise CheckError(
+            "TC117",
+            "an option of seeded faults, where none is seeded",
+            where=", ".join(given),
+            got="--false-alarms",
             wanted="one or the other",
             do=f"leave {' and '.join(given)} out",
         )

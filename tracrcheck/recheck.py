@@ -12,6 +12,7 @@ from edgeprune_core.errors import CheckError
 from tracrcheck.compile import Compiled
 from tracrcheck.exam import Setting
 from tracrcheck.examinee import find_method
+from tracrcheck.false_alarm_results import FalseAlarmResults, QuietRun
 from tracrcheck.fuzz import ROOTS, Examined, Row, examine
 from tracrcheck.fuzz_results import FuzzResults
 from tracrcheck.gate import Plan, judge, prepare
@@ -20,6 +21,8 @@ from tracrcheck.invariants import campaign
 from tracrcheck.ledger import differences
 from tracrcheck.library import Entry, Library
 from tracrcheck.machine import machine
+from tracrcheck.mutant_results import Found, MutantResults
+from tracrcheck.mutants import MUTANTS, false_alarms, runner
 from tracrcheck.results import AnyResults, Results
 from tracrcheck.sources import sources_of
 from tracrcheck.verdict import Verdict
@@ -66,6 +69,34 @@ class CheckedAgain:
         return self.then is not None and self.now is not None and _holds(self.then) == _holds(self.now)
 
 
+@dataclass(frozen=True, kw_only=True)
+class FoundAgain:
+    """A seeded fault of the file, and the same one run anew."""
+
+    then: Found
+    now: Found
+
+    @property
+    def same(self) -> bool:
+        """Whether it is caught; not by what, which rounding may decide."""
+        return self.then.status == self.now.status
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuietAgain:
+    """A run without a fault, and the same one made anew."""
+
+    then: QuietRun
+    now: QuietRun
+
+    @property
+    def same(self) -> bool:
+        return self.then.quiet == self.now.quiet
+
+
+AnyAgain = Again | CheckedAgain | FoundAgain | QuietAgain
+
+
 def _holds(check: Check) -> tuple[bool, bool]:
     return check.law, check.violation is None
 
@@ -82,6 +113,8 @@ def stale(results: AnyResults, library: Library) -> list[str]:
     """How the sources of a results file differ from those there are; nothing where it is current."""
     if isinstance(results, InvariantResults):
         return differences(results.run["sources"], campaign.sources(), campaign.sources().keys())
+    if isinstance(results, MutantResults | FalseAlarmResults):
+        return _stale_faults(results, library)
     try:
         method = find_method(results.run["asked"]["method"])
         if isinstance(results, FuzzResults):
@@ -93,26 +126,41 @@ def stale(results: AnyResults, library: Library) -> list[str]:
     return differences(results.run["sources"], now, now.keys())
 
 
+def _stale_faults(results: MutantResults | FalseAlarmResults, library: Library) -> list[str]:
+    asked = results.run["asked"]
+    by = asked.get("by", "gauntlet")
+    try:
+        entries = library.chosen(names) if (names := asked.get("programs")) else []
+        now = runner.sources(by, [entry.path for entry in entries])
+    except CheckError as error:
+        return [error.what]
+    gone = sorted(set(asked.get("mutants", ())) - set(MUTANTS))
+    return [*differences(results.run["sources"], now, now.keys()), *(f"no fault {name} now" for name in gone)]
+
+
 def sample(
     units: Sequence[Any], *, share: float = SHARE, seed: int, most_seconds: float = MOST_SECONDS
 ) -> list[Any]:
-    """Of a file's `units`: at least one; at most `share` of them, and hardly more than `most_seconds` of work."""
-    order = list(units)
+    """Of a file's `units`: at least one; at most `share` of them, and hardly more than `most_seconds` of work.
+
+    A unit that alone takes longer is drawn only where all do: a survivor, for which every check was run.
+    """
+    order = [unit for unit in units if unit.seconds <= most_seconds] or list(units)
     random.Random(seed).shuffle(order)
     chosen: list[Any] = []
-    for unit in order[: max(1, math.ceil(share * len(order)))]:
+    for unit in order[: max(1, math.ceil(share * len(units)))]:
         if chosen and sum(u.seconds for u in chosen) + unit.seconds > most_seconds:
             continue
         chosen.append(unit)
     return chosen
 
 
-def n_verdicts(units: Sequence[Verdict | Examined | Checks]) -> int:
+def n_verdicts(units: Sequence[Any]) -> int:
     """How many verdicts, or checks, `again` makes of these units."""
     return sum(_size(unit) for unit in units)
 
 
-def _size(unit: Verdict | Examined | Checks) -> int:
+def _size(unit: Any) -> int:
     match unit:
         case Examined():
             return len(unit.rows)
@@ -121,8 +169,15 @@ def _size(unit: Verdict | Examined | Checks) -> int:
     return 1
 
 
-def again(results: AnyResults, units: Sequence[Any], library: Library) -> Iterator[Again | CheckedAgain]:
-    """Every verdict, or check, of the chosen units made anew. Errors: those of compiling, TC153."""
+def again(results: AnyResults, units: Sequence[Any], library: Library) -> Iterator[AnyAgain]:
+    """Every verdict, check, fault or run of the chosen units made anew. Errors: those of compiling, TC153."""
+    if isinstance(results, MutantResults):
+        yield from (FoundAgain(then=then, now=runner.again(then, results.run["asked"])) for then in units)
+        return
+    if isinstance(results, FalseAlarmResults):
+        for then in units:
+            yield QuietAgain(then=then, now=false_alarms.again(then, results.run["asked"]))
+        return
     if isinstance(results, InvariantResults):
         yield from (pair for then in units for pair in _checked_again(then, results.run["asked"]))
         return

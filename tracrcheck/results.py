@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from edgeprune_core.errors import CheckError
-from tracrcheck import fuzz_results, invariant_results, shapes
+from tracrcheck import false_alarm_results, fuzz_results, invariant_results, mutant_results, shapes
+from tracrcheck.false_alarm_results import FalseAlarmResults
 from tracrcheck.fuzz_results import FuzzResults
 from tracrcheck.invariant_results import InvariantResults
+from tracrcheck.mutant_results import MutantResults
 from tracrcheck.shapes import fields
 from tracrcheck.verdict import Summary, Verdict
 
@@ -43,7 +45,16 @@ class Results:
         return self.verdicts
 
 
-AnyResults = Results | FuzzResults | InvariantResults
+AnyResults = Results | FuzzResults | InvariantResults | MutantResults | FalseAlarmResults
+# Schema -> the module that reads such a file, its record, what it is of, and the command that writes it.
+OTHERS: dict[str, tuple[Any, Any, str, str]] = {
+    fuzz_results.SCHEMA: (fuzz_results, FuzzResults, "fuzzing", "fuzz"),
+    invariant_results.SCHEMA: (invariant_results, InvariantResults, "the invariants", "invariants"),
+    mutant_results.SCHEMA: (mutant_results, MutantResults, "the seeded faults", "mutants"),
+    false_alarm_results.SCHEMA: (
+        false_alarm_results, FalseAlarmResults, "the gauntlet without a fault", "mutants --false-alarms N",
+    ),
+}  # fmt: skip
 
 
 def read(path: Path) -> Results:
@@ -61,18 +72,15 @@ def read(path: Path) -> Results:
 
 
 def read_any(path: Path) -> AnyResults:
-    """Of the gate, of fuzzing or of the invariants, as its schema says. Errors: TC143, with everything that is wrong."""
+    """Of the gate or of one of OTHERS, as its schema says. Errors: TC143, with everything that is wrong."""
     document = _loaded(path)
     schema = document.get("schema") if isinstance(document, dict) else None
-    if schema == fuzz_results.SCHEMA:
-        if found := fuzz_results.problems(document):
-            raise _wrong(path, found, kind="fuzzing", schema=schema, command="fuzz")
-        return FuzzResults.from_json(path, document)
-    if schema == invariant_results.SCHEMA:
-        if found := invariant_results.problems(document):
-            raise _wrong(path, found, kind="the invariants", schema=schema, command="invariants")
-        return InvariantResults.from_json(path, document)
-    return read(path)
+    if not isinstance(schema, str) or schema not in OTHERS:
+        return read(path)
+    module, made, kind, command = OTHERS[schema]
+    if found := module.problems(document):
+        raise _wrong(path, found, kind=kind, schema=schema, command=command)
+    return made.from_json(path, document)
 
 
 def _loaded(path: Path) -> Any:

@@ -6,9 +6,10 @@ import importlib
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
 import torch
 
-from edgeprune_core import attribution, engine, faithfulness, mask, patching, stream, task, weights
+from edgeprune_core import attribution, engine, faithfulness, mask, outcome, patching, stream, task, weights
 from edgeprune_core.ablations import Mean
 from edgeprune_core.blocks import attention
 from edgeprune_core.circuit import Circuit
@@ -21,6 +22,7 @@ from edgeprune_core.training import elites, pathwise, score
 from edgeprune_core.training.gates import HardConcrete
 from edgeprune_core.training.pool import ItemPool
 from tracrcheck import certify, store, structure
+from tracrcheck.invariants import discretisation, gates
 
 
 def future_edges(patch) -> None:
@@ -44,6 +46,18 @@ def one_too_many_legal(patch) -> None:
     patch.setattr(mask, "legal", legal)
 
 
+def marks_of_no_edge_are_read(patch) -> None:
+    before = mask.legal
+    everywhere = lambda graph, *, device=None: torch.ones_like(before(graph, device=device))  # noqa: E731
+
+    def to_circuit(graph, kept):
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(mask, "legal", everywhere)
+            return mask.to_circuit(graph, kept)
+
+    patch.setattr(discretisation, "to_circuit", to_circuit)
+
+
 def saved_in_single(patch) -> None:
     save = weights.save_file
     rounded = lambda tensors: {k: t.float().double() for k, t in tensors.items()}  # noqa: E731
@@ -65,6 +79,24 @@ def looks_ahead(patch) -> None:
 def shared_noise(patch) -> None:
     sample = HardConcrete.sample
     patch.setattr(HardConcrete, "sample", lambda gate, a, u: sample(gate, a, u[..., :1].expand_as(u)))
+
+
+def strata_too_wide(patch) -> None:
+    def wide(circuits, shape, generator, **more):
+        order = torch.rand(circuits, *shape, generator=generator).argsort(0)
+        return (order + 2 * torch.rand(circuits, *shape, generator=generator)) / (circuits + 1)
+
+    patch.setattr(gates, "stratified_uniform", wide)
+
+
+def noise_in_the_middle(patch) -> None:
+    """Of its stratum: seen by no share of gates, to within half of one."""
+
+    def middle(circuits, shape, generator, **more):
+        order = torch.rand(circuits, *shape, generator=generator).argsort(0)
+        return (order + 0.4 + 0.2 * torch.rand(circuits, *shape, generator=generator)) / circuits
+
+    patch.setattr(gates, "stratified_uniform", middle)
 
 
 def clean_and_corrupted_swapped(patch) -> None:
@@ -266,6 +298,15 @@ def everything_scored(patch) -> None:
     )
 
 
+def not_a_number_passes(patch) -> None:
+    to_num = torch.nan_to_num
+    patch.setattr(torch, "nan_to_num", lambda off, *, nan, **more: to_num(off, nan=0.0, **more))
+
+
+def rounding_decides(patch) -> None:
+    patch.setattr(outcome, "DECODE_TIE", 0.0)
+
+
 def padding_is_an_answer(patch) -> None:
     total = answers._log_total
     patch.setattr(
@@ -364,6 +405,26 @@ def all_elite(patch) -> None:
     patch.setattr(elites, "_elites", lambda a_task, settings, gates, fewer, pool: fewer)
 
 
+def itself_an_improvement(patch) -> None:
+    right = elites._elites
+    patch.setattr(
+        elites,
+        "_elites",
+        lambda a_task, settings, gates, fewer, pool: right(a_task, settings, gates, fewer | True, pool),
+    )
+
+
+def scores_of_the_last(patch) -> None:
+    consider = edge_pruning._Run.consider
+
+    def last(run, circuit, scores):
+        better = consider(run, circuit, scores)
+        run.scores = scores
+        return better
+
+    patch.setattr(edge_pruning._Run, "consider", last)
+
+
 def knocked_out_is_kept(patch) -> None:
     circuits = faithfulness._circuits
 
@@ -384,11 +445,12 @@ def ten_times_tau(patch) -> None:
 BREAKS: dict[str, list[tuple[Callable, str, int]]] = {
     "legal_edges": [(future_edges, "gpt2", 0)],
     "closed_forms": [(temperature_lost, "gpt2", 0)],
-    "masks_and_circuits": [(one_too_many_legal, "llama", 0)],
+    "masks_and_circuits": [(one_too_many_legal, "llama", 0), (marks_of_no_edge_are_read, "gpt2", 0)],
     "circuit_and_model": [(saved_in_single, "gpt2", 0)],
     "repeated_references": [(repeats_count, "llama", 0)],
     "causality": [(looks_ahead, "llama", 0)],
     "sampled_gates": [(shared_noise, "gpt2", 0)],
+    "strata": [(strata_too_wide, "gpt2", 0), (noise_in_the_middle, "gpt2", 0)],
     "none_kept": [(clean_and_corrupted_swapped, "llama", 0)],
     "one_edge_cut": [(query_reads_as_key, "gpt2", 0)],
     "any_circuit": [
@@ -415,7 +477,11 @@ BREAKS: dict[str, list[tuple[Callable, str, int]]] = {
     "permuted_pruning": [(first_edge_is_dear, "gpt2", 0)],
     "determinism": [(global_noise, "llama", 1)],
     "reported_circuit": [(one_edge_unreported, "llama", 1)],
-    "criterion": [(everything_scored, "gpt2", 0)],
+    "criterion": [
+        (everything_scored, "gpt2", 0),
+        (not_a_number_passes, "gpt2", 0),
+        (rounding_decides, "gpt2", 0),
+    ],
     "margins": [(padding_is_an_answer, "gpt2", 0)],
     "checkpoints": [(gelu_of_another_kind, "gpt2", 0)],
     "pooling": [(last_batch_alone, "llama", 0)],
@@ -425,8 +491,8 @@ BREAKS: dict[str, list[tuple[Callable, str, int]]] = {
     "pathwise_by_hand": [(multipliers_stay, "gpt2", 0)],
     "score_by_hand": [(gates_reopen, "gpt2", 0)],
     "hard_items": [(items_forgotten, "gpt2", 0)],
-    "candidates": [(judged_by_the_mean, "gpt2", 0)],
-    "elites_by_hand": [(all_elite, "gpt2", 0)],
+    "candidates": [(judged_by_the_mean, "gpt2", 0), (scores_of_the_last, "gpt2", 0)],
+    "elites_by_hand": [(all_elite, "gpt2", 0), (itself_an_improvement, "gpt2", 0)],
     "exact_scores": [(cuts_pile_up, "gpt2", 0)],
     "shortest_head": [(one_edge_more, "gpt2", 0)],
     "matrix": [(knocked_out_is_kept, "gpt2", 0)],

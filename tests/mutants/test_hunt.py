@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from tracrcheck.cli import app
-from tracrcheck.gauntlet import Job, first_red, sources
+from tracrcheck.gauntlet import Job, first_red
+from tracrcheck.in_copy import sources
 from tracrcheck.mutants import MUTANTS, Mutant, runner
 from tracrcheck.mutants.scratch import NoCopy, Seen, check, copied
 

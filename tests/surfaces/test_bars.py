@@ -11,10 +11,13 @@ import pytest
 from tests import zoo
 from tracrcheck import results
 from tracrcheck.bar import Bar
+from tracrcheck.false_alarm_results import FalseAlarmResults, QuietRun
 from tracrcheck.fuzz_results import FuzzResults
 from tracrcheck.invariant_results import Check, InvariantResults
 from tracrcheck.invariants import INVARIANTS
 from tracrcheck.invariants.subjects import KINDS
+from tracrcheck.mutant_results import Found, MutantResults
+from tracrcheck.mutants import MUTANTS
 from tracrcheck.profiles import PROFILES
 from tracrcheck.results import AnyResults, Results
 from tracrcheck.verdict import Verdict
@@ -23,8 +26,11 @@ FOLDER = Path(__file__).parents[2] / "ci" / "results"
 # Of all settings that are not vacuous, the share that each method must get right.
 LEAST = {"edge_pruning": 1.0, "edge_pruning_pathwise": 0.95}
 
-# Seeds on which no law of any invariant may be broken.
+# Seeds on which no law of any invariant may be broken, and runs of the gauntlet in which nothing may be red.
 SEEDS = 200
+QUIET = 20
+# The share of seeded faults that each way to check must catch; of those written blind there is no bar.
+CAUGHT = {"gauntlet": 1.0, "suite": 0.95}
 
 
 def short_of_the_bar(found: AnyResults) -> list[str]:
@@ -36,6 +42,10 @@ def short_of_the_bar(found: AnyResults) -> list[str]:
         return list(found.score(Bar()).short)
     if isinstance(found, InvariantResults):
         return short_of_laws(found)
+    if isinstance(found, MutantResults):
+        return short_of_faults(found)
+    if isinstance(found, FalseAlarmResults):
+        return short_of_quiet(found)
     counted = [v for v in found.verdicts if not v.vacuous]
     share = sum(v.verdict == "HOLDS" for v in counted) / len(counted)
     short = [] if share >= LEAST[asked["method"]] else [f"{share:.2%} hold"]
@@ -60,6 +70,24 @@ def short_of_laws(found: InvariantResults) -> list[str]:
     if set(subjects.values()) != {len(KINDS) + asked["programs"]}:
         short.append("subjects are missing")
     return short
+
+
+def short_of_faults(found: MutantResults) -> list[str]:
+    counted = [row for row in found.found if not row.blind]
+    share = sum(row.status == "killed" for row in counted) / len(counted)
+    short = [] if share >= CAUGHT[found.by] else [f"{share:.2%} of the faults killed by the {found.by}"]
+    if missing := set(MUTANTS) - {row.name for row in found.found}:
+        short.append(f"without {', '.join(sorted(missing))}")
+    return short
+
+
+def short_of_quiet(found: FalseAlarmResults) -> list[str]:
+    loud = [f"seed {run.seed}: {run.red or run.error}" for run in found.runs if not run.quiet]
+    few = [f"{len(found.runs)} runs"] if len(found.runs) < QUIET else []
+    profile = PROFILES["mutants"]
+    wanted = {"programs": list(profile.programs or ()), "ablations": list(profile.ablations)}
+    asked = {name: found.run["asked"][name] for name in wanted}
+    return [*loud, *few, *([] if asked == wanted else ["not the profile of the seeded faults"])]
 
 
 def test_what_is_committed_meets_its_bar():
@@ -140,4 +168,65 @@ def laws(
     ],
 )
 def test_a_file_of_laws_below_its_bar_is_told(found, short):
+    assert short_of_the_bar(found) == short
+
+
+def faults(*, by="gauntlet", finished=True, killed=20, of=20, blind="killed", left_out=0):
+    """`killed` of the first `of` faults that are not blind; the rest of the table is killed too."""
+    seen = [name for name, mutant in MUTANTS.items() if not mutant.blind][:of]
+    rows = [
+        Found(
+            name=name,
+            why="",
+            status="survived" if name in seen[killed:] else blind if mutant.blind else "killed",
+            killed_by=None,
+            seconds=1.0,
+            blind=mutant.blind,
+        )
+        for name, mutant in MUTANTS.items()
+    ]
+    run = {"finished": finished, "asked": {"by": by}}
+    return MutantResults(path=Path("made.json"), run=run, found=tuple(rows[left_out:]))
+
+
+@pytest.mark.parametrize(
+    ("found", "short"),
+    [
+        (faults(), []),
+        (faults(blind="survived"), []),
+        (faults(finished=False), ["not finished"]),
+        (faults(left_out=1), [f"without {next(iter(MUTANTS))}"]),
+        (faults(by="suite", killed=15), []),
+    ],
+)
+def test_a_file_of_faults_is_held_to_its_bar(found, short):
+    assert short_of_the_bar(found) == short
+
+
+def test_a_survivor_is_below_the_bar_of_the_gauntlet_and_one_in_twenty_below_that_of_the_suite():
+    (told,) = short_of_the_bar(faults(killed=19))
+    assert told.endswith("% of the faults killed by the gauntlet")
+    (told,) = short_of_the_bar(faults(by="suite", killed=0))
+    assert told.endswith("% of the faults killed by the suite")
+
+
+def silence(*, runs=QUIET, red=None, finished=True, programs=PROFILES["mutants"].programs):
+    """red: of the first run."""
+    made = [QuietRun(seed=n, red=red if n == 0 else None, error=None, seconds=1.0) for n in range(runs)]
+    asked = {"programs": list(programs or ()), "ablations": list(PROFILES["mutants"].ablations)}
+    run = {"finished": finished, "asked": asked}
+    return FalseAlarmResults(path=Path("made.json"), run=run, runs=tuple(made))
+
+
+@pytest.mark.parametrize(
+    ("found", "short"),
+    [
+        (silence(), []),
+        (silence(finished=False), ["not finished"]),
+        (silence(red="x"), ["seed 0: x"]),
+        (silence(runs=19), ["19 runs"]),
+        (silence(programs=["hist"]), ["not the profile of the seeded faults"]),
+    ],
+)
+def test_a_file_of_runs_without_a_fault_is_held_to_its_bar(found, short):
     assert short_of_the_bar(found) == short

@@ -21,7 +21,7 @@ from tracrcheck.invariants.divergences import DIVERGENCES
 from tracrcheck.invariants.ends import ALL_KEPT, NONE_KEPT
 from tracrcheck.invariants.faithful import NORMALISED
 from tracrcheck.invariants.folding import FOLDING
-from tracrcheck.invariants.gates import CLOSED_FORMS, SAMPLED_GATES
+from tracrcheck.invariants.gates import CLOSED_FORMS, SAMPLED_GATES, STRATA_FILLED
 from tracrcheck.invariants.gradients import MASK_GRADIENT
 from tracrcheck.invariants.margins import MARGINS
 from tracrcheck.invariants.matrix import MATRIX
@@ -54,6 +54,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     REPEATED_REFERENCES,
     CAUSALITY,
     SAMPLED_GATES,
+    STRATA_FILLED,
     NONE_KEPT,
     ONE_EDGE_CUT,
     ANY_CIRCUIT,

@@ -43,7 +43,7 @@ def criterion(subject: Subject, seed: int) -> Violation | None:
                 rows = zip(got[circuit, item], want[item], scored[item], strict=True)
                 by_hand = max(_off(outcome, g.tolist(), w.tolist()) for g, w, s in rows if s)
                 value = float(found[circuit, item])
-                if value != by_hand and not abs(value - by_hand) <= CLOSE * max(1.0, by_hand):
+                if value != by_hand and not (math.isfinite(by_hand) and _close(value, by_hand)):
                     return Violation(f"{outcome.criterion} of item {item}", value, by_hand)
     for name in ("value", "decoded", "kl"):
         task = subject.tasks["zero"]
@@ -65,7 +65,7 @@ def _of_a_list(whole: Task, seed: int) -> Violation | None:
         offs = [max(abs(a - b) for a, b in zip(g.tolist(), w.tolist(), strict=True)) for g, w, s in rows if s]
         by_hand = max(offs, default=0.0) / (task.outcome.scale or 1.0)
         value = float(task.deviations(circuit)[0, row])
-        if not abs(value - by_hand) <= CLOSE * max(1.0, by_hand):
+        if not _close(value, by_hand):
             return Violation(f"the deviation of pair {row}", value, by_hand)
     return None
 
@@ -78,7 +78,7 @@ def _outputs(seed: int) -> tuple[Tensor, Tensor, Tensor]:
     scored = torch.rand(4, 5, generator=draw) < 0.5
     scored[:, 0] = True
     got[:, ~scored] += 50.0
-    got[0, 0, 0] = torch.tensor([0.5, 1.0, 1.0 + TIE / 1000, 0.0, 1.0])
+    got[0, 0, 0] = torch.tensor([0.5, 1.0, 1.0 + TIE / 1000, 0.0, 1.0], dtype=got.dtype)
     want[0, 0] = torch.tensor([0.0, 1.0, 0.5, 0.0, 0.0])
     got[1, 1, 0, 2] = math.nan
     return got, want, scored
@@ -93,6 +93,10 @@ def _off(outcome: Outcome, got: list[float], want: list[float]) -> float:
         p, q = ([math.exp(x) / sum(map(math.exp, row)) for x in row] for row in (want, got))
         return sum(a * math.log(a / b) for a, b in zip(p, q, strict=True))
     return max(abs(g - w) for g, w in zip(got, want, strict=True)) / outcome.scale
+
+
+def _close(value: float, by_hand: float) -> bool:
+    return abs(value - by_hand) <= CLOSE * max(1.0, by_hand)
 
 
 def _first_of_largest(row: list[float]) -> int:

@@ -1,8 +1,8 @@
 """What is reported is what is kept; and sparsity counts legal edges only.
 
 The edges of a model are counted by hand in `forward.py`: readers first to last, each with the writers before it. A mask
-of a circuit is 1 on its edges and 0 elsewhere, and read back is the circuit. A method's circuit is a threshold on its
-scores, less what no kept path joins to `out`; cut to it, the model gives what the mask of the threshold gives.
+of a circuit is 1 on its edges and 0 elsewhere, and read back is the circuit; marks where a reader comes before the writer
+name no edge, so that marks of any kind read back are the edges that they lie on. A method's circuit is a threshold on its scores, less what no kept path joins to `out`; cut to it, the model gives what the mask of the threshold gives.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tracrcheck.invariants.circuits import some_circuits
 from tracrcheck.invariants.expected import expected
 from tracrcheck.invariants.forward import edges
 from tracrcheck.invariants.quick import QUICK
-from tracrcheck.invariants.subjects import Subject, some_items
+from tracrcheck.invariants.subjects import Subject, generator_of, some_items
 
 
 def legal_edges(subject: Subject, seed: int) -> Violation | None:
@@ -65,8 +65,13 @@ def masks_and_circuits(subject: Subject, seed: int) -> Violation | None:
         ):
             if to_circuit(graph, back > 0) != circuit:
                 return Violation(f"a circuit read back {how}", len(to_circuit(graph, back > 0)), len(circuit))
-    if to_circuit(graph, torch.ones_like(mask, dtype=torch.bool)) != Circuit.full(graph):
-        return Violation("marks everywhere, legal or not", "another circuit", "the full one")
+    everywhere = torch.ones_like(mask, dtype=torch.bool)
+    some = torch.rand(mask.shape, generator=generator_of(seed)) < 0.5
+    for how, marks in (("everywhere", everywhere), ("at random", some), ("nowhere but there", ~some)):
+        named = frozenset(e for e in graph.edges if marks[e.reader.index, e.writer.index])
+        if (found := to_circuit(graph, marks)) != Circuit(graph, named):
+            odd = sorted(map(str, found.edges ^ named))[:4]
+            return Violation(f"marks {how}, legal or not", f"differing in {odd}", f"{len(named)} edges")
     circuits = some_circuits(graph, seed)
     for circuit, mask in zip(circuits, to_mask(circuits), strict=True):
         if not torch.equal(mask, to_mask(circuit)[0]):

@@ -1,4 +1,4 @@
-"""Gates: P(0), P(1) and the expected L0 in closed form are what sampling gives.
+"""Gates: P(0), P(1) and the expected L0 in closed form are what sampling gives; noise fills its strata.
 
 By hand (Louizos et al. 2018, arXiv 1712.01312, eqs. 10-12): with logistic noise L, s = sigmoid((L + a) / b) and
 z = min(1, max(0, s (r - l) + l)),
@@ -12,6 +12,11 @@ The statistical part. For N independent draws of a variable in [0, 1], its mean 
 at most 2 exp(-2 N t^2) (Hoeffding 1963, theorem 2). Here t is such that this is FALSE_ALARM for all comparisons of one
 check together. Whole circuits are compared as well: over draws, the number of edges kept varies as independent gates do,
 with variance sum p (1 - p); were noise shared between edges, pairs would be kept together more often than p q.
+
+Noise in strata is (j + r) / n, with j each of 0 to n - 1 once over the n circuits of a gate, and r uniform on [0, 1). So, of a
+gate, the j-th smallest of n lies within [j/n, (j+1)/n], ends and rounding included: no chance about it. And n times what it
+lies above j/n is r: the largest gap between the share of N of them below x and x itself is over t with probability at most
+2 exp(-2 N t^2) (Dvoretzky, Kiefer and Wolfowitz 1956, with the constant of Massart 1990), which is FALSE_ALARM for this t.
 """
 
 from __future__ import annotations
@@ -28,7 +33,9 @@ from tracrcheck.invariants.subjects import Subject, generator_of
 TEMPERATURE, LOW, HIGH = 2 / 3, -0.1, 1.1  # of both papers
 DRAWS = 4096
 STRATA = 16  # circuits of a step
-FALSE_ALARM = 1e-9  # a check, over its seeds
+IN_STRATA = 1024  # draws a gate, taken together
+STRATA_ASKED = (1, 2, STRATA)
+FALSE_ALARM = 1e-10  # a check; a seed has some four subjects and two checks of each
 
 
 def closed_forms(subject: Subject, seed: int) -> Violation | None:
@@ -80,6 +87,31 @@ def sampled_gates(subject: Subject, seed: int) -> Violation | None:
     return None
 
 
+def strata(subject: Subject, seed: int) -> Violation | None:
+    n, draw = subject.graph.n_edges, generator_of(seed)
+    for circuits in STRATA_ASKED:
+        u = stratified_uniform(circuits, (IN_STRATA // circuits, n), draw)
+        low = torch.arange(circuits, dtype=torch.float64)[:, None, None]
+        above = circuits * u.double().sort(0).values - low  # within the j-th stratum: from 0 to 1
+        rounding = 2 * circuits * torch.finfo(u.dtype).eps
+        if not ((above >= -rounding) & (above <= 1 + rounding)).all():
+            got = f"{float(above.min()):.3f} to {float(above.max()):.3f} of one"
+            return Violation(f"noise of {circuits} strata, one in each", got, "0 to 1")
+        if wrong := _uniform(f"noise within one of {circuits} strata", above.flatten(), rounding):
+            return wrong
+    return None
+
+
+def _uniform(what: str, x: Tensor, rounding: float) -> Violation | None:
+    """Whether the shares below each of `x` are those of independent uniform draws."""
+    n = len(x)
+    t = math.sqrt(math.log(2 * len(STRATA_ASKED) / FALSE_ALARM) / (2 * n)) + rounding
+    below = torch.arange(n, dtype=torch.float64) / n
+    x = x.sort().values
+    gap = float(torch.maximum(x - below, below + 1 / n - x).max())
+    return Violation(what, f"shares off by {gap:.4f}", f"at most {t:.4f}") if gap > t else None
+
+
 def _off(what: str, seen: Tensor, p: Tensor, t: float) -> Violation | None:
     off = (seen.double().mean(0) - p).abs()
     if (i := int(off.argmax())) >= 0 and float(off[i]) > t:
@@ -103,4 +135,9 @@ SAMPLED_GATES = Invariant(
     name="sampled_gates",
     statement=f"sampled gates have those probabilities, each by itself (false alarms: {FALSE_ALARM:g} a check)",
     check=sampled_gates,
+)
+STRATA_FILLED = Invariant(
+    name="strata",
+    statement=f"noise in strata: one of a gate in each, uniform there (false alarms: {FALSE_ALARM:g} a check)",
+    check=strata,
 )

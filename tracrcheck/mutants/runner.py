@@ -1,52 +1,45 @@
-"""The hunt: each seeded fault run through the gauntlet; killed, survived, or an error. It may take several sittings.
+"""The hunt: each seeded fault run through the gauntlet or the tests; killed, survived, or an error. It may take sittings.
 
-Certificates are made here, by the code that is installed, and given to each process: were a copy to certify by itself,
+Of the gauntlet, certificates are made here, by the code that is installed, and given to each process: were a copy to certify by itself,
 a fault that changes a truth would change it for the method as well, and both would agree.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from edgeprune_core.errors import CheckError, did_you_mean
+from edgeprune_core.methods import METHODS
+from tracrcheck import suite
 from tracrcheck.compile import compile_program
 from tracrcheck.exam import Setting
 from tracrcheck.examinee import find_method
 from tracrcheck.gauntlet import METHOD, Job
 from tracrcheck.ledger import Ledger
 from tracrcheck.library import Library
+from tracrcheck.mutant_results import Found, Status
 from tracrcheck.mutants import MUTANTS, Mutant
-from tracrcheck.mutants.scratch import Seen, check
+from tracrcheck.mutants.scratch import WAYS, Seen, check, checkout
 from tracrcheck.profiles import PROFILES
 from tracrcheck.run import header, record
 from tracrcheck.sources import sources_of
 from tracrcheck.store import certificate_of
 from tracrcheck.sweep import sweep
 
-Status = Literal["killed", "survived", "error"]
 PROFILE = PROFILES["mutants"]
 # What the results rest on beside the code that judges.
 ROOTS = ("tracrcheck.gauntlet", "tracrcheck.mutants.runner")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """killed_by: the first check that failed, with its assertion; of an error, why nothing was checked."""
-
-    name: str
-    why: str
-    status: Status
-    killed_by: str | None
-    seconds: float
-    blind: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+# And the methods, which invariants and tests take from a table.
+METHODS_ASKED = tuple(sorted({type(method).__module__ for method in METHODS.values()}))
+# What the gauntlet says of a gate: its program, its ablation.
+RED_GATE = re.compile(r"gate: (\S+) (\S+) seed ")
+# The tests bring what they judge by.
+NOTHING = Job(programs=(), truths={}, out=Path())
 
 
 def chosen(names: Sequence[str]) -> tuple[Mutant, ...]:
@@ -76,9 +69,20 @@ def job_of(programs: Sequence[str], ablations: Sequence[str], *, seed: int = 0) 
     return Job(programs=paths, truths=truths, out=Path(), seed=seed)
 
 
-def hunt(mutant: Mutant, job: Job) -> Found:
+def job_by(by: str) -> Job:
+    """What the checks of one of WAYS are given. Errors: TC117 (no such way), TC158 (no tests)."""
+    if by not in WAYS:
+        wanted = " or ".join(WAYS)
+        raise CheckError("TC117", "no way to check a fault", where="--by", got=by, wanted=wanted)
+    if by == "suite":
+        checkout()
+        return NOTHING
+    return job_of(PROFILE.programs or (), PROFILE.ablations)
+
+
+def hunt(mutant: Mutant, job: Job, *, by: str = "gauntlet") -> Found:
     started = time.monotonic()
-    seen = check(mutant, job)
+    seen = check(mutant, job, way=WAYS[by])
     return _found(mutant, seen, time.monotonic() - started)
 
 
@@ -94,9 +98,29 @@ def _found(mutant: Mutant, seen: Seen, seconds: float) -> Found:
     )
 
 
-def check_unmutated(job: Job) -> None:
+def again(then: Found, asked: Mapping[str, Any]) -> Found:
+    """The same fault run once more. Of the gate, only the program and ablation that were red then; of a survivor, all."""
+    mutant = MUTANTS[then.name]
+    if asked["by"] == "suite":
+        return hunt(mutant, job_by("suite"), by="suite")
+    programs, ablations = _asked_again(then, asked["programs"], asked["ablations"])
+    return hunt(mutant, job_of(programs, ablations, seed=asked["seed"]))
+
+
+def _asked_again(
+    then: Found, programs: Sequence[str], ablations: Sequence[str]
+) -> tuple[Sequence[str], Sequence[str]]:
+    """The first program is one that invariants are checked on."""
+    if then.status != "killed":
+        return programs, ablations
+    if red := RED_GATE.match(then.killed_by or ""):
+        return list(dict.fromkeys((programs[0], red[1]))), [red[2]]
+    return programs[:1], ()
+
+
+def check_unmutated(job: Job, *, by: str = "gauntlet") -> None:
     """Errors: TC157 where a copy without any edit is red: then a kill would mean nothing."""
-    seen = check(None, job)
+    seen = check(None, job, way=WAYS[by])
     if seen.error or seen.red:
         raise CheckError(
             "TC157",
@@ -116,10 +140,11 @@ class Hunt:
         job: Job,
         header: Mapping[str, Any],
         *,
+        by: str = "gauntlet",
         jobs: int = 1,
         ledger: Ledger | None = None,
     ) -> None:
-        self.mutants, self.job, self.jobs, self.ledger = mutants, job, jobs, ledger
+        self.mutants, self.job, self.by, self.jobs, self.ledger = mutants, job, by, jobs, ledger
         self.header = dict(ledger.header if ledger else header)
         self.interrupted = False
         self._started = time.monotonic()
@@ -129,7 +154,7 @@ class Hunt:
     def go(self) -> Iterator[Found]:
         """Runs what is left, one at a time."""
         left = [m for m in self.mutants if m.name not in self._found]
-        for _, found in sweep(partial(hunt, job=self.job), left, jobs=self.jobs, lost=_given_up):
+        for _, found in sweep(partial(hunt, job=self.job, by=self.by), left, jobs=self.jobs, lost=_given_up):
             if self.ledger is not None:
                 self.ledger.append(found.to_json())
             self._found[found.name] = found
@@ -169,24 +194,30 @@ def _given_up(mutant: Mutant, why: str) -> Found:
     return _found(mutant, Seen(error=why), 0.0)
 
 
-def summary(found: Sequence[Found]) -> dict[str, Any]:
-    """How many of each status; of those written blind apart."""
-
-    def counts(rows: Sequence[Found]) -> dict[str, int]:
-        number = {s: sum(row.status == s for row in rows) for s in ("killed", "survived", "error")}
-        return {**number, "total": len(rows)}
-
-    seen = counts([row for row in found if not row.blind])
-    return {**seen, "blind": counts([row for row in found if row.blind])}
-
-
-def header_of(mutants: Sequence[Mutant], job: Job, command: str) -> dict[str, Any]:
+def header_of(mutants: Sequence[Mutant], job: Job, command: str, *, by: str = "gauntlet") -> dict[str, Any]:
     """What the hunt is, and what it is made on."""
-    asked = {
-        "mutants": [m.name for m in mutants],
-        "programs": [path.stem for path in job.programs],
-        "ablations": list(PROFILE.ablations),
-        "method": METHOD,
-        "seed": job.seed,
-    }
-    return header("mutants", command, asked, sources_of(job.programs, find_method(METHOD), roots=ROOTS))
+    asked: dict[str, Any] = {"mutants": [m.name for m in mutants], "by": by}
+    if by == "suite":
+        asked |= {"tests": list(suite.TESTS)}
+    else:
+        programs = [path.stem for path in job.programs]
+        asked |= {
+            "programs": programs,
+            "ablations": list(PROFILE.ablations),
+            "method": METHOD,
+            "seed": job.seed,
+        }
+    return header("mutants", command, asked, sources(by, job.programs))
+
+
+def sources(by: str, programs: Sequence[Path]) -> dict[str, str | None]:
+    """What the faults' fate depends on. By the suite, the tests are among the files that are called programs."""
+    if by == "suite":
+        return sources_of(suite.files(checkout()), roots=roots(by))
+    return sources_of(programs, find_method(METHOD), roots=roots(by))
+
+
+def roots(by: str) -> tuple[str, ...]:
+    """The modules that the checks come from, and the table of faults."""
+    tests = suite.modules(checkout()) if by == "suite" else ()
+    return (*ROOTS, *METHODS_ASKED, *tests)

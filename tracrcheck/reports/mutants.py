@@ -1,17 +1,14 @@
-"""Seeded faults as a table and as JSON."""
+"""Seeded faults as a table, as lines of text and as a page of Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from rich.table import Table
 
+from tracrcheck.mutant_results import Found, MutantResults, summary_of
 from tracrcheck.mutants import Mutant
-from tracrcheck.mutants.runner import Found, Hunt
-from tracrcheck.mutants.runner import summary as counted
-
-SCHEMA = "tracrcheck.mutants/1"
+from tracrcheck.reports.markdown import provenance
 
 
 def names(mutants: Sequence[Mutant]) -> Table:
@@ -38,22 +35,39 @@ def table(found: Sequence[Found]) -> Table:
 
 def summary(found: Sequence[Found]) -> str:
     """Every survivor and error with what is wrong in it, then the scores."""
-    lines = [
+    return "\n".join([*_escaped(found), *_scores(found)])
+
+
+def _escaped(found: Sequence[Found]) -> list[str]:
+    return [
         f"{row.status.upper()} {row.name}: {row.why}" + (f" ({row.killed_by})" if row.killed_by else "")
         for row in found
         if row.status != "killed"
     ]
-    score = counted(found)
-    for what, part in (("killed", score), ("of those written blind", score["blind"])):
-        if part["total"]:
-            lines.append(f"{what}: {part['killed']} of {part['total']}")
-    return "\n".join(lines)
 
 
-def document(hunt: Hunt) -> dict[str, Any]:
-    return {
-        "schema": SCHEMA,
-        "run": hunt.record(),
-        "summary": {**counted(hunt.found), "seconds": hunt.seconds},
-        "mutants": [found.to_json() for found in hunt.found],
-    }
+def _scores(found: Sequence[Found]) -> list[str]:
+    score = summary_of(found)
+    return [
+        f"{what}: {part['killed']} of {part['total']}"
+        for what, part in (("killed", score), ("of those written blind", score["blind"]))
+        if part["total"]
+    ]
+
+
+def mutants_page(results: MutantResults) -> str:
+    """How it was made, the scores, every survivor, and a row for every fault."""
+    of = {
+        "gauntlet": "every invariant, then {programs} programs under {ablations} ablations, on a copy for each fault",
+        "suite": "the default tests, on a copy for each fault",
+    }[results.by]
+    asked = {name: len(value) for name, value in results.run["asked"].items() if isinstance(value, list)}
+    lines = ["# Results of the seeded faults", "", *provenance(results.run, of.format(**asked))]
+    lines += [f"* {line}" for line in _scores(results.found)]
+    lines += ["", *(f"    {line}" for line in _escaped(results.found)), ""]
+    lines += ["| fault | what is wrong | | by | seconds |", "|---|---|---|---|---|"]
+    for row in results.found:
+        by = (row.killed_by or "").replace("\n", " ")[:160]
+        cells = (row.name + (" (blind)" if row.blind else ""), row.why, row.status, by, f"{row.seconds:.1f}")
+        lines.append(f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |")
+    return "\n".join([*lines, ""])

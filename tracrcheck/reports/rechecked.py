@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from tracrcheck.false_alarm_results import QuietRun
 from tracrcheck.invariant_results import Check
-from tracrcheck.recheck import Again, CheckedAgain
+from tracrcheck.mutant_results import Found
+from tracrcheck.recheck import Again, AnyAgain, CheckedAgain, FoundAgain
 from tracrcheck.reports.text import recheck_line
 
 
-def line_of(pair: Again | CheckedAgain) -> str:
-    return recheck_line(pair) if isinstance(pair, Again) else _checked_line(pair)
+def line_of(pair: AnyAgain) -> str:
+    if isinstance(pair, Again):
+        return recheck_line(pair)
+    if isinstance(pair, CheckedAgain):
+        return _checked_line(pair)
+    if isinstance(pair, FoundAgain):
+        return f"DIFFERENT {pair.then.name}: {_caught(pair.then)} in the file, {_caught(pair.now)} now"
+    return f"DIFFERENT seed {pair.then.seed}: {_quiet(pair.then)} in the file, {_quiet(pair.now)} now"
+
+
+def _caught(found: Found) -> str:
+    return found.status + (f" ({found.killed_by})" if found.killed_by else "")
+
+
+def _quiet(run: QuietRun) -> str:
+    return "quiet" if run.quiet else f"not quiet ({run.red or run.error})"
 
 
 def _checked_line(pair: CheckedAgain) -> str:

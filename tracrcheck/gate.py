@@ -10,6 +10,7 @@ from typing import Any
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.task import Task
+from tracrcheck.cluster import Cluster
 from tracrcheck.compile import Compiled, compile_program
 from tracrcheck.exam import Setting, task_of
 from tracrcheck.examinee import Answer, ask_all, find_method
@@ -28,7 +29,8 @@ TIMEOUT = 1800.0
 class Plan:
     """What is asked of every program: settings x seeds, of one method.
 
-    jobs: processes at work. More than one need `paths`, the file of each program, and find the method by its name.
+    jobs: processes at work. cluster: the address of a Dask scheduler, whose workers do it instead. Both need `paths`, the
+    file of each program, and find the method by its name.
     """
 
     settings: tuple[Setting, ...]
@@ -37,6 +39,7 @@ class Plan:
     seeds: tuple[int, ...] = (0,)
     timeout: float | None = TIMEOUT
     jobs: int = 1
+    cluster: str | None = None
     paths: Mapping[str, Path] = field(default_factory=dict)
 
     @property
@@ -88,8 +91,8 @@ def prepare(
 
 
 def gate(programs: Sequence[Compiled], plan: Plan, *, done: Collection[Key] = ()) -> Iterator[Verdict]:
-    """Verdicts but those that are `done`: in order with one job, as they are finished with several."""
-    if plan.jobs == 1:
+    """Verdicts but those that are `done`: in order with one job, as they are finished with several, or by a cluster."""
+    if plan.jobs == 1 and plan.cluster is None:
         for compiled, setting, seeds in _left(programs, plan, done):
             yield from judge(compiled, setting, seeds, plan)
         return
@@ -105,8 +108,15 @@ def gate(programs: Sequence[Compiled], plan: Plan, *, done: Collection[Key] = ()
     def lost(unit: Unit, why: str) -> list[Verdict]:
         return _given_up(by_name[unit.program], unit, why, plan)
 
-    for _, verdicts in sweep(work, units, jobs=plan.jobs, lost=lost):
+    for _, verdicts in sweep(work, units, jobs=plan.jobs, lost=lost, cluster=_cluster(plan, units)):
         yield from verdicts
+
+
+def _cluster(plan: Plan, units: Sequence[Unit]) -> Cluster | None:
+    if plan.cluster is None:
+        return None
+    files = sorted({str(unit.path) for unit in units})
+    return Cluster(address=plan.cluster, files=tuple(files), methods=(plan.method_name,))
 
 
 def judge(compiled: Compiled, setting: Setting, seeds: Sequence[int], plan: Plan) -> Iterator[Verdict]:

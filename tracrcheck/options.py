@@ -65,12 +65,18 @@ def check_factor(factor: float) -> float:
 
 
 def check_alone(
-    *, number: int | None, replay: Sequence[Path] | None, json: Path | None, resume: bool
+    *,
+    number: int | None,
+    replay: Sequence[Path] | None,
+    json: Path | None,
+    resume: bool,
+    cluster: str | None = None,
 ) -> None:
     """A single program is judged and printed: there is no campaign to be written or resumed."""
     if number is None and not replay:
         return
-    given = [name for name, on in (("--json", json is not None), ("--resume", resume)) if on]
+    options = (("--json", json is not None), ("--resume", resume), ("--cluster", cluster is not None))
+    given = [name for name, on in options if on]
     if given:
         raise CheckError(
             "TC117",

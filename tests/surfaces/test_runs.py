@@ -129,7 +129,7 @@ def test_two_jobs_write_and_print_what_one_does(call, here):
     assert blocks[0] == blocks[1]
 
 
-def swept_here(work, units, *, jobs, lost):
+def swept_here(work, units, *, jobs, lost, cluster):
     """As other processes may do it: the last unit first, and the one with seed 2 lost."""
     for number, unit in reversed(list(enumerate(units))):
         yield number, lost(unit, "it died") if 2 in unit.seeds else work(unit)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tracrcheck.commands.arguments import Json
+from tracrcheck.commands.arguments import ClusterAddress, Json
 from tracrcheck.commands.telling import told
 
 
@@ -24,12 +24,14 @@ def invariants(
     ] = 1,
     stop: Annotated[bool, typer.Option("--stop", help="Stop at the first that is broken.")] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Processes, a seed each.")] = 1,
+    cluster: ClusterAddress = None,
     json: Json = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run that was stopped (with --json).")
     ] = False,
 ) -> None:
     """Check what must hold of every model, mask and method; exit 1 where something does not."""
+    from tracrcheck import cluster as clusters
     from tracrcheck.invariant_results import document
     from tracrcheck.invariants.campaign import Campaign, Plan
     from tracrcheck.invariants.runner import chosen
@@ -43,6 +45,7 @@ def invariants(
         seeds=tuple(range(first, first + seeds)),
         programs=programs,
         jobs=jobs,
+        cluster=clusters.check(cluster, jobs=jobs),
         stop=stop,
     )
     header = plan.header(shlex.join(["tracrcheck", *sys.argv[1:]]))

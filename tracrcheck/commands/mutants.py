@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tracrcheck.commands.arguments import Json
+from tracrcheck.commands.arguments import ClusterAddress, Json
 from tracrcheck.commands.telling import told
 
 
@@ -17,6 +17,7 @@ def mutants(
     only: Annotated[list[str] | None, typer.Option(metavar="NAME", help="This fault. Repeatable.")] = None,
     listed: Annotated[bool, typer.Option("--list", help="Name the faults, and run none.")] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Processes at work.")] = 1,
+    cluster: ClusterAddress = None,
     unchecked: Annotated[
         bool, typer.Option("--unchecked", help="Do not run the checks on the code as it is first.")
     ] = False,
@@ -26,6 +27,7 @@ def mutants(
     ] = False,
 ) -> None:
     """Seed faults in copies of the core, one at a time: exit 1 where all checks stay green."""
+    from tracrcheck import cluster as clusters
     from tracrcheck.mutants import runner
     from tracrcheck.reports import console, files
     from tracrcheck.reports import mutants as report
@@ -36,10 +38,11 @@ def mutants(
         console.show(report.names(chosen))
         return
     files.check_writable(json)
+    clusters.check(cluster, jobs=jobs)
     job = runner.job_of(runner.PROFILE.programs or (), runner.PROFILE.ablations)
     header = runner.header_of(chosen, job, shlex.join(["tracrcheck", *sys.argv[1:]]))
     with open_ledger(json, header, resume=resume) as ledger:
-        hunt = runner.Hunt(chosen, job, header, jobs=jobs, ledger=ledger)
+        hunt = runner.Hunt(chosen, job, header, jobs=jobs, cluster=cluster, ledger=ledger)
         if hunt.resumed:
             typer.echo(f"resumed: {hunt.resumed} of {len(chosen)} faults were run before", err=True)
         try:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edgeprune_core.errors import CheckError, did_you_mean
+from tracrcheck.cluster import Cluster
 from tracrcheck.compile import compile_program
 from tracrcheck.exam import Setting
 from tracrcheck.examinee import find_method
@@ -108,7 +109,10 @@ def check_unmutated(job: Job) -> None:
 
 
 class Hunt:
-    """Seeded faults in the order of the table. ledger: where each is written as it is finished; None: nowhere."""
+    """Seeded faults in the order of the table. ledger: where each is written as it is finished; None: nowhere.
+
+    jobs: processes at work. cluster: the address of a Dask scheduler, whose workers do it instead.
+    """
 
     def __init__(
         self,
@@ -117,9 +121,11 @@ class Hunt:
         header: Mapping[str, Any],
         *,
         jobs: int = 1,
+        cluster: str | None = None,
         ledger: Ledger | None = None,
     ) -> None:
         self.mutants, self.job, self.jobs, self.ledger = mutants, job, jobs, ledger
+        self.cluster = Cluster(address=cluster, files=tuple(map(str, job.programs))) if cluster else None
         self.header = dict(ledger.header if ledger else header)
         self.interrupted = False
         self._started = time.monotonic()
@@ -129,7 +135,8 @@ class Hunt:
     def go(self) -> Iterator[Found]:
         """Runs what is left, one at a time."""
         left = [m for m in self.mutants if m.name not in self._found]
-        for _, found in sweep(partial(hunt, job=self.job), left, jobs=self.jobs, lost=_given_up):
+        work = partial(hunt, job=self.job)
+        for _, found in sweep(work, left, jobs=self.jobs, lost=_given_up, cluster=self.cluster):
             if self.ledger is not None:
                 self.ledger.append(found.to_json())
             self._found[found.name] = found

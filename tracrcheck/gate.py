@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -103,13 +103,24 @@ def gate(programs: Sequence[Compiled], plan: Plan, *, done: Collection[Key] = ()
         for name in [compiled.program.name]
         for part in ([seeds] if plan.together else [(seed,) for seed in seeds])
     ]
+    yield from _swept(by_name, units, plan)
+
+
+def _swept(by_name: Mapping[str, Compiled], units: Sequence[Unit], plan: Plan) -> Iterator[Verdict]:
+    """A unit of several seeds that is given up is taken apart: each has its own reason, as in `ask_all`."""
     work = partial(_judge_unit, method_name=plan.method_name, timeout=plan.timeout)
+    apart: list[Unit] = []
 
     def lost(unit: Unit, why: str) -> list[Verdict]:
+        if len(unit.seeds) > 1:
+            apart.extend(replace(unit, seeds=(seed,)) for seed in unit.seeds)
+            return []
         return _given_up(by_name[unit.program], unit, why, plan)
 
     for _, verdicts in sweep(work, units, jobs=plan.jobs, lost=lost, cluster=_cluster(plan, units)):
         yield from verdicts
+    if apart:
+        yield from _swept(by_name, apart, plan)
 
 
 def _cluster(plan: Plan, units: Sequence[Unit]) -> Cluster | None:

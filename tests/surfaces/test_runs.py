@@ -145,16 +145,17 @@ def test_results_are_in_the_order_of_the_plan_whatever_came_first(call, here, mo
     assert verdicts("one.json") == verdicts("two.json")
 
 
-@pytest.mark.parametrize(("method", "lost"), [("some_edges", [2]), ("Together", [0, 1, 2])])
-def test_what_a_dead_worker_had_is_a_verdict_with_its_reason(call, here, monkeypatch, method, lost):
+@pytest.mark.parametrize("method", ["some_edges", "Together"])
+def test_what_a_dead_worker_had_is_a_verdict_with_its_reason(call, here, monkeypatch, method):
+    """Also of a method that trains all seeds at once: the others have their own."""
     from tracrcheck import gate
 
     monkeypatch.setattr(gate, "sweep", swept_here)
     words = ["--ablation", "zero", "--seeds", "3", "--json", "out.json", "--jobs", "2"]
     result = finished(call("gate", "hist", *words, "--method", METHODS + method), 1)
     reasons = {v["seed"]: v["reason"] for v in verdicts()}
-    assert reasons == {seed: "raised" if seed in lost else "unfaithful" for seed in range(3)}
-    assert result.stdout.count("    detail  it died\n") == len(lost)
+    assert reasons == {seed: "raised" if seed == 2 else "unfaithful" for seed in range(3)}
+    assert result.stdout.count("    detail  it died\n") == 1
 
 
 @pytest.mark.slow

@@ -180,6 +180,7 @@ def test_another_version_is_refused(at, monkeypatch, part):
     refused("TC176", sweep_work.square, at, "now")
 
 
+@pytest.mark.slow
 def test_the_folder_of_the_driver_is_where_methods_are_found(at, tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text("def method(task): ...\n")
     monkeypatch.chdir(tmp_path)
@@ -189,13 +190,20 @@ def test_the_folder_of_the_driver_is_where_methods_are_found(at, tmp_path, monke
 # No cluster --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "what://1:2", "nonsense"])
-def test_where_no_scheduler_answers_the_call_is_wrong(call, monkeypatch, address):
+@pytest.mark.parametrize(
+    ("command", "address"),
+    [
+        ("gate", "tcp://127.0.0.1:1"),
+        ("fuzz", "what://1:2"),
+        ("mutants", "nonsense"),
+        ("invariants", "nonsense"),
+    ],
+)
+def test_where_no_scheduler_answers_the_call_is_wrong(call, monkeypatch, command, address):
     monkeypatch.setattr(clusters, "CONNECT", 0.3)
-    for command in ("gate", "fuzz", "mutants", "invariants"):
-        result = call(command, "--cluster", address)
-        assert result.exit_code == 2
-        assert result.stderr.startswith(f"TC174 --cluster {address} no Dask scheduler answers\n    got ")
+    result = call(command, "--cluster", address)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"TC174 --cluster {address} no Dask scheduler answers\n    got ")
 
 
 def test_a_cluster_without_workers_is_told(monkeypatch):

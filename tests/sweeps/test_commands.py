@@ -13,6 +13,7 @@ import pytest
 
 from tests.mutants.test_hunt import ONE
 from tests.sweeps.conftest import pids, until
+from tracrcheck.cluster import Cluster
 from tracrcheck.ledger import Ledger
 from tracrcheck.mutants import runner
 
@@ -72,7 +73,45 @@ def written(call, code, *words):
 CODES = {"gate": 1, "fuzz": 1, "invariants": 0, "mutants": 1}
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("command", "module", "needs"),
+    [
+        (
+            "gate",
+            "gate",
+            {"files": (str(ROOT / "programs" / "hist.py"),), "methods": (METHODS + "some_edges",)},
+        ),
+        ("fuzz", "campaign", {"methods": (METHODS + "some_edges",)}),
+        ("invariants", "invariants.campaign", {}),
+        ("mutants", "mutants.runner", {}),
+    ],
+)
+def test_a_command_hands_its_units_to_the_cluster_and_says_what_its_workers_must_have(
+    call, here, monkeypatch, command, module, needs
+):
+    """The work itself is done here."""
+    given = []
+
+    def swept(work, units, *, jobs, lost, cluster):
+        given.append((len(units), jobs, cluster))
+        yield from enumerate(map(work, units))
+
+    monkeypatch.setattr(f"tracrcheck.{module}.sweep", swept)
+    monkeypatch.setattr("tracrcheck.mutants.runner.hunt", _killed)
+    monkeypatch.setattr("tracrcheck.cluster.check", lambda address, *, jobs: address)
+    result = call(*COMMANDS[command], "--cluster", "tcp://there:1")
+    assert result.exit_code == (0 if command == "mutants" else CODES[command]), result.output
+    n = {"gate": 8, "mutants": 2}.get(command, 4)
+    assert given == [(n, 1, Cluster(address="tcp://there:1", **needs))]
+
+
+def _killed(mutant, job):
+    return runner.Found(name=mutant.name, why="", status="killed", killed_by="this", seconds=0.0)
+
+
+@pytest.mark.parametrize(
+    "command", ["gate", *(pytest.param(c, marks=pytest.mark.slow) for c in ("fuzz", "invariants", "mutants"))]
+)
 def test_a_worker_that_is_killed_changes_nothing_in_the_file(call, here, dask, at, monkeypatch, command):
     words, code = COMMANDS[command], CODES[command]
     alone = written(call, code, *words)
@@ -89,6 +128,7 @@ def test_a_worker_that_is_killed_changes_nothing_in_the_file(call, here, dask, a
     until(lambda: set(pids(dask)) != set(before))
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_by_what_it_does_costs_no_verdict(call, here, at):
     words = [*GATE, METHODS + "kills_its_worker_the_first_time", "--cluster", at.address]
     found = written(call, 1, *words)
@@ -96,11 +136,28 @@ def test_a_worker_that_is_killed_by_what_it_does_costs_no_verdict(call, here, at
     assert [v["reason"] for v in found["verdicts"]] == ["unfaithful"] * 8
 
 
-def test_the_time_limit_is_kept_and_a_method_that_ends_its_process_fails_alone(call, here, at):
-    words = ["gate", "hist", "--ablation", "zero", "--cluster", at.address, "--method"]
-    found = written(call, 1, *words, METHODS + "hangs_at_odd_seeds", "--seeds", "2", "--timeout", "0.5")
+def test_the_time_limit_is_kept(call, here, at):
+    """A worker runs what it is given in a thread, where no alarm can be set."""
+    words = [
+        "gate",
+        "hist",
+        "--ablation",
+        "zero",
+        "--cluster",
+        at.address,
+        "--timeout",
+        "0.5",
+        "--seeds",
+        "2",
+    ]
+    found = written(call, 1, *words, "--method", METHODS + "hangs_at_odd_seeds")
     assert [v["reason"] for v in found["verdicts"]] == ["unfaithful", "timeout"]
-    found = written(call, 1, *words, METHODS + "leaves_at_seed_one", "--seeds", "3")
+
+
+@pytest.mark.slow
+def test_a_method_that_ends_its_process_fails_alone(call, here, at):
+    words = ["gate", "hist", "--ablation", "zero", "--cluster", at.address, "--seeds", "3"]
+    found = written(call, 1, *words, "--method", METHODS + "leaves_at_seed_one")
     assert [v["reason"] for v in found["verdicts"]] == ["unfaithful", "raised", "unfaithful"]
 
 
@@ -108,6 +165,7 @@ def test_the_time_limit_is_kept_and_a_method_that_ends_its_process_fails_alone(c
 KILLED = """
 import os, signal, sys
 from tests.mutants.test_hunt import ONE
+from tracrcheck.cluster import Cluster
 from tracrcheck.ledger import Ledger
 from tracrcheck.mutants import runner
 runner.job_of = lambda programs, ablations, **more: ONE
@@ -122,9 +180,8 @@ main()
 """
 
 
-@pytest.mark.parametrize(
-    "command", ["gate", *(pytest.param(c, marks=pytest.mark.slow) for c in ("fuzz", "invariants", "mutants"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS)
 def test_a_driver_that_is_killed_goes_on_to_the_same_file(call, here, at, command):
     words = [*COMMANDS[command], "--cluster", at.address]
     results = 1 if command == "mutants" else 2

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, cast
 
 import typer
 
@@ -32,12 +33,13 @@ def invariants(
 ) -> None:
     """Check what must hold of every model, mask and method; exit 1 where something does not."""
     from tracrcheck import cluster as clusters
-    from tracrcheck.invariant_results import document
+    from tracrcheck import results
+    from tracrcheck.invariant_results import InvariantResults, document
     from tracrcheck.invariants.campaign import Campaign, Plan
     from tracrcheck.invariants.runner import chosen
     from tracrcheck.reports import console, files
     from tracrcheck.reports.invariants import summary, table
-    from tracrcheck.run import open_ledger
+    from tracrcheck.run import finished_there, open_ledger
 
     files.check_writable(json)
     plan = Plan(
@@ -49,6 +51,10 @@ def invariants(
         stop=stop,
     )
     header = plan.header(shlex.join(["tracrcheck", *sys.argv[1:]]))
+    if resume and finished_there(json, header):
+        typer.echo(f"{json} is this run, finished: there is nothing to resume", err=True)
+        there = cast(InvariantResults, results.read_any(cast(Path, json))).checks
+        raise typer.Exit(1 if any(check.red for check in there) else 0)
     with open_ledger(json, header, resume=resume) as ledger:
         run = Campaign(plan, header, ledger)
         if run.resumed:

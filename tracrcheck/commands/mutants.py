@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, cast
 
 import typer
 
@@ -31,7 +32,7 @@ def mutants(
     from tracrcheck.mutants import runner
     from tracrcheck.reports import console, files
     from tracrcheck.reports import mutants as report
-    from tracrcheck.run import open_ledger
+    from tracrcheck.run import finished_there, open_ledger
 
     chosen = runner.chosen(only or [])
     if listed:
@@ -41,6 +42,9 @@ def mutants(
     clusters.check(cluster, jobs=jobs)
     job = runner.job_of(runner.PROFILE.programs or (), runner.PROFILE.ablations)
     header = runner.header_of(chosen, job, shlex.join(["tracrcheck", *sys.argv[1:]]))
+    if resume and finished_there(json, header):
+        typer.echo(f"{json} is this run, finished: there is nothing to resume", err=True)
+        raise typer.Exit(runner.exit_code_there(cast(Path, json)))
     with open_ledger(json, header, resume=resume) as ledger:
         hunt = runner.Hunt(chosen, job, header, jobs=jobs, cluster=cluster, ledger=ledger)
         if hunt.resumed:

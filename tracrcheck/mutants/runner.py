@@ -6,6 +6,7 @@ a fault that changes a truth would change it for the method as well, and both wo
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -170,6 +171,12 @@ class Hunt:
         """All is written elsewhere: the ledger goes, unless there is something left to resume."""
         if self.ledger is not None and not self.left:
             self.ledger.remove()
+
+
+def exit_code_there(results: Path) -> int:
+    """That of a finished hunt, from its file."""
+    rows = json.loads(results.read_text(encoding="utf-8"))["mutants"]
+    return int(any(row["status"] != "killed" for row in rows))
 
 
 def _given_up(mutant: Mutant, why: str) -> Found:

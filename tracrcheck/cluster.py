@@ -95,12 +95,14 @@ def hand_out(
 def _connected(address: str) -> Iterator[Any]:
     """A client of a scheduler that has workers."""
     try:
-        from distributed import Client
+        from distributed import Client, Security
     except ImportError as error:
         raise CheckError("TC173", "no `distributed`, which --cluster needs", where=f"--cluster {address}", got=error,
                          wanted="it installed here and on every worker", do="pip install 'tracrcheck[cluster]'",
                          ) from None  # fmt: skip
     try:
+        if address.startswith("tls:") and not Security().get_connection_args("client").get("ssl_context"):
+            raise ValueError("no certificate of a client in Dask's configuration (docs/sweeps.md)")
         client = Client(address, timeout=CONNECT, set_as_default=False, name="tracrcheck")
     except Exception as error:  # whatever answers there may not be a scheduler at all
         raise CheckError("TC174", "no Dask scheduler answers", where=f"--cluster {address}",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,11 +16,11 @@ from edgeprune_core.errors import CheckError
 from tests.surfaces import sweep_work
 from tests.sweeps.conftest import alive, until
 from tracrcheck import cluster as clusters
-from tracrcheck import passport
-from tracrcheck.cluster import Cluster
+from tracrcheck.hands import Done, Terms, packed
 from tracrcheck.sweep import sweep
 
 ROOT = Path(__file__).parents[2]
+WORKER = [sys.executable, "-m", "distributed.cli.dask_worker"]
 
 
 def nothing_is_lost(unit, why):
@@ -109,132 +109,52 @@ def test_processes_leave_when_the_sweep_is_over(at, tmp_path):
     until(lambda: not any(alive(pid) for _, pid in found))
 
 
-# Only workers that have what we have --------------------------------------------------------------------
+# What is made of each ending, without a cluster ----------------------------------------------------------
 
 
-def refused(code, work, at, match=""):
-    with pytest.raises(CheckError, match=code) as told:
-        swept(work, [1, 2], at)
-    assert match in str(told.value)
-    return str(told.value)
+TERMS = Terms(sweep="one", passport={}, folder="/", threads=1)
 
 
-def test_a_worker_with_other_sources_is_named_and_gets_no_work(dask, at, tmp_path):
-    for package in ("tracrcheck", "edgeprune_core"):
-        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
-    changed = tmp_path / "tracrcheck" / "bar.py"
-    changed.write_text(changed.read_text() + "# another\n")
-    shutil.copytree(ROOT / "tests" / "surfaces", tmp_path / "tests" / "surfaces")
-    before = set(dask.scheduler.workers)
-    other = subprocess.Popen(
-        [sys.executable, "-m", "distributed.cli.dask_worker", at.address, "--nthreads", "1", "--no-nanny", "--no-dashboard"],
-        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(tmp_path)}, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        until(lambda: set(dask.scheduler.workers) - before)
-        (address,) = set(dask.scheduler.workers) - before
-        told = refused("TC176", sweep_work.square, at, "sources of tracrcheck: ")
-        assert told.startswith(f"TC176 {address}: a worker has not what this run is made of\n")
-        assert "edgeprune_core" not in told
-    finally:
-        other.kill()
-        other.wait()
+@dataclass
+class Stub:
+    """A client and a future in one: each unit is answered with the next of the endings."""
+
+    endings: list[str]
+    sent: list[dict] = field(default_factory=list)
+    scheduler = SimpleNamespace(address="tcp://s:1")
+
+    def nthreads(self):
+        return {"tcp://w:1": 1, "tcp://w:2": 1}
+
+    def submit(self, *words, **more):
+        self.sent.append(more)
+        return replace(self)
+
+    def result(self):
+        return Done(self.endings.pop(0), packed(7), "tcp://w:1")
+
+    def __hash__(self):
+        return id(self)
 
 
-def test_a_worker_without_a_program_file_or_with_another_is_refused(at, tmp_path, monkeypatch):
-    path = tmp_path / "mine.py"
-    path.write_text("one")
-    with_file = replace(at, files=(str(path),))
-    assert swept(sweep_work.square, [2], with_file) == [(0, 4)]
-    monkeypatch.setattr(
-        clusters, "passport", lambda *given: passport.passport(*given) | {"program": {str(path): "f" * 64}}
-    )
-    refused(
-        "TC176",
-        sweep_work.square,
-        with_file,
-        f"program {path}: {passport._sha(path)[:12]} there, ffffffffffff now",
-    )
-    path.unlink()
-    refused("TC176", sweep_work.square, with_file, f"program {path}: No such file or directory there")
+def stubbed(monkeypatch, *endings):
+    """What becomes of one unit that is tried until one of the endings is an end."""
+    monkeypatch.setattr(clusters._Round, "_finished", lambda self: list(self.running))
+    return list(clusters._Round(Stub([*endings]), TERMS, None, [1], lambda unit: "lost", 2).results())
 
 
-def test_a_method_that_a_worker_cannot_import_is_told_with_the_worker(at, tmp_path, monkeypatch):
-    (tmp_path / "here_only.py").write_text("def method(task): ...\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    told = refused("TC176", sweep_work.square, replace(at, methods=("here_only:method",)))
-    assert told.startswith("TC176 tcp://127.0.0.1:")
-    assert (
-        "the method 'here_only:method' cannot be imported (ModuleNotFoundError: No module named 'here_only')"
-        in told
-    )
+def test_a_process_killed_before_it_begins_is_not_held_against_the_unit(monkeypatch):
+    assert stubbed(monkeypatch, *["early"] * 9, "result") == [(0, 7)]
+    assert stubbed(monkeypatch, "dropped", "died", "early", "dropped", "result") == [(0, 7)]
+    assert stubbed(monkeypatch, "died", "died") == [(0, "lost")]
+    with pytest.raises(CheckError, match="TC176") as told:
+        stubbed(monkeypatch, *["early"] * 20)
+    assert "11 processes died before they began anything" in str(told.value)
 
 
-@pytest.mark.parametrize("part", ["python", "versions"])
-def test_another_version_is_refused(at, monkeypatch, part):
-    def older(*given):
-        ours = passport.passport(*given)
-        return ours | {part: "3.1" if part == "python" else ours[part] | {"torch": "0.1"}}
-
-    monkeypatch.setattr(clusters, "passport", older)
-    refused("TC176", sweep_work.square, at, "now")
-
-
-@pytest.mark.slow
-def test_the_folder_of_the_driver_is_where_methods_are_found(at, tmp_path, monkeypatch):
-    (tmp_path / "mine.py").write_text("def method(task): ...\n")
-    monkeypatch.chdir(tmp_path)
-    assert swept(sweep_work.square, [2], replace(at, methods=("mine:method",))) == [(0, 4)]
-
-
-# No cluster --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("command", "address"),
-    [
-        ("gate", "tcp://127.0.0.1:1"),
-        ("fuzz", "what://1:2"),
-        ("mutants", "nonsense"),
-        ("invariants", "nonsense"),
-    ],
-)
-def test_where_no_scheduler_answers_the_call_is_wrong(call, monkeypatch, command, address):
-    monkeypatch.setattr(clusters, "CONNECT", 0.3)
-    result = call(command, "--cluster", address)
-    assert result.exit_code == 2
-    assert result.stderr.startswith(f"TC174 --cluster {address} no Dask scheduler answers\n    got ")
-
-
-def test_a_cluster_without_workers_is_told(monkeypatch):
-    from distributed import LocalCluster
-
-    monkeypatch.setattr(clusters, "CONNECT", 0.3)
-    with LocalCluster(n_workers=0, dashboard_address=":0", protocol="tcp") as empty:
-        address = Cluster(address=empty.scheduler_address)
-        told = refused("TC175", sweep_work.square, address, "none for 0.3 s")
-    assert "begin some with `dask worker ADDRESS`" in told
-
-
-def test_processes_here_and_a_cluster_are_not_asked_for_together(call):
-    result = call("gate", "hist", "--cluster", "tcp://127.0.0.1:1", "--jobs", "2")
-    assert result.exit_code == 2
-    assert result.stderr.startswith("TC117 --jobs, --cluster processes here and workers elsewhere\n")
-
-
-def test_what_is_not_installed_is_named(call, monkeypatch):
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    result = call("gate", "hist", "--cluster", "tcp://127.0.0.1:1")
-    assert result.exit_code == 2
-    assert result.stderr.startswith(
-        "TC173 --cluster tcp://127.0.0.1:1 no `distributed`, which --cluster needs\n"
-    )
-    assert "do      pip install 'tracrcheck[cluster]'" in result.stderr
-
-
-def test_a_program_has_no_use_for_a_cluster(call):
-    result = call("fuzz", "--number", "3", "--cluster", "tcp://127.0.0.1:1")
-    assert result.exit_code == 2
-    assert result.stderr.startswith(
-        "TC117 --cluster an option of a campaign, beside that of a single program\n"
-    )
+def test_where_a_process_died_its_unit_does_not_go_again_while_there_is_another_worker(monkeypatch):
+    monkeypatch.setattr(clusters._Round, "_finished", lambda self: list(self.running))
+    client = Stub(["died", "result"])
+    list(clusters._Round(client, TERMS, None, [1], lambda unit: "lost", 2).results())
+    assert [more.get("workers") for more in client.sent] == [None, ["tcp://w:2"]]
+    assert client.sent[1]["allow_other_workers"]

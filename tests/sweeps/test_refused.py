@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import socket
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from threading import Thread
 
@@ -101,6 +103,13 @@ def test_another_version_is_refused(at, monkeypatch, part):
     refused("TC176", sweep_work.square, at, "now")
 
 
+def test_what_computes_stands_in_the_passport_with_its_version():
+    found = passport.passport([], [])
+    assert found["versions"] == {name: version(name) for name in ("torch", "numpy", "tracr-pypi")}
+    assert found["python"] == platform.python_version()
+    assert set(found["sources of"]) == {"edgeprune_core", "tracrcheck"}
+
+
 @pytest.mark.slow
 def test_the_folder_of_the_driver_is_where_methods_are_found(at, tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text("def method(task): ...\n")
@@ -109,6 +118,10 @@ def test_the_folder_of_the_driver_is_where_methods_are_found(at, tmp_path, monke
 
 
 # No cluster --------------------------------------------------------------------------------------------
+
+
+def test_a_sweep_with_nothing_left_asks_nobody():
+    assert swept(sweep_work.square, [], Cluster(address="nonsense")) == []
 
 
 @pytest.mark.parametrize(

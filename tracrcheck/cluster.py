@@ -26,8 +26,8 @@ from tracrcheck.passport import passport
 U = TypeVar("U")
 R = TypeVar("R")
 
-# Seconds to find the scheduler in, and that a cluster may be without any worker.
-CONNECT, DESERTED = 5.0, 60.0
+# Seconds to find the scheduler in; that a cluster may be without any worker at the start, and later.
+CONNECT, EMPTY, DESERTED = 5.0, 5.0, 60.0
 # Seconds between two looks at the workers while nothing comes.
 LOOK = 1.0
 # Units sent out for each thread of the workers.
@@ -111,9 +111,9 @@ def _connected(address: str) -> Iterator[Any]:
                          ) from None  # fmt: skip
     with client:
         with suppress(TimeoutError):
-            client.wait_for_workers(1, timeout=CONNECT)
+            client.wait_for_workers(1, timeout=EMPTY)
         if not client.nthreads():
-            raise _deserted(address, CONNECT)
+            raise _deserted(address, EMPTY)
         yield client
 
 
@@ -135,7 +135,13 @@ def _gone(address: str, got: Any) -> CheckError:
 
 def _now(name: str) -> Callable[..., Any]:
     def call(*words: Any) -> Any:
-        return getattr(importlib.import_module("tracrcheck.hands"), name)(*words)
+        try:
+            module = importlib.import_module("tracrcheck.hands")
+        except ImportError as error:
+            from distributed import get_worker
+
+            raise ImportError(str(error), path=get_worker().address) from None
+        return getattr(module, name)(*words)
 
     return call
 
@@ -148,8 +154,10 @@ def _soon(name: str) -> Callable[..., Any]:
 
 
 def _check_workers(client: Any, terms: Terms) -> None:
-    """Every worker begins a process, which compares."""
+    """Every worker begins a process, which compares. One that dies meanwhile is no reason to stop."""
     for worker, told in client.run(_soon("greet"), asdict(terms), on_error="return").items():
+        if isinstance(told, OSError):
+            continue
         if isinstance(told, Exception):
             raise _unlike(worker, [f"{type(told).__name__}: {told}"])
         if told:
@@ -253,6 +261,8 @@ class _Round(Generic[U, R]):
                 return future.result()
             except KilledWorker:
                 return None
+            except ImportError as error:  # of a worker that joined later
+                raise _unlike(str(error.path), [f"ImportError: {error}"]) from None
 
     def _what_became_of(self, number: int, future: Any) -> Iterator[tuple[int, R]]:
         done = self._done(future)

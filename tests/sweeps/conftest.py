@@ -42,7 +42,7 @@ def workers(cluster) -> list[str]:
     return list(cluster.scheduler.workers)
 
 
-def until(condition, seconds=30.0):
+def until(condition, seconds=60.0):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come to pass"

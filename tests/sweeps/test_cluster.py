@@ -131,7 +131,10 @@ class Stub:
         return replace(self)
 
     def result(self):
-        return Done(self.endings.pop(0), packed(7), "tcp://w:1")
+        ending = self.endings.pop(0)
+        if ending == "import":
+            raise ImportError("no such thing", path="tcp://w:1")
+        return Done(ending, ["so"] if ending == "unlike" else packed(7), "tcp://w:1")
 
     def __hash__(self):
         return id(self)
@@ -150,6 +153,15 @@ def test_a_process_killed_before_it_begins_is_not_held_against_the_unit(monkeypa
     with pytest.raises(CheckError, match="TC176") as told:
         stubbed(monkeypatch, *["early"] * 20)
     assert "11 processes died before they began anything" in str(told.value)
+
+
+@pytest.mark.parametrize(("ending", "got"), [("unlike", "so"), ("import", "ImportError: no such thing")])
+def test_a_worker_that_joins_later_and_differs_is_named(monkeypatch, ending, got):
+    with pytest.raises(CheckError) as told:
+        stubbed(monkeypatch, ending)
+    assert str(told.value).startswith(
+        f"TC176 tcp://w:1: a worker has not what this run is made of\n    got     {got}\n"
+    )
 
 
 def test_where_a_process_died_its_unit_does_not_go_again_while_there_is_another_worker(monkeypatch):

@@ -155,10 +155,23 @@ def test_the_time_limit_is_kept(call, here, at):
 
 
 @pytest.mark.slow
-def test_a_method_that_ends_its_process_fails_alone(call, here, at):
-    words = ["gate", "hist", "--ablation", "zero", "--cluster", at.address, "--seeds", "3"]
-    found = written(call, 1, *words, "--method", METHODS + "leaves_at_seed_one")
+@pytest.mark.parametrize("method", ["leaves_at_seed_one", "TogetherAndGone"])
+@pytest.mark.parametrize("where", ["cluster", "jobs"])
+def test_a_method_that_ends_its_process_fails_alone(call, here, at, where, method):
+    words = ["gate", "hist", "--ablation", "zero", "--seeds", "3", "--method", METHODS + method]
+    words += ["--cluster", at.address] if where == "cluster" else ["--jobs", "2"]
+    found = written(call, 1, *words)
     assert [v["reason"] for v in found["verdicts"]] == ["unfaithful", "raised", "unfaithful"]
+
+
+@pytest.mark.slow
+def test_faults_are_hunted_by_several_processes_as_by_one(call, here):
+    alone = written(call, 1, *COMMANDS["mutants"])
+    assert written(call, 1, *COMMANDS["mutants"], "--jobs", "2") == alone
+    assert {m["name"]: m["status"] for m in alone["mutants"]} == {
+        "layers_counted_for_heads": "killed",
+        "rotary_sign": "survived",
+    }
 
 
 # A driver that is killed as soon as its second result is on disk.

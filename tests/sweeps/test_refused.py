@@ -42,12 +42,26 @@ def refused(code, work, at, match=""):
     return str(told.value)
 
 
-def test_a_worker_with_other_sources_is_named_and_gets_no_work(dask, at, tmp_path):
+def another(tmp_path, change):
+    """A folder with both packages, changed in one place."""
     for package in ("tracrcheck", "edgeprune_core"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
-    changed = tmp_path / "tracrcheck" / "bar.py"
-    changed.write_text(changed.read_text() + "# another\n")
     shutil.copytree(ROOT / "tests" / "surfaces", tmp_path / "tests" / "surfaces")
+    change(tmp_path / "tracrcheck")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda folder: (folder / "bar.py").write_text("another"), "sources of tracrcheck: "),
+        (
+            lambda folder: (folder / "hands.py").unlink(),
+            "ModuleNotFoundError: No module named 'tracrcheck.hands'",
+        ),
+    ],
+)
+def test_a_worker_with_other_sources_or_none_is_named_and_gets_no_work(dask, at, tmp_path, change, told):
+    another(tmp_path, change)
     before = set(dask.scheduler.workers)
     other = subprocess.Popen(
         [*WORKER, at.address, "--nthreads", "1", "--no-nanny", "--no-dashboard"],
@@ -56,9 +70,9 @@ def test_a_worker_with_other_sources_is_named_and_gets_no_work(dask, at, tmp_pat
     try:
         until(lambda: set(dask.scheduler.workers) - before)
         (address,) = set(dask.scheduler.workers) - before
-        told = refused("TC176", sweep_work.square, at, "sources of tracrcheck: ")
-        assert told.startswith(f"TC176 {address}: a worker has not what this run is made of\n")
-        assert "edgeprune_core" not in told
+        whole = refused("TC176", sweep_work.square, at, told)
+        assert whole.startswith(f"TC176 {address}: a worker has not what this run is made of\n")
+        assert "edgeprune_core" not in whole
     finally:
         other.kill()
         other.wait()
@@ -151,7 +165,7 @@ def deserted(monkeypatch):
     """A scheduler without workers."""
     from distributed import LocalCluster
 
-    monkeypatch.setattr(clusters, "CONNECT", 0.3)
+    monkeypatch.setattr(clusters, "EMPTY", 0.3)
     monkeypatch.setattr(clusters, "DESERTED", 0.3)
     with LocalCluster(n_workers=0, dashboard_address=":0", protocol="tcp") as empty:
         yield empty.scheduler_address

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants.test_hunt import ONE
+from tests.mutants import quick
 from tests.sweeps.conftest import pids, until
 from tracrcheck.cluster import Cluster
 from tracrcheck.ledger import Ledger
-from tracrcheck.mutants import runner
 
 ROOT = Path(__file__).parents[2]
 METHODS = "tests.surfaces.examinees:"
@@ -53,7 +52,7 @@ ASIDE = {"seconds", "certify_seconds", "started", "command", "machine", "sitting
 @pytest.fixture(autouse=True)
 def _one_check(monkeypatch):
     """Seeded faults are hunted by one invariant, that kills one of the two."""
-    monkeypatch.setattr(runner, "job_of", lambda programs, ablations, **more: ONE)
+    monkeypatch.setattr("tracrcheck.mutants.runner.job_of", quick.job_of)
 
 
 def timeless(thing):
@@ -97,16 +96,12 @@ def test_a_command_hands_its_units_to_the_cluster_and_says_what_its_workers_must
         yield from enumerate(map(work, units))
 
     monkeypatch.setattr(f"tracrcheck.{module}.sweep", swept)
-    monkeypatch.setattr("tracrcheck.mutants.runner.hunt", _killed)
+    monkeypatch.setattr("tracrcheck.mutants.runner.hunt", quick.killed)
     monkeypatch.setattr("tracrcheck.cluster.check", lambda address, *, jobs: address)
     result = call(*COMMANDS[command], "--cluster", "tcp://there:1")
     assert result.exit_code == (0 if command == "mutants" else CODES[command]), result.output
     n = {"gate": 8, "mutants": 2}.get(command, 4)
     assert given == [(n, 1, Cluster(address="tcp://there:1", **needs))]
-
-
-def _killed(mutant, job):
-    return runner.Found(name=mutant.name, why="", status="killed", killed_by="this", seconds=0.0)
 
 
 @pytest.mark.parametrize(
@@ -177,11 +172,10 @@ def test_faults_are_hunted_by_several_processes_as_by_one(call, here):
 # A driver that is killed as soon as its second result is on disk.
 KILLED = """
 import os, signal, sys
-from tests.mutants.test_hunt import ONE
-from tracrcheck.cluster import Cluster
+from tests.mutants import quick
 from tracrcheck.ledger import Ledger
 from tracrcheck.mutants import runner
-runner.job_of = lambda programs, ablations, **more: ONE
+runner.job_of = quick.job_of
 append = Ledger.append
 def killing(self, row):
     append(self, row)

@@ -10,6 +10,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+from tracrcheck.cluster import Cluster
 from tracrcheck.composition import Features
 from tracrcheck.draws import Draws
 from tracrcheck.exam import Setting
@@ -23,7 +24,10 @@ from tracrcheck.sweep import sweep
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """programs: how many accepted ones of the draws of `seed`; timeout: seconds that one run of the method has."""
+    """programs: how many accepted ones of the draws of `seed`; timeout: seconds that one run of the method has.
+
+    jobs: processes at work. cluster: the address of a Dask scheduler, whose workers do it instead.
+    """
 
     seed: int
     programs: int
@@ -31,6 +35,7 @@ class Plan:
     method: str
     timeout: float
     jobs: int = 1
+    cluster: str | None = None
 
     def header(self, command: str) -> dict[str, Any]:
         """What the campaign is, and what it is made on."""
@@ -78,8 +83,10 @@ class Campaign:
     def go(self) -> Iterator[Examined]:
         """Examines what is left of the programs drawn, one at a time."""
         left = [number for number in self.numbers if number not in self._found]
-        work = partial(_examine, self.plan)
-        for _, done in sweep(work, left, jobs=self.plan.jobs, lost=partial(_given_up, self.plan)):
+        plan = self.plan
+        cluster = Cluster(address=plan.cluster, methods=(plan.method,)) if plan.cluster else None
+        lost = partial(_given_up, plan)
+        for _, done in sweep(partial(_examine, plan), left, jobs=plan.jobs, lost=lost, cluster=cluster):
             if self.ledger is not None:
                 self.ledger.append(done.to_json())
             self._found[done.program.number] = done

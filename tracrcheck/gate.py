@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.task import Task
+from tracrcheck.cluster import Cluster
 from tracrcheck.compile import Compiled, compile_program
 from tracrcheck.exam import Setting, task_of
 from tracrcheck.examinee import Answer, ask_all, find_method
@@ -28,7 +29,8 @@ TIMEOUT = 1800.0
 class Plan:
     """What is asked of every program: settings x seeds, of one method.
 
-    jobs: processes at work. More than one need `paths`, the file of each program, and find the method by its name.
+    jobs: processes at work. cluster: the address of a Dask scheduler, whose workers do it instead. Both need `paths`, the
+    file of each program, and find the method by its name.
     """
 
     settings: tuple[Setting, ...]
@@ -37,6 +39,7 @@ class Plan:
     seeds: tuple[int, ...] = (0,)
     timeout: float | None = TIMEOUT
     jobs: int = 1
+    cluster: str | None = None
     paths: Mapping[str, Path] = field(default_factory=dict)
 
     @property
@@ -88,8 +91,8 @@ def prepare(
 
 
 def gate(programs: Sequence[Compiled], plan: Plan, *, done: Collection[Key] = ()) -> Iterator[Verdict]:
-    """Verdicts but those that are `done`: in order with one job, as they are finished with several."""
-    if plan.jobs == 1:
+    """Verdicts but those that are `done`: in order with one job, as they are finished with several, or by a cluster."""
+    if plan.jobs == 1 and plan.cluster is None:
         for compiled, setting, seeds in _left(programs, plan, done):
             yield from judge(compiled, setting, seeds, plan)
         return
@@ -100,13 +103,31 @@ def gate(programs: Sequence[Compiled], plan: Plan, *, done: Collection[Key] = ()
         for name in [compiled.program.name]
         for part in ([seeds] if plan.together else [(seed,) for seed in seeds])
     ]
+    yield from _swept(by_name, units, plan)
+
+
+def _swept(by_name: Mapping[str, Compiled], units: Sequence[Unit], plan: Plan) -> Iterator[Verdict]:
+    """A unit of several seeds that is given up is taken apart: each has its own reason, as in `ask_all`."""
     work = partial(_judge_unit, method_name=plan.method_name, timeout=plan.timeout)
+    apart: list[Unit] = []
 
     def lost(unit: Unit, why: str) -> list[Verdict]:
+        if len(unit.seeds) > 1:
+            apart.extend(replace(unit, seeds=(seed,)) for seed in unit.seeds)
+            return []
         return _given_up(by_name[unit.program], unit, why, plan)
 
-    for _, verdicts in sweep(work, units, jobs=plan.jobs, lost=lost):
+    for _, verdicts in sweep(work, units, jobs=plan.jobs, lost=lost, cluster=_cluster(plan, units)):
         yield from verdicts
+    if apart:
+        yield from _swept(by_name, apart, plan)
+
+
+def _cluster(plan: Plan, units: Sequence[Unit]) -> Cluster | None:
+    if plan.cluster is None:
+        return None
+    files = sorted({str(unit.path) for unit in units})
+    return Cluster(address=plan.cluster, files=tuple(files), methods=(plan.method_name,))
 
 
 def judge(compiled: Compiled, setting: Setting, seeds: Sequence[int], plan: Plan) -> Iterator[Verdict]:

@@ -65,12 +65,18 @@ def check_factor(factor: float) -> float:
 
 
 def check_alone(
-    *, number: int | None, replay: Sequence[Path] | None, json: Path | None, resume: bool
+    *,
+    number: int | None,
+    replay: Sequence[Path] | None,
+    json: Path | None,
+    resume: bool,
+    cluster: str | None = None,
 ) -> None:
     """A single program is judged and printed: there is no campaign to be written or resumed."""
     if number is None and not replay:
         return
-    given = [name for name, on in (("--json", json is not None), ("--resume", resume)) if on]
+    options = (("--json", json is not None), ("--resume", resume), ("--cluster", cluster is not None))
+    given = [name for name, on in options if on]
     if given:
         raise CheckError(
             "TC117",
@@ -93,6 +99,18 @@ def check_without_faults(runs: int | None, others: Mapping[str, bool]) -> None:
             got="--false-alarms",
             wanted="one or the other",
             do=f"leave {' and '.join(given)} out",
+        )
+
+
+def check_elsewhere(cluster: str | None, by: str) -> None:
+    """Tests are files of this checkout, which the workers of a cluster need not have."""
+    if cluster is not None and by == "suite":
+        raise CheckError(
+            "TC117",
+            "the tests of a checkout are run on this machine only",
+            where="--cluster",
+            got="--by suite",
+            wanted="--by gauntlet, or --jobs N",
         )
 
 

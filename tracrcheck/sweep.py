@@ -1,4 +1,4 @@
-"""Units of work done one after another, or by several processes; results as they come.
+"""Units of work done one after another, by several processes, or by a cluster; results as they come.
 
 A process that dies (killed, out of memory) takes no result with it: what it had not finished is done again. Which unit
 killed it cannot be known, so that each of those that may have been at work is done alone; one that kills its process
@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -19,6 +18,9 @@ from functools import cache
 from itertools import islice
 from typing import TypeVar
 
+from tracrcheck.cluster import Cluster, hand_out
+from tracrcheck.hands import leave_after
+
 U = TypeVar("U")
 R = TypeVar("R")
 
@@ -26,8 +28,6 @@ R = TypeVar("R")
 TRIES = 2
 # Units sent to each process ahead of the one it is at.
 AHEAD = 2
-# Seconds between two looks of a worker at whether the run still lives.
-WATCH = 0.5
 
 
 def sweep(
@@ -37,12 +37,21 @@ def sweep(
     jobs: int,
     lost: Callable[[U, str], R],
     tries: int = TRIES,
+    cluster: Cluster | None = None,
 ) -> Iterator[tuple[int, R]]:
     """(number of the unit, its result), in order with one job and as they are finished with several.
 
-    With several, `work` and the units are sent to other processes: `work` is a function of a module, or a partial of
-    one. What it raises ends the sweep. Closing the iterator, or Ctrl-C, ends the processes at once.
+    With several, or with a cluster, which is given all of them, `work` and the units are sent to other processes: `work`
+    is a function of a module, or a partial of one. What it raises ends the sweep. Closing the iterator, or Ctrl-C,
+    ends the processes at once, a cluster's within a second or two.
     """
+
+    def given_up(unit: U) -> R:
+        return lost(unit, f"the process at work on it died, {tries} times of {tries} when it ran alone")
+
+    if cluster is not None:
+        yield from hand_out(work, units, cluster, lost=given_up, tries=tries, threads=_threads())
+        return
     if jobs == 1:
         for number, unit in enumerate(units):
             yield number, work(unit)
@@ -52,7 +61,7 @@ def sweep(
         while left:
             yield from _together(work, left, jobs)
             for number in list(islice(left, AHEAD * jobs)):
-                yield number, _alone(work, left.pop(number), lost, tries)
+                yield number, _alone(work, left.pop(number), given_up, tries)
     finally:
         _end_workers()
 
@@ -68,14 +77,14 @@ def _together(work: Callable[[U], R], left: dict[int, U], jobs: int) -> Iterator
         return
 
 
-def _alone(work: Callable[[U], R], unit: U, lost: Callable[[U, str], R], tries: int) -> R:
+def _alone(work: Callable[[U], R], unit: U, lost: Callable[[U], R], tries: int) -> R:
     for _ in range(tries):
         try:
             with closing(_results(work, [(0, unit)], 2)) as results:
                 return next(result for _, result in results)
         except BrokenProcessPool:
             continue
-    return lost(unit, f"the process at work on it died, {tries} times of {tries} when it ran alone")
+    return lost(unit)
 
 
 def _results(
@@ -83,9 +92,7 @@ def _results(
 ) -> Generator[tuple[int, R], None, None]:
     import joblib
 
-    # As many threads as this process has: the number of threads can change the last digits of a sum.
-    threads = int((os.environ.get("OMP_NUM_THREADS") or "1").split(",")[0])
-    with joblib.parallel_config(backend="loky", inner_max_num_threads=threads):
+    with joblib.parallel_config(backend="loky", inner_max_num_threads=_threads()):
         parallel = joblib.Parallel(
             n_jobs=jobs, batch_size=1, pre_dispatch=AHEAD * jobs, return_as="generator_unordered"
         )
@@ -99,6 +106,11 @@ def _results(
             results.close()
 
 
+def _threads() -> int:
+    """As many as this process has: the number of threads can change the last digits of a sum."""
+    return int((os.environ.get("OMP_NUM_THREADS") or "1").split(",")[0])
+
+
 def _one(work: Callable[[U], R], number: int, unit: U) -> tuple[int, R]:
     """What a worker runs."""
     _settle()
@@ -109,13 +121,7 @@ def _one(work: Callable[[U], R], number: int, unit: U) -> tuple[int, R]:
 def _settle() -> None:
     """Once a worker: Ctrl-C is the run's to handle, and where the run is gone there is nobody to work for."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_leave_after, args=(os.getppid(),), daemon=True).start()
-
-
-def _leave_after(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(WATCH)
-    os._exit(1)
+    threading.Thread(target=leave_after, args=(os.getppid(),), daemon=True).start()
 
 
 def _end_workers() -> None:

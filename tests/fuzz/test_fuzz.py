@@ -262,7 +262,7 @@ def test_results_of_another_campaign_are_refused(here, change):
 
 
 def test_the_order_is_that_of_the_draws_whatever_was_finished_first(monkeypatch):
-    def backwards(work, units, *, jobs, lost):
+    def backwards(work, units, *, jobs, lost, cluster):
         for number, unit in reversed(list(enumerate(units))):
             yield number, lost(unit, "it died") if unit == 2 else work(unit)
 

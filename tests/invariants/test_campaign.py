@@ -121,6 +121,16 @@ def test_another_campaign_is_not_gone_on_with(made, call):  # noqa: F811
     assert "asked seeds: [0, 1] there, [0, 1, 2] now" in result.stderr
 
 
+def test_a_finished_campaign_is_not_done_again_where_it_is_to_be_resumed(made, call, monkeypatch):  # noqa: F811
+    words = ("invariants", *WORDS, "--seeds", "3", "--first", "5", "--json", "out.json", "--resume")
+    before = Path("out.json").read_bytes()
+    result = finished(call(*words), 0)
+    assert result.stderr == "out.json is this run, finished: there is nothing to resume\n"
+    assert Path("out.json").read_bytes() == before
+    put(made, lambda f: (first(f).update(violation="x"), f["summary"].update(broken=1)))
+    finished(call(*words), 1)
+
+
 def test_stopped_at_a_law_that_is_broken_it_leaves_a_file_and_nothing_to_resume(call, here, monkeypatch):  # noqa: F811
     temperature_lost(monkeypatch)
     finished(call("invariants", *WORDS, "--seeds", "2", "--stop", "--json", "out.json"), 1)

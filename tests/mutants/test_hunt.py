@@ -218,6 +218,20 @@ def test_a_hunt_that_is_stopped_is_resumed_and_runs_no_fault_twice(told, tmp_pat
     assert [m["killed_by"] for m in record["mutants"]] == ["some check: clamp_missing", "another check: red"]
 
 
+@pytest.mark.parametrize(("seen", "code"), [(Seen(red="some check"), 0), (Seen(), 1)])
+def test_a_finished_hunt_is_not_done_again_where_it_is_to_be_resumed(told, tmp_path, seen, code):
+    path = tmp_path / "mutants.json"
+    words = ["--only", "clamp_missing", "--json", path, "--resume"]
+    told["clamp_missing"] = seen
+    assert call(*words).exit_code == code
+    before = path.read_bytes()
+    told["clamp_missing"] = RuntimeError
+    done = call(*words)
+    assert done.exit_code == code
+    assert done.stderr == f"{path} is this run, finished: there is nothing to resume\n"
+    assert path.read_bytes() == before
+
+
 def test_the_list_names_every_fault_and_runs_none(told):
     told[None] = RuntimeError
     done = call("--list")

@@ -41,6 +41,7 @@ LAYERS = [
                "tracrcheck.checkup", "tracrcheck.chained", "tracrcheck.template", "tracrcheck.planted"]),
     ("gate", ["tracrcheck.gate", "tracrcheck.recipes", "tracrcheck.drafts", "tracrcheck.draws",
               "tracrcheck.profiles", "tracrcheck.machine", "tracrcheck.ledger", "tracrcheck.sweep",
+              "tracrcheck.cluster", "tracrcheck.hands", "tracrcheck.passport",
               "tracrcheck.run", "tracrcheck.results", "tracrcheck.baseline", "tracrcheck.invariant_results",
               "tracrcheck.mutant_results", "tracrcheck.false_alarm_results",
               "tracrcheck.composition", "tracrcheck.fuzz", "tracrcheck.campaign", "tracrcheck.bar",
@@ -58,6 +59,15 @@ LAYERS = [
 HIDDEN = {
     "tracrcheck/oracle.py": ({"haiku", "jax"}, "seconds to import, needed by one function"),
     "tracrcheck/sweep.py": ({"joblib"}, "needed only where --jobs asks for other processes"),
+    "tracrcheck/cluster.py": (
+        {"distributed"},
+        "an optional package, needed only where --cluster asks for it",
+    ),
+    "tracrcheck/hands.py": ({"distributed"}, "as above; and the process itself has no need of it"),
+    "tracrcheck/passport.py": (
+        {"tracrcheck"},
+        "what finds a method loads torch: only those of others are looked for",
+    ),
     "tracrcheck/commands/fuzz.py": (None, "as the other commands"),
     "edgeprune_core/families/sources.py": (
         {"huggingface_hub"},

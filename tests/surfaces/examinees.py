@@ -55,6 +55,23 @@ def killed_at_seed_two_the_first_time(task):
     return some_edges(task)
 
 
+def kills_its_worker_the_first_time(task):
+    """What its process was begun by is killed while seed 2 is at work, once."""
+    mark = Path("killed")
+    if task.seed == 2 and not mark.exists():
+        mark.touch()
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)
+    return some_edges(task)
+
+
+def leaves_at_seed_one(task):
+    """And takes its process with it."""
+    if task.seed == 1:
+        os._exit(3)
+    return some_edges(task)
+
+
 def some_edges(task):
     """Others for each seed."""
     return [edge for n, edge in enumerate(task.graph.edges) if n % 5 == task.seed % 5]
@@ -205,3 +222,13 @@ class Together:
 
 
 together = Together()
+
+
+class TogetherAndGone(Together):
+    """Takes its process with it wherever seed 1 is asked for."""
+
+    def __call__(self, task):
+        return leaves_at_seed_one(task)
+
+    def many(self, task, seeds):
+        return [leaves_at_seed_one(replace(task, seed=seed)) for seed in seeds]

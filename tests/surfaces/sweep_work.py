@@ -1,4 +1,4 @@
-"""Work for other processes; light to import. Units are (number, what to do)."""
+"""Work for other processes; light to import."""
 
 from __future__ import annotations
 
@@ -13,13 +13,28 @@ def square(unit):
 
 
 def sometimes(unit):
-    """`("die", folder)` kills its process each time; `("die once", folder)` the first time; else it is a number."""
+    """A unit is (number, what, folder). "die" kills its process each time, "die once" the first time; "kill" and
+    "kill once" what its process was begun by."""
     number, what, folder = unit
     (Path(folder) / f"{number}-{time.monotonic_ns()}").touch()
     tries = len(list(Path(folder).glob(f"{number}-*")))
-    if what == "die" or (what == "die once" and tries == 1):
-        os.kill(os.getpid(), signal.SIGKILL)
+    if what in ("die", "kill") or (what in ("die once", "kill once") and tries == 1):
+        os.kill(os.getppid() if what.startswith("kill") else os.getpid(), signal.SIGKILL)
+        time.sleep(60)
     return number
+
+
+def own_pid(unit):
+    return os.getpid()
+
+
+class Stubborn(Exception):
+    def __init__(self, one, two):
+        super().__init__("no luck")
+
+
+def stubborn(unit):
+    raise Stubborn(1, 2)
 
 
 def refuses(unit):

@@ -43,7 +43,7 @@ def test_the_wheel_holds_both_packages_and_every_program(tmp_path):
 
 def test_every_direct_dependency_is_pinned():
     optional = project()["optional-dependencies"]
-    wanted = [*project()["dependencies"], *optional["models"], *optional["dev"]]
+    wanted = [*project()["dependencies"], *optional["models"], *optional["cluster"], *optional["dev"]]
     names = {re.match(r"[\w-]+", line)[0] for line in wanted}
     lines = [
         x for x in (ROOT / "ci" / "constraints.txt").read_text().splitlines() if x and not x.startswith("#")
@@ -54,7 +54,8 @@ def test_every_direct_dependency_is_pinned():
 
 
 def test_every_import_of_the_packages_is_a_declared_dependency():
-    lines = [*project()["dependencies"], *project()["optional-dependencies"]["models"]]
+    optional = project()["optional-dependencies"]
+    lines = [*project()["dependencies"], *optional["models"], *optional["cluster"]]
     declared = {re.match(r"[\w-]+", line)[0] for line in lines}
     modules = {"tracr": "tracr-pypi", "haiku": "dm-haiku", "huggingface_hub": "huggingface-hub"}
     imported = set()

@@ -26,6 +26,14 @@ Lengths = Annotated[
 ScoreBos = Annotated[bool, typer.Option("--score-bos", help="Judge the output at position 0 too.")]
 # What a generator can be seeded with, and room for as many seeds as anyone runs.
 LARGEST_SEED = 2**62
+ClusterAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="Hand the work to a Dask cluster: tcp://HOST:PORT (docs/sweeps.md).",
+    ),
+]
 Json = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Write the results there (docs/json.md).")
 ]

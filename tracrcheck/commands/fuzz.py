@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from tracrcheck.commands.arguments import LARGEST_SEED, Ablations, Json
+from tracrcheck.commands.arguments import LARGEST_SEED, Ablations, ClusterAddress, Json
 from tracrcheck.commands.telling import told
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def fuzz(
     ablation: Ablations = None,
     timeout: Annotated[float, typer.Option(help="Seconds a run of the method may take.")] = 1800.0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    cluster: ClusterAddress = None,
     json: Json = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run that was stopped (with --json).")
@@ -42,6 +43,7 @@ def fuzz(
 ) -> None:
     """Run a method on programs that nobody wrote. Exit 1 below the bar, or where a replayed check fails."""
     from tracrcheck import bar, campaign, options, regressions, results
+    from tracrcheck import cluster as clusters
     from tracrcheck.examinee import find_method
     from tracrcheck.fuzz_results import FuzzResults
     from tracrcheck.reports import console, files
@@ -49,7 +51,7 @@ def fuzz(
     from tracrcheck.run import finished_there, open_ledger
 
     options.check_timeout(timeout)
-    options.check_alone(number=number, replay=replay, json=json, resume=resume)
+    options.check_alone(number=number, replay=replay, json=json, resume=resume, cluster=cluster)
     find_method(method)
     files.check_folder(save)
     if replay:
@@ -63,6 +65,7 @@ def fuzz(
         method=method,
         timeout=timeout,
         jobs=jobs,
+        cluster=clusters.check(cluster, jobs=jobs),
     )
     if number is not None:
         _one(plan, number, save)

@@ -13,6 +13,7 @@ import typer
 from tracrcheck.commands.arguments import (
     LARGEST_SEED,
     Ablations,
+    ClusterAddress,
     Criterion,
     Folders,
     Json,
@@ -53,6 +54,7 @@ def gate(
     ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds a run of the method may take.")] = 1800.0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes at work.")] = 1,
+    cluster: ClusterAddress = None,
     allow_unknown: Annotated[
         bool, typer.Option("--allow-unknown", help="UNKNOWN does not fail the gate.")
     ] = False,
@@ -72,6 +74,7 @@ def gate(
 ) -> None:
     """Run a method on programs, and fail where it does not find what is proved."""
     from tracrcheck import baseline as comparing
+    from tracrcheck import cluster as clusters
     from tracrcheck import gate as gating
     from tracrcheck import options, profiles, results
     from tracrcheck.examinee import find_method
@@ -91,6 +94,7 @@ def gate(
         seeds=tuple(range(seed, seed + asked.seeds)),
         timeout=options.check_timeout(timeout),
         jobs=jobs,
+        cluster=clusters.check(cluster, jobs=jobs),
         paths={entry.program.name: entry.path for entry in entries},
     )
     header = header_of(plan, shlex.join(["tracrcheck", *sys.argv[1:]]))

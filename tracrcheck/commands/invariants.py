@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, cast
 
 import typer
 
-from tracrcheck.commands.arguments import Json
+from tracrcheck.commands.arguments import ClusterAddress, Json
 from tracrcheck.commands.telling import told
 
 
@@ -24,18 +25,21 @@ def invariants(
     ] = 1,
     stop: Annotated[bool, typer.Option("--stop", help="Stop at the first that is broken.")] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Processes, a seed each.")] = 1,
+    cluster: ClusterAddress = None,
     json: Json = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run that was stopped (with --json).")
     ] = False,
 ) -> None:
     """Check what must hold of every model, mask and method; exit 1 where something does not."""
-    from tracrcheck.invariant_results import document
+    from tracrcheck import cluster as clusters
+    from tracrcheck import results
+    from tracrcheck.invariant_results import InvariantResults, document
     from tracrcheck.invariants.campaign import Campaign, Plan
     from tracrcheck.invariants.runner import chosen
     from tracrcheck.reports import console, files
     from tracrcheck.reports.invariants import summary, table
-    from tracrcheck.run import open_ledger
+    from tracrcheck.run import finished_there, open_ledger
 
     files.check_writable(json)
     plan = Plan(
@@ -43,9 +47,14 @@ def invariants(
         seeds=tuple(range(first, first + seeds)),
         programs=programs,
         jobs=jobs,
+        cluster=clusters.check(cluster, jobs=jobs),
         stop=stop,
     )
     header = plan.header(shlex.join(["tracrcheck", *sys.argv[1:]]))
+    if resume and finished_there(json, header):
+        typer.echo(f"{json} is this run, finished: there is nothing to resume", err=True)
+        there = cast(InvariantResults, results.read_any(cast(Path, json))).checks
+        raise typer.Exit(1 if any(check.red for check in there) else 0)
     with open_ledger(json, header, resume=resume) as ledger:
         run = Campaign(plan, header, ledger)
         if run.resumed:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, cast
 
 import typer
 
-from tracrcheck.commands.arguments import Json
+from tracrcheck.commands.arguments import ClusterAddress, Json
 from tracrcheck.commands.telling import told
 
 
@@ -27,6 +28,7 @@ def mutants(
         typer.Option(min=1, metavar="N", help="No fault at all: the gauntlet on the code as it is, N seeds."),
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes at work.")] = 1,
+    cluster: ClusterAddress = None,
     unchecked: Annotated[
         bool, typer.Option("--unchecked", help="Do not run the checks on the code as it is first.")
     ] = False,
@@ -36,12 +38,13 @@ def mutants(
     ] = False,
 ) -> None:
     """Seed faults in copies of the core, one at a time: exit 1 where all checks stay green."""
+    from tracrcheck import cluster as clusters
     from tracrcheck import options
     from tracrcheck.mutant_results import document
     from tracrcheck.mutants import runner
     from tracrcheck.reports import console, files
     from tracrcheck.reports import mutants as report
-    from tracrcheck.run import open_ledger
+    from tracrcheck.run import finished_there, open_ledger
 
     given = {"only": bool(only), "by": by != "gauntlet", "list": listed, "unchecked": unchecked}
     options.check_without_faults(false_alarms, given)
@@ -50,12 +53,17 @@ def mutants(
         console.show(report.names(chosen))
         return
     files.check_writable(json)
+    clusters.check(cluster, jobs=jobs)
+    options.check_elsewhere(cluster, by)
     if false_alarms is not None:
-        raise typer.Exit(_without_faults(false_alarms, jobs=jobs, json=json, resume=resume))
+        raise typer.Exit(_without_faults(false_alarms, jobs=jobs, cluster=cluster, json=json, resume=resume))
     job = runner.job_by(by)
     header = runner.header_of(chosen, job, shlex.join(["tracrcheck", *sys.argv[1:]]), by=by)
+    if resume and finished_there(json, header):
+        typer.echo(f"{json} is this run, finished: there is nothing to resume", err=True)
+        raise typer.Exit(runner.exit_code_there(cast(Path, json)))
     with open_ledger(json, header, resume=resume) as ledger:
-        hunt = runner.Hunt(chosen, job, header, by=by, jobs=jobs, ledger=ledger)
+        hunt = runner.Hunt(chosen, job, header, by=by, jobs=jobs, cluster=cluster, ledger=ledger)
         if hunt.resumed:
             typer.echo(f"resumed: {hunt.resumed} of {len(chosen)} faults were run before", err=True)
         try:
@@ -71,7 +79,7 @@ def mutants(
     raise typer.Exit(hunt.exit_code)
 
 
-def _without_faults(runs: int, *, jobs: int, json: Json, resume: bool) -> int:
+def _without_faults(runs: int, *, jobs: int, cluster: str | None, json: Json, resume: bool) -> int:
     from tracrcheck.false_alarm_results import document
     from tracrcheck.mutants import false_alarms, runner
     from tracrcheck.reports import console, files
@@ -81,7 +89,7 @@ def _without_faults(runs: int, *, jobs: int, json: Json, resume: bool) -> int:
     seeds, job = false_alarms.seeds_of(runs), runner.job_by("gauntlet")
     header = false_alarms.header_of(seeds, job, shlex.join(["tracrcheck", *sys.argv[1:]]))
     with open_ledger(json, header, resume=resume) as ledger:
-        going = false_alarms.FalseAlarms(seeds, job, header, jobs=jobs, ledger=ledger)
+        going = false_alarms.FalseAlarms(seeds, job, header, jobs=jobs, cluster=cluster, ledger=ledger)
         if going.resumed:
             typer.echo(f"resumed: {going.resumed} of {runs} runs were made before", err=True)
         try:

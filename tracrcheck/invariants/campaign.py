@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from edgeprune_core.methods import METHODS
+from tracrcheck.cluster import Cluster
 from tracrcheck.invariant_results import Check
 from tracrcheck.invariants.base import Invariant
 from tracrcheck.invariants.runner import check_all, chosen
@@ -30,12 +31,16 @@ ROOTS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """invariants: by name. programs: drawn a seed, beside three random models. stop: at the first law broken."""
+    """invariants: by name. programs: drawn a seed, beside three random models. stop: at the first law broken.
+
+    jobs: processes at work. cluster: the address of a Dask scheduler, whose workers do it instead.
+    """
 
     invariants: tuple[str, ...]
     seeds: tuple[int, ...]
     programs: int = 1
     jobs: int = 1
+    cluster: str | None = None
     stop: bool = False
 
     def header(self, command: str) -> dict[str, Any]:
@@ -81,11 +86,13 @@ class Campaign:
 
     def _units(self) -> Iterator[tuple[int, Iterable[Check]]]:
         left = [seed for seed in self.plan.seeds if seed not in self._found]
-        if self.plan.jobs == 1:
-            yield from ((seed, checks(self.plan, seed)) for seed in left)
+        plan = self.plan
+        if plan.jobs == 1 and plan.cluster is None:
+            yield from ((seed, checks(plan, seed)) for seed in left)
             return
-        work = partial(_checked, self.plan)
-        for number, done in sweep(work, left, jobs=self.plan.jobs, lost=partial(_given_up, self.plan)):
+        cluster = Cluster(address=plan.cluster) if plan.cluster else None
+        work, lost = partial(_checked, plan), partial(_given_up, plan)
+        for number, done in sweep(work, left, jobs=plan.jobs, lost=lost, cluster=cluster):
             yield left[number], done
 
     @property

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from tracrcheck.cluster import Cluster
 from tracrcheck.false_alarm_results import QuietRun
 from tracrcheck.gauntlet import APART, METHOD, Job
 from tracrcheck.invariants import INVARIANTS
@@ -53,7 +54,7 @@ def again(then: QuietRun, asked: Mapping[str, Any]) -> QuietRun:
 
 
 class FalseAlarms:
-    """Runs in the order of the seeds. ledger: where each is written as it is finished; None: nowhere."""
+    """Runs in the order of the seeds. ledger: where each is written as it is finished; None: nowhere. jobs, cluster: as of `Hunt`."""
 
     def __init__(
         self,
@@ -62,9 +63,11 @@ class FalseAlarms:
         header: Mapping[str, Any],
         *,
         jobs: int = 1,
+        cluster: str | None = None,
         ledger: Ledger | None = None,
     ) -> None:
         self.seeds, self.job, self.jobs, self.ledger = seeds, job, jobs, ledger
+        self.cluster = Cluster(address=cluster, files=tuple(map(str, job.programs))) if cluster else None
         self.header = dict(ledger.header if ledger else header)
         self.interrupted = False
         self._started = time.monotonic()
@@ -74,7 +77,8 @@ class FalseAlarms:
     def go(self) -> Iterator[QuietRun]:
         """Runs what is left, one at a time."""
         left = [seed for seed in self.seeds if seed not in self._done]
-        for _, done in sweep(partial(run, job=self.job), left, jobs=self.jobs, lost=_given_up):
+        work = partial(run, job=self.job)
+        for _, done in sweep(work, left, jobs=self.jobs, lost=_given_up, cluster=self.cluster):
             if self.ledger is not None:
                 self.ledger.append(done.to_json())
             self._done[done.seed] = done

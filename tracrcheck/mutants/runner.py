@@ -6,6 +6,7 @@ a fault that changes a truth would change it for the method as well, and both wo
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import Any
 from edgeprune_core.errors import CheckError, did_you_mean
 from edgeprune_core.methods import METHODS
 from tracrcheck import suite
+from tracrcheck.cluster import Cluster
 from tracrcheck.compile import compile_program
 from tracrcheck.exam import Setting
 from tracrcheck.examinee import find_method
@@ -132,7 +134,10 @@ def check_unmutated(job: Job, *, by: str = "gauntlet") -> None:
 
 
 class Hunt:
-    """Seeded faults in the order of the table. ledger: where each is written as it is finished; None: nowhere."""
+    """Seeded faults in the order of the table. ledger: where each is written as it is finished; None: nowhere.
+
+    jobs: processes at work. cluster: the address of a Dask scheduler, whose workers do it instead.
+    """
 
     def __init__(
         self,
@@ -142,9 +147,11 @@ class Hunt:
         *,
         by: str = "gauntlet",
         jobs: int = 1,
+        cluster: str | None = None,
         ledger: Ledger | None = None,
     ) -> None:
         self.mutants, self.job, self.by, self.jobs, self.ledger = mutants, job, by, jobs, ledger
+        self.cluster = Cluster(address=cluster, files=tuple(map(str, job.programs))) if cluster else None
         self.header = dict(ledger.header if ledger else header)
         self.interrupted = False
         self._started = time.monotonic()
@@ -154,7 +161,8 @@ class Hunt:
     def go(self) -> Iterator[Found]:
         """Runs what is left, one at a time."""
         left = [m for m in self.mutants if m.name not in self._found]
-        for _, found in sweep(partial(hunt, job=self.job, by=self.by), left, jobs=self.jobs, lost=_given_up):
+        work = partial(hunt, job=self.job, by=self.by)
+        for _, found in sweep(work, left, jobs=self.jobs, lost=_given_up, cluster=self.cluster):
             if self.ledger is not None:
                 self.ledger.append(found.to_json())
             self._found[found.name] = found
@@ -188,6 +196,12 @@ class Hunt:
         """All is written elsewhere: the ledger goes, unless there is something left to resume."""
         if self.ledger is not None and not self.left:
             self.ledger.remove()
+
+
+def exit_code_there(results: Path) -> int:
+    """That of a finished hunt, from its file."""
+    rows = json.loads(results.read_text(encoding="utf-8"))["mutants"]
+    return int(any(row["status"] != "killed" for row in rows))
 
 
 def _given_up(mutant: Mutant, why: str) -> Found:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -65,12 +65,21 @@ def check_factor(factor: float) -> float:
 
 
 def check_alone(
-    *, number: int | None, replay: Sequence[Path] | None, json: Path | None, resume: bool
+    *,
+    number: int | None,
+    replay: Sequence[Path] | None,
+    json: Path | None,
+    resume: bool,
+    reports: Mapping[str, Path | None] | None = None,
 ) -> None:
-    """A single program is judged and printed: there is no campaign to be written or resumed."""
+    """A single program is judged and printed: there is no campaign to be written or resumed.
+
+    reports: option -> the file it was given.
+    """
     if number is None and not replay:
         return
-    given = [name for name, on in (("--json", json is not None), ("--resume", resume)) if on]
+    files = {"--json": json, **(reports or {})}
+    given = [name for name, path in files.items() if path is not None] + ["--resume"] * resume
     if given:
         raise CheckError(
             "TC117",

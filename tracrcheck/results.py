@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgeprune_core.errors import CheckError
 from tracrcheck import fuzz_results, invariant_results, shapes
@@ -14,6 +14,9 @@ from tracrcheck.fuzz_results import FuzzResults
 from tracrcheck.invariant_results import InvariantResults
 from tracrcheck.shapes import fields
 from tracrcheck.verdict import Summary, Verdict
+
+if TYPE_CHECKING:
+    from tracrcheck.run import Run
 
 SCHEMA = "tracrcheck.gate/1"
 
@@ -36,6 +39,11 @@ class Results:
     summary: dict[str, Any]
 
     units_are = "verdicts"
+
+    @classmethod
+    def of(cls, run: Run) -> Results:
+        """Of a run as far as it has come, written or not; `detail` of its verdicts is kept."""
+        return cls(path=Path(), run=run.record(), verdicts=tuple(run.verdicts), summary=run.summary.to_json())
 
     @property
     def units(self) -> tuple[Verdict, ...]:

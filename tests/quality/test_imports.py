@@ -42,7 +42,7 @@ LAYERS = [
               "tracrcheck.run", "tracrcheck.results", "tracrcheck.baseline", "tracrcheck.invariant_results",
               "tracrcheck.composition", "tracrcheck.fuzz", "tracrcheck.campaign", "tracrcheck.bar",
                "tracrcheck.prompt_lists", "tracrcheck.discover", "tracrcheck.shapes", "tracrcheck.fuzz_results",
-               "tracrcheck.regressions"]),
+               "tracrcheck.regressions", "tracrcheck.evidence"]),
     ("invariants", ["tracrcheck.invariants", "tracrcheck.recheck"]),
     ("seeded faults", ["tracrcheck.gauntlet", "tracrcheck.mutants"]),
     ("surfaces", ["tracrcheck.strategies", "tracrcheck.reports", "tracrcheck.commands", "tracrcheck.cli",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from tracrcheck.commands.arguments import Json
+from tracrcheck.commands.arguments import Html, Json
 from tracrcheck.commands.telling import told
 
 Task = Annotated[
@@ -48,6 +50,7 @@ def discover(
         Path | None, typer.Option("--out", metavar="DIR", help="Write circuit.json and circuit.svg there.")
     ] = None,
     json: Json = None,
+    html: Html = None,
 ) -> None:
     """Find the circuit of a trained model on a task, and judge it on prompts held out."""
     from edgeprune_core import subjects
@@ -55,11 +58,16 @@ def discover(
     from tracrcheck import prompt_lists
     from tracrcheck.examinee import find_method
     from tracrcheck.reports import console, discovery, faithfulness, files
+    from tracrcheck.reports.beside import Beside
+    from tracrcheck.reports.outputs import Outputs
+    from tracrcheck.reports.saved import DiscoveryFile
+    from tracrcheck.run import made_now
 
+    outputs = Outputs(json=json, html=html)
     discovering.check_ablation(ablation)
     prompt_lists.check_task(task)
     asked_method = find_method(method)
-    files.check_writable(json)
+    outputs.check()
     files.check_folder(out)
     subject = subjects.subject(model or subjects.trained_on(task))
     lists = prompt_lists.both_lists(task, subject.tokenizer, n=prompts, seed=seed)
@@ -77,7 +85,10 @@ def discover(
             texts = {"circuit.json": found.circuit.dumps() + "\n", "circuit.svg": picture}
             files.write_folder(out, texts)
             typer.echo(f"wrote {', '.join(str(out / name) for name in texts)}")
-    files.write_json(json, discovery.discovery_document(asked, found, matrix))
+    document = discovery.discovery_document(asked, found, matrix)
+    files.write_json(json, document)
+    run = made_now(shlex.join(["tracrcheck", *sys.argv[1:]]))
+    outputs.write(DiscoveryFile(document=document, run=run), Beside())
     raise typer.Exit(0 if found.circuit is not None else 1)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tracrcheck.commands.arguments import Json
+from tracrcheck.commands.arguments import Comment, Html, Json, Junit
 from tracrcheck.commands.telling import told
 
 
@@ -21,6 +21,9 @@ def mutants(
         bool, typer.Option("--unchecked", help="Do not run the checks on the code as it is first.")
     ] = False,
     json: Json = None,
+    html: Html = None,
+    junit: Junit = None,
+    md: Comment = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run that was stopped (with --json).")
     ] = False,
@@ -29,13 +32,17 @@ def mutants(
     from tracrcheck.mutants import runner
     from tracrcheck.reports import console, files
     from tracrcheck.reports import mutants as report
+    from tracrcheck.reports.beside import Beside
+    from tracrcheck.reports.outputs import Outputs
+    from tracrcheck.reports.saved import MutantsFile
     from tracrcheck.run import open_ledger
 
     chosen = runner.chosen(only or [])
     if listed:
         console.show(report.names(chosen))
         return
-    files.check_writable(json)
+    outputs = Outputs(json=json, html=html, junit=junit, md=md)
+    outputs.check()
     job = runner.job_of(runner.PROFILE.programs or (), runner.PROFILE.ablations)
     header = runner.header_of(chosen, job, shlex.join(["tracrcheck", *sys.argv[1:]]))
     with open_ledger(json, header, resume=resume) as ledger:
@@ -50,6 +57,8 @@ def mutants(
         except KeyboardInterrupt:
             hunt.interrupted = True
         console.show(report.table(hunt.found), report.summary(hunt.found))
-        files.write_json(json, report.document(hunt), a_line_each=("mutants",))
+        document = report.document(hunt)
+        files.write_json(json, document, a_line_each=("mutants",))
         hunt.written()
+    outputs.write(MutantsFile(document=document), Beside())
     raise typer.Exit(hunt.exit_code)

@@ -27,6 +27,8 @@ LEGEND: dict[Kind, str] = {
 }
 # Edges that are surplus or only permitted, of one picture; all others are always drawn.
 MOST = 300
+# Edges from which strokes are thin.
+MANY = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +102,7 @@ def circuit_figure(picture: Picture, *, most: int = MOST) -> Html:
         _choice(picture, shown),
         tag("div", _svg(picture, edges, shown), class_="scroll", tabindex="0", role="region",
             aria_label=f"Drawing of {picture.name}"),
+        tag("button", "Fit to the width", type="button", class_="fit", hidden=True, aria_pressed="false"),
         tag("p", "Point at an edge, or tap it, to read what it carries.", class_="hint", role="status", hidden=True),
         _legend(picture),
         _more(picture),
@@ -141,8 +144,9 @@ def _svg(picture: Picture, edges: list[Edge], shown: int) -> Html:
     ]
     boxes = [_box(node, picture.labels.get(node, ""), *at) for node, at in placed.at.items()]
     what = f"Circuit of {picture.name}: {len(edges)} edges, listed in the table below"
+    many = ' class="many"' if len(edges) > MANY else ""
     return Html(
-        f'<svg role="img" aria-label="{text(what)}" width="{placed.width}" height="{placed.height}" '
+        f'<svg{many} role="img" aria-label="{text(what)}" width="{placed.width}" height="{placed.height}" '
         f'viewBox="0 0 {placed.width} {placed.height}">{"".join(paths)}{"".join(boxes)}</svg>'
     )
 
@@ -173,7 +177,7 @@ def _letter(layer: Layer, edge: Edge) -> str:
 def _box(node: str, label: str, x: int, y: int) -> str:
     """A component: its name, what it computes, and where a head's inputs arrive."""
     head = node.startswith("a")
-    ports = '<text class="p" x="4" y="13">q</text><text class="p" x="4" y="25">k</text><text class="p" x="4" y="37">v</text>'
+    ports = '<text class="t" x="4" y="13">q</text><text class="t" x="4" y="25">k</text><text class="t" x="4" y="37">v</text>'
     left = 16 if head else 8
     hover = f"<title>{text(node)}: {text(label)}</title>" if label else ""
     return (

@@ -42,7 +42,9 @@ def _one(f: Finding, *, opened: bool) -> Html:
     return tag("details", summary, facts(f.rows), *replay, link, open=opened, class_="finding")
 
 
-def of_verdict(v: Verdict, *, replay: str, link: str | None = None) -> Finding:
+def of_verdict(v: Verdict, *, replay: str, link: str | None = None, seeds: Sequence[int] = ()) -> Finding:
+    """seeds: those that went wrong in the same way, where they are more than one."""
+    which = f"seeds {', '.join(map(str, seeds))}" if len(seeds) > 1 else f"seed {v.seed}"
     rows: list[tuple[str, Child]] = [("why", REASONS.get(v.reason or "", v.reason))]
     if v.detail:
         rows.append(("detail", tag("pre", _cut(v.detail))))
@@ -57,7 +59,7 @@ def of_verdict(v: Verdict, *, replay: str, link: str | None = None) -> Finding:
         rows.append(("scores", ranking_text(v.ranking)))
     return Finding(
         word=v.verdict,
-        title=f"{v.program}, {v.ablation}, {v.criterion}, {v.method}, seed {v.seed}",
+        title=f"{v.program}, {v.ablation}, {v.criterion}, {v.method}, {which}",
         rows=tuple(rows),
         replay=replay,
         link=link,

@@ -93,15 +93,22 @@ def _compared(compared: Comparison | None) -> list[Section]:
 def _wrong(wrong: Sequence[Verdict], drawn: set[str], beside: Beside) -> list[Section]:
     if not wrong:
         return []
-    found = [
-        findings.of_verdict(
-            v, replay=beside.replay(v), link=drawing_id(v.program) if v.program in drawn else None
-        )
-        for v in sorted(wrong, key=lambda v: v.verdict != "FAILS")[: findings.MOST]
-    ]
-    more = len(wrong) - len(found)
+    alike: dict[tuple[str, ...], list[Verdict]] = {}
+    for v in sorted(wrong, key=lambda v: v.verdict != "FAILS"):
+        key = (v.program, v.ablation, v.criterion, v.verdict, v.reason or "", v.found_sha, v.detail)
+        alike.setdefault(key, []).append(v)
+    found = [_finding(verdicts, drawn, beside) for verdicts in list(alike.values())[: findings.MOST]]
+    more = len(alike) - len(found)
     rest = tag("p", f"and {more:,} more, which stand in the tables below.", class_="note") if more else None
     return [Section(title=f"{len(wrong):,} not right", content=joined((findings.finding_list(found), rest)))]
+
+
+def _finding(alike: Sequence[Verdict], drawn: set[str], beside: Beside) -> findings.Finding:
+    """The first of those that went wrong in the same way, and the seeds of all."""
+    first = alike[0]
+    link = drawing_id(first.program) if first.program in drawn else None
+    seeds = [v.seed for v in alike]
+    return findings.of_verdict(first, replay=beside.replay(first), link=link, seeds=seeds)
 
 
 def drawing_id(program: str) -> str:

@@ -95,6 +95,12 @@
     const names = all(".edges thead th", figure).map((head) => head.textContent);
     const hint = figure.querySelector(".hint");
     hint.hidden = false;
+    const fit = figure.querySelector("button.fit");
+    fit.hidden = false;
+    fit.addEventListener("click", () => {
+      const narrow = figure.classList.toggle("fit-width");
+      fit.setAttribute("aria-pressed", String(narrow));
+    });
 
     const told = (path) => {
       const cells = Array.from(rows[Number(path.dataset.e)].cells);

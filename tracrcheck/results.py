@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,8 @@ class Results:
     @classmethod
     def of(cls, run: Run) -> Results:
         """Of a run as far as it has come, written or not; `detail` of its verdicts is kept."""
-        return cls(path=Path(), run=run.record(), verdicts=tuple(run.verdicts), summary=run.summary.to_json())
+        verdicts = tuple(replace(v, seconds=round(v.seconds, 3)) for v in run.verdicts)  # as in the file
+        return cls(path=Path(), run=run.record(), verdicts=verdicts, summary=run.summary.to_json())
 
     @property
     def units(self) -> tuple[Verdict, ...]:
@@ -59,7 +60,7 @@ def read(path: Path) -> Results:
     document = _loaded(path)
     found = problems(document)
     if found:
-        raise _wrong(path, found)
+        raise wrong_file(path, found)
     return Results(
         path=path,
         run=document["run"],
@@ -74,11 +75,11 @@ def read_any(path: Path) -> AnyResults:
     schema = document.get("schema") if isinstance(document, dict) else None
     if schema == fuzz_results.SCHEMA:
         if found := fuzz_results.problems(document):
-            raise _wrong(path, found, kind="fuzzing", schema=schema, command="fuzz")
+            raise wrong_file(path, found, kind="fuzzing", schema=schema, command="fuzz")
         return FuzzResults.from_json(path, document)
     if schema == invariant_results.SCHEMA:
         if found := invariant_results.problems(document):
-            raise _wrong(path, found, kind="the invariants", schema=schema, command="invariants")
+            raise wrong_file(path, found, kind="the invariants", schema=schema, command="invariants")
         return InvariantResults.from_json(path, document)
     return read(path)
 
@@ -87,7 +88,7 @@ def _loaded(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise _wrong(path, [str(getattr(error, "strerror", None) or error)]) from None
+        raise wrong_file(path, [str(getattr(error, "strerror", None) or error)]) from None
 
 
 def problems(document: Any) -> list[str]:
@@ -131,7 +132,7 @@ def _sums(document: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _wrong(
+def wrong_file(
     path: Path,
     found: list[str],
     *,
@@ -140,6 +141,7 @@ def _wrong(
     command: str = "gate",
     most: int = 8,
 ) -> CheckError:
+    """TC143, with the first of all that is wrong with a file of results of any kind."""
     more = [f"and {len(found) - most} more"] if len(found) > most else []
     return CheckError(
         "TC143",

@@ -12,6 +12,7 @@ from tracrcheck.bar import Bar
 from tracrcheck.baseline import Comparison
 from tracrcheck.fuzz_results import FuzzResults
 from tracrcheck.machine import in_words
+from tracrcheck.reports.characters import shown
 from tracrcheck.reports.comparison import comparison_lines
 from tracrcheck.reports.fuzz import failure
 from tracrcheck.reports.saved import MutantsFile
@@ -23,6 +24,7 @@ from tracrcheck.verdict import Verdict
 LIMIT = 65_000
 # Wrong ones that have a row, and those told in full below the table.
 MOST_ROWS, MOST_BLOCKS, MOST_BLOCK = 30, 10, 3000
+MOST_COMPARED, MOST_LINE = 12_000, 2000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +131,7 @@ def _compared(compared: Comparison | None) -> list[str]:
     if compared is None:
         return []
     word = "Regressed from the baseline." if compared.regressed else "Not regressed from the baseline."
-    return [f"**{word}**", _fenced("\n".join(comparison_lines(compared)))]
+    return [f"**{word}**", _fenced(_within("\n".join(comparison_lines(compared)), MOST_COMPARED))]
 
 
 def _by_ablation(verdicts: Sequence[Verdict]) -> list[str]:
@@ -156,16 +158,15 @@ def _foot(run: dict[str, Any]) -> list[str]:
 
 def _comment(top: Sequence[str], head: Sequence[str], wrong: Sequence[Wrong], foot: Sequence[str]) -> str:
     """As much of what is wrong as there is room for; how much more there is, is always said."""
-    top, foot = [_within(part, LIMIT // 4) for part in top], [_within(part, LIMIT // 8) for part in foot]
     room = LIMIT - sum(_size(part) for part in (*top, *foot)) - 400
     rows = [f"| {' | '.join(w.cells)} |" for w in wrong]
-    shown = _fitting(rows[:MOST_ROWS], room // 2)
+    kept = _fitting(rows[:MOST_ROWS], room // 2)
     parts = list(top)
-    if shown:
-        parts.append("\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *shown]))
+    if kept:
+        parts.append("\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *kept]))
         room -= _size(parts[-1])
-    if len(wrong) > len(shown):
-        parts.append(f"and {len(wrong) - len(shown):,} more.")
+    if len(wrong) > len(kept):
+        parts.append(f"and {len(wrong) - len(kept):,} more.")
     blocks = [
         f"<details><summary>{_text(w.title)}</summary>\n\n{_fenced(_within(w.block, MOST_BLOCK))}\n\n</details>"
         for w in wrong[:MOST_BLOCKS]
@@ -198,7 +199,7 @@ def _within(text: str, most: int) -> str:
 
 def _text(value: str) -> str:
     """One line; whatever Markdown or HTML would read is written as a number."""
-    value = " ".join(value.split())
+    value = _within(" ".join(shown(value).split()), MOST_LINE)
     return re.sub(r"[^\w .,:;%/+=()-]|_", lambda match: f"&#{ord(match[0])};", value)
 
 
@@ -208,6 +209,7 @@ def _code(value: str) -> str:
 
 
 def _fenced(text: str) -> str:
+    text = shown(text)
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{text}\n{fence}"

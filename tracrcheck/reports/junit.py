@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from xml.etree import ElementTree as ET
 
 from tracrcheck.fuzz_results import FuzzResults
+from tracrcheck.reports.characters import shown
 from tracrcheck.reports.fuzz import failure
 from tracrcheck.reports.saved import MutantsFile
 from tracrcheck.reports.text import verdict_story
 from tracrcheck.results import Results
 from tracrcheck.verdict import Verdict
 
-# What XML 1.0 has no way to write, escaped or not (section 2.2).
-_NO_CHARACTER = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 Outcome = Literal["passed", "failure", "error"]
 
 
@@ -95,7 +93,9 @@ def _document(name: str, suites: Sequence[Suite], run: dict[str, Any]) -> str:
     root = ET.Element("testsuites", name=name)
     _count(root, [case for suite in suites for case in suite.cases])
     for number, suite in enumerate(suites):
-        node = ET.SubElement(root, "testsuite", name=_xml(suite.name), timestamp=run["started"].split("+")[0])
+        node = ET.SubElement(
+            root, "testsuite", name=shown(suite.name), timestamp=run["started"].split("+")[0]
+        )
         _count(node, suite.cases)
         if not number:
             _properties(node, run)
@@ -108,7 +108,7 @@ def _document(name: str, suites: Sequence[Suite], run: dict[str, Any]) -> str:
 def _properties(node: ET.Element, run: dict[str, Any]) -> None:
     properties = ET.SubElement(node, "properties")
     for key in ("command", "commit"):
-        ET.SubElement(properties, "property", name=key, value=_xml(str(run[key])))
+        ET.SubElement(properties, "property", name=key, value=shown(str(run[key])))
 
 
 def _count(node: ET.Element, cases: Sequence[Case]) -> None:
@@ -122,12 +122,8 @@ def _count(node: ET.Element, cases: Sequence[Case]) -> None:
 
 def _add(node: ET.Element, suite: Suite, case: Case) -> None:
     one = ET.SubElement(
-        node, "testcase", classname=_xml(suite.name), name=_xml(case.name), time=f"{case.seconds:.3f}"
+        node, "testcase", classname=shown(suite.name), name=shown(case.name), time=f"{case.seconds:.3f}"
     )
     if case.outcome != "passed":
-        why = ET.SubElement(one, case.outcome, type=_xml(case.kind), message=_xml(case.message))
-        why.text = _xml(case.text)
-
-
-def _xml(text: str) -> str:
-    return _NO_CHARACTER.sub("\ufffd", text)
+        why = ET.SubElement(one, case.outcome, type=shown(case.kind), message=shown(case.message))
+        why.text = shown(case.text)

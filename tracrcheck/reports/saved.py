@@ -11,7 +11,7 @@ from typing import Any
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.errors import CheckError
 from tracrcheck import results, shapes
-from tracrcheck.results import AnyResults
+from tracrcheck.results import AnyResults, wrong_file
 from tracrcheck.shapes import NUMBER, TEXT_OR_NONE, fields
 
 MUTANTS, DISCOVERY = "tracrcheck.mutants/1", "tracrcheck.discovery/1"
@@ -71,14 +71,17 @@ def read(path: Path) -> Shown:
         return results.read_any(path)  # which tells what is wrong
     schema = document.get("schema") if isinstance(document, dict) else None
     if schema == MUTANTS:
-        _check(path, _of_mutants(document), "mutants")
+        if found := _of_mutants(document):
+            raise wrong_file(path, found, kind="seeded faults", schema=MUTANTS, command="mutants")
         return MutantsFile(document=document, path=path)
     if schema == DISCOVERY:
         document.setdefault("scores", None)  # files of before there were any
-        _check(path, _of_discovery(document), "discover")
+        if found := _of_discovery(document):
+            raise wrong_file(path, found, kind="a trained model", schema=DISCOVERY, command="discover")
         return DiscoveryFile(document=document, path=path)
     if schema is None and isinstance(document, dict) and list(document) == ["certificates"]:
-        _check(path, _of_certificates(document["certificates"]), "certify")
+        if found := _of_certificates(document["certificates"]):
+            raise wrong_file(path, found, kind="certify", schema="`certificates`", command="certify")
         return CertificatesFile(certificates=tuple(document["certificates"]), path=path)
     return results.read_any(path)
 
@@ -131,17 +134,3 @@ def _of_certificates(certificates: Any) -> list[str]:
         known = {name: one[name] for name in _SETTING if name in one} if isinstance(one, dict) else one
         found += fields(f"certificates[{number}]", known, _SETTING)
     return found
-
-
-def _check(path: Path, found: list[str], command: str, most: int = 8) -> None:
-    if not found:
-        return
-    more = [f"and {len(found) - most} more"] if len(found) > most else []
-    raise CheckError(
-        "TC143",
-        f"not what `{command}` writes",
-        where=str(path),
-        got="; ".join([*found[:most], *more]),
-        wanted="JSON as docs/json.md says",
-        do=f"write it with `tracrcheck {command} --json FILE`",
-    )

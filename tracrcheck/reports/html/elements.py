@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from html import escape, unescape
 
-# Which HTML allows nowhere, or which a terminal's colours leave behind. Shown as a mark, not left out.
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+from tracrcheck.reports.characters import shown
+
 _VOID = frozenset(("br", "hr", "input", "link", "meta"))
 
 Attribute = str | int | float | bool | None
@@ -26,7 +26,7 @@ def text(value: Child) -> Html:
     """Escaped, unless it is markup already; nothing for None."""
     if isinstance(value, Html):
         return value
-    return Html("" if value is None else escape(_CONTROL.sub("\ufffd", str(value))))
+    return Html("" if value is None else escape(shown(str(value))))
 
 
 def tag(name: str, /, *children: Child, **attributes: Attribute) -> Html:

@@ -22,7 +22,7 @@ from tracrcheck.results import Results
 from tracrcheck.verdict import Verdict
 
 # Edges that no layer requires, over all drawings of a page: they keep it under two megabytes.
-MOST_LOOSE = 2000
+MOST_LOOSE = 1000
 # Programs up to which every drawing is open at once.
 OPEN = 3
 Group = tuple[str, str, str]
@@ -230,7 +230,7 @@ def _drawings(groups: Mapping[Group, Sequence[Verdict]], beside: Beside) -> list
             by_program.setdefault(one.key[0], []).append(one)
     if not by_program and not beside.absent:
         return []
-    most = min(MOST, max(20, MOST_LOOSE // max(len(by_program), 1)))
+    most = min(MOST, max(12, MOST_LOOSE // max(len(by_program), 1)))
     parts = [_drawing(evidence, groups, len(by_program) <= OPEN, most) for evidence in by_program.values()]
     notes = [
         tag("p", "The sources have changed since: the circuits drawn are those of the programs as they are now. ",

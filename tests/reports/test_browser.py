@@ -191,6 +191,15 @@ def test_a_link_into_what_is_folded_opens_it(page):
     assert figure.is_displayed()
 
 
+def test_an_address_that_names_what_is_folded_opens_it(page, made):
+    page.get("about:blank")
+    page.get((made / "out.html").as_uri() + "#i-Every~20~verdict")
+    assert page.find_element(By.CSS_SELECTOR, "section.folded table").is_displayed()
+    page.get("about:blank")
+    page.get((made / "out.html").as_uri())
+    assert not page.find_element(By.CSS_SELECTOR, "section.folded table").is_displayed()
+
+
 def test_hostile_text_is_read_and_never_run(driver, tmp_path):
     path = tmp_path / "hostile.html"
     path.write_text(html_of(hostile()), encoding="utf-8")

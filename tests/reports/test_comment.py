@@ -43,9 +43,7 @@ def test_failures_come_before_what_is_unknown():
 
 def test_ten_thousand_long_failures_are_still_a_comment_that_github_takes():
     edges = tuple(f"a{n}.h0 -> out" for n in range(2000))
-    many = [
-        verdict(program=f"<{n}|" * 400, seed=n, missing=edges, detail="é`" * 5000) for n in range(10_000)
-    ]
+    many = [verdict(program=f"<{n}|" * 400, seed=n, missing=edges, detail="é`" * 5000) for n in range(10_000)]
     text = comment_of(results(many))
     assert len(text) < GITHUB
     assert "10,000 of 10,000 verdicts do not hold" in text

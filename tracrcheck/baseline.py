@@ -6,12 +6,12 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from edgeprune_core.errors import CheckError
 from tracrcheck.ledger import differences
 from tracrcheck.machine import in_words
-from tracrcheck.results import AnyResults, Results, read
+from tracrcheck.results import Results, read
 from tracrcheck.verdict import Verdict
 
 # Medians below this are not compared: on a shared machine the start of a thread or a full cache is as long.
@@ -107,7 +107,14 @@ def compare(
     )
 
 
-def compared(found: AnyResults, path: Path, *, factor: float = SLOWER) -> Comparison:
+class FromFile(Protocol):
+    """Results of any kind."""
+
+    @property
+    def path(self) -> Path: ...
+
+
+def compared(found: FromFile, path: Path, *, factor: float = SLOWER) -> Comparison:
     """A results file with that of another version at `path`. Errors: TC117 (not of the gate), TC143, TC144."""
     if not isinstance(found, Results):
         raise CheckError(

@@ -6,13 +6,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tracrcheck import shapes
 from tracrcheck.bar import Bar, Score, score_of
 from tracrcheck.composition import Composition, Features
 from tracrcheck.fuzz import TRIVIAL, Examined, Row
 from tracrcheck.shapes import NUMBER, fields
+
+if TYPE_CHECKING:
+    from tracrcheck.campaign import Campaign
 
 SCHEMA = "tracrcheck.fuzz/1"
 TOP = {"schema": str, "run": dict, "summary": dict, "programs": list, "rows": list}
@@ -43,6 +46,17 @@ class FuzzResults:
     rejected: dict[str, int]
 
     units_are = "programs"
+
+    @classmethod
+    def of(cls, run: Campaign) -> FuzzResults:
+        """Of a campaign as far as it has come, written or not."""
+        return cls(
+            path=Path(),
+            run=run.record(),
+            units=tuple(run.examined),
+            drawn=run.drawn,
+            rejected=dict(run.rejected),
+        )
 
     @classmethod
     def from_json(cls, path: Path, document: Mapping[str, Any]) -> FuzzResults:

@@ -64,6 +64,11 @@ class MutantResults:
         return self.run["asked"]["by"]
 
     @property
+    def document(self) -> dict[str, Any]:
+        """As it stands in the file."""
+        return document(self.run, self.found)
+
+    @property
     def units(self) -> tuple[Found, ...]:
         """What is made again, one by one, where the file is checked."""
         return self.found

@@ -70,13 +70,18 @@ def check_alone(
     replay: Sequence[Path] | None,
     json: Path | None,
     resume: bool,
+    reports: Mapping[str, Path | None] | None = None,
     cluster: str | None = None,
 ) -> None:
-    """A single program is judged and printed: there is no campaign to be written or resumed."""
+    """A single program is judged and printed: there is no campaign to be written or resumed.
+
+    reports: option -> the file it was given.
+    """
     if number is None and not replay:
         return
-    options = (("--json", json is not None), ("--resume", resume), ("--cluster", cluster is not None))
-    given = [name for name, on in options if on]
+    files = {"--json": json, **(reports or {})}
+    given = [name for name, path in files.items() if path is not None]
+    given += [name for name, on in (("--resume", resume), ("--cluster", cluster is not None)) if on]
     if given:
         raise CheckError(
             "TC117",

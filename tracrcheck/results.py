@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgeprune_core.errors import CheckError
 from tracrcheck import false_alarm_results, fuzz_results, invariant_results, mutant_results, shapes
@@ -16,6 +16,9 @@ from tracrcheck.invariant_results import InvariantResults
 from tracrcheck.mutant_results import MutantResults
 from tracrcheck.shapes import fields
 from tracrcheck.verdict import Summary, Verdict
+
+if TYPE_CHECKING:
+    from tracrcheck.run import Run
 
 SCHEMA = "tracrcheck.gate/1"
 
@@ -38,6 +41,12 @@ class Results:
     summary: dict[str, Any]
 
     units_are = "verdicts"
+
+    @classmethod
+    def of(cls, run: Run) -> Results:
+        """Of a run as far as it has come, written or not; `detail` of its verdicts is kept."""
+        verdicts = tuple(replace(v, seconds=round(v.seconds, 3)) for v in run.verdicts)  # as in the file
+        return cls(path=Path(), run=run.record(), verdicts=verdicts, summary=run.summary.to_json())
 
     @property
     def units(self) -> tuple[Verdict, ...]:
@@ -62,7 +71,7 @@ def read(path: Path) -> Results:
     document = _loaded(path)
     found = problems(document)
     if found:
-        raise _wrong(path, found)
+        raise wrong_file(path, found)
     return Results(
         path=path,
         run=document["run"],
@@ -79,7 +88,7 @@ def read_any(path: Path) -> AnyResults:
         return read(path)
     module, made, kind, command = OTHERS[schema]
     if found := module.problems(document):
-        raise _wrong(path, found, kind=kind, schema=schema, command=command)
+        raise wrong_file(path, found, kind=kind, schema=schema, command=command)
     return made.from_json(path, document)
 
 
@@ -87,7 +96,7 @@ def _loaded(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise _wrong(path, [str(getattr(error, "strerror", None) or error)]) from None
+        raise wrong_file(path, [str(getattr(error, "strerror", None) or error)]) from None
 
 
 def problems(document: Any) -> list[str]:
@@ -131,7 +140,7 @@ def _sums(document: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _wrong(
+def wrong_file(
     path: Path,
     found: list[str],
     *,
@@ -140,6 +149,7 @@ def _wrong(
     command: str = "gate",
     most: int = 8,
 ) -> CheckError:
+    """TC143, with the first of all that is wrong with a file of results of any kind."""
     more = [f"and {len(found) - most} more"] if len(found) > most else []
     return CheckError(
         "TC143",

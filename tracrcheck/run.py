@@ -55,8 +55,17 @@ def header(
         "commit": commit(),
         "sources": dict(sources),
         "machine": machine(),
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "started": _now(),
     }
+
+
+def made_now(command: str) -> dict[str, Any]:
+    """By which command and on what, of results that are not read back: as much of `run` as a report shows."""
+    return {"command": command, "commit": commit(), "machine": machine(), "started": _now()}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def record(

@@ -116,7 +116,8 @@ def made_by(document: dict) -> list[str]:
                 assert step["env"] == {"TARGET": "${{ matrix.target }}"}
                 targets += job["strategy"]["matrix"]["target"]
             else:
-                assert step.get("run") in (None, 'make --silent pages >> "$GITHUB_STEP_SUMMARY"'), step
+                beside = (None, "ci/browser.sh", 'make --silent pages >> "$GITHUB_STEP_SUMMARY"')
+                assert step.get("run") in beside, step
     return targets
 
 
@@ -151,6 +152,55 @@ def test_make_calls_commands_that_exist():
         shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"}).output
         for option in re.findall(r"--[a-z-]+", words):
             assert option in shown, f"{name} {option}"
+
+
+# The browser ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [CI, NIGHTLY], ids=lambda p: p.name)
+def test_whatever_runs_the_default_tests_on_github_has_a_browser_first(path):
+    job = next(job for job in loaded(path)["jobs"].values() if "strategy" in job)
+    runs = [step.get("run") for step in job["steps"]]
+    assert runs.index("ci/browser.sh") < runs.index('make "$TARGET"')
+    (step,) = [step for step in job["steps"] if step.get("run") == "ci/browser.sh"]
+    needing = {t for t in job["strategy"]["matrix"]["target"] if re.search(r"pytest(?! -m slow)", recipe(t))}
+    assert set(re.findall(r"matrix.target == '(\w+)'", step["if"])) == needing != set()
+
+
+def test_ci_has_a_browser_and_says_that_it_is_ci():
+    lines = [line.split("  #")[0] for line in (ROOT / ".ci" / "run").read_text().splitlines()]
+    assert lines.index("export CI=true") < lines.index("make test")
+    assert lines.index("ci/browser.sh") < lines.index("make test")
+
+
+def without_a_browser(folder: Path, *programs: str, **scripts: str) -> subprocess.CompletedProcess:
+    """The script with some programs of this machine, and others written on the spot, and nothing else."""
+    for name in ("bash", "env", *programs):
+        (folder / name).symlink_to(shutil.which(name))
+    for name, text in scripts.items():
+        path = folder / name.replace("_", "-")
+        path.write_text(f"#!{shutil.which('bash')}\n{text}\n")
+        path.chmod(0o755)
+    return subprocess.run(
+        [ROOT / "ci" / "browser.sh"], env={"PATH": str(folder)}, capture_output=True, text=True, check=False
+    )
+
+
+def test_without_a_browser_and_without_apt_it_is_said_what_to_do(tmp_path):
+    done = without_a_browser(tmp_path)
+    assert done.returncode == 1
+    assert "no browser for the tests of reports, and no apt-get: install Chromium" in done.stderr
+
+
+def test_a_browser_that_is_there_is_not_installed_again(tmp_path):
+    done = without_a_browser(tmp_path, google_chrome="", chromedriver="", apt_get="exit 9")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_installation_that_brings_no_browser_is_told(tmp_path):
+    done = without_a_browser(tmp_path, apt_get="", sudo='shift; "$@"')
+    assert done.returncode == 1
+    assert "apt-get installed no browser" in done.stderr
 
 
 # Strangers -----------------------------------------------------------------------------------------------

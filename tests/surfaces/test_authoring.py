@@ -145,7 +145,7 @@ def test_a_page_holds_the_drawing_and_a_table(call, here):
     finished(call("show", "hist", "--out", "c.html"), 0)
     text = (here / "c.html").read_text()
     assert "<svg" in text
-    assert "<td>tok -&gt; m0</td>" in text
+    assert "<th scope=row>tok -&gt; m0<td>tokens, into hist = selector_width(same_tok)" in text
 
 
 def test_dot_has_required_edges_solid_and_others_faint(call, here):

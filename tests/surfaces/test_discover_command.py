@@ -23,7 +23,7 @@ METHODS = "tests.surfaces.trained_examinees:"
 CELL = ["ablation", "direction", "metric", "circuit", "random", "model", "no_edges", "faithful"]
 MATRIX = ["n_edges", "n_prompts", "draws", "confidence", "sentence", "cells"]
 DISCOVERY = ["schema", "asked", "fault", "seconds", "n_edges", "n_graph_edges", "n_dangling", "kl_mean", "kl_worst",
-             "circuit", "faithfulness"]  # fmt: skip
+             "circuit", "scores", "faithfulness"]  # fmt: skip
 
 
 def finished(result, code: int):

@@ -35,6 +35,9 @@ def test_the_wheel_holds_both_packages_and_every_program(tmp_path):
     models = {str(p.relative_to(ROOT)) for p in (ROOT / "edgeprune_core").rglob("*.safetensors")}
     assert models
     assert models <= names
+    assets = {str(p.relative_to(ROOT)) for p in (ROOT / "tracrcheck").rglob("assets/*")}
+    assert {Path(name).suffix for name in assets} == {".css", ".js"}
+    assert assets <= names
     programs = {f"tracrcheck/programs/{p.name}" for p in shipped_folder().glob("*.py")}
     assert len(programs) >= 48
     assert programs <= names

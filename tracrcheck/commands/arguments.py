@@ -37,3 +37,13 @@ ClusterAddress = Annotated[
 Json = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Write the results there (docs/json.md).")
 ]
+Html = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write a page for a browser there: one file.")
+]
+Junit = Annotated[
+    Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML there, for a CI system.")
+]
+Comment = Annotated[
+    Path | None,
+    typer.Option("--md", metavar="FILE", help="Write short Markdown there, for a comment on a pull request."),
+]

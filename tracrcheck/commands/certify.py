@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgeprune_core.errors import CheckError
-from tracrcheck.commands.arguments import Ablations, Folders, Json, Lengths, Names, ScoreBos
+from tracrcheck.commands.arguments import Ablations, Folders, Html, Json, Lengths, Names, ScoreBos
 from tracrcheck.commands.telling import stop_at, told
+
+if TYPE_CHECKING:
+    from tracrcheck.compile import Compiled
+    from tracrcheck.exam import Setting
+    from tracrcheck.library import Entry
+    from tracrcheck.reports.beside import Beside
+    from tracrcheck.reports.saved import CertificatesFile
 
 
 @told
@@ -54,6 +64,7 @@ def certify(
     score_bos: ScoreBos = False,
     folder: Folders = None,
     json: Json = None,
+    html: Html = None,
     check: Annotated[Path | None, typer.Option(metavar="FILE", help="Compare with the pins in FILE.")] = None,
     write: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the pins to FILE.")] = None,
 ) -> None:
@@ -61,7 +72,9 @@ def certify(
     from tracrcheck import gate, options, pins, store
     from tracrcheck.library import Library
     from tracrcheck.reports import console, files, text
+    from tracrcheck.reports.outputs import Outputs
 
+    outputs = Outputs(json=json, html=html)
     pinning = check is not None or write is not None
     if not program and not everything:
         raise CheckError(
@@ -80,12 +93,13 @@ def certify(
             wanted="--all",
             do="add --all",
         )
-    for path in (json, write):
-        files.check_writable(path)
+    outputs.check()
+    files.check_writable(write)
     criteria = [criterion] if criterion else options.all_criteria() if pinning else ["value"]
     settings = options.settings_of(ablation or ["all"], criteria, lengths, score_bos)
     pinned = pins.read(check) if check else None
-    ready, wrong = gate.prepare(Library.here(folder or []).chosen(program or []), settings)
+    entries = Library.here(folder or []).chosen(program or [])
+    ready, wrong = gate.prepare(entries, settings)
     stop_at(wrong)
     found = []
     for compiled, setting in console.progress(
@@ -95,6 +109,8 @@ def certify(
         if not pinning:
             console.show(*text.certificate_block(compiled, found[-1]))
     files.write_json(json, files.certify_document(found))
+    if html is not None:
+        outputs.write(*_shown(ready, settings, entries))
     unproved = [c for c in found if not c.usable]
     for c in unproved:
         line = f"UNKNOWN {c.program}, {c.setting.ablation}, {c.setting.criterion}: {c.says('sufficient')}"
@@ -106,3 +122,24 @@ def certify(
     if pinning:
         console.show(f"{len(found)} certificates, {len(different)} differences")
     raise typer.Exit(1 if unproved or different else 0)
+
+
+def _shown(
+    ready: Sequence[Compiled], settings: Sequence[Setting], entries: Sequence[Entry]
+) -> tuple[CertificatesFile, Beside]:
+    """What the page shows. The certificates are in the cache now."""
+    from tracrcheck.evidence import evidence_of
+    from tracrcheck.reports import console
+    from tracrcheck.reports.beside import Beside
+    from tracrcheck.reports.saved import CertificatesFile
+    from tracrcheck.run import made_now
+
+    meanings = {entry.program.name: entry.meaning for entry in entries}
+    pairs = [(compiled, setting) for compiled in ready for setting in settings]
+    evidence = [
+        evidence_of(compiled, setting, meaning=meanings[compiled.program.name])
+        for compiled, setting in console.progress(pairs, len(pairs), "drawing")
+    ]
+    certificates = tuple(one.certificate.to_json() for one in evidence)
+    run = made_now(shlex.join(["tracrcheck", *sys.argv[1:]]))
+    return CertificatesFile(certificates=certificates, run=run), Beside(evidence=evidence)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tracrcheck.commands.arguments import Json
+from tracrcheck.commands.arguments import Html, Json
 from tracrcheck.commands.telling import told
 
 Task = Annotated[
@@ -50,6 +52,7 @@ def discover(
         Path | None, typer.Option("--out", metavar="DIR", help="Write circuit.json and circuit.svg there.")
     ] = None,
     json: Json = None,
+    html: Html = None,
     checkpoint: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Keep the state of the training there, to go on if it is stopped."),
@@ -66,11 +69,16 @@ def discover(
     from tracrcheck import prompt_lists
     from tracrcheck.examinee import find_method
     from tracrcheck.reports import console, discovery, faithfulness, files
+    from tracrcheck.reports.beside import Beside
+    from tracrcheck.reports.outputs import Outputs
+    from tracrcheck.reports.saved import DiscoveryFile
+    from tracrcheck.run import made_now
 
+    outputs = Outputs(json=json, html=html)
     discovering.check_ablation(ablation)
     prompt_lists.check_task(task)
     asked_method = find_method(method)
-    files.check_writable(json)
+    outputs.check()
     files.check_folder(out)
     keeping = discovering.keeping_of(checkpoint, every_seconds=checkpoint_every, resume=resume)
     subject = subjects.subject(model or subjects.trained_on(task))
@@ -105,7 +113,10 @@ def discover(
             texts = {"circuit.json": found.circuit.dumps() + "\n", "circuit.svg": picture}
             files.write_folder(out, texts)
             typer.echo(f"wrote {', '.join(str(out / name) for name in texts)}")
-    files.write_json(json, discovery.discovery_document(asked, found, matrix))
+    document = discovery.discovery_document(asked, found, matrix)
+    files.write_json(json, document)
+    made = made_now(shlex.join(["tracrcheck", *sys.argv[1:]]))
+    outputs.write(DiscoveryFile(document=document, run=made), Beside())
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)  # all is told
     raise typer.Exit(0 if found.circuit is not None else 1)

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from tracrcheck.commands.arguments import LARGEST_SEED, Ablations, ClusterAddress, Json
+from tracrcheck.commands.arguments import (
+    LARGEST_SEED,
+    Ablations,
+    ClusterAddress,
+    Comment,
+    Html,
+    Json,
+    Junit,
+)
 from tracrcheck.commands.telling import told
 
 if TYPE_CHECKING:
@@ -30,6 +38,9 @@ def fuzz(
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     cluster: ClusterAddress = None,
     json: Json = None,
+    html: Html = None,
+    junit: Junit = None,
+    md: Comment = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run that was stopped (with --json).")
     ] = False,
@@ -48,10 +59,15 @@ def fuzz(
     from tracrcheck.fuzz_results import FuzzResults
     from tracrcheck.reports import console, files
     from tracrcheck.reports import fuzz as report
+    from tracrcheck.reports.beside import Beside
+    from tracrcheck.reports.outputs import Outputs
     from tracrcheck.run import finished_there, open_ledger
 
     options.check_timeout(timeout)
-    options.check_alone(number=number, replay=replay, json=json, resume=resume, cluster=cluster)
+    reports = {"--html": html, "--junit": junit, "--md": md}
+    options.check_alone(
+        number=number, replay=replay, json=json, resume=resume, reports=reports, cluster=cluster
+    )
     find_method(method)
     files.check_folder(save)
     if replay:
@@ -69,13 +85,14 @@ def fuzz(
     )
     if number is not None:
         _one(plan, number, save)
-    files.check_writable(json)
+    outputs = Outputs(json=json, html=html, junit=junit, md=md)
+    outputs.check()
     header = plan.header(shlex.join(["tracrcheck", *sys.argv[1:]]))
     if resume and finished_there(json, header):
         typer.echo(f"{json} is this run, finished: there is nothing to resume", err=True)
-        raise typer.Exit(
-            1 if cast(FuzzResults, results.read_any(cast(Path, json))).score(bar.Bar()).short else 0
-        )
+        there = cast(FuzzResults, results.read_any(cast(Path, json)))
+        outputs.write(there, Beside())
+        raise typer.Exit(1 if there.score(bar.Bar()).short else 0)
     with open_ledger(json, header, resume=resume) as ledger:
         run = _sitting(plan, header, ledger)
         score = bar.score(run)
@@ -84,6 +101,7 @@ def fuzz(
             console.show(f"saved {path}")
         files.write_json(json, files.fuzz_document(run, score), a_line_each=("programs", "rows"))
         run.written()
+    outputs.write(FuzzResults.of(run), Beside())
     if run.interrupted:
         typer.echo("interrupted: these are the programs that were finished", err=True)
         raise typer.Exit(130)

@@ -14,9 +14,12 @@ from tracrcheck.commands.arguments import (
     LARGEST_SEED,
     Ablations,
     ClusterAddress,
+    Comment,
     Criterion,
     Folders,
+    Html,
     Json,
+    Junit,
     Lengths,
     Names,
     ScoreBos,
@@ -24,6 +27,7 @@ from tracrcheck.commands.arguments import (
 from tracrcheck.commands.telling import stop_at, told
 
 if TYPE_CHECKING:
+    from tracrcheck.evidence import Evidence
     from tracrcheck.gate import Plan
     from tracrcheck.ledger import Ledger
     from tracrcheck.library import Entry
@@ -59,6 +63,9 @@ def gate(
         bool, typer.Option("--allow-unknown", help="UNKNOWN does not fail the gate.")
     ] = False,
     json: Json = None,
+    html: Html = None,
+    junit: Junit = None,
+    md: Comment = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run that was stopped (with --json).")
     ] = False,
@@ -79,12 +86,15 @@ def gate(
     from tracrcheck import options, profiles, results
     from tracrcheck.examinee import find_method
     from tracrcheck.library import Library
-    from tracrcheck.reports import console, files
+    from tracrcheck.reports import console, files, text
+    from tracrcheck.reports.beside import Beside, beside_saved
     from tracrcheck.reports.comparison import comparison_lines
+    from tracrcheck.reports.outputs import Outputs
     from tracrcheck.run import finished_there, header_of, open_ledger
     from tracrcheck.verdict import exit_code
 
-    files.check_writable(json)
+    outputs = Outputs(json=json, html=html, junit=junit, md=md)
+    outputs.check()
     asked = profiles.chosen(profile, ablation or [], seeds, programs=program or [])
     entries = Library.here(folder or []).chosen(asked.programs or [])
     plan = gating.Plan(
@@ -100,22 +110,43 @@ def gate(
     header = header_of(plan, shlex.join(["tracrcheck", *sys.argv[1:]]))
     if resume and finished_there(json, header):
         typer.echo(f"{json} is this run, finished: there is nothing to resume", err=True)
-        raise typer.Exit(exit_code(results.read(cast(Path, json)).verdicts, allow_unknown=allow_unknown))
+        there = results.read(cast(Path, json))
+        outputs.write(there, beside_saved(there, Library.here(folder or []), drawn=html is not None))
+        raise typer.Exit(exit_code(there.verdicts, allow_unknown=allow_unknown))
     factor = options.check_factor(slower)
     options.check_known(allow_known, baseline)
     before = comparing.read_baseline(baseline, header["asked"]) if baseline is not None else None
     with open_ledger(json, header, resume=resume) as ledger:
         run = _sitting(entries, plan, header, ledger)
         names = {entry.program.name: entry.asked for entry in entries}
-        _report(run, allow_unknown, names, _replay_options(lengths, score_bos, folder))
+        replay_options = _replay_options(lengths, score_bos, folder)
+        _report(run, allow_unknown, names, replay_options)
         files.write_json(json, files.gate_document(run.verdicts, run.summary, run.record()))
         run.written()
-    code = run.exit_code(allow_unknown=allow_unknown)
+    code, compared = run.exit_code(allow_unknown=allow_unknown), None
     if before is not None:
         compared = comparing.compare(before, run.verdicts, run.record(), factor=factor)
         console.show("", *comparison_lines(compared))
         code = compared.exit_code(code, allow_known=allow_known)
+    outputs.write(
+        results.Results.of(run),
+        Beside(
+            replay=lambda v: text.replay(v, names[v.program], replay_options),
+            evidence=_evidence(run, entries) if html is not None else (),
+            compared=compared,
+        ),
+    )
     raise typer.Exit(code)
+
+
+def _evidence(run: Run, entries: Sequence[Entry]) -> list[Evidence]:
+    """The truths to be drawn."""
+    from tracrcheck.evidence import of_compiled
+    from tracrcheck.reports import console
+
+    meanings = {entry.program.name: entry.meaning for entry in entries}
+    found = of_compiled(run.programs, run.plan.settings, run.verdicts, meanings=meanings)
+    return list(console.progress(found, len(run.programs) * len(run.plan.settings), "drawing"))
 
 
 def _sitting(entries: Sequence[Entry], plan: Plan, header: Mapping[str, Any], ledger: Ledger | None) -> Run:

@@ -9,7 +9,7 @@ from typing import Annotated, cast
 
 import typer
 
-from tracrcheck.commands.arguments import ClusterAddress, Json
+from tracrcheck.commands.arguments import ClusterAddress, Comment, Html, Json, Junit
 from tracrcheck.commands.telling import told
 
 
@@ -33,6 +33,9 @@ def mutants(
         bool, typer.Option("--unchecked", help="Do not run the checks on the code as it is first.")
     ] = False,
     json: Json = None,
+    html: Html = None,
+    junit: Junit = None,
+    md: Comment = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run that was stopped (with --json).")
     ] = False,
@@ -40,19 +43,23 @@ def mutants(
     """Seed faults in copies of the core, one at a time: exit 1 where all checks stay green."""
     from tracrcheck import cluster as clusters
     from tracrcheck import options
-    from tracrcheck.mutant_results import document
+    from tracrcheck.mutant_results import MutantResults
     from tracrcheck.mutants import runner
     from tracrcheck.reports import console, files
     from tracrcheck.reports import mutants as report
+    from tracrcheck.reports.beside import Beside
+    from tracrcheck.reports.outputs import Outputs
     from tracrcheck.run import finished_there, open_ledger
 
     given = {"only": bool(only), "by": by != "gauntlet", "list": listed, "unchecked": unchecked}
+    given |= {"html": html is not None, "junit": junit is not None, "md": md is not None}
     options.check_without_faults(false_alarms, given)
     chosen = runner.chosen(only or [])
     if listed:
         console.show(report.names(chosen))
         return
-    files.check_writable(json)
+    outputs = Outputs(json=json, html=html, junit=junit, md=md)
+    outputs.check()
     clusters.check(cluster, jobs=jobs)
     options.check_elsewhere(cluster, by)
     if false_alarms is not None:
@@ -74,8 +81,10 @@ def mutants(
         except KeyboardInterrupt:
             hunt.interrupted = True
         console.show(report.table(hunt.found), report.summary(hunt.found))
-        files.write_json(json, document(hunt.record(), hunt.found), a_line_each=("mutants",))
+        results = MutantResults(path=json or Path(), run=hunt.record(), found=tuple(hunt.found))
+        files.write_json(json, results.document, a_line_each=("mutants",))
         hunt.written()
+    outputs.write(results, Beside())
     raise typer.Exit(hunt.exit_code)
 
 

@@ -8,21 +8,31 @@ from typing import Annotated
 
 import typer
 
-from tracrcheck.commands.arguments import Folders
+from tracrcheck.commands.arguments import Folders, Html, Junit
 from tracrcheck.commands.telling import told
 
 File = Annotated[
     Path,
     typer.Argument(metavar="FILE", help="Written by `gate --json`, `fuzz --json` or `invariants --json`."),
 ]
+Shown = Annotated[
+    Path, typer.Argument(metavar="FILE", help="Written by --json of any command that has --html, too.")
+]
 
 
 @told
 def report(
-    file: File,
+    file: Shown,
     md: Annotated[
-        Path | None, typer.Option("--md", metavar="FILE", help="Write it there; else it is printed.")
+        Path | None,
+        typer.Option("--md", metavar="FILE", help="Write Markdown there; without any, it is printed."),
     ] = None,
+    short: Annotated[
+        bool, typer.Option("--short", help="Short Markdown, what is wrong first: for a pull request.")
+    ] = False,
+    html: Html = None,
+    junit: Junit = None,
+    folder: Folders = None,
     baseline: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Results of another version, to compare with.")
     ] = None,
@@ -30,22 +40,33 @@ def report(
         float, typer.Option(help="With --baseline: so many times slower is a regression.")
     ] = 2.0,
 ) -> None:
-    """Show a results file as a page of Markdown."""
-    from tracrcheck import baseline as comparing
-    from tracrcheck import options, results
-    from tracrcheck.reports import files
-    from tracrcheck.reports.page import page_of
+    """Show a results file as Markdown, as a page for a browser, or as JUnit XML."""
+    from dataclasses import replace
 
-    files.check_writable(md)
+    from tracrcheck import baseline as comparing
+    from tracrcheck import options
+    from tracrcheck.library import Library
+    from tracrcheck.reports import files, saved
+    from tracrcheck.reports.beside import beside_saved
+    from tracrcheck.reports.outputs import Outputs
+    from tracrcheck.reports.page import comment_of, page_of
+
+    Outputs(html=html, junit=junit, md=md).check()
     factor = options.check_factor(slower)
-    found = results.read_any(file)
+    found = saved.read(file)
     compared = None if baseline is None else comparing.compared(found, baseline, factor=factor)
-    page = page_of(found, compared)
-    if md is None:
-        typer.echo(page, nl=False)
-    else:
+    beside = beside_saved(found, Library.here(folder or []), drawn=html is not None)
+    beside = replace(beside, compared=compared)
+    asked = md is not None or short or (html is None and junit is None)
+    page = (comment_of if short else page_of)(found, beside) if asked else ""
+    Outputs(html=html, junit=junit).write(found, beside)
+    if md is not None:
         files.write_text(md, page)
-        typer.echo(f"wrote {md}")
+    elif asked:
+        typer.echo(page, nl=False)
+    for path in (html, junit, md):
+        if path is not None:
+            typer.echo(f"wrote {path}", err=path != md)
 
 
 @told

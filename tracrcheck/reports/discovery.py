@@ -59,5 +59,18 @@ def discovery_document(asked: dict[str, Any], found: Found, matrix: Matrix | Non
         "kl_mean": found.kl_mean,
         "kl_worst": found.kl_worst,
         "circuit": None if circuit is None else circuit.to_json(),
+        "scores": _scores(found),
         "faithfulness": None if matrix is None else matrix_document(matrix),
+    }
+
+
+def _scores(found: Found) -> dict[str, float] | None:
+    """What the method scored each edge of its circuit, where it scored any."""
+    circuit, scores = found.circuit, found.answer.scores
+    if circuit is None or scores is None:
+        return None
+    return {
+        str(edge): float(score)
+        for edge, score in zip(circuit.graph.edges, scores, strict=True)
+        if edge in circuit
     }

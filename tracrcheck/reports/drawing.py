@@ -52,18 +52,56 @@ def node_of(reader: Reader) -> str:
 # SVG ---------------------------------------------------------------------------------------------------
 
 
-def svg(drawing: Drawing) -> str:
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Where everything stands, in pixels. at: component -> left and top of its box. lanes: writer -> height of its lane."""
+
+    width: int
+    height: int
+    at: Mapping[str, tuple[int, int]]
+    lanes: Mapping[str, int]
+
+    def curve(self, edge: Edge) -> str:
+        """The path of an edge, as the `d` of SVG: straight there, or by its writer's lane where boxes stand between."""
+        x1, y1 = self.at[str(edge.writer)]
+        x2, y2 = self.at[node_of(edge.reader)]
+        x1, y1, y2 = (
+            x1 + BOX_WIDTH,
+            y1 + BOX_HEIGHT // 2,
+            y2 + BOX_HEIGHT // 2 + PORT_OFFSET[edge.reader.port],
+        )
+        if not _far(edge, self.at):
+            bend = max(30, (x2 - x1) // 2)
+            return f"M{x1},{y1} C{x1 + bend},{y1} {x2 - bend},{y2} {x2},{y2}"
+        y, half = self.lanes[str(edge.writer)], GAP_X // 2
+        return (
+            f"M{x1},{y1} C{x1 + half},{y1} {x1 + half // 2},{y} {x1 + GAP_X},{y} "
+            f"H{x2 - GAP_X} C{x2 - half // 2},{y} {x2 - half},{y2} {x2},{y2}"
+        )
+
+
+def layout(drawing: Drawing, *, above: int = 0) -> Layout:
+    """above: pixels left free for a title."""
     columns = drawing.columns()
     tallest = max(map(len, columns))
-    floor = MARGIN + 30 + tallest * (BOX_HEIGHT + GAP_Y)
-    width = MARGIN * 2 + len(columns) * (BOX_WIDTH + GAP_X) - GAP_X
+    floor = MARGIN + above + tallest * (BOX_HEIGHT + GAP_Y)
     at = {}
     for x, column in enumerate(columns):
-        top = MARGIN + 30 + (tallest - len(column)) * (BOX_HEIGHT + GAP_Y) // 2
+        top = MARGIN + above + (tallest - len(column)) * (BOX_HEIGHT + GAP_Y) // 2
         for y, node in enumerate(column):
             at[node] = (MARGIN + x * (BOX_WIDTH + GAP_X), top + y * (BOX_HEIGHT + GAP_Y))
     lanes = _lanes(drawing, at, floor)
-    height = floor + LANE * len(lanes) + MARGIN
+    return Layout(
+        width=MARGIN * 2 + len(columns) * (BOX_WIDTH + GAP_X) - GAP_X,
+        height=floor + LANE * len(lanes) + MARGIN,
+        at=at,
+        lanes=lanes,
+    )
+
+
+def svg(drawing: Drawing) -> str:
+    placed = layout(drawing, above=30)
+    width, height = placed.width, placed.height
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         'font-family="sans-serif" font-size="11">',
@@ -71,11 +109,11 @@ def svg(drawing: Drawing) -> str:
         f'<rect width="{width}" height="{height}" fill="white"/>',
         f'<text x="{MARGIN}" y="{MARGIN}" font-size="13">{escape(drawing.title)}</text>',
     ]
-    parts += [_line(e, at, lanes, "#c8ccd2", 1.0) for e in drawing.faint]
+    parts += [_line(e, placed, "#c8ccd2", 1.0) for e in drawing.faint]
     colours = _colours(drawing)
     stroke = 1.0 if colours else 2.0
-    parts += [_line(e, at, lanes, colours.get(str(e.writer), "#1f4e9c"), stroke) for e in drawing.solid]
-    parts += [_box(node, drawing.labels.get(node, ""), *place) for node, place in at.items()]
+    parts += [_line(e, placed, colours.get(str(e.writer), "#1f4e9c"), stroke) for e in drawing.solid]
+    parts += [_box(node, drawing.labels.get(node, ""), *place) for node, place in placed.at.items()]
     return "\n".join([*parts, "</svg>", ""])
 
 
@@ -87,49 +125,35 @@ def _colours(drawing: Drawing) -> dict[str, str]:
     return {str(w): f"hsl({137.5 * place % 360:.0f},65%,40%)" for place, w in enumerate(writers)}
 
 
-def _far(edge: Edge, at: dict[str, tuple[int, int]]) -> bool:
+def _far(edge: Edge, at: Mapping[str, tuple[int, int]]) -> bool:
     """Whether an edge passes a column in between."""
     return at[node_of(edge.reader)][0] - at[str(edge.writer)][0] > BOX_WIDTH + GAP_X
 
 
-def _lanes(drawing: Drawing, at: dict[str, tuple[int, int]], floor: int) -> dict[str, int]:
+def _lanes(drawing: Drawing, at: Mapping[str, tuple[int, int]], floor: int) -> dict[str, int]:
     """A height below all boxes for each writer with far readers: its edges run there, behind no box."""
     far = [str(w) for w in drawing.graph.writers if any(e.writer == w and _far(e, at) for e in drawing.edges)]
     return {name: floor + LANE * place for place, name in enumerate(far)}
 
 
-def _line(
-    edge: Edge,
-    at: dict[str, tuple[int, int]],
-    lanes: dict[str, int],
-    colour: str,
-    width: float,
-) -> str:
-    x1, y1 = at[str(edge.writer)]
-    x2, y2 = at[node_of(edge.reader)]
-    x1, y1, y2 = x1 + BOX_WIDTH, y1 + BOX_HEIGHT // 2, y2 + BOX_HEIGHT // 2 + PORT_OFFSET[edge.reader.port]
-    if _far(edge, at):
-        y, half = lanes[str(edge.writer)], GAP_X // 2
-        path = (
-            f"M{x1},{y1} C{x1 + half},{y1} {x1 + half // 2},{y} {x1 + GAP_X},{y} "
-            f"H{x2 - GAP_X} C{x2 - half // 2},{y} {x2 - half},{y2} {x2},{y2}"
-        )
-    else:
-        bend = max(30, (x2 - x1) // 2)
-        path = f"M{x1},{y1} C{x1 + bend},{y1} {x2 - bend},{y2} {x2},{y2}"
+def _line(edge: Edge, placed: Layout, colour: str, width: float) -> str:
     return (
-        f'<path d="{path}" fill="none" '
+        f'<path d="{placed.curve(edge)}" fill="none" '
         f'stroke="{colour}" stroke-width="{width}"><title>{escape(str(edge))}</title></path>'
     )
 
 
+def short(label: str) -> str:
+    """As much of a label as fits a box."""
+    return label if len(label) <= LABEL else label[: LABEL - 1] + "…"
+
+
 def _box(node: str, label: str, x: int, y: int) -> str:
-    short = label if len(label) <= LABEL else label[: LABEL - 1] + "…"
     return (
         f"<g><title>{escape(node)}: {escape(label)}</title>"
         f'<rect x="{x}" y="{y}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="5" fill="#f5f7fa" stroke="#5a6472"/>'
         f'<text x="{x + 8}" y="{y + 17}" font-weight="bold">{escape(node)}</text>'
-        f'<text x="{x + 8}" y="{y + 34}">{escape(short)}</text></g>'
+        f'<text x="{x + 8}" y="{y + 34}">{escape(short(label))}</text></g>'
     )
 
 

@@ -11,8 +11,8 @@ from edgeprune_core.faithfulness import Cell, Interval, Matrix
 from tracrcheck.reports.text import table
 
 SCHEMA = "tracrcheck.faithfulness/1"
-_DIRECTIONS = {"kept": "kept", "knocked_out": "knocked out"}
-_METRICS = {
+DIRECTIONS = {"kept": "kept", "knocked_out": "knocked out"}
+METRICS = {
     "kl": "KL, nats",
     "recovered": "margin recovered",
     "accuracy": "accuracy",
@@ -28,14 +28,14 @@ def matrix_table(matrix: Matrix) -> Table:
     for cell in matrix.cells:
         made.add_row(
             cell.ablation,
-            _DIRECTIONS[cell.direction],
-            _METRICS[cell.metric],
-            _number(cell.circuit.mean),
+            DIRECTIONS[cell.direction],
+            METRICS[cell.metric],
+            number(cell.circuit.mean),
             _range(cell.circuit),
-            _number(cell.null.mean),
+            number(cell.null.mean),
             _range(cell.null),
-            _number(cell.model),
-            _number(cell.empty),
+            number(cell.model),
+            number(cell.empty),
             "yes" if cell.supports else "no",
         )
     return made
@@ -80,8 +80,13 @@ def _interval(x: Interval) -> dict[str, float]:
 
 
 def _range(x: Interval) -> str:
-    return f"{_number(x.low)} to {_number(x.high)}"
+    return span(x.low, x.high)
 
 
-def _number(x: float) -> str:
-    return "undefined" if math.isnan(x) else f"{x:.3f}"
+def span(low: float | None, high: float | None) -> str:
+    return f"{number(low)} to {number(high)}"
+
+
+def number(x: float | None) -> str:
+    """None stands for NaN in JSON."""
+    return "undefined" if x is None or math.isnan(x) else f"{x:.3f}"

@@ -54,7 +54,7 @@ def certify_document(certificates: Sequence[Certificate]) -> dict[str, Any]:
 
 def check_writable(path: Path | None) -> None:
     """Raises TC115 now where `path` could not be written at the end."""
-    if path is None or _is_device(path):
+    if path is None or is_device(path):
         return
     try:
         if path.is_dir():
@@ -115,7 +115,7 @@ def _dumps(value: Any, *, indent: int | None = None) -> str:
 def write_text(path: Path, text: str) -> None:
     """The file appears whole or not at all. Errors: TC115."""
     try:
-        if _is_device(path):
+        if is_device(path):
             path.write_text(text, encoding="utf-8")
         else:
             write_whole(path.resolve(), text)
@@ -131,7 +131,7 @@ def write_model(path: Path, model: Model) -> None:
         raise _unwritable(path, error) from None
 
 
-def _is_device(path: Path) -> bool:
+def is_device(path: Path) -> bool:
     """Such as /dev/stdout, which must not be replaced by a file."""
     return path.exists() and not path.is_file() and not path.is_dir()
 

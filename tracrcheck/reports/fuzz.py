@@ -58,9 +58,13 @@ def failure(row: Row, seed: int) -> str:
     if row.verdict.detail:
         lines.append(f"    detail  {row.verdict.detail}")
     lines += _of_circuit(row)
+    return "\n".join([*lines, f"    replay  {replay_command(row, seed)}"])
+
+
+def replay_command(row: Row, seed: int) -> str:
+    """The command that judges this setting again."""
     words = ["tracrcheck", "fuzz", "--seed", str(seed), "--number", str(row.number)]
-    words += ["--ablation", row.ablation, "--method", row.verdict.method]
-    return "\n".join([*lines, f"    replay  {shlex.join(words)}"])
+    return shlex.join([*words, "--ablation", row.ablation, "--method", row.verdict.method])
 
 
 def one(row: Row, seed: int) -> str:

@@ -14,12 +14,13 @@ from tracrcheck.reports.markdown import provenance
 def table(done: Sequence[Check]) -> Table:
     """A row an invariant: on how many subjects it was checked, where it is broken, and its statement."""
     shown = Table("invariant", "checked", "broken", "seconds", "statement")
-    for row in _rows(done):
+    for row in rows_of(done):
         shown.add_row(*row)
     return shown
 
 
-def _rows(done: Sequence[Check]) -> list[list[str]]:
+def rows_of(done: Sequence[Check]) -> list[list[str]]:
+    """Name, checks, broken, seconds, statement."""
     statements = {invariant.name: invariant.statement for invariant in INVARIANTS}
     by_name: dict[str, list[Check]] = {}
     for check in done:
@@ -56,6 +57,6 @@ def invariants_page(results: InvariantResults) -> str:
     lines = ["# Results of the invariants", "", *provenance(results.run, of)]
     lines += [f"* {len(checks):,} checks, {red:,} broken", ""]
     lines += ["| invariant | checked | broken | seconds | statement |", "|---|---|---|---|---|"]
-    lines += [f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in _rows(checks)]
+    lines += [f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in rows_of(checks)]
     lines += ["", *(f"    {line}" for line in violations(checks))]
     return "\n".join([*lines, ""]).rstrip("\n") + "\n"

@@ -5,7 +5,6 @@ Required edges are solid, permitted ones faint; every component is labelled with
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
 
 from rich.tree import Tree
@@ -14,7 +13,10 @@ from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import Edge
 from tracrcheck.certificate import Certificate
 from tracrcheck.compile import Compiled
+from tracrcheck.evidence import Evidence, weights_of
+from tracrcheck.exam import task_of
 from tracrcheck.reports.drawing import Drawing, dot, node_of, svg
+from tracrcheck.reports.html.certify import certify_page
 from tracrcheck.reports.text import computes
 
 
@@ -24,7 +26,7 @@ def draw(compiled: Compiled, certificate: Certificate, kind: str) -> str:
         case ".svg":
             return svg(_drawing(compiled, certificate))
         case ".html":
-            return html(compiled, certificate)
+            return _page(compiled, certificate)
         case ".dot":
             return dot(_drawing(compiled, certificate))
     raise CheckError(
@@ -42,6 +44,12 @@ def kind_of(path: Path) -> str:
             wanted=".svg, .html or .dot",
         )
     return path.suffix
+
+
+def _page(compiled: Compiled, certificate: Certificate) -> str:
+    weights = weights_of(task_of(compiled, certificate.setting), certificate)
+    one = Evidence(compiled=compiled, setting=certificate.setting, certificate=certificate, weights=weights)
+    return certify_page([one]).text()
 
 
 def _drawing(compiled: Compiled, certificate: Certificate) -> Drawing:
@@ -66,20 +74,6 @@ def _title(certificate: Certificate) -> str:
         f"{certificate.program}: {s.ablation} ablation, criterion {s.criterion}; "
         f"{len(certificate.required)} required of {len(certificate.permitted)} permitted edges; "
         f"proved: {', '.join(certificate.proved) or 'nothing'}"
-    )
-
-
-def html(compiled: Compiled, certificate: Certificate) -> str:
-    rows = "\n".join(
-        f"<tr><td>{escape(str(e))}</td><td>{escape(_label(compiled, str(e.writer)))}</td>"
-        f"<td>{escape(_label(compiled, node_of(e.reader)))}</td></tr>"
-        for e in certificate.required
-    )
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(certificate.program)}</title></head>\n'
-        f"<body>\n{svg(_drawing(compiled, certificate))}"
-        f"<table><tr><th>required edge</th><th>writer computes</th><th>reader computes</th></tr>\n{rows}\n</table>\n"
-        "</body></html>\n"
     )
 
 

@@ -80,6 +80,11 @@ def _lowest_auroc(rows: Sequence[Verdict]) -> str:
 
 def verdict_block(v: Verdict, asked: str, options: Sequence[str] = ()) -> str:
     """Why a verdict does not hold, and the command that replays it."""
+    return verdict_story(v, replay(v, asked, options))
+
+
+def verdict_story(v: Verdict, replay: str) -> str:
+    """The same, where the command is at hand."""
     lines = [f"{v.verdict} {v.program}, {v.ablation}, {v.criterion}, {v.method}, seed {v.seed}: {v.reason}"]
     if v.detail:
         lines.append(f"    detail  {v.detail}")
@@ -92,7 +97,7 @@ def verdict_block(v: Verdict, asked: str, options: Sequence[str] = ()) -> str:
         )
     if v.ranking:
         lines.append(f"    scores  {ranking_text(v.ranking)}")
-    lines.append(f"    replay  {replay(v, asked, options)}")
+    lines.append(f"    replay  {replay}")
     return "\n".join(lines)
 
 
@@ -181,7 +186,7 @@ def certificate_block(compiled: Compiled, c: Certificate) -> list[str | Table]:
     parts += [f"  UNKNOWN   {name}: {why}" for name, why in c.unknown.items()]
     if c.other is not None:
         parts.append(f"  another   {', '.join(c.other.texts)}")
-    parts.append(f"  gap       {_gap(c)}")
+    parts.append(f"  gap       {gap_words(c)}")
     if len(c.required):
         made = table("  edge", "writer computes", "reader computes")
         for edge in c.required:
@@ -209,7 +214,7 @@ def _on(c: Certificate) -> str:
     return f"on {c.n_items:,} inputs"
 
 
-def _gap(c: Certificate) -> str:
+def gap_words(c: Certificate) -> str:
     below = "nothing below" if c.gap_below is None else f"at most {c.gap_below:.2g} where faithful"
     above = "nothing above" if c.gap_above is None else f"at least {c.gap_above:.2g} where not"
     return f"{below}, {above} (in units of the output's range)"

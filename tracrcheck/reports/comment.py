@@ -1,0 +1,215 @@
+"""Results as a comment on a pull request: short, what is wrong first, within what GitHub takes."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tracrcheck.bar import Bar
+from tracrcheck.baseline import Comparison
+from tracrcheck.fuzz_results import FuzzResults
+from tracrcheck.machine import in_words
+from tracrcheck.mutant_results import MutantResults
+from tracrcheck.reports.characters import shown
+from tracrcheck.reports.comparison import comparison_lines
+from tracrcheck.reports.fuzz import failure
+from tracrcheck.reports.text import verdict_story
+from tracrcheck.results import Results
+from tracrcheck.verdict import Verdict
+
+# Bytes of UTF-8. GitHub refuses a comment above 65,536 characters; a character is a byte at least.
+LIMIT = 65_000
+# Wrong ones that have a row, and those told in full below the table.
+MOST_ROWS, MOST_BLOCKS, MOST_BLOCK = 30, 10, 3000
+MOST_COMPARED, MOST_LINE = 12_000, 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wrong:
+    """cells: of its row. title and block: told in full."""
+
+    cells: tuple[str, ...]
+    title: str
+    block: str
+
+
+def gate_comment(
+    results: Results, replay: Callable[[Verdict], str], compared: Comparison | None = None
+) -> str:
+    verdicts, s, asked = results.verdicts, results.summary, results.run["asked"]
+    bad = sorted((v for v in verdicts if v.verdict != "HOLDS"), key=lambda v: v.verdict != "FAILS")
+    headline = _headline(
+        "gate", len(bad), len(verdicts), "verdicts hold", "verdicts do not hold", results.run
+    )
+    lines = [
+        f"{_code(asked['method'])}: {s['holds']:,} hold, {s['fails']:,} fail, {s['unknown']:,} unknown, "
+        f"{s['vacuous']:,} vacuous; {s['seconds']:,.0f} s",
+        *_compared(compared),
+    ]
+    wrong = [
+        Wrong(
+            cells=(_mark(v.verdict), _code(v.program), v.ablation, str(v.seed), _why(v), str(len(v.missing)), str(len(v.extra))),
+            title=f"{v.verdict} {v.program}, {v.ablation}, {v.criterion}, seed {v.seed}",
+            block=verdict_story(v, replay(v)),
+        )
+        for v in bad
+    ]  # fmt: skip
+    head = ("verdict", "program", "ablation", "seed", "why", "missing", "surplus")
+    return _comment([headline, *lines], head, wrong, [*_by_ablation(verdicts), *_foot(results.run)])
+
+
+def fuzz_comment(results: FuzzResults) -> str:
+    score, seed = results.score(Bar()), results.run["asked"]["seed"]
+    bad = [row for row in results.rows if row.counts and not row.holds]
+    o = score.overall
+    reached = "the bar is reached" if not score.short else "the bar is not reached"
+    lines = [
+        f"### {'✗' if score.short else '✓'} tracrcheck fuzz: {reached}{_unfinished(results.run)}",
+        f"{o.exact:,} of {o.counted:,} settings exact: {o.share:.2%} (95 % interval {o.low:.2%} to {o.high:.2%})",
+        *(f"* {_text(what)}" for what in score.short),
+    ]
+    wrong = [
+        Wrong(
+            cells=(_mark(row.verdict.verdict), _code(row.verdict.program), row.ablation, _why(row.verdict)),
+            title=f"{row.verdict.verdict} {row.verdict.program}, {row.ablation}",
+            block=failure(row, seed),
+        )
+        for row in bad
+    ]
+    return _comment(lines, ("verdict", "program", "ablation", "why"), wrong, _foot(results.run))
+
+
+def mutants_comment(results: MutantResults) -> str:
+    document = results.document
+    bad = [row for row in document["mutants"] if row["status"] != "killed"]
+    n = len(document["mutants"])
+    lines = [
+        _headline(
+            "mutants",
+            len(bad),
+            n,
+            "seeded faults are caught",
+            "seeded faults are not caught",
+            document["run"],
+        )
+    ]
+    wrong = [
+        Wrong(
+            cells=(f"✗ {row['status']}", _code(row["name"]), _text(row["why"])),
+            title=f"{row['status']} {row['name']}",
+            block=f"{row['why']}\n{row['killed_by'] or 'every check is green'}",
+        )
+        for row in bad
+    ]
+    return _comment(lines, ("status", "fault", "what is wrong"), wrong, _foot(document["run"]))
+
+
+# Parts -------------------------------------------------------------------------------------------------
+
+
+def _headline(command: str, bad: int, n: int, right: str, wrong: str, run: dict[str, Any]) -> str:
+    what = f"{bad:,} of {n:,} {wrong}" if bad else f"{n:,} of {n:,} {right}"
+    return f"### {'✗' if bad else '✓'} tracrcheck {command}: {what}{_unfinished(run)}"
+
+
+def _unfinished(run: dict[str, Any]) -> str:
+    return "" if run["finished"] else " (NOT FINISHED)"
+
+
+def _mark(word: str) -> str:
+    return f"{'✗' if word == 'FAILS' else '?'} {word}"
+
+
+def _why(v: Verdict) -> str:
+    return _text(v.reason or "")
+
+
+def _compared(compared: Comparison | None) -> list[str]:
+    if compared is None:
+        return []
+    word = "Regressed from the baseline." if compared.regressed else "Not regressed from the baseline."
+    return [f"**{word}**", _fenced(_within("\n".join(comparison_lines(compared)), MOST_COMPARED))]
+
+
+def _by_ablation(verdicts: Sequence[Verdict]) -> list[str]:
+    rows = []
+    for ablation in dict.fromkeys(v.ablation for v in verdicts):
+        of = [v for v in verdicts if v.ablation == ablation]
+        real = [v for v in of if not v.vacuous]
+        holds = sum(v.verdict == "HOLDS" for v in real)
+        median = statistics.median(v.seconds for v in of)
+        rows.append(f"| {ablation} | {holds:,} | {len(real):,} | {len(of) - len(real):,} | {median:.2f} |")
+    return (
+        ["\n".join(["| ablation | exact | of | vacuous | median seconds |", "|---|---|---|---|---|", *rows])]
+        if rows
+        else []
+    )
+
+
+def _foot(run: dict[str, Any]) -> list[str]:
+    commit = (run["commit"] or "unknown")[:12]
+    return [
+        f"<sub>{_text(in_words(run['machine']))}; commit {_text(commit)}; begun {_text(run['started'])}</sub>"
+    ]
+
+
+def _comment(top: Sequence[str], head: Sequence[str], wrong: Sequence[Wrong], foot: Sequence[str]) -> str:
+    """As much of what is wrong as there is room for; how much more there is, is always said."""
+    room = LIMIT - sum(_size(part) for part in (*top, *foot)) - 400
+    rows = [f"| {' | '.join(w.cells)} |" for w in wrong]
+    kept = _fitting(rows[:MOST_ROWS], room // 2)
+    parts = list(top)
+    if kept:
+        parts.append("\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *kept]))
+        room -= _size(parts[-1])
+    if len(wrong) > len(kept):
+        parts.append(f"and {len(wrong) - len(kept):,} more.")
+    blocks = [
+        f"<details><summary>{_text(w.title)}</summary>\n\n{_fenced(_within(w.block, MOST_BLOCK))}\n\n</details>"
+        for w in wrong[:MOST_BLOCKS]
+    ]
+    return "\n\n".join([*parts, *_fitting(blocks, room), *foot]) + "\n"
+
+
+def _fitting(parts: Sequence[str], room: int) -> list[str]:
+    kept: list[str] = []
+    for part in parts:
+        room -= _size(part)
+        if room < 0:
+            break
+        kept.append(part)
+    return kept
+
+
+def _size(text: str) -> int:
+    """With the blank line after it."""
+    return len(text.encode(errors="replace")) + 2
+
+
+def _within(text: str, most: int) -> str:
+    data = text.encode(errors="replace")
+    return text if len(data) <= most else data[:most].decode(errors="ignore") + " …"
+
+
+# Text that becomes no markup ------------------------------------------------------------------------------
+
+
+def _text(value: str) -> str:
+    """One line; whatever Markdown or HTML would read is written as a number."""
+    value = _within(" ".join(shown(value).split()), MOST_LINE)
+    return re.sub(r"[^\w .,:;%/+=()-]|_", lambda match: f"&#{ord(match[0])};", value)
+
+
+def _code(value: str) -> str:
+    """In a code element nobody is mentioned and nothing is linked."""
+    return f"<code>{_text(value)}</code>"
+
+
+def _fenced(text: str) -> str:
+    text = shown(text)
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{text}\n{fence}"

@@ -1,0 +1,50 @@
+"""The report files that a command was asked for: checked before the work, written after it, each whole or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeprune_core.errors import CheckError
+from tracrcheck.reports import files
+from tracrcheck.reports.beside import Beside
+from tracrcheck.reports.page import comment_of, html_of, junit_of
+from tracrcheck.reports.saved import Shown
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """json is written by the command itself; here it is checked with the others."""
+
+    json: Path | None = None
+    html: Path | None = None
+    junit: Path | None = None
+    md: Path | None = None
+
+    def check(self) -> None:
+        """Raises TC115 where a file could not be written at the end, TC117 where two would be one file."""
+        named = {
+            f"--{name}": path for name in ("json", "html", "junit", "md") if (path := getattr(self, name))
+        }
+        seen: dict[Path, str] = {}
+        for option, path in named.items():
+            files.check_writable(path)
+            first = seen.setdefault(path.resolve(), option)
+            if first != option and not files.is_device(path):
+                raise CheckError(
+                    "TC117",
+                    "two files of one name",
+                    where=f"{first}, {option}",
+                    got=str(path),
+                    wanted="a file each",
+                )
+
+    def write(self, results: Shown, beside: Beside) -> None:
+        """All texts are made before the first is written. Errors: TC115."""
+        texts = [
+            (path, made(results, beside))
+            for path, made in ((self.html, html_of), (self.junit, junit_of), (self.md, comment_of))
+            if path is not None
+        ]
+        for path, text in texts:
+            files.write_text(path, text)

@@ -1,0 +1,104 @@
+"""Results that are only shown and not made again: a circuit of a trained model, certificates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.errors import CheckError
+from tracrcheck import results
+from tracrcheck.results import AnyResults, wrong_file
+from tracrcheck.shapes import NUMBER, TEXT_OR_NONE, fields
+
+DISCOVERY = "tracrcheck.discovery/1"
+_OBJECT, _NUMBER = (dict, type(None)), (int, float, type(None))
+_DISCOVERY = {
+    "schema": str, "asked": dict, "fault": TEXT_OR_NONE, "seconds": NUMBER, "n_edges": (int, type(None)),
+    "n_graph_edges": int, "n_dangling": int, "kl_mean": _NUMBER, "kl_worst": _NUMBER, "circuit": _OBJECT,
+    "scores": _OBJECT, "faithfulness": _OBJECT,
+}  # fmt: skip
+_SETTING = {
+    "program": str,
+    "ablation": str,
+    "criterion": str,
+    "lengths": (list, type(None)),
+    "score_bos": bool,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiscoveryFile:
+    """What `tracrcheck discover --json` writes; run: by which command and on what, where that is known."""
+
+    document: Mapping[str, Any]
+    run: Mapping[str, Any] | None = None
+    path: Path = Path()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertificatesFile:
+    """What `tracrcheck certify --json` writes; run: as above. The truths are proved again, or taken from the cache."""
+
+    certificates: tuple[Mapping[str, Any], ...]
+    run: Mapping[str, Any] | None = None
+    path: Path = Path()
+
+
+Shown = AnyResults | DiscoveryFile | CertificatesFile
+
+
+def read(path: Path) -> Shown:
+    """Results of any kind, as their schema says. Errors: TC143, with everything that is wrong."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return results.read_any(path)  # which tells what is wrong
+    schema = document.get("schema") if isinstance(document, dict) else None
+    if schema == DISCOVERY:
+        document.setdefault("scores", None)  # files of before there were any
+        if found := _of_discovery(document):
+            raise wrong_file(path, found, kind="a trained model", schema=DISCOVERY, command="discover")
+        return DiscoveryFile(document=document, path=path)
+    if schema is None and isinstance(document, dict) and list(document) == ["certificates"]:
+        if found := _of_certificates(document["certificates"]):
+            raise wrong_file(path, found, kind="certify", schema="`certificates`", command="certify")
+        return CertificatesFile(certificates=tuple(document["certificates"]), path=path)
+    return results.read_any(path)
+
+
+def _of_discovery(document: Mapping[str, Any]) -> list[str]:
+    found = fields("file", document, _DISCOVERY)
+    if found:
+        return found
+    asked = dict.fromkeys(("task", "model", "method", "ablation"), str)
+    found = [f"asked.{name}: not there" for name in asked if not isinstance(document["asked"].get(name), str)]
+    if document["circuit"] is not None:
+        try:
+            Circuit.from_json(document["circuit"])
+        except CheckError as error:
+            found.append(f"circuit: {error.what}")
+    if (matrix := document["faithfulness"]) is not None:
+        wanted = {
+            "n_edges": int,
+            "n_prompts": int,
+            "draws": int,
+            "confidence": NUMBER,
+            "sentence": str,
+            "cells": list,
+        }
+        found += fields("faithfulness", matrix, wanted)
+    return found
+
+
+def _of_certificates(certificates: Any) -> list[str]:
+    if not isinstance(certificates, list):
+        return ["certificates: no list"]
+    found = []
+    for number, one in enumerate(certificates):
+        known = {name: one[name] for name in _SETTING if name in one} if isinstance(one, dict) else one
+        found += fields(f"certificates[{number}]", known, _SETTING)
+    return found

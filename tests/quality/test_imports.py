@@ -46,7 +46,8 @@ LAYERS = [
     ("invariants", ["tracrcheck.invariants", "tracrcheck.recheck"]),
     ("seeded faults", ["tracrcheck.gauntlet", "tracrcheck.mutants"]),
     ("surfaces", ["tracrcheck.strategies", "tracrcheck.reports", "tracrcheck.commands", "tracrcheck.cli",
-                  "tracrcheck.testing", "tracrcheck.pytest_gate", "tracrcheck.pytest_plugin"]),
+                  "tracrcheck.testing", "tracrcheck.pytest_gate", "tracrcheck.pytest_plugin", "tracrcheck.doctor",
+                  "tracrcheck.entry"]),
 ]  # fmt: skip
 
 # Packages that a file may import inside a function, and why.
@@ -63,6 +64,8 @@ HIDDEN = {
         "an optional package, and seconds to import: needed by models without a word list of ours",
     ),
     "tracrcheck/commands/discover.py": (None, "as the other commands"),
+    "tracrcheck/commands/doctor.py": (None, "as the other commands"),
+    "tracrcheck/entry.py": (None, "an installation may lack what the command line needs"),
     "tracrcheck/commands/gate.py": (None, "a command loads what it runs: `--help` costs milliseconds"),
     "tracrcheck/commands/certify.py": (None, "as above"),
     "tracrcheck/commands/grade.py": (None, "as above"),

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from edgeprune_core.methods import METHODS
+from tests import zoo
 from tests.docs.blocks import Block, blocks_of
+from tracrcheck.certify import certify
+from tracrcheck.exam import Setting, task_of
 from tracrcheck.library import Library, shipped_folder
 
 ROOT = Path(__file__).parents[2]
@@ -53,10 +56,37 @@ def test_writing_a_program_is_under_40_lines_of_reading():
 
 
 def test_what_the_readme_counts_is_what_is_shipped():
-    numbers = dict(re.findall(r"(\w+)\s(programs|methods)\b", README.read_text().split("\n\n")[1]))
+    purpose = README.read_text().split("\n\n")[1]
+    numbers = {what: number for number, what in re.findall(r"(\w+)\s(programs|methods)\b", purpose)}
     assert int(numbers["programs"]) == len(Library(shipped_folder()).files())
     words = ("six", "seven", "eight", "nine", "ten", "eleven", "twelve")
     assert words.index(numbers["methods"]) + 6 == len(METHODS)
+
+
+CONCEPTS = (ROOT / "docs" / "concepts.md").read_text()
+ASKED = re.findall(r"^\| (`(?:reverse|xproportion)`.*?) \| (.*?) \| (.*?) \| ", CONCEPTS, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("names", "words", "edges"), ASKED, ids=range(len(ASKED)))
+def test_the_settings_that_the_page_of_concepts_compares_need_as_many_edges_as_it_says(
+    names, words, edges, page
+):
+    low, high = re.search(r"lengths? (\d)(?:-(\d))?", words).groups() if "length" in words else (None, None)
+    setting = {
+        "ablation": words.partition(",")[0],
+        "lengths": (int(low), int(high or low)) if low else None,
+        "score_bos": "position 0 judged" in words,
+    }
+    criteria = {"decoding": "decoded", "value": "value"}
+    counts = re.findall(r"(\d+) by (\w+)", edges) or [(n, "value") for n in edges.split(", ")]
+    found = names.replace("`", "").split(", ") * (len(counts) if "," not in names else 1)
+    for name, (count, criterion) in zip(found, counts, strict=True):
+        asked = Setting(**setting, criterion=criteria[criterion])
+        assert len(certify(task_of(zoo.compiled(name), asked), asked).required) == int(count)
+
+
+def test_the_page_of_concepts_compares_settings():
+    assert len(ASKED) == 6
 
 
 def test_the_picture_is_what_its_command_makes(page):

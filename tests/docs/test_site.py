@@ -58,7 +58,8 @@ def test_the_site_is_built_without_a_warning_and_loads_nothing_from_elsewhere(si
     for path in found:
         foreign = [place for place in Loads(path.read_text()).loads if re.match(r"(?:https?:)?//", place)]
         assert foreign == [], path.name
-    assert (site / "search" / "search_index.json").is_file()
+    for name in ("search/search_index.json", "search/search_index.js", "assets/iframe-worker.js"):
+        assert (site / name).is_file()
     for path in site.rglob("*.css"):
         assert not re.search(r"@import|url\(\s*['\"]?(?:https?:)?//", path.read_text()), path.name
 

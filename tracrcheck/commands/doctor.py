@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
 from tracrcheck.commands.arguments import Json
@@ -13,6 +15,8 @@ def doctor(json: Json = None) -> None:
     """Say what is installed, on which devices it can compute, and what is missing. Exit 1 where it cannot work."""
     from tracrcheck import doctor as examining
 
+    if sys.stderr.isatty():
+        typer.echo("importing every part: some seconds", err=True)
     report = examining.examine()
     typer.echo("\n".join(report.lines()))
     if json is not None:

@@ -98,6 +98,17 @@ def test_the_picture_is_what_its_command_makes(page):
     assert f"]({name})" in README.read_text()
 
 
+def test_every_colour_of_a_picture_has_another_for_dark_pages():
+    text = (ROOT / "docs" / "pictures" / "xproportion.svg").read_text()
+    style = text[text.index("<style>") : text.index("</style>")]
+    drawn = text.replace(style, "")
+    assert "prefers-color-scheme: dark" in style
+    colours = set(re.findall(r'(?:fill="(white|#\w+)"|stroke="(#\w+)" stroke-width)', drawn))
+    assert len(colours) == 4
+    assert [fill or line for fill, line in colours if f'"{fill or line}"' not in style] == []
+    assert "text {" in style
+
+
 def test_every_link_of_the_readme_leads_to_a_file():
     links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", README.read_text())
     assert len(links) >= 10

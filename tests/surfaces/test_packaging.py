@@ -41,11 +41,11 @@ def test_the_wheel_holds_both_packages_and_every_program(tmp_path):
     models = {str(p.relative_to(ROOT)) for p in (ROOT / "edgeprune_core").rglob("*.safetensors")}
     assert models
     assert models <= names
-    assert {"tracrcheck/py.typed", "edgeprune_core/py.typed"} <= names
     programs = {f"tracrcheck/programs/{p.name}" for p in shipped_folder().glob("*.py")}
     assert len(programs) >= 48
     assert programs <= names
     assert not any(name.startswith("tests/") for name in names)
+    assert {"tracrcheck/py.typed", "edgeprune_core/py.typed"} <= names
 
 
 def test_the_source_archive_holds_whatever_builds_tests_and_documents(tmp_path):

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from edgeprune_core.ablations import ABLATIONS
 from edgeprune_core.methods import METHODS
+from edgeprune_core.tasks import TASKS
 from tests import zoo
 from tests.docs.blocks import Block, blocks_of
 from tracrcheck.certify import certify
-from tracrcheck.exam import Setting, task_of
+from tracrcheck.cli import app
+from tracrcheck.exam import CRITERIA, Setting, task_of
+from tracrcheck.importers import IMPORTERS
 from tracrcheck.library import Library, shipped_folder
 
 ROOT = Path(__file__).parents[2]
@@ -113,6 +117,56 @@ def test_every_link_of_the_readme_leads_to_a_file():
     links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", README.read_text())
     assert len(links) >= 10
     assert [link for link in links if not (ROOT / link).is_file()] == []
+
+
+# Places and names --------------------------------------------------------------------------------------
+
+OURS = re.compile(r"`((?:tracrcheck|edgeprune_core|tests|ci|docs|programs)/[\w./-]+)`")
+
+
+def named_files(text: str) -> set[str]:
+    return {name for name in OURS.findall(text) if "NAME" not in name}
+
+
+@pytest.mark.parametrize("path", [p for p in (README, *PAGES) if p.name != "others.md"], ids=lambda p: p.name)
+def test_every_file_of_ours_that_a_page_names_is_there(path):
+    text = (
+        path.read_text(encoding="utf-8")
+        .replace("programs/alike_first.py", "")
+        .replace("programs/fault.py", "")
+    )
+    assert [name for name in named_files(text) if not (ROOT / name).exists()] == []
+
+
+def test_a_file_that_is_gone_is_noticed():
+    assert named_files("`tests/gone.py` and `ci/docs`, not `tracrcheck gate` or `x/y.py`") == {
+        "tests/gone.py",
+        "ci/docs",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("gate.md", METHODS),
+        ("trained.md", TASKS),
+        ("importers.md", IMPORTERS),
+        ("concepts.md", (*ABLATIONS, "mean_pooled", *CRITERIA)),
+        (
+            "extend/index.md",
+            ("METHODS", "ABLATIONS", "FAMILIES", "TASKS", "IMPORTERS", "INVARIANTS", "MUTANTS"),
+        ),
+    ],
+)
+def test_a_page_names_everything_that_it_is_about(name, wanted):
+    said = set(re.findall(r"`(\w+)`", (ROOT / "docs" / name).read_text()))
+    assert set(wanted) - said == set()
+
+
+def test_every_command_is_shown_on_some_page():
+    text = "".join(path.read_text(encoding="utf-8") for path in (README, *PAGES))
+    names = [command.callback.__name__ for command in app.registered_commands]
+    assert [name for name in names if f"tracrcheck {name}" not in text] == []
 
 
 # The runner itself -------------------------------------------------------------------------------------

@@ -123,6 +123,29 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     assert not doctor._writable(tmp_path / "file" / "below")
 
 
+TORCH = """
+from types import SimpleNamespace as S
+cuda = S(device_count={count}, get_device_properties=lambda i: S(name="H100", total_memory=80 * 2**30))
+backends = S(mps=S(is_available=lambda: False))
+"""
+
+
+@pytest.mark.parametrize(
+    ("count", "devices"),
+    [
+        ("lambda: 1", ("cpu", "cuda:0 H100, 80 GiB")),
+        ("lambda: 1 / 0", ("cpu", "cuda cannot be asked: division by zero")),
+    ],
+)
+def test_devices_are_named_and_a_driver_that_fails_is_told(count, devices, tmp_path, monkeypatch):
+    (tmp_path / "torch.py").write_text(TORCH.format(count=count))
+    monkeypatch.syspath_prepend(tmp_path)
+    found = examine([part for part in PARTS if part.name == "torch"])
+    assert found.devices == devices
+    assert not found.works  # that torch can nothing else
+    assert "reverse   BROKEN: " in "\n".join(found.lines())
+
+
 # The command -------------------------------------------------------------------------------------------
 
 

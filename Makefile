@@ -20,7 +20,7 @@ FUZZ_SEED ?= $(shell date -u +%Y%m%d)
 FUZZ_PROGRAMS ?= 500
 SEEDS ?= 20
 
-.PHONY: help gate test lint pins recheck bench ci quick nightly slow gpu certificates full mutants fuzz invariants coverage pages
+.PHONY: help gate test lint pins recheck bench ci quick nightly slow gpu certificates full mutants fuzz invariants coverage pages docs
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
 
@@ -41,7 +41,10 @@ recheck: $(STAMP) ## committed results: sound, stale or not, and a random share 
 bench: $(STAMP) ## the speed and memory of the gate, each figure with its bar
 	$(BIN)/python ci/bench/gate.py
 
-ci: lint test recheck quick ## what a pull request must pass; .github/workflows/ci.yml runs the same
+docs: $(STAMP) ## the documentation as a site, in build/site: nothing broken, nothing loaded from elsewhere
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+ci: lint test docs recheck quick ## what a pull request must pass; .github/workflows/ci.yml runs the same
 
 quick: $(STAMP) ## the gate of a pull request: every program, zero and resample; against BASELINE=main.json
 	PATH="$(CURDIR)/$(BIN):$$PATH" METHOD=$(METHOD) PROFILE=$(PROFILE) PROGRAMS="$(PROGRAMS)" JOBS=$(JOBS) \

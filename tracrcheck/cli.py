@@ -15,6 +15,7 @@ from tracrcheck._version import __version__
 from tracrcheck.commands.author import check, explain, new, show
 from tracrcheck.commands.certify import certify, programs
 from tracrcheck.commands.discover import discover, faithfulness
+from tracrcheck.commands.doctor import doctor
 from tracrcheck.commands.fuzz import fuzz
 from tracrcheck.commands.gate import gate
 from tracrcheck.commands.grade import grade
@@ -52,6 +53,7 @@ for command in (
     plan,
     invariants,
     mutants,
+    doctor,
 ):
     app.command()(command)
 

@@ -53,7 +53,8 @@ LAYERS = [
                        "tracrcheck.mutants"]),
     ("checked again", ["tracrcheck.recheck"]),
     ("surfaces", ["tracrcheck.strategies", "tracrcheck.reports", "tracrcheck.commands", "tracrcheck.cli",
-                  "tracrcheck.testing", "tracrcheck.pytest_gate", "tracrcheck.pytest_plugin"]),
+                  "tracrcheck.testing", "tracrcheck.pytest_gate", "tracrcheck.pytest_plugin", "tracrcheck.doctor",
+                  "tracrcheck.entry"]),
 ]  # fmt: skip
 
 # Packages that a file may import inside a function, and why.
@@ -79,6 +80,8 @@ HIDDEN = {
         "an optional package, and seconds to import: needed by models without a word list of ours",
     ),
     "tracrcheck/commands/discover.py": (None, "as the other commands"),
+    "tracrcheck/commands/doctor.py": (None, "as the other commands"),
+    "tracrcheck/entry.py": (None, "an installation may lack what the command line needs"),
     "tracrcheck/commands/gate.py": (None, "a command loads what it runs: `--help` costs milliseconds"),
     "tracrcheck/commands/certify.py": (None, "as above"),
     "tracrcheck/commands/grade.py": (None, "as above"),
@@ -268,6 +271,13 @@ def _loaded_by(statement: str) -> set[str]:
 )
 def test_importing_the_package_loads_nothing_heavy(statement):
     assert _loaded_by(statement) == set()
+
+
+def test_importing_tracrcheck_loads_the_standard_library_alone():
+    code = "import sys; before = set(sys.modules); import tracrcheck; print(*set(sys.modules) - before)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    tops = {name.partition(".")[0] for name in done.stdout.split()}
+    assert tops - set(sys.stdlib_module_names) == {"tracrcheck"}
 
 
 def test_the_test_of_cheap_imports_can_fail():

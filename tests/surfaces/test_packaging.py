@@ -1,18 +1,24 @@
-"""What is shipped: the wheel, the pinned versions, the README's own program and commands."""
+"""What is shipped: the wheel and the source archive, the pinned versions, how to cite it."""
 
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import subprocess
 import sys
+import sysconfig
+import tarfile
 import tomllib
+import venv
 import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
+from tracrcheck import __version__
 from tracrcheck.library import shipped_folder
 
 ROOT = Path(__file__).parents[2]
@@ -42,11 +48,124 @@ def test_the_wheel_holds_both_packages_and_every_program(tmp_path):
     assert len(programs) >= 48
     assert programs <= names
     assert not any(name.startswith("tests/") for name in names)
+    assert {"tracrcheck/py.typed", "edgeprune_core/py.typed"} <= names
+
+
+def test_the_source_archive_holds_whatever_builds_tests_and_documents(tmp_path):
+    builders = pytest.importorskip("hatchling.builders.sdist")
+    (built,) = builders.SdistBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+    with tarfile.open(built) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    kept = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.split()
+    left_out = {name for name in kept if not (ROOT / name).exists()} | {".ci/run", ".gitignore"}
+    assert set(kept) - left_out <= names
+    assert {"pyproject.toml", "mkdocs.yml", "CITATION.cff", "docs/index.md", "PKG-INFO"} <= names
+
+
+def test_the_version_is_written_in_one_place():
+    assert "version" in project()["dynamic"]
+    assert "version" not in yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text().splitlines()[2]
+    naming = [
+        str(path.relative_to(ROOT))
+        for package in ("tracrcheck", "edgeprune_core")
+        for path in (ROOT / package).rglob("*.py")
+        if f'"{__version__}"' in path.read_text(encoding="utf-8")
+    ]
+    assert naming == ["tracrcheck/_version.py"]
+
+
+def test_how_to_cite_it_is_valid():
+    check = [
+        sys.executable,
+        "-m",
+        "check_jsonschema",
+        "--builtin-schema",
+        "vendor.citation-file-format",
+        "CITATION.cff",
+    ]
+    done = subprocess.run(check, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert (cited["title"], cited["license"]) == (project()["name"], project()["license"])
+
+
+def test_whoever_builds_the_documentation_can_test_it():
+    optional = project()["optional-dependencies"]
+    assert set(optional["docs"]) <= set(optional["dev"])
+
+
+# In an empty environment -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory) -> Path:
+    """The folder of commands of a fresh environment with the wheel that the source archive builds, and what it needs."""
+    place = tmp_path_factory.mktemp("built")
+    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(place), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = place.glob("*.whl")
+    venv.create(place / "env", with_pip=False)
+    python = place / "env" / "bin" / "python"
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        str(python),
+        "install",
+        "--no-deps",
+        "--no-index",
+        "--quiet",
+    ]
+    subprocess.run([*pip, str(wheel)], check=True)
+    # A path in a .pth file is appended to sys.path, and .pth files there (our editable install) are not read.
+    inside = next((place / "env" / "lib").glob("python*/site-packages"))
+    (inside / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return python.parent
+
+
+def run(command: Path, *words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.run(
+        [str(command), *words], cwd=cwd, env=env, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.slow
+def test_the_wheel_alone_gates_a_program_and_is_well(installed, tmp_path):
+    assert run(installed / "tracrcheck", "--version", cwd=tmp_path).stdout == f"tracrcheck {__version__}\n"
+    done = run(installed / "tracrcheck", "gate", "reverse", "--ablation", "zero", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 hold, 0 fail" in done.stdout
+    done = run(installed / "tracrcheck", "doctor", "--json", "doctor.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads((tmp_path / "doctor.json").read_text())
+    assert found["executable"].startswith(str(installed))
+    assert found["programs"] >= 48
+
+
+@pytest.mark.slow
+def test_the_wheel_tells_a_type_checker_its_types(installed, tmp_path):
+    (tmp_path / "user.py").write_text(
+        "from tracrcheck import Program\n\nreveal_type(Program.name)\nProgram(name=3)\n"
+    )
+    check = [sys.executable, "-m", "mypy", "--python-executable", str(installed / "python"), "user.py"]
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    said = subprocess.run(check, cwd=tmp_path, env=env, capture_output=True, text=True, check=False).stdout
+    assert 'Revealed type is "str"' in said or 'Revealed type is "builtins.str"' in said
+    assert 'Argument "name" to "Program" has incompatible type "int"' in said
+
+
+# Dependencies ------------------------------------------------------------------------------------------
 
 
 def test_every_direct_dependency_is_pinned():
     optional = project()["optional-dependencies"]
-    wanted = [*project()["dependencies"], *optional["models"], *optional["cluster"], *optional["dev"]]
+    extras = ("models", "cluster", "docs", "dev")
+    wanted = [*project()["dependencies"], *(line for name in extras for line in optional[name])]
     names = {re.match(r"[\w-]+", line)[0] for line in wanted}
     lines = [
         x for x in (ROOT / "ci" / "constraints.txt").read_text().splitlines() if x and not x.startswith("#")
@@ -94,42 +213,12 @@ def test_make_help_lists_every_target():
     assert {"gate", "test", "lint", "help"} <= targets
 
 
-def test_what_ci_runs_is_the_tests_the_gate_and_a_share_of_what_is_committed():
+def test_what_ci_runs_is_the_tests_the_documentation_the_gate_and_a_share_of_what_is_committed():
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
-    assert re.findall(r"^make (\w+)$", script.read_text(), re.MULTILINE) == ["test", "gate", "recheck"]
-
-
-# The README --------------------------------------------------------------------------------------------
-
-
-def readme() -> str:
-    return (ROOT / "README.md").read_text()
-
-
-def test_the_program_of_the_readme_passes_its_check(call, here):
-    (block,) = re.findall(r"```python\n(.*?)```", readme(), re.DOTALL)
-    (here / "programs").mkdir()
-    (here / "programs" / "alike_first.py").write_text(block)
-    assert len(block.splitlines()) < 40
-    assert call("check", "programs/alike_first.py").exit_code == 0
-    assert call("show", "programs/alike_first.py", "--out", "circuit.svg").exit_code == 0
-    assert call("explain", "programs/alike_first.py", "tok -> m0").exit_code == 0
-
-
-def test_writing_a_program_is_under_40_lines_of_reading():
-    section = readme().split("## Write your own program\n")[1].split("\n## ")[0]
-    assert len(section.split("    tracrcheck show")[0].splitlines()) < 40
-
-
-def test_the_certificate_in_the_readme_is_what_is_printed(call):
-    block = re.search(r"^    \$ tracrcheck (certify .*)\n((?:    .*\n)+)", readme(), re.MULTILINE)
-    printed = call(*block[1].split()).stdout.splitlines()
-    assert [line[4:] for line in block[2].splitlines()] == printed[: len(block[2].splitlines())]
-
-
-def test_every_command_in_the_readme_exists(call):
-    commands = set(re.findall(r"^    (?:\$ )?tracrcheck (\w+)", readme(), re.MULTILINE))
-    assert commands >= {"gate", "certify", "new", "check", "show", "explain"}
-    for command in commands:
-        assert call(command, "--help").exit_code == 0
+    assert re.findall(r"^make (\w+)$", script.read_text(), re.MULTILINE) == [
+        "test",
+        "docs",
+        "gate",
+        "recheck",
+    ]

@@ -15,6 +15,17 @@ MANY = 60
 LABEL = 28  # characters of a label that fit a box
 PORT_OFFSET = {"q": -12, "k": 0, "v": 12, "": 0}
 
+# Other colours where a reader prefers dark pages. Styles go before the attributes that say the colours of light ones.
+DARK = """<style>
+@media (prefers-color-scheme: dark) {
+rect[fill="white"] { fill: #0d1117 }
+rect[fill="#f5f7fa"] { fill: #1c2430; stroke: #8b949e }
+text { fill: #e6edf3 }
+path[stroke="#c8ccd2"] { stroke: #4a525d }
+path[stroke="#1f4e9c"] { stroke: #6cb0ff }
+}
+</style>"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
@@ -105,6 +116,7 @@ def svg(drawing: Drawing) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         'font-family="sans-serif" font-size="11">',
+        DARK,
         f"<title>{escape(drawing.title)}</title>",
         f'<rect width="{width}" height="{height}" fill="white"/>',
         f'<text x="{MARGIN}" y="{MARGIN}" font-size="13">{escape(drawing.title)}</text>',

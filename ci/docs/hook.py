@@ -1,0 +1,48 @@
+"""What mkdocs.yml cannot say: pages that are made from the code, and pages that lie elsewhere in the repository."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(Path(__file__).parent))
+
+import pages  # noqa: E402 - beside this file
+
+# Pages of the repository that are pages of the site too.
+ELSEWHERE = {
+    "changes.md": ROOT / "CHANGELOG.md",
+    "results/programs.md": ROOT / "programs" / "README.md",
+    **{f"results/{path.name}": path for path in sorted((ROOT / "ci" / "results").glob("*.md"))},
+}
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """The results that are committed, and pages that the navigation does not name yet, have their places."""
+    sections = {next(iter(section)): next(iter(section.values())) for section in config.nav}
+    results = [name for name in ELSEWHERE if name.startswith("results/") and name not in _named(config.nav)]
+    sections["Results"] += [{Path(name).stem: name} for name in results]
+    there = {str(p.relative_to(config.docs_dir)) for p in Path(config.docs_dir).rglob("*.md")}
+    sections["Use"] += sorted(there - set(_named(config.nav)))
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    for name, path in ELSEWHERE.items():
+        files.append(File.generated(config, name, abs_src_path=str(path)))
+    files.append(File.generated(config, "errors.md", content=pages.errors()))
+    files.append(File.generated(config, "commands.md", content=pages.commands()))
+    files.append(File.generated(config, "schemas.md", content=pages.schemas()))
+    return files
+
+
+def _named(part: object) -> list[str]:
+    """The pages that a navigation names."""
+    if isinstance(part, str):
+        return [part]
+    parts = part.values() if isinstance(part, dict) else part
+    return [name for inner in parts for name in _named(inner)]

@@ -1,0 +1,24 @@
+"""`tracrcheck doctor`."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from tracrcheck.commands.arguments import Json
+from tracrcheck.commands.telling import told
+
+
+@told
+def doctor(json: Json = None) -> None:
+    """Say what is installed, on which devices it can compute, and what is missing. Exit 1 where it cannot work."""
+    from tracrcheck import doctor as examining
+
+    if sys.stderr.isatty():
+        typer.echo("importing every part: some seconds", err=True)
+    report = examining.examine()
+    typer.echo("\n".join(report.lines()))
+    if json is not None:
+        examining.write(report, json)
+    raise typer.Exit(report.exit_code)

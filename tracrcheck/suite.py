@@ -6,7 +6,9 @@ Left out, because they are not about what the core computes, or cannot be run on
     tests/mutants                   knows the faults, and would run hunts in a hunt
     tests/e2e                       builds wheels and installs them
     tests/surfaces, tests/plugin    commands, files, packaging, committed results: what the core finds is passed on by them
-    tests/programs                  texts
+    tests/programs, tests/docs      texts
+    tests/reports, tests/sweeps     pages and clusters: what was found is shown and handed on by them
+    tests/gpu, tests/large          the core's other runs, compared with the engine itself, in processes of their own
 
 A test that is left out can only lower the share of faults that is caught.
 """

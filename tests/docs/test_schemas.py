@@ -98,6 +98,7 @@ WRITTEN = {
     "certificates": ["certify", "hist", "--json", "out.json"],
     "fuzz": ["fuzz", "--programs", "1", "--seed", "3", "--method", "random", "--json", "out.json"],
     "invariants": ["invariants", "--only", "legal_edges", "--json", "out.json"],
+    "plan": ["plan", "--model", "gpt2", "--batch", "4", "--seq", "8", "--memory", "80", "--json", "out.json"],
     "discovery": ["discover", "--task", "ioi", "--method", "random", *FEW, "--json", "out.json"],
 }
 
@@ -114,6 +115,21 @@ def test_what_a_command_writes_fits(name, page):
         done = CliRunner().invoke(app, ["faithfulness", "c.json", "--task", "ioi", *FEW, "--json", "f.json"])
         assert done.exit_code == 0, done.output
         assert complaint("faithfulness", loaded(Path("f.json"))) is None
+        words = [
+            "overlap",
+            "c.json",
+            "c.json",
+            "--task-a",
+            "ioi",
+            "--task-b",
+            "ioi",
+            *FEW,
+            "--json",
+            "o.json",
+        ]
+        done = CliRunner().invoke(app, words)
+        assert done.exit_code == 0, done.output
+        assert complaint("overlap", loaded(Path("o.json"))) is None
     if name == "certificates":
         required = document["certificates"][0]["required"]
         Path("edges.json").write_text(json.dumps(required))

@@ -131,7 +131,7 @@ WRONG = {
     "TC117 no page of Markdown of certificates": ["report", "c.json"],
     "TC117 no comment of certificates": ["report", "c.json", "--short"],
     "TC117 no JUnit XML of certificates": ["report", "c.json", "--junit", "x.xml"],
-    "TC143 bad.json not a results file of seeded faults": ["report", "bad.json"],
+    "TC143 bad.json not a results file of the seeded faults": ["report", "bad.json"],
     "TC117 --html an option of a campaign, beside that of a single program": [
         "fuzz",
         "--number",

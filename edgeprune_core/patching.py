@@ -11,7 +11,8 @@ from torch import Tensor
 
 from edgeprune_core.engine import live_writers
 from edgeprune_core.metrics.divergence import bounded, kl, sharp_temperature
-from edgeprune_core.task import CHUNK_FLOATS, Task
+from edgeprune_core.suffix import run_from
+from edgeprune_core.task import CHUNK_FLOATS, HELD_FLOATS, Task
 
 Divergence = Literal["kl", "bounded"]
 
@@ -28,18 +29,23 @@ def deviations_of(task: Task, mask: Float[Tensor, "circuit reader writer"]) -> F
 
 @torch.no_grad()
 def divergences_of(
-    task: Task, mask: Float[Tensor, "circuit reader writer"], divergence: Divergence | None = None
+    task: Task,
+    mask: Float[Tensor, "circuit reader writer"],
+    divergence: Divergence | None = None,
+    *,
+    whole_before: int = 0,
 ) -> Float[Tensor, " circuit"]:
     """The mean over scored positions of all items of a divergence from the model (`metrics/divergence.py`).
 
     None: kl where outputs are categorical, else bounded. The one-hot scores of compiled models are sharpened for kl.
+    whole_before: a layer; the caller vouches that the masks keep every edge into those before it (`suffix.py`).
     """
     outcome = task.outcome
     if divergence is None:
         divergence = "kl" if outcome.categorical else "bounded"
     temperature = 1.0 if outcome.criterion == "kl" else sharp_temperature(task.model.spec.d_out)
     total, n = mask.new_zeros(len(mask)), 0
-    for items, got in _outputs(task, mask):
+    for items, got in _outputs(task, mask, whole_before):
         want, scored = _wanted(task, items)
         part = int(scored.sum())
         if divergence == "kl":
@@ -55,10 +61,32 @@ def _wanted(task: Task, items: Int[Tensor, "item 2"]) -> tuple[Tensor, Tensor]:
     return task.reference[clean], task.scored[clean]
 
 
-def _outputs(task: Task, mask: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def _outputs(task: Task, mask: Tensor, whole_before: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
     """Items and the outputs of every mask on them, part by part."""
     spec, live = task.model.spec, live_writers(mask, task.graph)
     a_place = (int(live.sum()) + 4 * task.graph.n_heads) * spec.d_model + spec.d_out
     each = len(mask) * task.tokens.shape[1] * a_place
     for items in task.items.split(max(1, CHUNK_FLOATS // each)):
-        yield items, task.outputs(mask, items, live=live)
+        if whole_before and _held(task):
+            yield items, _outputs_from(task, mask, items, live, whole_before)
+        else:
+            yield items, task.outputs(mask, items, live=live)
+
+
+def _held(task: Task) -> bool:
+    """Whether what every writer writes is small enough to be kept, as it is for a task's own background."""
+    return task.tokens.numel() * len(task.graph.writers) * task.model.spec.d_model <= HELD_FLOATS
+
+
+def _outputs_from(task: Task, mask: Tensor, items: Tensor, live: Tensor, layer: int) -> Tensor:
+    clean = items[:, 0]
+    return run_from(
+        task.model,
+        layer,
+        task.writers[:, clean],
+        mask,
+        task.background(items),
+        valid=task.valid[clean],
+        places=None if task.places is None else task.places[clean],
+        live=live,
+    )

@@ -14,6 +14,7 @@ import typer
 from tracrcheck._version import __version__
 from tracrcheck.commands.author import check, explain, new, show
 from tracrcheck.commands.certify import certify, programs
+from tracrcheck.commands.compare import compare
 from tracrcheck.commands.discover import discover, faithfulness
 from tracrcheck.commands.doctor import doctor
 from tracrcheck.commands.fuzz import fuzz
@@ -48,6 +49,7 @@ for command in (
     fuzz,
     grade,
     discover,
+    compare,
     faithfulness,
     overlap,
     plan,

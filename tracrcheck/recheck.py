@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from edgeprune_core.errors import CheckError
+from tracrcheck import comparing
+from tracrcheck.compare_results import LEVELS, CompareResults, Curve
 from tracrcheck.compile import Compiled
 from tracrcheck.exam import Setting
 from tracrcheck.examinee import find_method
@@ -94,7 +96,23 @@ class QuietAgain:
         return self.then.quiet == self.now.quiet
 
 
-AnyAgain = Again | CheckedAgain | FoundAgain | QuietAgain
+@dataclass(frozen=True, kw_only=True)
+class CurveAgain:
+    """A method's curve, and the same one made anew. elsewhere: on another machine, whose rounding may lead another way."""
+
+    then: Curve
+    now: Curve
+    elsewhere: bool
+
+    @property
+    def same(self) -> bool:
+        """The fewest edges at each level are equal; elsewhere, it is a curve at all."""
+        if self.elsewhere or self.then.fault or self.now.fault:
+            return bool(self.then.fault) == bool(self.now.fault)
+        return all(self.then.fewest(level) == self.now.fewest(level) for level in LEVELS)
+
+
+AnyAgain = Again | CheckedAgain | FoundAgain | QuietAgain | CurveAgain
 
 
 def _holds(check: Check) -> tuple[bool, bool]:
@@ -115,6 +133,9 @@ def stale(results: AnyResults, library: Library) -> list[str]:
         return differences(results.run["sources"], campaign.sources(), campaign.sources().keys())
     if isinstance(results, MutantResults | FalseAlarmResults):
         return _stale_faults(results, library)
+    if isinstance(results, CompareResults):
+        now = comparing.sources(results.run["asked"]["task"])
+        return differences(results.run["sources"], now, now.keys())
     try:
         method = find_method(results.run["asked"]["method"])
         if isinstance(results, FuzzResults):
@@ -183,6 +204,11 @@ def again(results: AnyResults, units: Sequence[Any], library: Library) -> Iterat
         return
     made, here = results.run["machine"], machine()
     elsewhere = any(made.get(part) != here[part] for part in ROUNDING)
+    if isinstance(results, CompareResults):
+        for then in units:
+            now = comparing.again(then, results.run["asked"])
+            yield CurveAgain(then=then, now=now, elsewhere=elsewhere)
+        return
     if isinstance(results, FuzzResults):
         pairs: Iterator[Again] = (
             pair for then in units for pair in _examined_again(then, results.run["asked"])

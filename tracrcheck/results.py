@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgeprune_core.errors import CheckError
-from tracrcheck import false_alarm_results, fuzz_results, invariant_results, mutant_results, shapes
+from tracrcheck import (
+    compare_results,
+    false_alarm_results,
+    fuzz_results,
+    invariant_results,
+    mutant_results,
+    shapes,
+)
+from tracrcheck.compare_results import CompareResults
 from tracrcheck.false_alarm_results import FalseAlarmResults
 from tracrcheck.fuzz_results import FuzzResults
 from tracrcheck.invariant_results import InvariantResults
@@ -54,12 +62,13 @@ class Results:
         return self.verdicts
 
 
-AnyResults = Results | FuzzResults | InvariantResults | MutantResults | FalseAlarmResults
+AnyResults = Results | FuzzResults | InvariantResults | MutantResults | FalseAlarmResults | CompareResults
 # Schema -> the module that reads such a file, its record, what it is of, and the command that writes it.
 OTHERS: dict[str, tuple[Any, Any, str, str]] = {
     fuzz_results.SCHEMA: (fuzz_results, FuzzResults, "fuzzing", "fuzz"),
     invariant_results.SCHEMA: (invariant_results, InvariantResults, "the invariants", "invariants"),
     mutant_results.SCHEMA: (mutant_results, MutantResults, "the seeded faults", "mutants"),
+    compare_results.SCHEMA: (compare_results, CompareResults, "a comparison of methods", "compare"),
     false_alarm_results.SCHEMA: (
         false_alarm_results, FalseAlarmResults, "the gauntlet without a fault", "mutants --false-alarms N",
     ),

@@ -15,19 +15,23 @@ We differ: where no tau is given, it is the largest of a geometric sweep whose c
 that the method can be asked without tuning by hand (the paper reports all of a sweep); the ablation is the task's. If
 none is accepted, the circuit is that of the smallest, and `notes` say so.
 
-Speed: edges of a reader are cut in a guess that all of them go, one more in each row of a batch of masks; rows up to
-the first edge that stays are those that one edge at a time would have run, and the rest is thrown away. Divergences
-are remembered by mask, since runs of neighbouring taus begin alike. Neither changes a decision, up to rounding.
+Speed: edges of a reader are cut in a guess that some in a row go (twice as many after a right guess, half as many after
+a wrong one), one more in each row of a batch of masks; rows up to the first edge that stays are those that one edge at
+a time would have run, and the rest is thrown away. Divergences are remembered by mask, since runs of neighbouring taus
+begin alike. Layers before the reader's are whole, and what they write is taken from the model's own run. None of these
+changes a decision, up to rounding.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.graph import Reader
 from edgeprune_core.mask import edge_values, legal, to_circuit
@@ -74,21 +78,32 @@ class Acdc:
             notes={"tau": tau, "accepted": accepted},
         )
 
+    def sweep(self, task: Task, taus: Sequence[float]) -> list[Circuit]:
+        """The circuit of each tau, accepted or not: the paper's curves. Runs that begin alike are shared."""
+        metric = _Remembered(self, task)
+        return [to_circuit(task.graph, _prune(metric, tau)[0]).connected() for tau in taus]
+
 
 @dataclass(slots=True)
 class _Remembered:
-    """The divergence of masks from the model, each run once. runs: how many were."""
+    """The divergence of masks from the model, each run once. runs: how many were. width: of the next guess."""
 
     method: Acdc
     task: Task
     runs: int = 0
+    width: int = 1
     known: dict[bytes, float] = field(default_factory=dict)
 
-    def of(self, masks: Tensor) -> list[float]:
+    def of(self, masks: Tensor, whole_before: int = 0) -> list[float]:
         keys = [hashlib.blake2b(m.cpu().numpy().tobytes(), digest_size=16).digest() for m in masks]
         new = [i for i, key in enumerate(keys) if key not in self.known]
         if new:
-            values = divergences_of(self.task, masks[new].to(self.task.model.dtype), self.method.divergence)
+            values = divergences_of(
+                self.task,
+                masks[new].to(self.task.model.dtype),
+                self.method.divergence,
+                whole_before=whole_before,
+            )
             self.runs += len(new)
             self.known |= {keys[i]: value for i, value in zip(new, values.tolist(), strict=True)}
         return [self.known[key] for key in keys]
@@ -117,22 +132,23 @@ def _prune_reader(
 ) -> float:
     """Tries every edge into a reader, changing `kept` and `growth`; the divergence afterwards."""
     left = list(reversed(range(metric.task.graph.reach[reader])))
-    width = metric.method.circuits_at_once
+    layer = metric.task.graph.readers[reader].layer
     while left:
+        width = metric.width
         guess = left[:width]
         chain = kept.repeat(len(guess), 1, 1)
         for row, writer in enumerate(guess):
             chain[row:, reader, writer] = False
-        for writer, value in zip(guess, metric.of(chain), strict=True):
+        for writer, value in zip(guess, metric.of(chain, layer), strict=True):
             left.pop(0)
             growth[reader, writer] = value - now
             if not value - now < tau:
-                width = max(1, width // 2)
+                metric.width = max(1, width // 2)
                 break
             kept[reader, writer] = False
             now = value
         else:
-            width = min(2 * width, metric.method.circuits_at_once)
+            metric.width = min(2 * width, metric.method.circuits_at_once)
     return now
 
 

@@ -105,9 +105,9 @@ def test_no_mask_is_run_twice_in_a_sweep(monkeypatch):
     task = replace(task, outcome=replace(task.outcome, tolerance=0.003))
     seen = []
 
-    def watched(task, masks, divergence):
+    def watched(task, masks, divergence, **given):
         seen.extend(tuple(mask.flatten().tolist()) for mask in masks)
-        return divergences_of(task, masks, divergence)
+        return divergences_of(task, masks, divergence, **given)
 
     monkeypatch.setattr(acdc, "divergences_of", watched)
     found = Acdc()(task)
@@ -136,6 +136,13 @@ def test_the_sweep_stops_at_the_largest_tau_whose_circuit_is_accepted():
     assert larger
     assert not any(task.accepts(Acdc(tau=tau)(task).circuit) for tau in larger)
     assert Acdc(tau=found.notes["tau"])(task).circuit == found.circuit
+
+
+def test_a_sweep_has_the_circuit_of_each_tau():
+    task, taus = prompts(llama(), n=3), (0.3, 0.01, 0.0001)
+    found = Acdc().sweep(task, taus)
+    assert found == [Acdc(tau=tau)(task).circuit for tau in taus]
+    assert len(set(found)) == len(taus)
 
 
 def test_where_no_circuit_is_accepted_the_last_comes_back_and_is_called_so():

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgeprune_core.errors import CheckError
+from tracrcheck.compare_results import CompareResults
 from tracrcheck.false_alarm_results import FalseAlarmResults
 from tracrcheck.fuzz_results import FuzzResults
 from tracrcheck.invariant_results import InvariantResults
 from tracrcheck.mutant_results import MutantResults
 from tracrcheck.reports import comment, junit
 from tracrcheck.reports.beside import Beside
+from tracrcheck.reports.compare import compare_page
 from tracrcheck.reports.false_alarms import false_alarms_page
 from tracrcheck.reports.fuzz_page import fuzz_page
 from tracrcheck.reports.html import certify as html_certify
+from tracrcheck.reports.html import compare as html_compare
 from tracrcheck.reports.html import discovery as html_discovery
 from tracrcheck.reports.html import fuzz as html_fuzz
 from tracrcheck.reports.html import gate as html_gate
@@ -73,6 +76,11 @@ KINDS: dict[type, Kind] = {
         name="the gauntlet without a fault",
         html=lambda results, _: html_mutants.false_alarms_page(results),
         markdown=lambda results, _: false_alarms_page(results),
+    ),
+    CompareResults: Kind(
+        name="a comparison of methods",
+        html=lambda results, _: html_compare.compare_page(results),
+        markdown=lambda results, _: compare_page(results),
     ),
     DiscoveryFile: Kind(
         name="a circuit of a trained model",

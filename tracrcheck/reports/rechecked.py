@@ -5,7 +5,7 @@ from __future__ import annotations
 from tracrcheck.false_alarm_results import QuietRun
 from tracrcheck.invariant_results import Check
 from tracrcheck.mutant_results import Found
-from tracrcheck.recheck import Again, AnyAgain, CheckedAgain, FoundAgain
+from tracrcheck.recheck import Again, AnyAgain, CheckedAgain, CurveAgain, FoundAgain
 from tracrcheck.reports.text import recheck_line
 
 
@@ -16,6 +16,8 @@ def line_of(pair: AnyAgain) -> str:
         return _checked_line(pair)
     if isinstance(pair, FoundAgain):
         return f"DIFFERENT {pair.then.name}: {_caught(pair.then)} in the file, {_caught(pair.now)} now"
+    if isinstance(pair, CurveAgain):
+        return f"DIFFERENT curve of {pair.then.method}, seed {pair.then.seed}: other edges at some level, or none"
     return f"DIFFERENT seed {pair.then.seed}: {_quiet(pair.then)} in the file, {_quiet(pair.now)} now"
 
 

@@ -97,8 +97,11 @@ def compare_page(results: CompareResults) -> str:
     return "\n".join([*shown, ""])
 
 
-def svg(results: CompareResults) -> str:
-    """Edges against held-out divergence, both in logarithms: a curve a method, of the seed in the middle at 0.1 nats."""
+def svg(results: CompareResults, *, ground: bool = True) -> str:
+    """Edges against held-out divergence, both in logarithms: a curve a method, of the seed in the middle at 0.1 nats.
+
+    ground: on white; else on whatever it is laid upon.
+    """
     asked = results.run["asked"]
     shown = [_median_curve(results.curves, m) for m in dict.fromkeys(c.method for c in results.curves)]
     points = [p for c in shown for p in c.points if p.n_edges and p.held_out_kl > 0]
@@ -115,9 +118,9 @@ def svg(results: CompareResults) -> str:
     title = f"{asked['task']} in {asked['model']}, {asked['ablation']} ablation"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" '
-        'font-family="sans-serif" font-size="12">',
+        'class="plot" font-family="sans-serif" font-size="12">',
         f"<title>{escape(title)}</title>",
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
+        *([f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>'] if ground else []),
         f'<text x="{LEFT}" y="24" font-size="14">{escape(title)}</text>',
         f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 12}" text-anchor="middle">edges of {asked["n_graph_edges"]:,}</text>',
         f'<text transform="translate(16 {(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)" text-anchor="middle">'
@@ -156,7 +159,7 @@ def _median_curve(curves: Sequence[Curve], method: str) -> Curve:
 
 
 def _rule(x1: float, y1: float, x2: float, y2: float) -> str:
-    return f'<path d="M{x1:.1f},{y1:.1f} L{x2:.1f},{y2:.1f}" stroke="#dddddd"/>'
+    return f'<path d="M{x1:.1f},{y1:.1f} L{x2:.1f},{y2:.1f}" class="grid" stroke="#88888866"/>'
 
 
 def _text(x: float, y: float, words: str, anchor: str) -> str:

@@ -28,7 +28,7 @@ def compare_page(results: CompareResults) -> Page:
                 title="At equal divergence",
                 content=joined((data_table(caption, columns, rows_of(results)), tag("ul", *told))),
             ),
-            Section(title="Curves", content=tag("div", Html(svg(results)), class_="scroll")),
+            Section(title="Curves", content=tag("div", Html(svg(results, ground=False)), class_="scroll")),
             environment(results.run),
         ),
     )

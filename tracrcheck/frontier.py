@@ -9,7 +9,7 @@ One rule for all: circuits without dangling edges (`Circuit.connected`), their e
 is KL(model || circuit) at the scored position, in nats, its mean over prompts. The model is run with its norms folded
 into its weights (`folding.py`), which changes no output.
 
-    edge_pruning    `rising_price`: 24 prices, each ranking cut near where its gates close
+    edge_pruning    `rising_price`: 28 prices, each ranking cut near where its gates close
     acdc            a circuit a threshold tau, 20 of them in geometric steps
     rankings        (eap, eap_ig, ..., a callable with scores): cut at 60 sizes in geometric steps
 

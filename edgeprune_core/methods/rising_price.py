@@ -4,6 +4,11 @@
 sizes, as in the figures of Bhaskar et al. 2024 (arXiv 2406.16778, section 4: edges against faithfulness, a run for each
 target), would train anew for each of them. Here the price rises in geometric steps from where hardly an edge goes to
 where hardly one stays, so that each size starts from the gates of the one before it.
+
+That needs gates which can still close. One that has been open for long drifts to a log-alpha where no sample moves it
+(at 10, P(gate < 1) is 2e-4, and the price pulls with 1e-5 of itself), and stays there at any price: on the shipped
+model's greater-than task 39 gates were still open at 0.3 nats an edge, where no edge at all costs less than 1 nat. So
+log-alphas have a ceiling, past which opening a gate further would win next to nothing: at 7, P(gate = 1) is 0.995.
 """
 
 from __future__ import annotations
@@ -22,13 +27,14 @@ from edgeprune_core.task import Task
 class RisingPrice:
     """prices: first and last, in nats an edge. stops: how many prices. steps: of Adam, at each of them.
 
-    warm_up: steps at the first price before it is read. method: its other settings.
+    warm_up: steps at the first price before it is read. ceiling: of log-alphas. method: its other settings.
     """
 
-    prices: tuple[float, float] = (1e-4, 0.3)
-    stops: int = 24
+    prices: tuple[float, float] = (1e-4, 1.0)
+    stops: int = 28
     steps: int = 40
     warm_up: int = 100
+    ceiling: float = 7.0
     method: EdgePruningKl = field(
         default_factory=lambda: EdgePruningKl(circuits=4, fresh=6, kept=2, learning_rate=0.1)
     )
@@ -46,4 +52,5 @@ class RisingPrice:
             training.price.per_edge = price
             for _ in range(self.steps + (0 if number else self.warm_up)):
                 training.advance()
+                training.edges.data.clamp_(max=self.ceiling)
             yield price, training.scores().clone()

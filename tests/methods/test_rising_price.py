@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from itertools import islice
 
@@ -43,3 +44,14 @@ def test_a_later_stop_changes_no_earlier_scores():
     task = prompts(llama(), n=4)
     (_, first), *_ = islice(FEW.sweep(task), 3)
     assert torch.equal(first, next(FEW.sweep(task))[1])
+
+
+def test_no_gate_drifts_out_of_reach_of_the_price():
+    task = prompts(llama(), n=4)
+    few = replace(FEW, prices=(1e-6, 30.0), stops=2, steps=20, warm_up=200)
+    (_, cheap), (_, dear) = few.sweep(task)
+    assert cheap.max() == few.ceiling
+    assert dear.max() < 0
+    (_, free), (_, stuck) = replace(few, ceiling=math.inf).sweep(task)
+    assert free.max() > 1.5 * few.ceiling
+    assert stuck.max() > 0

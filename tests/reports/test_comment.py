@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.reports.hostile import hostile, results, verdict
+from tests.reports.hostile import NASTY, RUN, hostile, results, verdict
+from tracrcheck.compare_results import CompareResults, Curve, Point
 from tracrcheck.mutant_results import Found, MutantResults
 from tracrcheck.reports.page import comment_of
+from tracrcheck.reports.saved import CertificatesFile, DiscoveryFile
 
 GITHUB = 65_536  # characters
 
@@ -87,3 +89,72 @@ def test_seeded_faults_that_survive_stand_first():
     assert text.startswith("### ✗ tracrcheck mutants: 1 of 2 seeded faults are not caught\n")
     assert "| ✗ survived | <code>bad</code> | worse &#124; worst |" in text
     assert "good" not in text
+
+
+def certificate(**change) -> dict:
+    return {
+        "program": "hist", "ablation": "zero", "criterion": "value", "lengths": None, "score_bos": False,
+        "required": ["tok -> out"], "permitted": ["tok -> out"] * 2, "proved": ["sufficient", "minimal"], "unknown": {},
+    } | change  # fmt: skip
+
+
+def test_truths_that_are_not_proved_come_first_and_many_are_cut():
+    unsure = certificate(
+        program="deep", lengths=[1, 3], proved=["sufficient"], unknown={"minimal": "a narrow gap"}
+    )
+    file = CertificatesFile(certificates=(*[certificate()] * 500, unsure))
+    lines = comment_of(file).splitlines()
+    assert lines[0] == "### ✗ tracrcheck certify: 1 of 501 truths are not proved"
+    assert "| ? UNKNOWN | <code>deep</code> | zero, value, lengths 1-3 | minimal |" in lines
+    assert lines.count("| <code>hist</code> | zero, value | 1 | 2 | sufficient, minimal |") == 150
+    assert "and 351 more." in lines
+    assert comment_of(CertificatesFile(certificates=(certificate(),))).startswith(
+        "### ✓ tracrcheck certify: 1 of 1 truths are proved\n"
+    )
+
+
+def discovery(**change) -> DiscoveryFile:
+    interval = {"mean": 0.5, "low": 0.4, "high": None}
+    cell = {
+        "ablation": "zero", "direction": "knocked_out", "metric": "tau", "circuit": interval, "random": interval,
+        "model": 1.0, "no_edges": None, "faithful": False,
+    }  # fmt: skip
+    document = {
+        "asked": {"task": NASTY, "model": "english", "method": "eap", "ablation": "zero"}, "seconds": 1.0, "fault": None,
+        "circuit": {}, "n_edges": 1200, "n_graph_edges": 32_936,
+        "faithfulness": {"sentence": "It <survives> no cell.", "cells": [cell]},
+    }  # fmt: skip
+    return DiscoveryFile(document=document | change)
+
+
+def test_a_circuit_of_a_trained_model_is_told_with_every_cell():
+    text = comment_of(discovery())
+    assert text.startswith("### ✓ tracrcheck discover: 1,200 of 32,936 edges\n")
+    assert "It &#60;survives&#62; no cell." in text
+    row = "| zero | knocked out | Kendall&#39;s tau | 0.500 | 0.400 to undefined | 0.500 | 1.000 | undefined | no |"
+    assert row in text.splitlines()
+    assert "<script" not in text
+    none = comment_of(discovery(circuit=None, fault="timeout", faithfulness=None))
+    assert none.startswith("### ✗ tracrcheck discover: no circuit, timeout\n")
+
+
+def test_a_comparison_of_methods_is_told_with_its_table_and_what_failed():
+    point = Point(setting="", n_edges=10, train_kl=0.0, held_out_kl=0.0)
+    curves = tuple(
+        Curve(method=m, seed=0, candidates=20, seconds=1, peak_mib=1, points=(point,), fault=fault)
+        for m, fault in (("edge_pruning", None), ("acdc", NASTY))
+    )
+    asked = {
+        "task": "ioi",
+        "model": "english",
+        "ablation": "resample",
+        "seeds": [0],
+        "methods": [],
+        "prompts": 10,
+    }
+    text = comment_of(CompareResults(path=Path(), run={**RUN, "asked": asked}, curves=curves))
+    lines = text.splitlines()
+    assert lines[0] == "### ✗ tracrcheck compare: 1 of 2 curves failed"
+    assert "| edge&#95;pruning | 10 | 10 | 10 | 10 | 10 | 20 | 1.0 | 1 |" in lines
+    assert "<script" not in text.split("```")[0]
+    assert any(line.startswith("* edge&#95;pruning needs at most half") for line in lines)

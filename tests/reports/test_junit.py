@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 import xmlschema
 
-from tests.reports.hostile import MARK, hostile, results, verdict
+from tests.reports.hostile import MARK, NASTY, RUN, hostile, results, verdict
+from tests.reports.test_comment import certificate, discovery
+from tracrcheck.compare_results import CompareResults, Curve
 from tracrcheck.mutant_results import Found, MutantResults
 from tracrcheck.reports.page import junit_of
+from tracrcheck.reports.saved import CertificatesFile
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +126,29 @@ def test_fuzzing_is_a_case_for_each_program_and_setting(schema, call, tmp_path):
     assert call("fuzz", *words).exit_code in (0, 1)
     schema.validate(str(tmp_path / "f.xml"))
     assert len(ElementTree.parse(tmp_path / "f.xml").getroot().findall("testsuite/testcase")) == 2
+
+
+def test_a_truth_a_circuit_and_a_curve_that_are_not_there_are_told(schema):
+    unsure = certificate(proved=[], unknown={"sufficient": NASTY})
+    point = Curve(method="eap", seed=1, candidates=0, seconds=1, peak_mib=0, points=(), fault=NASTY)
+    asked = {
+        "task": "ioi",
+        "model": "english",
+        "ablation": "resample",
+        "seeds": [0],
+        "methods": [],
+        "prompts": 10,
+    }
+    of = {
+        "UNKNOWN": CertificatesFile(certificates=(certificate(), unsure)),
+        "timeout": discovery(circuit=None, fault="timeout", faithfulness=None),
+        "fault": CompareResults(
+            path=Path(), run={**RUN, "asked": asked}, curves=(point, replace(point, fault=None))
+        ),
+    }
+    for kind, results_ in of.items():
+        text = junit_of(results_)
+        schema.validate(text)
+        wrong = [w for case in ElementTree.fromstring(text).iter("testcase") for w in case]
+        assert [w.get("type") for w in wrong] == [kind]
+        assert [w.tag for w in wrong] == ["failure" if kind == "timeout" else "error"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -25,6 +26,7 @@ def here(tmp_path, monkeypatch, made) -> Path:
     return tmp_path
 
 
+RESULTS = Path(__file__).parents[2] / "ci" / "results"
 CERTIFY = ["certify", "hist", "--ablation", "zero"]
 
 
@@ -100,9 +102,18 @@ def test_a_finished_run_that_is_resumed_writes_its_reports(call, here):
     assert (here / "b.html").read_text() == (here / "a.html").read_text()
 
 
+def cases(path: Path) -> list[tuple]:
+    """Suite, case and what went wrong, of each."""
+    found = ElementTree.parse(path).getroot().iter("testcase")
+    return [(c.get("classname"), c.get("name"), [(w.tag, w.get("type")) for w in c]) for c in found]
+
+
 def test_certificates_are_the_same_page_when_saved(call, here):
-    finished(call(*CERTIFY, "--html", "a.html", "--json", "a.json"), 0)
-    finished(call("report", "a.json", "--html", "b.html"), 0)
+    finished(call(*CERTIFY, "--html", "a.html", "--json", "a.json", "--md", "a.md", "--junit", "a.xml"), 0)
+    saved = ["--html", "b.html", "--junit", "b.xml", "--md", "b.md", "--short"]
+    finished(call("report", "a.json", *saved), 0)
+    assert (here / "a.md").read_text().startswith((here / "b.md").read_text().strip())
+    assert cases(here / "a.xml") == cases(here / "b.xml") == [("hist", "zero, value", [])]
     a, b = ((here / name).read_text().split('<section id="i-Environment">') for name in ("a.html", "b.html"))
     assert a[0] == b[0]
     assert "tracrcheck " in a[1]
@@ -118,8 +129,12 @@ def test_a_circuit_of_a_trained_model_is_the_same_page_when_saved(call, here):
         "--draws",
         "3",
     ]
-    finished(call("discover", "--task", "ioi", *words, "--html", "a.html", "--json", "a.json"), 0)
-    finished(call("report", "a.json", "--html", "b.html"), 0)
+    reports = ["--html", "a.html", "--md", "a.md", "--junit", "a.xml"]
+    finished(call("discover", "--task", "ioi", *words, *reports, "--json", "a.json"), 0)
+    finished(call("report", "a.json", "--html", "b.html", "--junit", "b.xml", "--md", "b.md", "--short"), 0)
+    assert (here / "a.md").read_text().startswith((here / "b.md").read_text().strip())
+    assert cases(here / "a.xml") == cases(here / "b.xml")
+    assert cases(here / "a.xml") == [("ioi in english", f"{words[1]}, resample", [])]
     a, b = ((here / name).read_text().split('<section id="i-Environment">') for name in ("a.html", "b.html"))
     assert a[0] == b[0]
     assert "tok -&gt; a1.h2.v" in a[0]
@@ -129,8 +144,8 @@ WRONG = {
     "TC117 --html, --md two files of one name": [*CERTIFY[:2], "--html", "x"],
     "TC115 cannot write 'no/x.html'": [*CERTIFY, "--html", "no/x.html"],
     "TC117 no page of Markdown of certificates": ["report", "c.json"],
-    "TC117 no comment of certificates": ["report", "c.json", "--short"],
-    "TC117 no JUnit XML of certificates": ["report", "c.json", "--junit", "x.xml"],
+    "TC117 no comment of the gauntlet without a fault": ["report", "q.json", "--short"],
+    "TC117 no JUnit XML of the gauntlet without a fault": ["report", "q.json", "--junit", "x.xml"],
     "TC143 bad.json not a results file of the seeded faults": ["report", "bad.json"],
     "TC117 --html an option of a campaign, beside that of a single program": [
         "fuzz",
@@ -148,6 +163,7 @@ def test_a_wrong_call_is_told_before_any_work(call, here, told):
     (here / "bad.json").write_text(
         '{"schema": "tracrcheck.mutants/1", "run": {}, "summary": {}, "mutants": [{}]}'
     )
+    shutil.copy(RESULTS / "false-alarms.json", here / "q.json")
     words = WRONG[told]
     if "two files" in told:
         words = ["gate", "hist", "--html", "x", "--md", "./x"]
@@ -164,8 +180,8 @@ def test_a_page_appears_whole_or_not_at_all(call, here, monkeypatch):
 
 
 def test_nothing_is_written_where_one_report_cannot_be_made(call, here):
-    (here / "c.json").write_text('{"certificates": []}')
-    finished(call("report", "c.json", "--html", "x.html", "--junit", "x.xml"), 2)
+    shutil.copy(RESULTS / "false-alarms.json", here / "q.json")
+    finished(call("report", "q.json", "--html", "x.html", "--junit", "x.xml"), 2)
     assert not (here / "x.html").exists()
 
 

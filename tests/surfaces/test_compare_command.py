@@ -95,6 +95,7 @@ def finished(result, code: int):
 
 def test_methods_are_compared_printed_drawn_and_written(call, here):
     words = [*CALL, "eap,random", "--json", "out.json", "--plot", "p.svg", "--html", "out.html"]
+    words += ["--md", "out.md", "--junit", "out.xml"]
     shown = finished(call(*words), 0).stdout
     assert "eap" in shown
     assert "random" in shown
@@ -107,6 +108,9 @@ def test_methods_are_compared_printed_drawn_and_written(call, here):
     titles = [t.text for t in ElementTree.parse("p.svg").getroot().iter("{http://www.w3.org/2000/svg}title")]
     assert titles == ["greater_than in english, resample ablation", "eap", "random"]
     assert "Methods compared on greater_than" in Path("out.html").read_text()
+    assert Path("out.md").read_text().startswith("### ✓ tracrcheck compare: 4 of 4 curves were made\n")
+    named = [(c.get("classname"), c.get("name")) for c in ElementTree.parse("out.xml").iter("testcase")]
+    assert named == [("eap", "seed 0"), ("eap", "seed 1"), ("random", "seed 0"), ("random", "seed 1")]
     page = finished(call("report", "out.json"), 0).stdout
     results = read_any(Path("out.json"))
     assert all(f"| {' | '.join(row)} |" in page for row in report.rows_of(results))

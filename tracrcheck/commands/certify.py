@@ -11,10 +11,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgeprune_core.errors import CheckError
-from tracrcheck.commands.arguments import Ablations, Folders, Html, Json, Lengths, Names, ScoreBos
+from tracrcheck.commands.arguments import (
+    Ablations,
+    Comment,
+    Folders,
+    Html,
+    Json,
+    Junit,
+    Lengths,
+    Names,
+    ScoreBos,
+)
 from tracrcheck.commands.telling import stop_at, told
 
 if TYPE_CHECKING:
+    from tracrcheck.certificate import Certificate
     from tracrcheck.compile import Compiled
     from tracrcheck.exam import Setting
     from tracrcheck.library import Entry
@@ -65,6 +76,8 @@ def certify(
     folder: Folders = None,
     json: Json = None,
     html: Html = None,
+    junit: Junit = None,
+    md: Comment = None,
     check: Annotated[Path | None, typer.Option(metavar="FILE", help="Compare with the pins in FILE.")] = None,
     write: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the pins to FILE.")] = None,
 ) -> None:
@@ -74,7 +87,7 @@ def certify(
     from tracrcheck.reports import console, files, text
     from tracrcheck.reports.outputs import Outputs
 
-    outputs = Outputs(json=json, html=html)
+    outputs = Outputs(json=json, html=html, junit=junit, md=md)
     pinning = check is not None or write is not None
     if not program and not everything:
         raise CheckError(
@@ -109,8 +122,8 @@ def certify(
         if not pinning:
             console.show(*text.certificate_block(compiled, found[-1]))
     files.write_json(json, files.certify_document(found))
-    if html is not None:
-        outputs.write(*_shown(ready, settings, entries))
+    if html or junit or md:
+        outputs.write(*_shown(ready, settings, entries, found, drawn=html is not None))
     unproved = [c for c in found if not c.usable]
     for c in unproved:
         line = f"UNKNOWN {c.program}, {c.setting.ablation}, {c.setting.criterion}: {c.says('sufficient')}"
@@ -125,9 +138,14 @@ def certify(
 
 
 def _shown(
-    ready: Sequence[Compiled], settings: Sequence[Setting], entries: Sequence[Entry]
+    ready: Sequence[Compiled],
+    settings: Sequence[Setting],
+    entries: Sequence[Entry],
+    found: Sequence[Certificate],
+    *,
+    drawn: bool,
 ) -> tuple[CertificatesFile, Beside]:
-    """What the page shows. The certificates are in the cache now."""
+    """What the reports show. The certificates are in the cache now. drawn: with what a page draws."""
     from tracrcheck.evidence import evidence_of
     from tracrcheck.reports import console
     from tracrcheck.reports.beside import Beside
@@ -135,11 +153,11 @@ def _shown(
     from tracrcheck.run import made_now
 
     meanings = {entry.program.name: entry.meaning for entry in entries}
-    pairs = [(compiled, setting) for compiled in ready for setting in settings]
+    pairs = [(compiled, setting) for compiled in ready for setting in settings] if drawn else []
     evidence = [
         evidence_of(compiled, setting, meaning=meanings[compiled.program.name])
         for compiled, setting in console.progress(pairs, len(pairs), "drawing")
     ]
-    certificates = tuple(one.certificate.to_json() for one in evidence)
     run = made_now(shlex.join(["tracrcheck", *sys.argv[1:]]))
+    certificates = tuple(c.to_json() for c in found)
     return CertificatesFile(certificates=certificates, run=run), Beside(evidence=evidence)

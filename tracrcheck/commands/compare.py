@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tracrcheck.commands.arguments import ClusterAddress, Html, Json
+from tracrcheck.commands.arguments import ClusterAddress, Comment, Html, Json, Junit
 from tracrcheck.commands.discover import ModelOption, Task
 from tracrcheck.commands.telling import told
 
@@ -36,6 +36,8 @@ def compare(
     cluster: ClusterAddress = None,
     json: Json = None,
     html: Html = None,
+    junit: Junit = None,
+    md: Comment = None,
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE.svg", help="Draw the curves there.")
     ] = None,
@@ -57,7 +59,7 @@ def compare(
     check_ablation(ablation)
     prompt_lists.check_task(task)
     names = comparing.check_methods(tuple(name.strip() for name in methods.split(",") if name.strip()))
-    outputs = Outputs(json=json, html=html)
+    outputs = Outputs(json=json, html=html, junit=junit, md=md)
     outputs.check()
     files.check_writable(plot)
     clusters.check(cluster, jobs=jobs)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tracrcheck.commands.arguments import Html, Json
+from tracrcheck.commands.arguments import Comment, Html, Json, Junit
 from tracrcheck.commands.telling import told
 
 Task = Annotated[
@@ -53,6 +53,8 @@ def discover(
     ] = None,
     json: Json = None,
     html: Html = None,
+    junit: Junit = None,
+    md: Comment = None,
     checkpoint: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Keep the state of the training there, to go on if it is stopped."),
@@ -74,7 +76,7 @@ def discover(
     from tracrcheck.reports.saved import DiscoveryFile
     from tracrcheck.run import made_now
 
-    outputs = Outputs(json=json, html=html)
+    outputs = Outputs(json=json, html=html, junit=junit, md=md)
     discovering.check_ablation(ablation)
     prompt_lists.check_task(task)
     asked_method = find_method(method)

@@ -13,7 +13,7 @@ from tracrcheck.commands.telling import told
 
 File = Annotated[
     Path,
-    typer.Argument(metavar="FILE", help="Written by `gate --json`, `fuzz --json` or `invariants --json`."),
+    typer.Argument(metavar="FILE", help="Written by --json of gate, fuzz, invariants, mutants or compare."),
 ]
 Shown = Annotated[
     Path, typer.Argument(metavar="FILE", help="Written by --json of any command that has --html, too.")

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tracrcheck.bar import Bar
 from tracrcheck.baseline import Comparison
+from tracrcheck.compare_results import CompareResults
 from tracrcheck.fuzz_results import FuzzResults
 from tracrcheck.machine import in_words
 from tracrcheck.mutant_results import MutantResults
+from tracrcheck.reports import compare
 from tracrcheck.reports.characters import shown
 from tracrcheck.reports.comparison import comparison_lines
+from tracrcheck.reports.faithfulness import DIRECTIONS, METRICS, number, span
 from tracrcheck.reports.fuzz import failure
+from tracrcheck.reports.saved import CertificatesFile, DiscoveryFile, setting_words, usable
 from tracrcheck.reports.text import verdict_story
 from tracrcheck.results import Results
 from tracrcheck.verdict import Verdict
@@ -25,6 +29,8 @@ LIMIT = 65_000
 # Wrong ones that have a row, and those told in full below the table.
 MOST_ROWS, MOST_BLOCKS, MOST_BLOCK = 30, 10, 3000
 MOST_COMPARED, MOST_LINE = 12_000, 2000
+# Settings of certificates that have a row.
+MOST_TRUTHS = 150
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +113,99 @@ def mutants_comment(results: MutantResults) -> str:
     return _comment(lines, ("status", "fault", "what is wrong"), wrong, _foot(document["run"]))
 
 
+def compare_comment(results: CompareResults) -> str:
+    """The same table as the whole page, and what it comes to."""
+    bad = [c for c in results.curves if c.fault]
+    asked, n = results.run["asked"], len(results.curves)
+    headline = _headline("compare", len(bad), n, "curves were made", "curves failed", results.run)
+    of = f"{_code(asked['task'])} in {_code(asked['model'])}, {_text(asked['ablation'])} ablation, {len(asked['seeds'])} seeds"
+    wrong = [
+        Wrong(
+            cells=("✗", _code(c.method), str(c.seed), _text(c.fault or "")),
+            title=f"{c.method}, seed {c.seed}",
+            block=c.fault or "",
+        )
+        for c in bad
+    ]
+    told = "\n".join(f"* {_text(line)}" for line in compare.lines(results) if not line.startswith("FAILED"))
+    foot = [
+        "Fewest edges at so many nats on held-out prompts: median over seeds (range).",
+        _table(compare.heads(), [[_text(cell) for cell in row] for row in compare.rows_of(results)]),
+        *([told] if told else []),
+        *_foot(results.run),
+    ]
+    return _comment([headline, of], ("", "method", "seed", "why"), wrong, foot)
+
+
+def discovery_comment(saved: DiscoveryFile) -> str:
+    """How large the circuit is, whether its faithfulness survives, and every cell."""
+    d = saved.document
+    asked, matrix = d["asked"], d["faithfulness"]
+    if d["circuit"] is None:
+        headline = f"### ✗ tracrcheck discover: no circuit, {_text(d['fault'] or 'no_result')}"
+    else:
+        headline = f"### ✓ tracrcheck discover: {d['n_edges']:,} of {d['n_graph_edges']:,} edges"
+    top = [
+        headline,
+        f"{_code(asked['method'])} on {_code(asked['task'])} in {_code(asked['model'])}, {_text(asked['ablation'])} ablation",
+    ]
+    foot = _foot(saved.run) if saved.run else []
+    if matrix is not None:
+        cells = [
+            [c["ablation"], DIRECTIONS.get(c["direction"], c["direction"]), METRICS.get(c["metric"], c["metric"]),
+             number(c["circuit"]["mean"]), span(c["circuit"]["low"], c["circuit"]["high"]), number(c["random"]["mean"]),
+             number(c["model"]), number(c["no_edges"]), "yes" if c["faithful"] else "no"]
+            for c in matrix["cells"]
+        ]  # fmt: skip
+        head = (
+            "ablation",
+            "circuit is",
+            "metric",
+            "circuit",
+            "interval",
+            "random",
+            "model",
+            "no edges",
+            "faithful",
+        )
+        table = _table(head, [[_text(str(cell)) for cell in row] for row in cells])
+        top.append(_text(matrix["sentence"]))
+        foot = [f"<details><summary>every cell</summary>\n\n{table}\n\n</details>", *foot]
+    return _comment(top, (), (), foot)
+
+
+def certify_comment(saved: CertificatesFile) -> str:
+    """What is not proved first, then a row for each setting."""
+    rows = [
+        [
+            _code(c["program"]), _text(setting_words(c)), str(len(c["required"])), str(len(c["permitted"])),
+            _text(", ".join(c["proved"]) or "nothing"),
+        ]
+        for c in saved.certificates
+    ]  # fmt: skip
+    bad = [c for c in saved.certificates if not usable(c)]
+    wrong = [
+        Wrong(
+            cells=("? UNKNOWN", _code(c["program"]), _text(setting_words(c)), _text(", ".join(c["unknown"]))),
+            title=f"UNKNOWN {c['program']}, {setting_words(c)}",
+            block="\n".join(f"{name}: {why}" for name, why in c["unknown"].items()),
+        )
+        for c in bad
+    ]
+    n = len(saved.certificates)
+    what = f"{len(bad):,} of {n:,} truths are not proved" if bad else f"{n:,} of {n:,} truths are proved"
+    table = _table(("program", "setting", "required", "permitted", "proved"), rows[:MOST_TRUTHS])
+    more = [f"and {n - MOST_TRUTHS:,} more."] if n > MOST_TRUTHS else []
+    foot = [table, *more, *(_foot(saved.run) if saved.run else [])]
+    headline = f"### {'✗' if bad else '✓'} tracrcheck certify: {what}"
+    return _comment([headline], ("", "program", "setting", "not proved"), wrong, foot)
+
+
 # Parts -------------------------------------------------------------------------------------------------
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
 
 
 def _headline(command: str, bad: int, n: int, right: str, wrong: str, run: dict[str, Any]) -> str:
@@ -149,7 +247,7 @@ def _by_ablation(verdicts: Sequence[Verdict]) -> list[str]:
     )
 
 
-def _foot(run: dict[str, Any]) -> list[str]:
+def _foot(run: Mapping[str, Any]) -> list[str]:
     commit = (run["commit"] or "unknown")[:12]
     return [
         f"<sub>{_text(in_words(run['machine']))}; commit {_text(commit)}; begun {_text(run['started'])}</sub>"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from xml.etree import ElementTree as ET
 
+from tracrcheck.compare_results import CompareResults
 from tracrcheck.fuzz_results import FuzzResults
 from tracrcheck.mutant_results import MutantResults
 from tracrcheck.reports.characters import shown
 from tracrcheck.reports.fuzz import failure
+from tracrcheck.reports.saved import CertificatesFile, DiscoveryFile, setting_words, usable
 from tracrcheck.reports.text import verdict_story
 from tracrcheck.results import Results
 from tracrcheck.verdict import Verdict
@@ -78,6 +80,42 @@ def mutants_junit(results: MutantResults) -> str:
     )
 
 
+def compare_junit(results: CompareResults) -> str:
+    """A suite for each method, a case for each seed; a method that failed is an error."""
+    by_method: dict[str, list[Case]] = {}
+    for c in results.curves:
+        case = Case(name=f"seed {c.seed}", seconds=c.seconds)
+        if c.fault:
+            case = replace(case, outcome="error", kind="fault", message=c.fault, text=c.fault)
+        by_method.setdefault(c.method, []).append(case)
+    suites = [Suite(name=name, cases=tuple(cases)) for name, cases in by_method.items()]
+    return _document("tracrcheck compare", suites, results.run)
+
+
+def discovery_junit(saved: DiscoveryFile) -> str:
+    """One case: whether a circuit came back. How faithful it is, is no matter of yes or no."""
+    d, asked = saved.document, saved.document["asked"]
+    case = Case(name=f"{asked['method']}, {asked['ablation']}", seconds=d["seconds"])
+    if d["circuit"] is None:
+        fault = d["fault"] or "no_result"
+        case = replace(case, outcome="failure", kind=fault, message=fault, text="no circuit came back")
+    suite = Suite(name=f"{asked['task']} in {asked['model']}", cases=(case,))
+    return _document("tracrcheck discover", [suite], saved.run)
+
+
+def certify_junit(saved: CertificatesFile) -> str:
+    """A suite for each program, a case for each setting; what is not proved is an error, as in a gate."""
+    by_program: dict[str, list[Case]] = {}
+    for c in saved.certificates:
+        case = Case(name=setting_words(c), seconds=0.0)
+        if not usable(c):
+            why = "\n".join(f"{name}: {reason}" for name, reason in c["unknown"].items())
+            case = replace(case, outcome="error", kind="UNKNOWN", message=why.split("\n")[0], text=why)
+        by_program.setdefault(c["program"], []).append(case)
+    suites = [Suite(name=name, cases=tuple(cases)) for name, cases in by_program.items()]
+    return _document("tracrcheck certify", suites, saved.run)
+
+
 def _case(v: Verdict, name: str, block: str) -> Case:
     outcome: Outcome = "passed" if v.verdict == "HOLDS" else "failure" if v.verdict == "FAILS" else "error"
     kind = "" if outcome == "passed" else "UNKNOWN" if outcome == "error" else v.reason or "FAILS"
@@ -89,15 +127,16 @@ def _case(v: Verdict, name: str, block: str) -> Case:
 # XML ---------------------------------------------------------------------------------------------------
 
 
-def _document(name: str, suites: Sequence[Suite], run: dict[str, Any]) -> str:
+def _document(name: str, suites: Sequence[Suite], run: Mapping[str, Any] | None) -> str:
+    """run: None where results do not say what they were made on."""
     root = ET.Element("testsuites", name=name)
     _count(root, [case for suite in suites for case in suite.cases])
     for number, suite in enumerate(suites):
-        node = ET.SubElement(
-            root, "testsuite", name=shown(suite.name), timestamp=run["started"].split("+")[0]
-        )
+        node = ET.SubElement(root, "testsuite", name=shown(suite.name))
+        if run is not None:
+            node.set("timestamp", run["started"].split("+")[0])
         _count(node, suite.cases)
-        if not number:
+        if not number and run is not None:
             _properties(node, run)
         for case in suite.cases:
             _add(node, suite, case)
@@ -105,7 +144,7 @@ def _document(name: str, suites: Sequence[Suite], run: dict[str, Any]) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _properties(node: ET.Element, run: dict[str, Any]) -> None:
+def _properties(node: ET.Element, run: Mapping[str, Any]) -> None:
     properties = ET.SubElement(node, "properties")
     for key in ("command", "commit"):
         ET.SubElement(properties, "property", name=key, value=shown(str(run[key])))

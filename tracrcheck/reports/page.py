@@ -81,16 +81,22 @@ KINDS: dict[type, Kind] = {
         name="a comparison of methods",
         html=lambda results, _: html_compare.compare_page(results),
         markdown=lambda results, _: compare_page(results),
+        comment=lambda results, _: comment.compare_comment(results),
+        junit=lambda results, _: junit.compare_junit(results),
     ),
     DiscoveryFile: Kind(
         name="a circuit of a trained model",
         html=lambda results, _: html_discovery.discovery_page(results.document, results.run),
+        comment=lambda results, _: comment.discovery_comment(results),
+        junit=lambda results, _: junit.discovery_junit(results),
     ),
     CertificatesFile: Kind(
         name="certificates",
         html=lambda results, beside: html_certify.certify_page(
             beside.evidence, results.run, absent=beside.absent
         ),
+        comment=lambda results, _: comment.certify_comment(results),
+        junit=lambda results, _: junit.certify_junit(results),
     ),
 }
 

@@ -27,6 +27,10 @@ _SETTING = {
     "criterion": str,
     "lengths": (list, type(None)),
     "score_bos": bool,
+    "required": list,
+    "permitted": list,
+    "proved": list,
+    "unknown": dict,
 }
 
 
@@ -46,6 +50,21 @@ class CertificatesFile:
     certificates: tuple[Mapping[str, Any], ...]
     run: Mapping[str, Any] | None = None
     path: Path = Path()
+
+
+def usable(certificate: Mapping[str, Any]) -> bool:
+    """Whether a verdict can rest on it, as of `Certificate.usable`."""
+    return {"sufficient", "minimal"} <= set(certificate["proved"])
+
+
+def setting_words(certificate: Mapping[str, Any]) -> str:
+    """zero, value, lengths 1-3"""
+    words = [certificate["ablation"], certificate["criterion"]]
+    if certificate["lengths"]:
+        words.append("lengths {}-{}".format(*certificate["lengths"]))
+    if certificate["score_bos"]:
+        words.append("position 0 scored")
+    return ", ".join(words)
 
 
 Shown = AnyResults | DiscoveryFile | CertificatesFile

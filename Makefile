@@ -69,7 +69,7 @@ mutants: $(STAMP) $(OUT) ## the seeded faults: every one must be caught
 
 fuzz: $(STAMP) $(OUT) ## programs that nobody wrote, others each day (FUZZ_SEED)
 	$(BIN)/tracrcheck fuzz --programs $(FUZZ_PROGRAMS) --seed $(FUZZ_SEED) --method $(METHOD) --jobs $(JOBS) \
-	    --json $(OUT)/fuzz.json --resume
+	    --json $(OUT)/fuzz-$(FUZZ_SEED).json --resume
 
 invariants: $(STAMP) $(OUT) ## the invariants on SEEDS seeds, of 15 seconds each
 	$(BIN)/tracrcheck invariants --seeds $(SEEDS) --jobs $(JOBS) --json $(OUT)/invariants.json --resume
@@ -80,7 +80,7 @@ coverage: $(STAMP) $(OUT) ## which lines and branches of edgeprune_core the defa
 	$(BIN)/python ci/covered.py $(OUT)/coverage.json
 
 pages: $(STAMP) ## results in OUT as Markdown
-	set -e; for file in $(wildcard $(OUT)/full.json $(OUT)/fuzz.json $(OUT)/invariants.json $(OUT)/mutants.json); do \
+	set -e; for file in $(wildcard $(OUT)/full.json $(OUT)/fuzz-$(FUZZ_SEED).json $(OUT)/invariants.json $(OUT)/mutants.json); do \
 	    $(BIN)/tracrcheck report $$file; done
 	$(if $(wildcard $(OUT)/coverage.json),-$(BIN)/python ci/covered.py $(OUT)/coverage.json)
 

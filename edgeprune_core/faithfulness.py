@@ -100,6 +100,8 @@ class Matrix:
         """What may be claimed."""
         if not self.against:
             return f"the circuit is faithful in every one of {len(self.cells)} cells"
+        if len(self.against) == len(self.cells):
+            return f"faithful in none of {len(self.cells)} cells"
         names = ", ".join(f"{c.ablation} / {c.direction} / {c.metric}" for c in self.against)
         return f"faithful in {len(self.cells) - len(self.against)} of {len(self.cells)} cells; not in {names}"
 

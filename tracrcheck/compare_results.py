@@ -107,7 +107,7 @@ def standings(curves: Sequence[Curve], levels: Sequence[float] = LEVELS) -> list
     for level in levels:
         for method in dict.fromkeys(c.method for c in curves):
             fewest = tuple(c.fewest(level) for c in curves if c.method == method)
-            median = statistics.median_high([math.inf if n is None else n for n in fewest])
+            median = statistics.median([math.inf if n is None else n for n in fewest])
             rows.append(Standing(method=method, level=level, median=median, by_seed=fewest))
     return rows
 

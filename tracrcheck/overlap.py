@@ -105,7 +105,7 @@ def circuit_in(path: Path) -> Circuit:
     """
     try:
         document: Any = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         got = error.strerror or error if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
         raise CheckError(
             "TC184",

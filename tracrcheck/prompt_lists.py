@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def check_task(task: str) -> str:
 
 
 def both_lists(task: str, tokenizer: Tokenizer, *, n: int, seed: int) -> PromptLists:
-    """`n` of each list. A file's lines go to them in turn, as far as there are lines.
+    """`n` of each list. A file's lines go to them in turn, as far as there are lines; none that is in both.
 
     Errors: TC171, TC172 (too few pairs), and those of `read_pairs` and `encode`.
     """
@@ -51,22 +51,30 @@ def both_lists(task: str, tokenizer: Tokenizer, *, n: int, seed: int) -> PromptL
             held_out=_drawn(task, tokenizer, n=n, seed=seed, split="held_out"),
         )
     some = tuple(islice(read_pairs(task), 2 * n))
-    if len(some) < 2:
+    train = some[::2]
+    seen = {_content(pair) for pair in train}
+    held_out = tuple(pair for pair in some[1::2] if _content(pair) not in seen)
+    if not held_out:
         raise CheckError(
             "TC172",
             "a task of a single pair leaves nothing to judge a circuit on",
             where=task,
-            got="1 pair",
-            wanted="2 or more",
+            got="1 pair" if len(some) < 2 else f"{len(some)} pairs, every second of which repeats another",
+            wanted="2 or more, each another",
         )
-    return PromptLists(train=some[::2], held_out=some[1::2])
+    return PromptLists(train=train, held_out=held_out)
 
 
 def judging_list(task: str, tokenizer: Tokenizer, *, n: int, seed: int) -> tuple[Pair, ...]:
-    """`n` held-out prompts; of a file, its first `n` lines. Errors: as of `both_lists`."""
+    """Those of `both_lists` that no circuit is found on. Errors: as there."""
     if check_task(task) in TASKS:
         return _drawn(task, tokenizer, n=n, seed=seed, split="held_out")
-    return tuple(islice(read_pairs(task), n))
+    return both_lists(task, tokenizer, n=n, seed=seed).held_out
+
+
+def _content(pair: Pair) -> Pair:
+    """Without the line it stands in."""
+    return replace(pair, where="")
 
 
 def _drawn(task: str, tokenizer: Tokenizer, *, n: int, seed: int, split: Split) -> tuple[Pair, ...]:

@@ -69,6 +69,8 @@ class GatePlugin:
                 timeout=options.check_timeout(TIMEOUT if timeout is None else timeout),
             )
         except CheckError as error:
+            where = error.where.replace("--method", "--tracrcheck-method") if error.where else error.where
+            error.where = where
             raise pytest.UsageError(str(error)) from None
         asked = (config.getoption("tracrcheck_programs") or "").split(",")
         return cls(
@@ -134,6 +136,8 @@ class GatePlugin:
         try:
             files.write_json(self.json, document)
         except CheckError as error:
+            where = error.where.replace("--method", "--tracrcheck-method") if error.where else error.where
+            error.where = where
             raise pytest.UsageError(str(error)) from None
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

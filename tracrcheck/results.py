@@ -93,7 +93,12 @@ def read_any(path: Path) -> AnyResults:
     """Of the gate or of one of OTHERS, as its schema says. Errors: TC143, with everything that is wrong."""
     document = _loaded(path)
     schema = document.get("schema") if isinstance(document, dict) else None
-    if not isinstance(schema, str) or schema not in OTHERS:
+    if schema != SCHEMA and (not isinstance(schema, str) or schema not in OTHERS):
+        known = (SCHEMA, *OTHERS)
+        raise wrong_file(
+            path, [f"schema: {schema!r}"], kind="tracrcheck", schema=" or ".join(known), command="COMMAND"
+        )
+    if schema not in OTHERS:
         return read(path)
     module, made, kind, command = OTHERS[schema]
     if found := module.problems(document):

@@ -83,14 +83,28 @@ def _lengths(plan: Plan) -> list[int] | None:
 
 
 def finished_there(results: Path | None, header: Mapping[str, Any]) -> bool:
-    """Whether this very run stands in `results` already, whole: the same asked of the same sources."""
+    """Whether this very run stands in `results` already, whole: the same asked of the same sources.
+
+    Of other sources it is made anew. Errors: TC146, where something else was asked for.
+    """
     if results is None or not results.is_file() or ledger_path(results).exists():
         return False
     try:
         there = json.loads(results.read_text(encoding="utf-8"))["run"]
-        return bool(there["finished"]) and not differences(there, header, ("asked", "sources"))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        differs = differences(there, header, ("asked",))
+        finished = bool(there["finished"]) and not differences(there, header, ("asked", "sources"))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
+    if differs:
+        raise CheckError(
+            "TC146",
+            "the results there are of another run",
+            where=str(results),
+            got="; ".join(differs),
+            wanted="the same method, settings and programs, or a path where there is nothing",
+            do="give another path; without --resume the file is replaced",
+        )
+    return finished
 
 
 @contextmanager

@@ -66,11 +66,35 @@ def transposed(theirs: str, ours: str, n_out: int, n_in: int) -> Row:
     return Row(theirs, (n_out, n_in), (ours,), lambda t: (t.T,), lambda t: t.T)
 
 
-def required(config: Config, name: str) -> Any:
-    """A field that a configuration must have. Errors: EP172."""
-    if config.get(name) is None:
+def required(config: Config, name: str) -> int:
+    """A size that a configuration must have. Errors: EP172."""
+    if name not in config:
         raise CheckError("EP172", f"the configuration lacks '{name}'", got=sorted(config), wanted=name)
-    return config[name]
+    return size(name, config[name])
+
+
+def optional(config: Config, name: str, default: int) -> int:
+    """A size that a configuration may leave out, or have as null. Errors: EP172."""
+    return default if config.get(name) is None else size(name, config[name])
+
+
+def size(name: str, value: Any) -> int:
+    """Errors: EP172, where a field is no size."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise CheckError(
+            "EP172", f"'{name}' of the configuration is not a size", got=repr(value), wanted="1 or more"
+        )
+    return value
+
+
+def epsilon(config: Config, name: str, default: float) -> float:
+    """What a norm adds to a variance. Errors: EP172."""
+    value = config.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        raise CheckError(
+            "EP172", f"'{name}' of the configuration is not a number", got=repr(value), wanted="0 or more"
+        )
+    return value
 
 
 def refuse(config: Config, name: str, computed: Any, default: Any) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from edgeprune_core.errors import CheckError
-from edgeprune_core.families.base import Config, Row, activation, as_is, refuse, required
+from edgeprune_core.families.base import Config, Row, activation, as_is, epsilon, optional, refuse, required
 from edgeprune_core.spec import ModelSpec
 
 
@@ -39,12 +39,12 @@ class Gpt2:
             n_heads=n_heads,
             d_model=d_model,
             d_head=d_model // n_heads,
-            d_mlp=config.get("n_inner") or 4 * d_model,
+            d_mlp=optional(config, "n_inner", 4 * d_model),
             d_vocab=d_vocab,
             d_out=d_vocab,
             n_ctx=required(config, "n_positions"),
             norm="layernorm",
-            norm_eps=config.get("layer_norm_epsilon", 1e-5),
+            norm_eps=epsilon(config, "layer_norm_epsilon", 1e-5),
             activation=activation(config.get("activation_function", "gelu_new")),
         )
 

@@ -11,7 +11,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgeprune_core.errors import CheckError
-from edgeprune_core.families.base import Config, Row, activation, as_is, refuse, required, transposed
+from edgeprune_core.families.base import (
+    Config,
+    Row,
+    activation,
+    as_is,
+    epsilon,
+    optional,
+    refuse,
+    required,
+    transposed,
+)
 from edgeprune_core.spec import ModelSpec
 
 
@@ -33,15 +43,15 @@ class Llama:
         return ModelSpec(
             n_layers=required(config, "num_hidden_layers"),
             n_heads=n_heads,
-            n_kv_heads=config.get("num_key_value_heads") or n_heads,
+            n_kv_heads=optional(config, "num_key_value_heads", n_heads),
             d_model=d_model,
-            d_head=config.get("head_dim") or d_model // n_heads,
+            d_head=optional(config, "head_dim", max(d_model // n_heads, 1)),
             d_mlp=required(config, "intermediate_size"),
             d_vocab=d_vocab,
             d_out=d_vocab,
-            n_ctx=config.get("max_position_embeddings", 2048),
+            n_ctx=optional(config, "max_position_embeddings", 2048),
             norm="rmsnorm",
-            norm_eps=config.get("rms_norm_eps", 1e-6),
+            norm_eps=epsilon(config, "rms_norm_eps", 1e-6),
             activation=activation(config.get("hidden_act", "silu")),
             gated_mlp=True,
             positions="rotary",

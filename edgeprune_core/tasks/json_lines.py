@@ -42,7 +42,7 @@ def read_pairs(path: str | Path) -> Iterator[Pair]:
 def _pair(line: bytes, where: str) -> Pair:
     try:
         record = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckError(
             "EP181",
             "not a line of JSON",

@@ -169,10 +169,10 @@ def test_tests_of_the_project_run_beside_it(project):
 
 
 WRONG = {
-    "an unknown method": (["--tracrcheck-method=nope"], "TC113 --method no method 'nope'"),
+    "an unknown method": (["--tracrcheck-method=nope"], "TC113 --tracrcheck-method no method 'nope'"),
     "a method that does not import": (
         ["--tracrcheck-method=nope:nope"],
-        "TC113 --method the method 'nope:nope' cannot be imported",
+        "TC113 --tracrcheck-method the method 'nope:nope' cannot be imported",
     ),
     "an unknown profile": (
         [method("right"), "--tracrcheck-profile=quik"],

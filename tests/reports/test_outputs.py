@@ -143,7 +143,6 @@ def test_a_circuit_of_a_trained_model_is_the_same_page_when_saved(call, here):
 WRONG = {
     "TC117 --html, --md two files of one name": [*CERTIFY[:2], "--html", "x"],
     "TC115 cannot write 'no/x.html'": [*CERTIFY, "--html", "no/x.html"],
-    "TC117 no page of Markdown of certificates": ["report", "c.json"],
     "TC117 no comment of the gauntlet without a fault": ["report", "q.json", "--short"],
     "TC117 no JUnit XML of the gauntlet without a fault": ["report", "q.json", "--junit", "x.xml"],
     "TC143 bad.json not a results file of the seeded faults": ["report", "bad.json"],

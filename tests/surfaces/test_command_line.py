@@ -298,6 +298,18 @@ def test_a_fault_of_our_own_is_told_without_a_traceback(call, monkeypatch):
     )
 
 
+def test_no_room_for_what_is_printed_is_no_fault_of_ours():
+    code = "from tracrcheck.cli import main; main()"
+    with open("/dev/full", "w") as full:
+        run = subprocess.run(
+            [sys.executable, "-c", code, "plan", "--model", "gpt2"], stdout=full, stderr=subprocess.PIPE, text=True,
+            check=False,
+        )  # fmt: skip
+    assert run.returncode == 2
+    assert run.stderr.startswith("TC115 cannot write the output\n    got     No space left on device\n")
+    assert "Exception ignored" not in run.stderr
+
+
 # programs, certify, and the rest -----------------------------------------------------------------------
 
 

@@ -117,6 +117,21 @@ def test_pairs_of_a_file_are_taken_in_turn_to_discover_on_and_to_judge_on(call, 
     seen = json.loads((here / "seen.json").read_text())["prompts"]
     assert [prompt.split()[1] for prompt in seen] == ["Mary", "Amy", "Anna"]
     assert json.loads((here / "out.json").read_text())["faithfulness"]["n_prompts"] == 2
+    # and whoever judges that circuit later does so on the same
+    (here / "full.json").write_text(Circuit.full(graph()).dumps())
+    finished(
+        call("faithfulness", "full.json", "--task", "mine.jsonl", "--draws", "2", "--json", "judged.json"), 0
+    )
+    assert json.loads((here / "judged.json").read_text())["n_prompts"] == 2
+
+
+def test_a_pair_that_a_file_repeats_is_not_judged_on_where_it_was_found_on(here):
+    names = ("Mary", "Lucy", "Amy", "Mary")  # taken in turn: Mary and Amy, then Lucy and Mary
+    lines = [PAIR | {"clean": f"So {name} works very hard, doesn't"} for name in names]
+    Path("mine.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    lists = prompt_lists.both_lists("mine.jsonl", subject("english").tokenizer, n=10, seed=0)
+    told = [[p.clean.split()[1] for p in pairs] for pairs in (lists.train, lists.held_out)]
+    assert told == [["Mary", "Amy"], ["Lucy"]]
 
 
 def test_the_lines_of_a_large_circuit_have_a_colour_of_each_writer_and_those_of_a_small_one_are_alike():
@@ -147,7 +162,7 @@ def test_the_full_circuit_is_faithful_where_anything_could_be(call, here):
         assert cells[ablation, "kept", "kl"]["circuit"]["mean"] == pytest.approx(0, abs=1e-5)
         assert cells[ablation, "kept", "exact_match"]["circuit"]["mean"] == 1
     # Random circuits of all edges are the full one: no cell is better than those.
-    assert result.stdout.splitlines()[-1].startswith("faithful in 0 of 30 cells; not in zero / kept / kl, ")
+    assert result.stdout.splitlines()[-1].startswith("faithful in none of 30 cells")
 
 
 # Wrong calls -------------------------------------------------------------------------------------------
@@ -216,6 +231,19 @@ WRONG = {
         "an empty file",
     ),
     "a single pair": (["discover", "--task", "one.jsonl"], "TC172 one.jsonl a task of a single pair", "2 or more"),
+    "a pair that is repeated": (
+        ["discover", "--task", "twice.jsonl"],
+        "TC172 twice.jsonl a task of a single pair",
+        "every second of which repeats another",
+    ),
+    "brackets without end": (
+        ["discover", "--task", "deep.jsonl"], "EP181 deep.jsonl:1 not a line of JSON", "recursion",
+    ),
+    "a size that is none": (
+        ["discover", "--task", "ioi", "--model", "./sizeless"],
+        "EP172 sizeless 'n_layer' of the configuration is not a size",
+        "'four'",
+    ),
     "a word that the model does not know": (
         ["faithfulness", "full.json", "--task", "unknown.jsonl"],
         "EP182 unknown.jsonl:2 out of vocabulary: ' Zebedee'",
@@ -323,6 +351,11 @@ def test_a_wrong_call_is_told_ends_with_2_and_writes_nothing(call, here, case):
             folder_with(here, name, FOLDERS[name])
     if "tokenizer" in case and "folder" in case:
         (here / folder_with(here, "wordless", lambda tensors: None) / "words.json").unlink()
+    (here / "twice.jsonl").write_text(2 * (json.dumps(PAIR) + "\n"))
+    (here / "deep.jsonl").write_text("[" * 100_000 + "\n")
+    if "./sizeless" in WRONG[case][0]:
+        path = here / folder_with(here, "sizeless", lambda tensors: None) / "config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"n_layer": "four"}))
     before = sorted(here.rglob("*"))
     words, head, detail = WRONG[case]
     extra = [] if "--json" in words else ["--json", "out.json"]

@@ -190,7 +190,7 @@ def test_a_run_that_was_stopped_after_its_training_does_not_train_again(call, he
 
 def test_there_may_be_nothing_to_resume_yet(call, here):
     result = finished(call(*WORDS, *EVERY, "--resume"), 0)
-    assert result.stderr == ""
+    assert result.stderr == "there is no state to go on from: the training begins anew\n"
     assert [p.name for p in here.iterdir()] == ["out.json"]
 
 

@@ -198,7 +198,12 @@ def test_a_finished_run_is_not_done_again_where_it_is_to_be_resumed(call, here):
     assert (here / "out.json").read_bytes() == before
     assert (here / "asked").read_text() == asked
     words[words.index("2")] = "1"
-    finished(call("gate", *words, "--resume"), 1)  # another run
+    refused = finished(call("gate", *words, "--resume"), 2)
+    assert refused.stderr.startswith(
+        "TC146 out.json the results there are of another run\n    got     asked seeds: [0, 1] there"
+    )
+    assert (here / "out.json").read_bytes() == before
+    finished(call("gate", *words), 1)
     assert len(verdicts()) == 1
 
 

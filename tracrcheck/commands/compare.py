@@ -57,6 +57,7 @@ def compare(
     from tracrcheck.run import finished_there, open_ledger
 
     check_ablation(ablation)
+    files.check_suffix("--plot", plot, ".svg")
     prompt_lists.check_task(task)
     names = comparing.check_methods(tuple(name.strip() for name in methods.split(",") if name.strip()))
     outputs = Outputs(json=json, html=html, junit=junit, md=md)

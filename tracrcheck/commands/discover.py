@@ -86,6 +86,11 @@ def discover(
     subject = subjects.subject(model or subjects.trained_on(task))
     lists = prompt_lists.both_lists(task, subject.tokenizer, n=prompts, seed=seed)
     discovering.check_pairs(subject, lists.held_out)
+    if min(len(lists.train), len(lists.held_out)) < prompts:
+        line = f"{task} has fewer pairs: {len(lists.train)} to discover on, {len(lists.held_out)} to judge on"
+        typer.echo(f"{line}; what few pairs say is not much", err=True)
+    if resume and checkpoint is not None and not checkpoint.exists():
+        typer.echo(f"there is no {checkpoint} to go on from: the training begins anew", err=True)
     title = f"{task} in {subject.name}: {method}, {ablation} ablation, seed {seed}"
     asked: dict[str, Any] = {"task": task, "model": subject.name, "method": method, "ablation": ablation}
     asked |= {"prompts": prompts, "draws": draws, "seed": seed}
@@ -110,13 +115,13 @@ def discover(
         raise typer.Exit(0)
     if found.circuit is not None and matrix is not None:
         console.show("", faithfulness.matrix_table(matrix), *faithfulness.matrix_lines(matrix))
-        if out is not None:
-            picture = discovery.circuit_svg(found.circuit, name=task, title=title)
-            texts = {"circuit.json": found.circuit.dumps() + "\n", "circuit.svg": picture}
-            files.write_folder(out, texts)
-            typer.echo(f"wrote {', '.join(str(out / name) for name in texts)}")
     document = discovery.discovery_document(asked, found, matrix)
     files.write_json(json, document)
+    if found.circuit is not None and out is not None:
+        picture = discovery.circuit_svg(found.circuit, name=task, title=title)
+        texts = {"circuit.json": found.circuit.dumps() + "\n", "circuit.svg": picture}
+        files.write_folder(out, texts)
+        typer.echo(f"wrote {', '.join(str(out / name) for name in texts)}")
     made = made_now(shlex.join(["tracrcheck", *sys.argv[1:]]))
     outputs.write(DiscoveryFile(document=document, run=made), Beside())
     if checkpoint is not None:

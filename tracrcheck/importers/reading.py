@@ -14,8 +14,16 @@ def read_file(path: Path, graph: ResidualGraph, *, format: str, threshold: float
     """Errors: TC131 (no JSON, or of no format), TC132-TC136 (see `importers`)."""
     try:
         document = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        got = error.strerror or error if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+    except OSError as error:
+        raise CheckError(
+            "TC131",
+            f"cannot read a circuit from '{path}'",
+            got=error.strerror or error,
+            wanted="a file that exists and can be read",
+            do="give its path",
+        ) from None
+    except (ValueError, RecursionError) as error:
+        got = f"{type(error).__name__}: {error}"
         raise CheckError(
             "TC131",
             f"cannot read a circuit from '{path}'",

@@ -61,7 +61,7 @@ def lines(results: CompareResults) -> list[str]:
     methods = {c.method for c in results.curves}
     by = {(s.method, s.level): s.median for s in standings(results.curves)}
     if {"edge_pruning", "acdc"} <= methods:
-        both = [x for x in LEVELS if by["edge_pruning", x] < math.inf and by["acdc", x] < math.inf]
+        both = [x for x in LEVELS if by["edge_pruning", x] < math.inf and 0 < by["acdc", x] < math.inf]
         half = [x for x in both if by["edge_pruning", x] <= by["acdc", x] / 2]
         told.append(
             f"edge_pruning needs at most half of acdc's edges at {len(half)} of the {len(both)} levels that both reach; "
@@ -69,11 +69,13 @@ def lines(results: CompareResults) -> list[str]:
         )
     if "edge_pruning" in methods and len(methods) > 1:
         best = {x: min(by[m, x] for m in methods - {"edge_pruning"}) for x in LEVELS}
-        over = [x for x in LEVELS if by["edge_pruning", x] > 1.1 * best[x]]
+        over = [x for x in LEVELS if by["edge_pruning", x] > 1.1 * best[x] > 0]
+        if nothing := [x for x in LEVELS if not min(best[x], by["edge_pruning", x])]:
+            told.append(f"no edge at all is near enough at {_list(nothing)}: nothing is to be found there")
         told.append(
             "edge_pruning is never more than 1.1 x the best other method"
             if not over
-            else f"edge_pruning is more than 1.1 x the best other method at {', '.join(f'{x:g}' for x in over)} nats"
+            else f"edge_pruning is more than 1.1 x the best other method at {_list(over)}"
         )
     return told
 
@@ -171,8 +173,12 @@ def _cell(standing: Standing) -> str:
     if math.isinf(standing.median):
         return NONE if not found else f"{NONE} ({len(found)} of {len(standing.by_seed)} seeds)"
     low, high = min(found), max(found) if len(found) == len(standing.by_seed) else None
-    return f"{standing.median:.0f}" + ("" if low == high else f" ({low}-{high or NONE})")
+    return f"{standing.median:g}" + ("" if low == high else f" ({low}-{high or NONE})")
+
+
+def _list(levels: Sequence[float]) -> str:
+    return f"{', '.join(f'{x:g}' for x in levels)} nats"
 
 
 def _ratios(by: dict[tuple[str, float], float], levels: Sequence[float], other: str) -> str:
-    return ", ".join(f"{by['edge_pruning', x] / max(by[other, x], 1):.2f} at {x:g}" for x in levels) or "none"
+    return ", ".join(f"{by['edge_pruning', x] / by[other, x]:.2f} at {x:g}" for x in levels) or "none"

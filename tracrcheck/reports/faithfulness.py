@@ -89,4 +89,4 @@ def span(low: float | None, high: float | None) -> str:
 
 def number(x: float | None) -> str:
     """None stands for NaN in JSON."""
-    return "undefined" if x is None or math.isnan(x) else f"{x:.3f}"
+    return "undefined" if x is None or math.isnan(x) else f"{round(x, 3) + 0.0:.3f}"

@@ -66,6 +66,14 @@ def check_writable(path: Path | None) -> None:
         raise _unwritable(path, error) from None
 
 
+def check_suffix(option: str, path: Path | None, wanted: str) -> None:
+    """Raises TC117 where a name promises another kind of file than is written."""
+    if path is not None and not is_device(path) and path.suffix.lower() != wanted:
+        raise CheckError(
+            "TC117", "another kind of file than is written", where=option, got=str(path), wanted=f"a name that ends in {wanted}"
+        )  # fmt: skip
+
+
 def check_folder(path: Path | None) -> None:
     """Raises TC115 now where files could not be written to the folder at the end. It is made where it is not there."""
     if path is None:

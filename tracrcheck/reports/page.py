@@ -87,6 +87,7 @@ KINDS: dict[type, Kind] = {
     DiscoveryFile: Kind(
         name="a circuit of a trained model",
         html=lambda results, _: html_discovery.discovery_page(results.document, results.run),
+        markdown=lambda results, _: comment.discovery_comment(results),
         comment=lambda results, _: comment.discovery_comment(results),
         junit=lambda results, _: junit.discovery_junit(results),
     ),
@@ -95,6 +96,7 @@ KINDS: dict[type, Kind] = {
         html=lambda results, beside: html_certify.certify_page(
             beside.evidence, results.run, absent=beside.absent
         ),
+        markdown=lambda results, _: comment.certify_comment(results),
         comment=lambda results, _: comment.certify_comment(results),
         junit=lambda results, _: junit.certify_junit(results),
     ),

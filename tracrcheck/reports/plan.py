@@ -57,12 +57,18 @@ def verdict_lines(plan: Plan) -> list[str]:
         )
     if plan.memory is not None:
         room = f"{plan.memory / 1e9:,.0f} GB with {MARGIN:.0%} to spare"
-        most = f"the largest batch that does: about {plan.largest_batch:,}"
+        most = (
+            f"the largest batch that does: about {plan.largest_batch:,}"
+            if plan.largest_batch
+            else "no batch does"
+        )
         if plan.fits:
             also = "" if plan.within(plan.peak_without) else ", but not with all activations kept"
             lines.append(f"it fits {room}{also}; {most}")
         else:
-            lines.append(f"it does not fit {room}: {plan.peak * (1 + MARGIN) / 1e9:,.1f} GB; {most}")
+            lines.append(
+                f"it does not fit {room}, but wants {plan.peak * (1 + MARGIN) / 1e9:,.1f} GB with as much; {most}"
+            )
     return lines
 
 

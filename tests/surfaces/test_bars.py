@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from tests import zoo
 from tracrcheck import results
 from tracrcheck.bar import Bar
+from tracrcheck.compare_results import LEVELS, CompareResults, Curve, Point, standings
 from tracrcheck.false_alarm_results import FalseAlarmResults, QuietRun
 from tracrcheck.fuzz_results import FuzzResults
 from tracrcheck.invariant_results import Check, InvariantResults
@@ -31,6 +33,9 @@ SEEDS = 200
 QUIET = 20
 # The share of seeded faults that each way to check must catch; of those written blind there is no bar.
 CAUGHT = {"gauntlet": 1.0, "suite": 0.95}
+# A comparison of methods: which, on how many seeds and at how many settings at least; and edge pruning's edges over the fewest.
+COMPARED = {"edge_pruning", "acdc", "eap", "eap_ig", "random"}
+COMPARED_SEEDS, SETTINGS, NEAR = 5, 20, 1.1
 
 
 def short_of_the_bar(found: AnyResults) -> list[str]:
@@ -46,6 +51,8 @@ def short_of_the_bar(found: AnyResults) -> list[str]:
         return short_of_faults(found)
     if isinstance(found, FalseAlarmResults):
         return short_of_quiet(found)
+    if isinstance(found, CompareResults):
+        return short_of_a_comparison(found)
     counted = [v for v in found.verdicts if not v.vacuous]
     share = sum(v.verdict == "HOLDS" for v in counted) / len(counted)
     short = [] if share >= LEAST[asked["method"]] else [f"{share:.2%} hold"]
@@ -90,19 +97,48 @@ def short_of_quiet(found: FalseAlarmResults) -> list[str]:
     return [*loud, *few, *([] if asked == wanted else ["not the profile of the seeded faults"])]
 
 
+def short_of_a_comparison(found: CompareResults) -> list[str]:
+    """Enough of it was done, the same for each method; and edge pruning is nowhere far from the best."""
+    asked = found.run["asked"]
+    short = [
+        f"{c.method}, seed {c.seed}: {c.fault or c.candidates}"
+        for c in found.curves
+        if c.candidates < SETTINGS
+    ]
+    if missing := COMPARED - set(asked["methods"]):
+        short.append(f"without {', '.join(sorted(missing))}")
+    if len(asked["seeds"]) < COMPARED_SEEDS:
+        short.append(f"{len(asked['seeds'])} seeds")
+    at = {(s.method, s.level): s.median for s in standings(found.curves)}
+    for level in LEVELS:
+        best = min(median for (_, there), median in at.items() if there == level)
+        if best == 0:  # no edge at all is near enough there: nothing was to be found
+            continue
+        if at.get(("edge_pruning", level), math.inf) > NEAR * best:
+            short.append(f"edge_pruning at {level} nats")
+    return short
+
+
 def test_what_is_committed_meets_its_bar():
     short = {path.name: short_of_the_bar(results.read_any(path)) for path in FOLDER.glob("*.json")}
     assert {name: words for name, words in short.items() if words} == {}
 
 
 def test_what_must_be_committed_is():
-    """The zoo by the default method and by the pathwise one, and three campaigns of programs that nobody wrote."""
+    """The zoo by the default method and by the pathwise one; three campaigns of programs that nobody wrote; the seeded
+    faults, the gauntlet without a fault, and the invariants; and the methods compared on
+    three tasks."""
     found = [results.read_any(path) for path in FOLDER.glob("*.json")]
     gates = {f.run["asked"]["method"] for f in found if isinstance(f, Results)}
     assert set(LEAST) <= gates
     seeds = {f.run["asked"]["seed"] for f in found if isinstance(f, FuzzResults)}
     assert len(seeds) >= 3
     assert 20261123 in seeds
+    assert "gauntlet" in {f.by for f in found if isinstance(f, MutantResults)}
+    assert any(isinstance(f, FalseAlarmResults) for f in found)
+    assert any(isinstance(f, InvariantResults) for f in found)
+    tasks = {f.run["asked"]["task"] for f in found if isinstance(f, CompareResults)}
+    assert {"ioi", "greater_than", "gendered_pronoun"} <= tasks
 
 
 def made(programs=zoo.NAMES, **change) -> Results:
@@ -230,3 +266,25 @@ def silence(*, runs=QUIET, red=None, finished=True, programs=PROFILES["mutants"]
 )
 def test_a_file_of_runs_without_a_fault_is_held_to_its_bar(found, short):
     assert short_of_the_bar(found) == short
+
+
+def compared(*, edges=10, others=10, candidates=SETTINGS, methods=COMPARED, seeds=5) -> CompareResults:
+    """Every method needs `others`; edge pruning `edges`."""
+
+    def curve(method: str, seed: int) -> Curve:
+        n = edges if method == "edge_pruning" else others
+        point = Point(setting="", n_edges=n, train_kl=0.0, held_out_kl=0.0)
+        return Curve(method=method, seed=seed, candidates=candidates, seconds=1, peak_mib=1, points=(point,))
+
+    curves = tuple(curve(m, s) for m in methods for s in range(seeds))
+    asked = {"methods": list(methods), "seeds": list(range(seeds)), "task": "ioi"}
+    return CompareResults(path=Path("made.json"), run={"finished": True, "asked": asked}, curves=curves)
+
+
+def test_a_comparison_is_short_of_its_bar_where_less_was_done_or_edge_pruning_is_far_from_the_best():
+    assert short_of_the_bar(compared(edges=11)) == []
+    assert len(short_of_the_bar(compared(edges=12))) == len(LEVELS)
+    assert short_of_the_bar(compared(edges=12, others=0)) == []
+    assert short_of_the_bar(compared(seeds=4)) == ["4 seeds"]
+    assert short_of_the_bar(compared(methods=("acdc", "eap", "eap_ig", "edge_pruning"))) == ["without random"]
+    assert len(short_of_the_bar(compared(candidates=19))) == 25

@@ -40,7 +40,7 @@ def replay_words(
     """The options of a call that its replay needs, beside names, ablation and criterion."""
     words = ["--lengths", lengths] if lengths else []
     words += ["--score-bos"] if score_bos else []
-    words += ["--threshold", f"{threshold:g}"] if threshold is not None else []
+    words += ["--threshold", repr(threshold)] if threshold is not None else []
     return words + [word for f in folders or [] for word in ("--programs-dir", str(f))]
 
 
@@ -55,6 +55,13 @@ def check_timeout(seconds: float) -> float:
             wanted=f"seconds, up to {LONGEST_TIMEOUT:,}",
         )
     return seconds
+
+
+def check_threshold(score: float | None) -> float | None:
+    """A score that others can be compared with, or None."""
+    if score is not None and math.isnan(score):
+        raise CheckError("TC117", "no threshold", where="--threshold", got=score, wanted="a number")
+    return score
 
 
 def check_factor(factor: float) -> float:

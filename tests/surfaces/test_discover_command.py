@@ -58,6 +58,12 @@ def test_a_circuit_is_printed_judged_drawn_and_written(call, here):
     assert len([t for t in titles if ": " in t and " -> " not in t]) == 1 + 3  # the title, tok, a1.h2 and out
 
 
+def test_what_is_looked_for_is_told_before_the_method_is_asked(call, here):
+    lines = finished(call("discover", "--task", "ioi", "--method", METHODS + "prints", *FEW), 0).stdout.splitlines()
+    assert lines[0].startswith("ioi in english: ")
+    assert lines[1] == "at work"
+
+
 def test_the_documented_fields_are_written(call, here):
     finished(call("discover", "--task", "ioi", "--method", "random", *FEW, "--json", "d.json"), 0)
     found = json.loads((here / "d.json").read_text())

@@ -79,6 +79,8 @@ def test_a_file_of_scores_is_judged_from_its_threshold_upwards_and_ranked(call, 
     result = finished(call(*words, "0.1"), 1)
     assert "FAILS reverse, resample, value, circuit.json, seed 0: not_smallest" in result.stdout
     assert "--format autocircuit --threshold 0.1" in result.stdout
+    fine = finished(call(*words, "0.1999999999"), 1)
+    assert "--format autocircuit --threshold 0.1999999999" in fine.stdout, "a replay keeps every digit"
 
 
 def test_every_ablation_asked_for_is_judged(call, put):
@@ -133,6 +135,11 @@ WRONG = {
         {"MLP 0->Resid End": 0.5},
         [],
         "TC135 --threshold the file (autocircuit) holds scores, and no circuit\n    got     none\n",
+    ),
+    "a threshold that is no number": (
+        {"MLP 0->Resid End": 0.5},
+        ["--threshold", "nan"],
+        "TC117 --threshold no threshold\n    got     nan\n    wanted  a number\n",
     ),
     "another format than named": (
         ["tok -> m0"],

@@ -17,6 +17,11 @@ def with_a_dangling_edge(task):
     return ["tok -> out", "tok -> a1.h2.v", "a1.h2 -> out", "tok -> m3"]
 
 
+def prints(task):
+    print("at work")
+    return ["tok -> out"]
+
+
 def writes_what_it_sees(task):
     words = subject("english").tokenizer
     clean = [words.decode(task.tokens[row][task.valid[row]].tolist()) for row in task.items[:, 0]]

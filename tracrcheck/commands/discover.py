@@ -100,6 +100,8 @@ def discover(
         share = discovering.alone
     with _told_to_resume(checkpoint), share(subject, asked_method, keeping) as run:
         del subject  # where it is shared, nobody holds it whole
+        if run.first:
+            console.show(title)  # before what may take long
         found = discovering.discover(
             run.subject, lists.train, run.method,
             ablation=ablation, seed=seed, keeping=run.keeping, asking=run.asking,
@@ -107,7 +109,7 @@ def discover(
         if run.first:
             if found.resumed_after is not None:
                 typer.echo(f"resumed: {found.resumed_after} steps were taken before", err=True)
-            console.show(title, *discovery.found_lines(found))
+            console.show(*discovery.found_lines(found))
         matrix = None
         if found.circuit is not None:
             matrix = discovering.judge(run.subject, lists.held_out, found.circuit, draws=draws, seed=seed)

@@ -51,6 +51,7 @@ def grade(
     from tracrcheck.verdict import Summary, exit_code
 
     started = time.monotonic()
+    options.check_threshold(threshold)
     files.check_writable(json)
     settings = options.settings_of(ablation or ["zero"], [criterion], lengths, score_bos)
     ready, wrong = prepare([Library.here(folder or []).load(program)], settings)

@@ -25,9 +25,10 @@ def plan_lines(plan: Plan) -> list[str]:
 
 
 def plan_table(plan: Plan) -> Table:
-    """GB on each GPU at the moment when most is held."""
+    """GB on each GPU at the moment when most is held, which is not the same moment in both columns."""
     numbers = ("layers computed again", "activations kept")
-    made = table(f"GB of 10^9 bytes{', on each GPU' if plan.gpus > 1 else ''}", *numbers, numbers=numbers)
+    each = ", on each GPU" if plan.gpus > 1 else ""
+    made = table(f"GB of 10^9 bytes{each}, at the moment of the peak", *numbers, numbers=numbers)
     again, kept = plan.cost, plan.without
     rows = [
         ("weights", plan.weights, plan.weights),

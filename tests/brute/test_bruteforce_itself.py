@@ -65,25 +65,35 @@ def reverse(ablation, criterion="value", **kwargs):
 FEW = ("reverse", "pair_balance", "sort", "bracket_depth")
 
 
+# Tracr has nothing to compile in a program that is one of its own inputs (TC321).
+COMPILED_BY_TRACR = [name for name, program in PROGRAMS.items() if program.build().children]
+
+
 @pytest.mark.parametrize(
-    "name", [n if n in FEW else pytest.param(n, marks=pytest.mark.slow) for n in PROGRAMS]
+    "name", [n if n in FEW else pytest.param(n, marks=pytest.mark.slow) for n in COMPILED_BY_TRACR]
 )
 def test_the_unpruned_forward_pass_decodes_as_tracr_does_on_the_whole_domain(name):
     program = PROGRAMS[name]
     net = brute.compiled(program)
     # Without optimisation: this compiles once a length, and each length runs once.
     forward = jax.jit(net.model.forward, compiler_options={"xla_backend_optimization_level": 0})
+    compared = 0
     for length in range(1, program.max_seq_len + 1):
-        ids = brute.encode(net, brute.domain(program, length))
+        lists = brute.domain(program, length)
+        if not lists:
+            continue
+        ids = brute.encode(net, lists)
         _, out = brute.unpruned(net, ids)
         tracrs = np.asarray(forward(net.model.params, jnp.asarray(ids)).unembedded_output)
         if net.categorical:
             ranked = np.sort(out, axis=-1)
             clear = ranked[..., -1] - ranked[..., -2] > 1e-3  # at BOS, and where there is no value, all tie
-            assert clear[:, 1:].any()
+            compared += int(clear[:, 1:].sum())
             assert (brute.decoded(net, out) == tracrs)[clear].all()
         else:
+            compared += out[:, 1:].size
             np.testing.assert_allclose(out[..., 0], tracrs, atol=1e-5)  # Tracr's pass is in float32
+    assert compared
 
 
 def test_the_decoded_outputs_are_the_interpreters_tokens():

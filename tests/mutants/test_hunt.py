@@ -13,7 +13,7 @@ from tracrcheck.cli import app
 from tracrcheck.gauntlet import Job, first_red
 from tracrcheck.in_copy import sources
 from tracrcheck.mutants import MUTANTS, Mutant, runner
-from tracrcheck.mutants.scratch import NoCopy, Seen, check, copied
+from tracrcheck.mutants.scratch import GAUNTLET, NoCopy, Seen, check, copied
 
 KILLED = MUTANTS["layers_counted_for_heads"]
 # One check of milliseconds: what a process costs is its imports.
@@ -59,7 +59,7 @@ def test_a_crash_at_import_is_an_error_also_of_a_file_that_no_check_imports():
 def test_checks_that_never_end_are_stopped_and_count_as_red():
     loop = "        while True:\n            pass"
     endless = _mutant("        return sum(self.reach)", loop, "edgeprune_core/graph.py")
-    seen = check(endless, ONE, processor=30)
+    seen = check(endless, ONE, way=replace(GAUNTLET, processor=30))
     assert seen == Seen(red="time: the checks took more than 30 seconds of processor")
 
 

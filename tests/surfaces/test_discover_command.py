@@ -59,7 +59,9 @@ def test_a_circuit_is_printed_judged_drawn_and_written(call, here):
 
 
 def test_what_is_looked_for_is_told_before_the_method_is_asked(call, here):
-    lines = finished(call("discover", "--task", "ioi", "--method", METHODS + "prints", *FEW), 0).stdout.splitlines()
+    lines = finished(
+        call("discover", "--task", "ioi", "--method", METHODS + "prints", *FEW), 0
+    ).stdout.splitlines()
     assert lines[0].startswith("ioi in english: ")
     assert lines[1] == "at work"
 

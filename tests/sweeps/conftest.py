@@ -13,21 +13,53 @@ from tests.surfaces.conftest import call, here  # noqa: F401
 from tracrcheck.cluster import Cluster
 
 
-@pytest.fixture(scope="package")
-def dask():
-    """The cluster. What it logs when a worker is killed is meant."""
+class Clusters:
+    """The cluster that stands, or another where a worker that was killed did not come back: a nanny may give up."""
+
+    def __init__(self) -> None:
+        self.stands = None
+
+    def whole(self):
+        if self.stands is not None and not _comes(lambda: len(workers(self.stands)) == 2, 30.0):
+            self.close()
+        if self.stands is None:
+            self.stands = _begun()
+        return self.stands
+
+    def close(self) -> None:
+        if self.stands is not None:
+            self.stands.close()
+        self.stands = None
+
+
+def _begun():
+    """What it logs when a worker is killed is meant."""
     from distributed import LocalCluster
 
-    with LocalCluster(
+    return LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0",
         silence_logs=logging.CRITICAL,
-    ) as cluster:  # fmt: skip
-        yield cluster
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="package")
+def clusters():
+    found = Clusters()
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+@pytest.fixture
+def dask(clusters):
+    """A cluster, both workers there."""
+    return clusters.whole()
 
 
 @pytest.fixture
 def at(dask) -> Cluster:
-    """The cluster as sweeps know it, with both workers there."""
+    """The cluster as sweeps know it."""
     until(lambda: len(workers(dask)) == 2)
     return Cluster(address=dask.scheduler_address)
 
@@ -43,10 +75,16 @@ def workers(cluster) -> list[str]:
 
 
 def until(condition, seconds=60.0):
+    assert _comes(condition, seconds), "it did not come to pass"
+
+
+def _comes(condition, seconds: float) -> bool:
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "it did not come to pass"
+        if time.monotonic() > end:
+            return False
         time.sleep(0.05)
+    return True
 
 
 def alive(pid: int) -> bool:

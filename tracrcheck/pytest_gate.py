@@ -16,20 +16,23 @@ from typing import Any
 
 import pytest
 
-from edgeprune_core.errors import CheckError
+from edgeprune_core.errors import CheckError, did_you_mean
 from tracrcheck import options, profiles
 from tracrcheck.compile import Compiled
 from tracrcheck.exam import Setting
 from tracrcheck.examinee import find_method
 from tracrcheck.gate import TIMEOUT, Plan, gate, prepare
+from tracrcheck.leaving import kept_from_leaving
 from tracrcheck.library import Entry, Library
 from tracrcheck.reports import files
+from tracrcheck.reports.characters import shown
 from tracrcheck.reports.failure import failure_block
 from tracrcheck.reports.text import replay, summary_line
 from tracrcheck.verdict import Summary, Verdict
 
 ROOT = "tracrcheck"  # the first part of every test id
 SHOWN = 3  # seeds of one test whose failures are told in full
+PROFILES = ("quick", "full")
 _REPORT = "tracrcheck_verdicts"
 
 
@@ -50,15 +53,20 @@ class GatePlugin:
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     compiled: dict[Path, Compiled] = field(default_factory=dict)
+    begun: bool = False
+    unwritten: CheckError | None = None
 
     @classmethod
     def of(cls, config: pytest.Config) -> GatePlugin:
         """From the options. A mistake ends the run as pytest's own usage errors do."""
+        _check_given(config)
         method = config.getoption("tracrcheck_method")
         timeout = config.getoption("tracrcheck_timeout")
         path = config.getoption("tracrcheck_json")
         try:
             name = config.getoption("tracrcheck_profile") or "quick"
+            if name not in PROFILES:
+                raise _no_profile(name)
             profile = profiles.chosen(name, [], None)
             files.check_writable(out := Path(path).absolute() if path else None)
             plan = Plan(
@@ -69,15 +77,17 @@ class GatePlugin:
                 timeout=options.check_timeout(TIMEOUT if timeout is None else timeout),
             )
         except CheckError as error:
-            where = error.where.replace("--method", "--tracrcheck-method") if error.where else error.where
-            error.where = where
+            if error.where and error.where.startswith("--"):
+                error.where = error.where.replace("--", "--tracrcheck-", 1)
             raise pytest.UsageError(str(error)) from None
         asked = (config.getoption("tracrcheck_programs") or "").split(",")
         return cls(
             plan=plan,
             profile=name,
             names=tuple(name.strip() for name in asked if name.strip()),
-            json=out,
+            json=None
+            if hasattr(config, "workerinput")
+            else out,  # one process writes it, and has all verdicts
             replay_options=() if timeout is None else ("--timeout", f"{timeout:g}"),
         )
 
@@ -88,7 +98,8 @@ class GatePlugin:
             if wrong:
                 raise wrong[0]
             self.compiled[entry.path] = ready[0]
-        return list(gate([self.compiled[entry.path]], replace(self.plan, settings=(setting,))))
+        with kept_from_leaving():
+            return list(gate([self.compiled[entry.path]], replace(self.plan, settings=(setting,))))
 
     def told(self, entry: Entry, failed: list[Verdict]) -> str:
         """The first few failures in full, and the seeds of the others."""
@@ -99,7 +110,7 @@ class GatePlugin:
         ]
         if rest := failed[SHOWN:]:
             blocks.append(f"and with seeds {', '.join(str(v.seed) for v in rest)}")
-        return "\n\n".join(blocks)
+        return shown("\n\n".join(blocks))  # xdist carries text as UTF-8
 
     # Hooks -------------------------------------------------------------------------------------------------
 
@@ -128,20 +139,39 @@ class GatePlugin:
         elif report.failed and report.nodeid.startswith(f"{ROOT}::"):
             self.errors[report.nodeid] = report.longreprtext
 
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if self.json is None or hasattr(session.config, "workerinput"):
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A program that is not there has no test to be named by: its collector is."""
+        if report.failed and report.nodeid.split("::")[0] == ROOT:
+            self.errors[report.nodeid] = report.longreprtext
+
+    def pytest_runtest_logstart(self) -> None:
+        """What an earlier run left there is not to be taken for this one's, however this one ends."""
+        if not self.begun:
+            self.begun = True
+            self._write(finished=False)
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Where nothing was to be run, nothing is written."""
+        if session.config.option.collectonly or exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             return
+        ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        self._write(finished=bool(ended and not session.shouldfail and not session.shouldstop))
+        if self.unwritten is not None:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+
+    def _write(self, *, finished: bool) -> None:
         errors = [{"test": test, "message": text} for test, text in sorted(self.errors.items())]
-        document = files.judged_document(self._sorted(), self._summary()) | {"errors": errors}
+        document = files.judged_document(self._sorted(), self._summary())
         try:
-            files.write_json(self.json, document)
+            files.write_json(self.json, document | {"errors": errors, "finished": finished})
+            self.unwritten = None
         except CheckError as error:
-            where = error.where.replace("--method", "--tracrcheck-method") if error.where else error.where
-            error.where = where
-            raise pytest.UsageError(str(error)) from None
+            self.unwritten = error
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"tracrcheck: {summary_line(self._summary())}")
+        if self.unwritten is not None:
+            terminalreporter.write_line(str(self.unwritten), red=True)
 
     def _sorted(self) -> list[dict[str, Any]]:
         rows = [row for rows in self.rows.values() for row in rows]
@@ -149,6 +179,24 @@ class GatePlugin:
 
     def _summary(self) -> Summary:
         return Summary.of([Verdict.from_json(row) for row in self._sorted()], time.monotonic() - self.started)
+
+
+def _check_given(config: pytest.Config) -> None:
+    """An option without a value is a variable that was not set, and not a wish for the default."""
+    for name in ("method", "profile", "programs", "json"):
+        if config.getoption(f"tracrcheck_{name}") == "":
+            raise pytest.UsageError(f"--tracrcheck-{name} is empty: give it a value, or leave it out")
+
+
+def _no_profile(name: str) -> CheckError:
+    return CheckError(
+        "TC117",
+        f"no profile '{name}' of tests",
+        where="--profile",
+        got=name,
+        wanted=" or ".join(PROFILES),
+        do=did_you_mean(name, PROFILES),
+    )
 
 
 class GateCollector(pytest.Collector):

@@ -31,7 +31,7 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("profile", {"metavar": "NAME", "help": "quick (the default) or full: all three ablations, 20 seeds"}),
     ("programs", {"metavar": "A,B", "help": "these programs only, by name or file"}),
     ("timeout", {"metavar": "SECONDS", "type": float, "help": "how long one run of the method may take"}),
-    ("json", {"metavar": "FILE", "help": "write the verdicts there, as `tracrcheck gate --json`"}),
+    ("json", {"metavar": "FILE", "help": "write the verdicts there (docs/json.md)"}),
 )
 
 

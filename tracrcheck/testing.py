@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tracrcheck.certificate import Certificate
     from tracrcheck.compile import Compiled
     from tracrcheck.exam import Setting
+    from tracrcheck.examinee import Answer
     from tracrcheck.verdict import Verdict
 
 
@@ -40,6 +41,18 @@ class Case:
     score_bos: bool = False
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Lengths may be given as any pair; what is none is refused where it is written."""
+        if self.lengths is None:
+            return
+        try:
+            low, high = self.lengths
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"lengths are a pair, shortest and longest, or None; got {self.lengths!r}"
+            ) from None
+        object.__setattr__(self, "lengths", (low, high))
+
     @property
     def task(self) -> Task:
         """What a method is given: a copy of its own, anew each time."""
@@ -48,10 +61,13 @@ class Case:
     def verdict(self, circuit: Any) -> Verdict:
         """Whether a circuit is the proved one."""
         from tracrcheck.examinee import read_answer
+
+        return self._judged(read_answer(circuit, self._exam.task.graph))
+
+    def _judged(self, answer: Answer) -> Verdict:
         from tracrcheck.grade import grade
 
         exam = self._exam
-        answer = read_answer(circuit, exam.task.graph)
         return grade(exam.compiled, exam.task, exam.certificate, answer, method="", seed=self.seed)
 
     def assert_exact(self, circuit: Any) -> None:
@@ -73,7 +89,7 @@ class Case:
         found = answer.circuit if answer.circuit is not None else Circuit.empty(exam.task.graph)
         if answer.fault is None and exam.task.accepts(found):
             return
-        verdict = self.verdict(circuit)
+        verdict = self._judged(answer)
         if answer.fault is None:
             witness = witness_of(exam.compiled, exam.task, found)
             verdict = replace(verdict, verdict="FAILS", reason="unfaithful", witness=witness)
@@ -98,7 +114,7 @@ class Case:
 
 
 def cases(
-    *programs: str, ablations: Sequence[str] = ("zero",), argument: str = "case", **setting: Any
+    *programs: str, ablations: str | Sequence[str] = ("zero",), argument: str = "case", **setting: Any
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A decorator: the test runs for every program under every ablation. `setting`: further fields of `Case`.
 
@@ -108,6 +124,7 @@ def cases(
 
     from tracrcheck.library import Library
 
+    ablations = (ablations,) if isinstance(ablations, str) else ablations
     names = programs or [entry.program.name for entry in Library.here().chosen([])]
     return pytest.mark.parametrize(
         argument,

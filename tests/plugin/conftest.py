@@ -12,6 +12,8 @@ from tracrcheck import pytest_gate  # noqa: F401
 
 PRUNERS = """
 import os
+import shutil
+import signal
 import time
 
 import pytest
@@ -60,8 +62,25 @@ def each_in_its_own_way(task):
             pytest.skip("not today")
         case "swap_ab", "zero":
             if "PYTEST_XDIST_WORKER" in os.environ:
-                os._exit(3)
+                os.kill(os.getpid(), signal.SIGKILL)
     return ["tok -> m0", "m0 -> out"]
+
+
+def leaves(task):
+    os._exit(0)
+
+
+def interrupts(task):
+    raise KeyboardInterrupt
+
+
+def says_what_no_file_holds(task):
+    raise ValueError("\\udce9 and \\x1b[31m")
+
+
+def takes_the_folder(task):
+    shutil.rmtree("there", ignore_errors=True)
+    return wrong(task)
 
 
 def for_some_seeds(task):
@@ -84,7 +103,9 @@ class Project:
 
     def run(self, *words, xdist=False):
         plugins = ["-p", "tracrcheck.pytest_plugin", *(["-p", "xdist"] if xdist else [])]
-        return self.pytester.runpytest_inprocess(*plugins, "-p", "no:cacheprovider", *words)
+        return self.pytester.runpytest_inprocess(
+            *plugins, "-p", "no:cacheprovider", *words, no_reraise_ctrlc=True
+        )
 
     @property
     def json(self):

@@ -77,6 +77,30 @@ def test_the_assertion_is_shown_at_the_line_of_the_test(project):
     assert "tracrcheck/testing.py" not in result.stdout.str()
 
 
+def test_an_answer_that_can_be_read_once_is_judged_as_a_list_of_the_same_edges():
+    case, edges = Case("hist"), ["tok -> m0", "m0 -> out"]
+    told = []
+    for answer in (edges, iter(edges)):
+        with pytest.raises(AssertionError) as error:
+            case.assert_faithful(answer)
+        told.append(str(error.value))
+    assert told[0] == told[1]
+
+
+def test_lengths_are_any_pair_and_nothing_else():
+    case = Case("reverse", lengths=[4, 4])
+    assert case.lengths == (4, 4)
+    assert case.task.name == "reverse"
+    for wrong in (4, [1, 2, 3]):
+        with pytest.raises(TypeError, match="lengths are a pair, shortest and longest, or None; got "):
+            Case("reverse", lengths=wrong)
+
+
+def test_one_ablation_may_be_given_by_its_name():
+    _, values = cases("hist", ablations="zero").args
+    assert [value.id for value in values] == ["hist-zero"]
+
+
 @pytest.mark.parametrize("form", ["knows_the_answer", "as_discovery", "as_texts", "as_generator"])
 def test_every_form_of_circuit_is_judged(form):
     case = Case("hist")

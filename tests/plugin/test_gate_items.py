@@ -104,7 +104,8 @@ def test_each_fault_of_a_method_fails_with_its_own_reason_and_the_run_goes_on(pr
     dead = int(bool(workers))  # in a worker, one test of `swap_ab` takes its process with it
     result.assert_outcomes(failed=6 + dead, passed=2 - dead)
     document = project.json
-    assert list(document) == ["verdicts", "summary", "errors"]
+    assert list(document) == ["verdicts", "summary", "errors", "finished"]
+    assert document["finished"]
     rows = [(v["program"], v["ablation"]) for v in document["verdicts"]]
     assert rows == sorted(rows)
     failed = {k: v for k, v in zip(rows, document["verdicts"], strict=True) if v["verdict"] == "FAILS"}
@@ -124,11 +125,61 @@ def test_each_fault_of_a_method_fails_with_its_own_reason_and_the_run_goes_on(pr
 def test_a_worker_of_xdist_leaves_the_json_to_the_process_that_has_all_verdicts(tmp_path):
     from types import SimpleNamespace
 
-    plugin = GatePlugin(plan=None, profile="quick", names=(), json=tmp_path / "out.json", replay_options=())
-    plugin.pytest_sessionfinish(SimpleNamespace(config=SimpleNamespace(workerinput={})))
-    assert not plugin.json.exists()
-    plugin.pytest_sessionfinish(SimpleNamespace(config=SimpleNamespace()))
-    assert plugin.json.exists()
+    given = {"tracrcheck_method": "random", "tracrcheck_json": str(tmp_path / "out.json")}
+    alone = SimpleNamespace(getoption=given.get)
+    assert GatePlugin.of(alone).json == tmp_path / "out.json"
+    assert GatePlugin.of(SimpleNamespace(getoption=given.get, workerinput={})).json is None
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_method_that_ends_the_process_fails_and_the_run_goes_on(project, workers):
+    spread = ["-n", str(workers)] if workers else []
+    words = ["--tracrcheck-programs=hist", "--tracrcheck-json=out.json"]
+    result = project.run(method("leaves"), *words, *spread, xdist=bool(workers))
+    result.assert_outcomes(failed=2)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*SystemExit: os._exit(0)*"])
+    assert [v["reason"] for v in project.json["verdicts"]] == ["raised", "raised"]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_text_that_no_file_holds_is_told_with_marks_in_its_place(project, workers):
+    spread = ["-n", str(workers)] if workers else []
+    words = ["--tracrcheck-programs=hist", "--tracrcheck-json=out.json", "--junitxml=out.xml"]
+    result = project.run(method("says_what_no_file_holds"), *words, *spread, xdist=bool(workers))
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["*ValueError: \ufffd and \ufffd[[]31m*"])
+    assert [v["reason"] for v in project.json["verdicts"]] == ["raised", "raised"]
+
+
+def test_a_run_that_is_stopped_leaves_a_file_that_says_so_and_nothing_of_an_earlier_run(project):
+    words = ["--tracrcheck-programs=hist", "--tracrcheck-json=out.json"]
+    project.run(method("right"), *words).assert_outcomes(passed=2)
+    assert project.json["finished"]
+    result = project.run(method("interrupts"), *words)
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert (project.json["finished"], project.json["verdicts"]) == (False, [])
+    assert project.run(method("wrong"), *words, "-x").ret == pytest.ExitCode.TESTS_FAILED
+    assert (project.json["finished"], len(project.json["verdicts"])) == (False, 1)
+
+
+def test_where_nothing_is_run_nothing_is_written(project):
+    words = ["--tracrcheck-programs=hist", "--tracrcheck-json=out.json"]
+    project.run(method("right"), *words)
+    before = (project.path / "out.json").read_text()
+    assert project.run(method("wrong"), *words, "--collect-only").ret == pytest.ExitCode.OK
+    assert project.run(method("wrong"), *words, "-k", "nothing").ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    assert (project.path / "out.json").read_text() == before
+
+
+def test_a_file_that_cannot_be_written_in_the_end_costs_no_failure_its_text(project):
+    (project.path / "there").mkdir()
+    result = project.run(
+        method("takes_the_folder"), "--tracrcheck-programs=hist", "--tracrcheck-json=there/out.json"
+    )
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["*missing 1:*", "TC115 cannot write '*there/out.json'*"])
 
 
 def test_of_many_seeds_the_first_failures_are_told_and_the_others_named(project):
@@ -176,11 +227,19 @@ WRONG = {
     ),
     "an unknown profile": (
         [method("right"), "--tracrcheck-profile=quik"],
-        "TC117 --profile no profile 'quik'",
+        "TC117 --tracrcheck-profile no profile 'quik' of tests",
+    ),
+    "a profile of the gate alone": (
+        [method("right"), "--tracrcheck-profile=mutants"],
+        "TC117 --tracrcheck-profile no profile 'mutants' of tests",
+    ),
+    "a variable that was not set": (
+        [method("right"), "--tracrcheck-programs="],
+        "--tracrcheck-programs is empty: give it a value, or leave it out",
     ),
     "a time limit that is none": (
         [method("right"), "--tracrcheck-timeout=-1"],
-        "TC117 --timeout no time limit",
+        "TC117 --tracrcheck-timeout no time limit",
     ),
     "a file that cannot be written": (
         [method("right"), "--tracrcheck-json=/no/such/out.json"],
@@ -203,6 +262,9 @@ def test_a_wrong_call_ends_as_a_usage_error_of_pytest(project, case):
 
 
 def test_an_unknown_program_ends_the_collection_with_its_error(project):
-    result = project.run(method("right"), "--tracrcheck-programs=revers")
+    result = project.run(method("right"), "--tracrcheck-programs=revers", "--tracrcheck-json=out.json")
     assert result.ret == pytest.ExitCode.INTERRUPTED
+    (error,) = project.json["errors"]
+    assert (error["test"], error["message"].splitlines()[0]) == ("tracrcheck", "TC101 no program 'revers'")
+    assert not project.json["finished"]
     result.stdout.fnmatch_lines(["TC101 no program 'revers'", "*did you mean 'reverse'*"])

@@ -40,7 +40,7 @@ LAYERS = [
                "tracrcheck.routes", "tracrcheck.explain", "tracrcheck.pins", "tracrcheck.options",
                "tracrcheck.checkup", "tracrcheck.chained", "tracrcheck.template", "tracrcheck.planted"]),
     ("gate", ["tracrcheck.gate", "tracrcheck.recipes", "tracrcheck.drafts", "tracrcheck.draws",
-              "tracrcheck.profiles", "tracrcheck.machine", "tracrcheck.ledger", "tracrcheck.sweep",
+              "tracrcheck.profiles", "tracrcheck.machine", "tracrcheck.leaving", "tracrcheck.ledger", "tracrcheck.sweep",
               "tracrcheck.cluster", "tracrcheck.hands", "tracrcheck.passport",
               "tracrcheck.run", "tracrcheck.results", "tracrcheck.baseline", "tracrcheck.invariant_results",
               "tracrcheck.mutant_results", "tracrcheck.false_alarm_results",

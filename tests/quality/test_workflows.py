@@ -419,3 +419,18 @@ def test_a_pull_request_that_breaks_a_method_fails_and_the_page_names_what_is_wr
     assert code == 1
     assert "**Regressed.**" in page
     assert "WRONG NOW   hist, zero, value, seed 0: FAILS, unfaithful" in page
+
+
+def test_a_gate_that_ends_well_and_leaves_no_result_is_no_pass(tmp_path):
+    (tmp_path / "tracrcheck").write_text("#!/bin/sh\nexit 0\n")
+    (tmp_path / "tracrcheck").chmod(0o755)
+    env = os.environ | {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "RESULT": "out.json",
+        "GITHUB_OUTPUT": "said",
+    }
+    done = subprocess.run([SCRIPT], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (
+        3, "The gate ended without a result, though with exit code 0: that is no pass.\n"
+    )  # fmt: skip
+    assert not (tmp_path / "said").exists()

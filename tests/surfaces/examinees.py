@@ -72,6 +72,14 @@ def leaves_at_seed_one(task):
     return some_edges(task)
 
 
+def leaves_well(task):
+    os._exit(0)
+
+
+def says_what_no_terminal_shows(task):
+    raise ValueError("\ud800 and \x1b[31m")
+
+
 def some_edges(task):
     """Others for each seed."""
     return [edge for n, edge in enumerate(task.graph.edges) if n % 5 == task.seed % 5]

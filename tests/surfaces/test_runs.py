@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tracrcheck.leaving import kept_from_leaving
+
 METHODS = "tests.surfaces.examinees:"
 SOME = METHODS + "some_edges"
 ROOT = Path(__file__).parents[2]
@@ -420,7 +422,38 @@ def test_what_is_known_covers_nothing_that_the_baseline_does_not_have(call, main
     edit("main.json", fewer)
     result = finished(call(*main, "--baseline", "main.json", "--allow-known"), 1)
     assert "  WRONG, NEW  hist, zero, value, seed 3: FAILS, raised" in result.stdout
-    assert "  0 wrong now" in result.stdout
+    assert "  0 wrong now, 1 wrong and new, " in result.stdout
+    call(*main, "--json", "now.json")
+    page = call("report", "now.json", "--baseline", "main.json").stdout
+    assert "**Not regressed, but 1 wrong where the baseline has no verdict.**" in page
+
+
+def test_a_method_that_would_end_our_process_with_code_0_fails(call, here):
+    before = os._exit
+    result = finished(call("gate", "hist", "--ablation", "zero", "--method", METHODS + "leaves_well"), 1)
+    assert "seed 0: raised\n    detail  SystemExit: os._exit(0)\n" in result.stdout
+    assert os._exit is before
+
+
+def test_a_child_of_ours_may_end_itself_as_it_likes():
+    with kept_from_leaving():
+        if (child := os.fork()) == 0:
+            os._exit(7)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
+def test_text_that_no_file_holds_has_marks_in_its_place_and_costs_no_report(call, here):
+    files = ["--json", "r.json", "--junit", "r.xml", "--md", "r.md", "--html", "r.html"]
+    words = ["--ablation", "zero", "--method", METHODS + "says_what_no_terminal_shows"]
+    result = finished(call("gate", "hist", *words, *files), 1)
+    assert "    detail  ValueError: \ufffd and \ufffd[31m\n" in result.stdout
+    assert sorted(path.name for path in here.glob("r.*")) == ["r.html", "r.json", "r.md", "r.xml"]
+
+
+def test_a_time_limit_is_part_of_the_replay(call, here):
+    words = ["gate", "hist", "--ablation", "zero", "--method", METHODS + "raises"]
+    assert finished(call(*words, "--timeout", "7.5"), 1).stdout.count(" --seed 0 --timeout 7.5\n") == 1
+    assert "--timeout" not in finished(call(*words), 1).stdout
 
 
 def test_nothing_is_known_without_a_baseline(call, here):

@@ -119,7 +119,12 @@ def gate(
     with open_ledger(json, header, resume=resume) as ledger:
         run = _sitting(entries, plan, header, ledger)
         names = {entry.program.name: entry.asked for entry in entries}
-        replay_options = _replay_options(lengths, score_bos, folder)
+        replay_options = options.replay_words(
+            lengths=lengths,
+            score_bos=score_bos,
+            folders=folder,
+            timeout=None if timeout == gating.TIMEOUT else timeout,
+        )
         _report(run, allow_unknown, names, replay_options)
         files.write_json(json, files.gate_document(run.verdicts, run.summary, run.record()))
         run.written()
@@ -166,12 +171,6 @@ def _sitting(entries: Sequence[Entry], plan: Plan, header: Mapping[str, Any], le
     except KeyboardInterrupt:
         run.interrupted = True
     return run
-
-
-def _replay_options(lengths: str | None, score_bos: bool, folders: Sequence[Path] | None) -> list[str]:
-    words = ["--lengths", lengths] if lengths else []
-    words += ["--score-bos"] if score_bos else []
-    return words + [word for f in folders or [] for word in ("--programs-dir", str(f))]
 
 
 def _report(run: Run, allow_unknown: bool, asked: Mapping[str, str], replay_options: Sequence[str]) -> None:

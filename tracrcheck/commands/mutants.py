@@ -84,6 +84,8 @@ def mutants(
         results = MutantResults(path=json or Path(), run=hunt.record(), found=tuple(hunt.found))
         files.write_json(json, results.document, a_line_each=("mutants",))
         hunt.written()
+    if hunt.interrupted:
+        typer.echo("interrupted: these are the faults that were run", err=True)
     outputs.write(results, Beside())
     raise typer.Exit(hunt.exit_code)
 
@@ -109,4 +111,6 @@ def _without_faults(runs: int, *, jobs: int, cluster: str | None, json: Json, re
         console.show(report.summary(going.runs))
         files.write_json(json, document(going.record(), going.runs), a_line_each=("runs",))
         going.written()
+    if going.interrupted:
+        typer.echo("interrupted: these are the runs that were finished", err=True)
     return going.exit_code

@@ -13,6 +13,7 @@ from typing import Any
 import typer
 
 from edgeprune_core.errors import CheckError
+from tracrcheck.leaving import kept_from_leaving
 from tracrcheck.reports.console import tell
 
 # A disk, a quota or a device that takes no more.
@@ -25,7 +26,8 @@ def told(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
-            return command(*args, **kwargs)
+            with kept_from_leaving():
+                return command(*args, **kwargs)
         except CheckError as error:
             tell(error)
             raise typer.Exit(2) from None

@@ -16,7 +16,7 @@ from tracrcheck.machine import in_words
 from tracrcheck.mutant_results import MutantResults
 from tracrcheck.reports import compare
 from tracrcheck.reports.characters import shown
-from tracrcheck.reports.comparison import comparison_lines
+from tracrcheck.reports.comparison import comparison_lines, in_a_sentence
 from tracrcheck.reports.faithfulness import DIRECTIONS, METRICS, number, span
 from tracrcheck.reports.fuzz import failure
 from tracrcheck.reports.saved import CertificatesFile, DiscoveryFile, setting_words, usable
@@ -228,8 +228,8 @@ def _why(v: Verdict) -> str:
 def _compared(compared: Comparison | None) -> list[str]:
     if compared is None:
         return []
-    word = "Regressed from the baseline." if compared.regressed else "Not regressed from the baseline."
-    return [f"**{word}**", _fenced(_within("\n".join(comparison_lines(compared)), MOST_COMPARED))]
+    word = in_a_sentence(compared, " from the baseline")
+    return [f"**{word}.**", _fenced(_within("\n".join(comparison_lines(compared)), MOST_COMPARED))]
 
 
 def _by_ablation(verdicts: Sequence[Verdict]) -> list[str]:

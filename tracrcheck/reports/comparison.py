@@ -8,6 +8,13 @@ from tracrcheck.verdict import Verdict
 MOST = 20  # of what is merely missing
 
 
+def in_a_sentence(found: Comparison, what: str = "") -> str:
+    """What it comes to, in a sentence without its full stop. what: after the word, as `from the baseline`."""
+    word = f"{'Regressed' if found.regressed else 'Not regressed'}{what}"
+    n = len(found.new_wrong)
+    return f"{word}, but {n} wrong where the baseline has no verdict" if n and not found.regressed else word
+
+
 def comparison_lines(found: Comparison) -> list[str]:
     lines = [f"compared with the baseline: {found.compared} verdicts are in both"]
     lines += [f"  WRONG NOW   {_which(v)}: {v.verdict}, {v.reason}" for v in found.now_wrong]
@@ -22,8 +29,9 @@ def comparison_lines(found: Comparison) -> list[str]:
         lines.append(f"  missing     and {len(found.missing) - MOST} more")
     if len(found.machines) > 1:
         lines.append("  the machines differ, so that times say little: " + " | ".join(found.machines))
+    new = f"{len(found.new_wrong)} wrong and new, " if found.new_wrong else ""
     lines.append(
-        f"  {len(found.now_wrong)} wrong now, {len(found.now_right)} right now, {len(found.slower)} slower by more than "
+        f"  {len(found.now_wrong)} wrong now, {new}{len(found.now_right)} right now, {len(found.slower)} slower by more than "
         f"{found.factor:g} times (medians under {FLOOR:g} s are not compared), {len(found.missing)} missing"
     )
     return lines

@@ -11,6 +11,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from edgeprune_core.errors import CheckError
+from tracrcheck.reports.characters import shown
 
 T = TypeVar("T")
 
@@ -26,7 +27,7 @@ def show(*parts: RenderableType) -> None:
     """Tables fold where a terminal is narrow; lines of text stay whole, to be searched and copied."""
     console = out()
     for part in parts:
-        console.print(part, soft_wrap=isinstance(part, str))
+        console.print(shown(part) if isinstance(part, str) else part, soft_wrap=isinstance(part, str))
 
 
 def err() -> Console:
@@ -41,7 +42,7 @@ def _console(*, stderr: bool) -> Console:
 
 def tell(error: CheckError) -> None:
     """The block of an error, unwrapped: it must survive being searched and copied."""
-    sys.stderr.write(f"{error}\n")
+    sys.stderr.write(f"{shown(str(error))}\n")
 
 
 def progress(items: Iterable[T], total: int, label: str) -> Iterator[T]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tracrcheck.baseline import Comparison
 from tracrcheck.machine import in_words
-from tracrcheck.reports.comparison import comparison_lines
+from tracrcheck.reports.comparison import comparison_lines, in_a_sentence
 from tracrcheck.reports.text import verdict_block
 from tracrcheck.results import Results
 from tracrcheck.verdict import Verdict
@@ -41,7 +41,7 @@ def results_page(results: Results, compared: Comparison | None = None) -> str:
 def _comparison(compared: Comparison | None) -> list[str]:
     if compared is None:
         return []
-    word = "Regressed" if compared.regressed else "Not regressed"
+    word = in_a_sentence(compared)
     return [f"**{word}.**", "", *(f"    {line}" for line in comparison_lines(compared)), ""]
 
 

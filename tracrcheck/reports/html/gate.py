@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tracrcheck.baseline import Comparison
 from tracrcheck.evidence import Evidence
 from tracrcheck.reports.beside import Beside
-from tracrcheck.reports.comparison import comparison_lines
+from tracrcheck.reports.comparison import comparison_lines, in_a_sentence
 from tracrcheck.reports.html import findings
 from tracrcheck.reports.html.circuits import MOST, circuit_figure
 from tracrcheck.reports.html.elements import Child, Html, anchor, badge, joined, prose, tag
@@ -86,7 +86,7 @@ def _tiles(results: Results) -> tuple[Tile, ...]:
 def _compared(compared: Comparison | None) -> list[Section]:
     if compared is None:
         return []
-    title = "Regressed from the baseline" if compared.regressed else "Not regressed from the baseline"
+    title = in_a_sentence(compared, " from the baseline")
     return [Section(title=title, content=tag("pre", "\n".join(comparison_lines(compared))))]
 
 

@@ -220,7 +220,9 @@ def test_runs_that_were_stopped_are_gone_on_with(quiet, told, call, monkeypatch)
 
     with monkeypatch.context() as patch:
         patch.setattr(false_alarms, "check", stops)
-        assert call("mutants", "--false-alarms", "2", "--json", "two.json").exit_code == 130
+        stopped = call("mutants", "--false-alarms", "2", "--json", "two.json")
+        assert stopped.exit_code == 130
+        assert stopped.stderr.endswith("interrupted: these are the runs that were finished\n")
     result = call("mutants", "--false-alarms", "2", "--json", "two.json", "--resume")
     assert result.exit_code == 0, result.output
     assert "resumed: 1 of 2 runs were made before" in result.stderr

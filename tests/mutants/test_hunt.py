@@ -207,6 +207,7 @@ def test_a_hunt_that_is_stopped_is_resumed_and_runs_no_fault_twice(told, tmp_pat
     told["temperature_dropped"] = KeyboardInterrupt
     done = call(*words)
     assert done.exit_code == 130
+    assert done.stderr.endswith("interrupted: these are the faults that were run\n")
     assert not json.loads(path.read_text())["run"]["finished"]
     told["clamp_missing"] = RuntimeError
     told["temperature_dropped"] = Seen(red="another check: red")

@@ -400,3 +400,11 @@ def test_a_seed_that_no_generator_takes_is_a_wrong_call(call, command, seed):
     more = ["hist", "--layers", "1", "--heads", "1"] if command == "plant" else []
     result = finished(call(command, *more, "--seed", seed), 2)
     assert "--seed" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["invariants"], ["gate", "hist"], ["compare", "--task", "ioi"]], ids=lambda w: w[0]
+)
+def test_more_seeds_than_can_be_listed_are_a_wrong_call(call, words):
+    result = finished(call(*words, "--seeds", "1" + 20 * "0"), 2)
+    assert "less than or equal to 1000000" in " ".join(result.stderr.split())

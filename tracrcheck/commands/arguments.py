@@ -26,6 +26,7 @@ Lengths = Annotated[
 ScoreBos = Annotated[bool, typer.Option("--score-bos", help="Judge the output at position 0 too.")]
 # What a generator can be seeded with, and room for as many seeds as anyone runs.
 LARGEST_SEED = 2**62
+MOST_SEEDS = 1_000_000  # they are listed one by one in the files
 ClusterAddress = Annotated[
     str | None,
     typer.Option(

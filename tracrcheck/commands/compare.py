@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tracrcheck.commands.arguments import ClusterAddress, Comment, Html, Json, Junit
+from tracrcheck.commands.arguments import MOST_SEEDS, ClusterAddress, Comment, Html, Json, Junit
 from tracrcheck.commands.discover import ModelOption, Task
 from tracrcheck.commands.telling import told
 
@@ -28,7 +28,9 @@ def compare(
     ablation: Annotated[
         str, typer.Option(help="What a cut edge carries: zero, mean or resample.")
     ] = "resample",
-    seeds: Annotated[int, typer.Option(min=1, help="Seeds, from 0: of the prompts and the methods.")] = 5,
+    seeds: Annotated[
+        int, typer.Option(min=1, max=MOST_SEEDS, help="Seeds, from 0: of the prompts and the methods.")
+    ] = 5,
     prompts: Annotated[
         int, typer.Option(min=2, help="How many to choose circuits on, and as many others to judge on.")
     ] = 100,

@@ -12,6 +12,7 @@ import typer
 
 from tracrcheck.commands.arguments import (
     LARGEST_SEED,
+    MOST_SEEDS,
     Ablations,
     ClusterAddress,
     Comment,
@@ -54,7 +55,8 @@ def gate(
     score_bos: ScoreBos = False,
     seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="The first seed.")] = 0,
     seeds: Annotated[
-        int | None, typer.Option(min=1, help="How many seeds: 1, or the profile's.", show_default=False)
+        int | None,
+        typer.Option(min=1, max=MOST_SEEDS, help="How many seeds: 1, or the profile's.", show_default=False),
     ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds a run of the method may take.")] = 1800.0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes at work.")] = 1,

@@ -9,7 +9,7 @@ from typing import Annotated, cast
 
 import typer
 
-from tracrcheck.commands.arguments import ClusterAddress, Json
+from tracrcheck.commands.arguments import LARGEST_SEED, MOST_SEEDS, ClusterAddress, Json
 from tracrcheck.commands.telling import told
 
 
@@ -18,8 +18,10 @@ def invariants(
     only: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="This invariant. Repeatable.")
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Seeds: each draws other models and programs.")] = 1,
-    first: Annotated[int, typer.Option(min=0, help="The first of them.")] = 0,
+    seeds: Annotated[
+        int, typer.Option(min=1, max=MOST_SEEDS, help="Seeds: each draws other models and programs.")
+    ] = 1,
+    first: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="The first of them.")] = 0,
     programs: Annotated[
         int, typer.Option(min=0, help="Programs drawn a seed, beside three random models.")
     ] = 1,

@@ -2,10 +2,12 @@
 
 At our own granularity it is graded as any method's answer. At a coarser one the truth is coarsened likewise, and
 
-    the coarsened truth                           HOLDS
-    unfaithful, with all members of its edges     FAILS, with the witness
-    faithful, and the coarsened truth is, and is smaller            FAILS: not smallest
+    unfaithful, with all members of its edges                   FAILS, with the witness
+    the coarsened truth, and faithful                           HOLDS
+    faithful, and the coarsened truth is, and is smaller        FAILS: not smallest
     faithful otherwise                            UNKNOWN: what is smallest was proved of our edges, not of these
+
+Members that a truth had not may bring its coarsened form away from the model: it is then the answer to nothing.
 """
 
 from __future__ import annotations
@@ -98,10 +100,10 @@ def _judge(
 ) -> tuple[Word, str | None]:
     if not certificate.usable:
         return "UNKNOWN", unproved(certificate)
-    if imported.kept in truths:
-        return "HOLDS", None
     if not task.accepts(found):
         return "FAILS", "unfaithful"
+    if imported.kept in truths:
+        return "HOLDS", None
     smaller = [t for t in truths if len(t) < len(imported.kept)]
     if any(task.accepts(imported.granularity.expand(task.graph, truth)) for truth in smaller):
         return "FAILS", "not_smallest"

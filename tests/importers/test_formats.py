@@ -48,6 +48,54 @@ def test_scores_that_are_not_numbers_are_refused(reverse):
         reverse.read("tracrcheck", document)
 
 
+@pytest.mark.parametrize(
+    ("change", "got"),
+    [
+        (lambda d: d["graph"].update(n_layers=10**9), "n_layers 1000000000"),
+        (lambda d: d["graph"].update(n_heads=2, n_kv_heads=2), "n_heads 2, n_kv_heads 2"),
+        (lambda d: d["graph"].update(depth=3), "a graph with 'depth'"),
+        (lambda d: d.pop("edges"), "no edges"),
+        (lambda d: d.update(graph=[4, 1]), "a graph that is [4, 1]"),
+    ],
+)
+def test_a_file_of_another_graph_is_refused_before_any_is_made_of_its_claims(
+    reverse, monkeypatch, change, got
+):
+    monkeypatch.setattr(Circuit, "from_json", lambda document: pytest.fail("a graph was made"))
+    document = sample("tracrcheck")
+    change(document)
+    with pytest.raises(CheckError) as error:
+        reverse.read("tracrcheck", document)
+    assert error.value.code in ("TC132", "TC133")
+    assert error.value.got == got
+
+
+@pytest.mark.parametrize(
+    "name", ["tracrcheck", "edge_pruning", "edge_pruning_without_embeddings", "acdc", "autocircuit"]
+)
+def test_a_threshold_is_refused_where_the_edges_are_listed(reverse, name):
+    with refused("TC135", f"the file ({name}) lists the edges of a circuit"):
+        reverse.read(name, sample(name), threshold=1e9)
+
+
+def test_a_threshold_is_refused_beside_a_bare_list(reverse):
+    with refused("TC135", "lists the edges of a circuit"):
+        reverse.read("autocircuit", XPROPORTION, threshold=0.5)
+
+
+def test_a_score_larger_than_any_number_is_refused(reverse):
+    document = sample("tracrcheck")
+    document["scores"]["tok -> m0"] = 10**400
+    with refused("TC132", "not a circuit in the format 'tracrcheck'"):
+        reverse.read("tracrcheck", document)
+    with refused("TC132", "not a circuit in the format 'autocircuit'"):
+        reverse.read("autocircuit", {"Resid Start->MLP 0": 10**400}, threshold=0.5)
+    document = sample("eap_ig")
+    next(iter(document["edges"].values()))["score"] = 10**400
+    with refused("TC132", "not a circuit in the format 'eap_ig'"):
+        reverse.read("eap_ig", document)
+
+
 # the Edge Pruning code ---------------------------------------------------------------------------------
 
 
@@ -89,6 +137,39 @@ def test_an_absent_edge_may_be_listed_as_such(reverse):
 def test_effect_sizes_stand_for_presence_even_where_they_are_zero(reverse):
     document = [[edge, 0.0] for edge, present in sample("acdc") if present]
     assert reverse.grade(reverse.read("acdc", document)).verdict == "HOLDS"
+
+
+def test_an_effect_size_that_was_not_measured_stands_for_presence(reverse):
+    document = [[edge, None] for edge, present in sample("acdc") if present]
+    assert reverse.grade(reverse.read("acdc", document)).verdict == "HOLDS"
+
+
+@pytest.mark.parametrize("told", [0, 1, "false", [], float("nan")])
+def test_a_presence_that_says_neither_is_refused(reverse, told):
+    document = sample("acdc")
+    document[-1][1] = told
+    with refused("TC132", "not a circuit in the format 'acdc'"):
+        reverse.read("acdc", document)
+
+
+def test_an_edge_that_is_listed_as_present_and_as_absent_is_refused(reverse):
+    edge, present = sample("acdc")[0]
+    with refused("TC132", "not a circuit in the format 'acdc'"):
+        reverse.read("acdc", [*sample("acdc"), [edge, not present]])
+
+
+@pytest.mark.parametrize(("receiver", "head"), [("blocks.0.hook_v_input", 9), ("blocks.0.hook_v_input", -1), ("blocks.0.attn.hook_v", 9),
+                                                ("blocks.7.hook_mlp_in", None)])  # fmt: skip
+@pytest.mark.parametrize("present", [True, False])
+def test_nodes_that_the_model_does_not_have_are_refused(reverse, receiver, head, present):
+    sender = receiver.replace("attn.hook_v", "hook_v_input") if "attn" in receiver else "hook_embed"
+    index = [None] if head is None else [None, None, head]
+    document = [
+        *sample("acdc"),
+        [[receiver, index, sender, index if "attn" in receiver else [None]], present],
+    ]
+    with refused("TC133", "the circuit has nodes that the model's graph does not have"):
+        reverse.read("acdc", document)
 
 
 def test_what_a_reader_reads_is_dropped_where_its_own_input_is_cut(reverse):
@@ -233,6 +314,22 @@ def test_a_graph_of_neurons_is_refused(reverse):
         reverse.read("eap_ig", document)
 
 
+@pytest.mark.parametrize("told", [None, 5])
+def test_neurons_that_are_no_list_are_refused(reverse, told):
+    document = sample("eap_ig")
+    document["nodes"]["m1"]["neurons"] = told
+    with refused("TC132", "not a circuit in the format 'eap_ig'"):
+        reverse.read("eap_ig", document)
+
+
+def test_an_edge_without_a_score_is_refused_where_scores_decide(reverse):
+    document = sample("eap_ig")
+    del next(iter(document["edges"].values()))["score"]
+    assert reverse.grade(reverse.read("eap_ig", document)).verdict == "HOLDS"
+    with refused("TC132", "not a circuit in the format 'eap_ig'"):
+        reverse.read("eap_ig", document, threshold=0.1)
+
+
 def test_a_graph_of_another_size_is_refused(reverse):
     document = sample("eap_ig")
     document["cfg"]["n_heads"] = 2
@@ -250,6 +347,30 @@ def coarse(paper, kept):
 def test_a_faithful_coarse_circuit_with_an_edge_too_many_is_not_smallest(xproportion):
     verdict = xproportion.grade(coarse(xproportion, [*XPROPORTION, "MLP 0->Resid End"]))
     assert (verdict.verdict, verdict.reason, verdict.extra) == ("FAILS", "not_smallest", ("m0 -> out",))
+
+
+def test_a_coarsened_truth_that_its_further_members_make_unfaithful_fails():
+    from tracrcheck.granularity import Granularity
+    from tracrcheck.importers import Imported
+
+    paper = Paper("shuffle_dyck1", ablation="zero", lengths=(1, 3))
+    merged = Granularity(embeddings="merged")
+
+    def graded(kept):
+        return paper.grade(Imported(format="autocircuit", granularity=merged, kept=frozenset(kept)))
+
+    truth = merged.coarsen(paper.certificate.required)
+    verdict = graded(truth)
+    assert (verdict.verdict, verdict.reason, verdict.missing, verdict.extra) == (
+        "FAILS",
+        "unfaithful",
+        (),
+        (),
+    )
+    assert verdict.witness is not None
+    assert (
+        graded(merged.members(paper.graph)).verdict == "UNKNOWN"
+    )  # all edges: faithful, and larger than no answer
 
 
 def test_another_faithful_coarse_circuit_of_the_same_size_is_unknown():

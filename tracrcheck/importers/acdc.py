@@ -19,13 +19,15 @@ that this reader reads is cut, so its edges are dropped.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
 
+from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import ResidualGraph
 from tracrcheck.granularity import MERGED, Granularity
-from tracrcheck.importers.base import Imported, imported, malformed
+from tracrcheck.importers.base import Imported, imported, malformed, no_threshold
 
 _BLOCK = re.compile(r"blocks\.(\d+)\.(.+)")
 _INPUT = re.compile(r"hook_([qkv])_input")
@@ -50,14 +52,18 @@ class Acdc:
         if not _is_rows(document):
             wanted = "a list of [[receiver, index, sender, index], present or effect size]"
             raise malformed(self.name, type(document).__name__, wanted)
+        no_threshold(self.name, threshold)
         edges, ports = set(), set()
+        said: dict[str, bool] = {}
         for (receiver, at, sender, by), present in document:
-            if present is False:
-                continue
-            if port := self._port(receiver, at, sender):
-                ports.add(port)
+            there = self._present(present)
+            if said.setdefault(f"{receiver} {at} {sender} {by}", there) != there:
+                raise malformed(self.name, f"{receiver} <- {sender}, present and absent", "each edge once")
+            if port := self._port(receiver, at, sender, graph):
+                ports |= {port} if there else set()
             elif not self._inside(receiver, sender):
-                edges.add((self._writer(sender, by), self._reader(receiver, at, graph)))
+                edge = self._writer(sender, by, graph), self._reader(receiver, at, graph)
+                edges |= {edge} if there else set()
         unread = {r for _, r in edges if ports and r[-2:] in (".q", ".k", ".v") and r not in ports}
         kept = [f"{w} -> {r}" for w, r in edges if r not in unread]
         merged = any(w == MERGED for w, _ in edges)
@@ -65,11 +71,20 @@ class Acdc:
         granularity = Granularity(embeddings="merged" if merged else "apart")
         return imported(self.name, granularity, graph, kept=kept, notes=notes)
 
-    def _port(self, receiver: str, at: Sequence[Any], sender: str) -> str | None:
+    def _present(self, told: Any) -> bool:
+        """Effect sizes are of edges that are there; of some of them none was measured."""
+        if isinstance(told, bool):
+            return told
+        if told is None or (isinstance(told, float) and math.isfinite(told)):
+            return True
+        wanted = "true, false, an effect size such as 0.5, or null where none was measured"
+        raise malformed(self.name, f"{told!r} for the presence of an edge", wanted)
+
+    def _port(self, receiver: str, at: Sequence[Any], sender: str, graph: ResidualGraph) -> str | None:
         """The reader that hook_q <- hook_q_input lets through."""
         block = _BLOCK.fullmatch(receiver)
         if block and (port := _PORT.fullmatch(block[2])) and _INPUT.search(sender):
-            return f"a{block[1]}.h{self._head(receiver, at)}.{port[1]}"
+            return f"a{self._layer(receiver, block[1], graph)}.h{self._head(receiver, at, graph)}.{port[1]}"
         return None
 
     def _inside(self, receiver: str, sender: str) -> bool:
@@ -78,24 +93,24 @@ class Acdc:
             receiver.endswith("hook_mlp_out") and sender.endswith(("hook_mlp_in", "hook_resid_mid"))
         )
 
-    def _writer(self, name: str, index: Sequence[Any]) -> str:
+    def _writer(self, name: str, index: Sequence[Any], graph: ResidualGraph) -> str:
         if name in (
             embeddings := {"hook_embed": "tok", "hook_pos_embed": "pos", "blocks.0.hook_resid_pre": MERGED}
         ):
             return embeddings[name]
         block = _BLOCK.fullmatch(name)
         if block and block[2] == "hook_mlp_out":
-            return f"m{block[1]}"
+            return f"m{self._layer(name, block[1], graph)}"
         if block and block[2] == "attn.hook_result":
-            return f"a{block[1]}.h{self._head(name, index)}"
+            return f"a{self._layer(name, block[1], graph)}.h{self._head(name, index, graph)}"
         raise malformed(self.name, f"a sender '{name}'", "hook_embed, blocks.0.attn.hook_result, ...")
 
     def _reader(self, name: str, index: Sequence[Any], graph: ResidualGraph) -> str:
         block = _BLOCK.fullmatch(name)
         if block and block[2] in ("hook_mlp_in", "hook_resid_mid"):
-            return f"m{block[1]}"
+            return f"m{self._layer(name, block[1], graph)}"
         if block and (port := _INPUT.fullmatch(block[2])):
-            return f"a{block[1]}.h{self._head(name, index)}.{port[1]}"
+            return f"a{self._layer(name, block[1], graph)}.h{self._head(name, index, graph)}.{port[1]}"
         if name == f"blocks.{graph.n_layers - 1}.hook_resid_post":
             return "out"
         raise malformed(
@@ -104,10 +119,27 @@ class Acdc:
             f"blocks.0.hook_q_input, blocks.0.hook_mlp_in, ..., blocks.{graph.n_layers - 1}.hook_resid_post",
         )
 
-    def _head(self, name: str, index: Sequence[Any]) -> int:
-        if len(index) == 3 and isinstance(index[2], int):
-            return index[2]
-        raise malformed(self.name, f"'{name}' with index {list(index)}", "[null, null, head]")
+    def _layer(self, name: str, layer: str, graph: ResidualGraph) -> str:
+        if int(layer) >= graph.n_layers:
+            raise _beyond(f"'{name}'", graph)
+        return layer
+
+    def _head(self, name: str, index: Sequence[Any], graph: ResidualGraph) -> int:
+        if len(index) != 3 or type(index[2]) is not int:
+            raise malformed(self.name, f"'{name}' with index {list(index)}", "[null, null, head]")
+        if not 0 <= index[2] < graph.n_heads:
+            raise _beyond(f"head {index[2]} of '{name}'", graph)
+        return index[2]
+
+
+def _beyond(what: str, graph: ResidualGraph) -> CheckError:
+    return CheckError(
+        "TC133",
+        "the circuit has nodes that the model's graph does not have",
+        got=what,
+        wanted=f"those of {graph.n_layers} layers x {graph.n_heads} heads",
+        do="name the program that the circuit was found in",
+    )
 
 
 def _is_rows(document: Any) -> bool:

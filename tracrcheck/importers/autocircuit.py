@@ -23,7 +23,7 @@ from typing import Any
 
 from edgeprune_core.graph import ResidualGraph
 from tracrcheck.granularity import MERGED, Granularity
-from tracrcheck.importers.base import Imported, imported, kept_above, malformed
+from tracrcheck.importers.base import Imported, imported, is_number, kept_above, malformed, no_threshold
 
 _NODE = re.compile(r"A(\d+)\.(\d+)(?:\.([QKV]))?")
 _MLP = re.compile(r"MLP (\d+)")
@@ -52,11 +52,13 @@ class AutoCircuit:
             wanted = "a list of 'MLP 0->A1.0.V', or an object of such names or of modules"
             raise malformed(self.name, "something else", wanted)
         if isinstance(document, list):
+            no_threshold(self.name, threshold)
             return self._imported(graph, [self._edge(n) for n in document])
         if _MODULE.fullmatch(next(iter(document))):
             pairs = [pair for name, rows in document.items() for pair in self._of_module(name, rows, graph)]
             return self._scored(graph, pairs, threshold)
         if all(isinstance(value, (list, bool)) for value in document.values()):
+            no_threshold(self.name, threshold)
             return self._imported(graph, [self._edge(n) for n, at in document.items() if at])
         pairs = [(self._edge(n), self._number(n, value)) for n, value in document.items()]
         return self._scored(graph, pairs, threshold)
@@ -95,9 +97,14 @@ class AutoCircuit:
         raise malformed(self.name, f"a node '{name}'", "Resid Start, A0.0, A0.0.Q, MLP 0 or Resid End")
 
     def _number(self, name: str, value: Any) -> float:
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+        if (
+            isinstance(value, (int, float))
+            and not isinstance(value, bool)
+            and is_number(value)
+            and math.isfinite(value)
+        ):
             return float(value)
-        raise malformed(self.name, f"{name}: {value!r}", "numbers for all edges")
+        raise malformed(self.name, f"{name}: {value!r:.60}", "numbers for all edges")
 
     # Prune scores ------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ way to read one. `convert` says how to write it as JSON where the tool is instal
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -43,7 +44,7 @@ class Importer(Protocol):
         ...
 
     def read(self, document: Any, graph: ResidualGraph, *, threshold: float | None) -> Imported:
-        """Errors: TC132 (malformed), TC133 (other edges), TC135 (scores, and no threshold)."""
+        """Errors: TC132 (malformed), TC133 (other edges), TC135 (scores, and no threshold; or the reverse)."""
         ...
 
 
@@ -68,7 +69,7 @@ def imported(
             wanted=f"edges of {graph.n_layers} layers x {graph.n_heads} heads",
             do=did_you_mean(foreign[0], members),
         )
-    if bad := [name for name, score in scores.items() if score != score]:
+    if bad := [name for name, score in scores.items() if not is_number(score)]:
         raise malformed(format, f"the score of {bad[0]} is not a number", "numbers")
     missing = len(members) - len(scores)
     notes = list(notes)
@@ -76,6 +77,27 @@ def imported(
         notes.append(f"{missing} edges have no score, so the scores are not ranked")
         scores = {}
     return Imported(format=format, granularity=granularity, kept=kept, scores=scores, notes=tuple(notes))
+
+
+def is_number(score: float) -> bool:
+    """An integer of JSON may be larger than any number here."""
+    try:
+        return not math.isnan(score)
+    except OverflowError:
+        return False
+
+
+def no_threshold(format: str, threshold: float | None) -> None:
+    """A threshold where edges are listed would say nothing. Errors: TC135."""
+    if threshold is not None:
+        raise CheckError(
+            "TC135",
+            f"the file ({format}) lists the edges of a circuit",
+            where="--threshold",
+            got=f"{threshold:g}",
+            wanted="none: which edges are kept is said already",
+            do="leave --threshold out",
+        )
 
 
 def kept_above(format: str, scores: Mapping[str, float], threshold: float | None) -> list[str]:

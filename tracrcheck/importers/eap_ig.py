@@ -42,8 +42,12 @@ class EapIg:
             edge = self._edge(name)
             if not isinstance(told, dict) or not isinstance(told.get("in_graph"), (bool, int)):
                 raise malformed(self.name, f"{name}: {told!r}", "{score, in_graph}")
-            if isinstance(told.get("score"), (int, float)):
-                scores[edge] = abs(float(told["score"]))
+            if isinstance(score := told.get("score"), (int, float)):
+                scores[edge] = abs(score)
+            elif threshold is not None:
+                raise malformed(
+                    self.name, f"{name} without a score", "a score of each edge, with --threshold"
+                )
             if told["in_graph"]:
                 kept.append(edge)
         if threshold is not None:
@@ -63,13 +67,14 @@ class EapIg:
                 do="name the program, or the model, that the circuit was found in",
             )
         nodes = document["nodes"].items() if isinstance(document["nodes"], dict) else ()
-        parts = [
-            name for name, told in nodes if isinstance(told, dict) and not all(told.get("neurons", [True]))
-        ]
-        if parts:
-            raise malformed(
-                self.name, f"some neurons of {parts[0]}", "whole nodes: part of an edge is no edge"
-            )
+        for name, told in nodes:
+            neurons = told.get("neurons", []) if isinstance(told, dict) else []
+            if not isinstance(neurons, list):
+                raise malformed(self.name, f"{neurons!r} for the neurons of {name}", "a list, or none")
+            if not all(neurons):
+                raise malformed(
+                    self.name, f"some neurons of {name}", "whole nodes: part of an edge is no edge"
+                )
 
     def _edge(self, name: str) -> str:
         match = _EDGE.fullmatch(name)

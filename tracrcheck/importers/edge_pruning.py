@@ -14,7 +14,7 @@ from typing import Any
 
 from edgeprune_core.graph import ResidualGraph
 from tracrcheck.granularity import Embeddings, Granularity
-from tracrcheck.importers.base import Imported, imported, malformed
+from tracrcheck.importers.base import Imported, imported, malformed, no_threshold
 
 NAMES = {
     "token_embeds": "tok",
@@ -37,6 +37,7 @@ class EdgePruningCode:
     def read(self, document: Any, graph: ResidualGraph, *, threshold: float | None) -> Imported:
         if not _is_pairs(document):
             raise malformed(self.name, type(document).__name__, "a list of [writer, reader]")
+        no_threshold(self.name, threshold)
         kept = [f"{NAMES.get(writer, writer)} -> {NAMES.get(reader, reader)}" for writer, reader in document]
         notes = []
         if self.embeddings == "apart" and not any(edge.startswith(("tok ", "pos ")) for edge in kept):

@@ -27,6 +27,7 @@ from tracrcheck import discover, prompt_lists
 
 ROOT = Path(__file__).parents[2]
 METHOD = ["--method", "tests.surfaces.trained_examinees:quick"]
+TITLE = "ioi in english: tests.surfaces.trained_examinees:quick, resample ablation, seed 0\n"
 WORDS = ["discover", "--task", "ioi", *METHOD, "--prompts", "4", "--draws", "2", "--json", "out.json"]
 EVERY = ["--checkpoint", "state", "--checkpoint-every", "0"]
 
@@ -154,7 +155,7 @@ def test_an_interrupted_run_ends_with_130_keeps_its_state_and_resumes_to_what_it
     (here / "out.json").unlink()
     with interrupted_after(9):
         result = finished(call(*WORDS, *EVERY), 130)
-    assert result.stdout == ""
+    assert result.stdout == TITLE
     assert result.stderr == "state is whole: the same command with --resume goes on from it\ninterrupted\n"
     assert [p.name for p in here.iterdir()] == ["state"]
     assert steps_in(here / "state") == 9
@@ -174,7 +175,7 @@ def test_an_interrupted_run_ends_with_130_keeps_its_state_and_resumes_to_what_it
 def test_an_interrupted_run_without_a_checkpoint_leaves_nothing(call, here):
     with interrupted_after(3):
         result = finished(call(*WORDS, "--out", "found"), 130)
-    assert (result.stdout, result.stderr) == ("", "interrupted\n")
+    assert (result.stdout, result.stderr) == (TITLE, "interrupted\n")
     assert list(here.iterdir()) == []
 
 

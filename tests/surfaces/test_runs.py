@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from tracrcheck.leaving import kept_from_leaving
-
 METHODS = "tests.surfaces.examinees:"
 SOME = METHODS + "some_edges"
 ROOT = Path(__file__).parents[2]
@@ -436,10 +434,15 @@ def test_a_method_that_would_end_our_process_with_code_0_fails(call, here):
 
 
 def test_a_child_of_ours_may_end_itself_as_it_likes():
-    with kept_from_leaving():
-        if (child := os.fork()) == 0:
-            os._exit(7)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    program = """
+import os
+from tracrcheck.leaving import kept_from_leaving
+with kept_from_leaving():
+    if (child := os.fork()) == 0:
+        os._exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "7\n"
 
 
 def test_text_that_no_file_holds_has_marks_in_its_place_and_costs_no_report(call, here):

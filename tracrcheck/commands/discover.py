@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tracrcheck.commands.arguments import Comment, Html, Json, Junit
 from tracrcheck.commands.telling import told
+
+if TYPE_CHECKING:
+    from tracrcheck.examinee import Answer
 
 Task = Annotated[
     str,
@@ -100,11 +103,9 @@ def discover(
         share = discovering.alone
     with _told_to_resume(checkpoint), share(subject, asked_method, keeping) as run:
         del subject  # where it is shared, nobody holds it whole
-        if run.first:
-            console.show(title)  # before what may take long
         found = discovering.discover(
             run.subject, lists.train, run.method,
-            ablation=ablation, seed=seed, keeping=run.keeping, asking=run.asking,
+            ablation=ablation, seed=seed, keeping=run.keeping, asking=_announced(run.asking, title) if run.first else run.asking,
         )  # fmt: skip
         if run.first:
             if found.resumed_after is not None:
@@ -129,6 +130,18 @@ def discover(
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)  # all is told
     raise typer.Exit(0 if found.circuit is not None else 1)
+
+
+def _announced(asking: Callable[..., Answer], title: str) -> Callable[..., Answer]:
+    """What is looked for is told before what may take long, and after what may be wrong with the call."""
+
+    def told_first(*args: Any, **kwargs: Any) -> Answer:
+        from tracrcheck.reports import console
+
+        console.show(title)
+        return asking(*args, **kwargs)
+
+    return told_first
 
 
 @contextmanager

@@ -91,8 +91,15 @@ def _coarse(
         vacuous=not truth,
         witness=witness_of(compiled, task, found) if reason == "unfaithful" else None,
         ranking=_ranking(certificate, imported, truth, truths, order),
-        detail=_notes(imported),
+        detail="; ".join(part for part in (_notes(imported), _spoiled(reason, kept in truths)) if part),
     )
+
+
+def _spoiled(reason: str | None, is_truth: bool) -> str:
+    """Why a circuit fails that lacks nothing and has nothing to spare."""
+    if reason != "unfaithful" or not is_truth:
+        return ""
+    return "this is the coarsened truth, which is unfaithful with all members of its edges"
 
 
 def _judge(
@@ -104,9 +111,11 @@ def _judge(
         return "FAILS", "unfaithful"
     if imported.kept in truths:
         return "HOLDS", None
-    smaller = [t for t in truths if len(t) < len(imported.kept)]
-    if any(task.accepts(imported.granularity.expand(task.graph, truth)) for truth in smaller):
+    sound = [t for t in truths if task.accepts(imported.granularity.expand(task.graph, t))]
+    if any(len(truth) < len(imported.kept) for truth in sound):
         return "FAILS", "not_smallest"
+    if not sound:
+        return "UNKNOWN", "this circuit is faithful, and no coarsened truth is, with all members of its edges"
     return "UNKNOWN", "this circuit is faithful, and what is smallest was proved of finer edges than its own"
 
 

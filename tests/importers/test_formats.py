@@ -179,6 +179,16 @@ def test_what_a_reader_reads_is_dropped_where_its_own_input_is_cut(reverse):
     assert imported.notes == ("1 edges dropped: their readers are cut off",)
 
 
+def test_all_that_heads_read_is_dropped_where_every_input_of_theirs_is_listed_as_cut(reverse):
+    document = [
+        [edge, present and not re.search(r"attn\.hook_[qkv]$", edge[0])] for edge, present in sample("acdc")
+    ]
+    imported = reverse.read("acdc", document)
+    assert imported.kept
+    assert not any(re.search(r"\.[qkv]$", edge) for edge in imported.kept)
+    assert reverse.grade(imported).verdict == "FAILS"
+
+
 def test_a_list_without_any_edge_inside_a_head_is_taken_as_it_is(reverse):
     document = [
         row for row in sample("acdc") if ".attn.hook_v" not in row[0][0] and "hook_q" not in row[0][0]

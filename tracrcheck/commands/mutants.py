@@ -10,7 +10,7 @@ from typing import Annotated, cast
 import typer
 
 from tracrcheck.commands.arguments import ClusterAddress, Comment, Html, Json, Junit
-from tracrcheck.commands.telling import told
+from tracrcheck.commands.errors import told
 
 
 @told
@@ -41,22 +41,23 @@ def mutants(
     ] = False,
 ) -> None:
     """Seed faults in copies of the core, one at a time: exit 1 where all checks stay green."""
-    from tracrcheck import cluster as clusters
-    from tracrcheck import options
-    from tracrcheck.mutant_results import MutantResults
-    from tracrcheck.mutants import runner
-    from tracrcheck.reports import console, files
+    from tracrcheck.commands import options
+    from tracrcheck.executors import dask_cluster as clusters
+    from tracrcheck.reports import files
     from tracrcheck.reports import mutants as report
-    from tracrcheck.reports.beside import Beside
+    from tracrcheck.reports.context import Beside
     from tracrcheck.reports.outputs import Outputs
-    from tracrcheck.run import finished_there, open_ledger
+    from tracrcheck.reports.render import terminal
+    from tracrcheck.runs import mutants as runner
+    from tracrcheck.runs.base import finished_there, open_ledger
+    from tracrcheck.runs.mutant_results import MutantResults
 
     given = {"only": bool(only), "by": by != "gauntlet", "list": listed, "unchecked": unchecked}
     given |= {"html": html is not None, "junit": junit is not None, "md": md is not None}
     options.check_without_faults(false_alarms, given)
     chosen = runner.chosen(only or [])
     if listed:
-        console.show(report.names(chosen))
+        terminal.show(report.names(chosen))
         return
     outputs = Outputs(json=json, html=html, junit=junit, md=md)
     outputs.check()
@@ -76,11 +77,11 @@ def mutants(
         try:
             if not unchecked and not hunt.resumed:
                 runner.check_unmutated(job, by=by)
-            for found in console.progress(hunt.go(), hunt.left, "mutants"):
+            for found in terminal.progress(hunt.go(), hunt.left, "mutants"):
                 typer.echo(report.line(found), err=True)
         except KeyboardInterrupt:
             hunt.interrupted = True
-        console.show(report.table(hunt.found), report.summary(hunt.found))
+        terminal.show(report.table(hunt.found), report.summary(hunt.found))
         results = MutantResults(path=json or Path(), run=hunt.record(), found=tuple(hunt.found))
         files.write_json(json, results.document, a_line_each=("mutants",))
         hunt.written()
@@ -91,11 +92,13 @@ def mutants(
 
 
 def _without_faults(runs: int, *, jobs: int, cluster: str | None, json: Json, resume: bool) -> int:
-    from tracrcheck.false_alarm_results import document
-    from tracrcheck.mutants import false_alarms, runner
-    from tracrcheck.reports import console, files
     from tracrcheck.reports import false_alarms as report
-    from tracrcheck.run import open_ledger
+    from tracrcheck.reports import files
+    from tracrcheck.reports.render import terminal
+    from tracrcheck.runs import false_alarms
+    from tracrcheck.runs import mutants as runner
+    from tracrcheck.runs.base import open_ledger
+    from tracrcheck.runs.false_alarm_results import document
 
     seeds, job = false_alarms.seeds_of(runs), runner.job_by("gauntlet")
     header = false_alarms.header_of(seeds, job, shlex.join(["tracrcheck", *sys.argv[1:]]))
@@ -104,11 +107,11 @@ def _without_faults(runs: int, *, jobs: int, cluster: str | None, json: Json, re
         if going.resumed:
             typer.echo(f"resumed: {going.resumed} of {runs} runs were made before", err=True)
         try:
-            for run in console.progress(going.go(), going.left, "runs"):
+            for run in terminal.progress(going.go(), going.left, "runs"):
                 typer.echo(report.line(run), err=True)
         except KeyboardInterrupt:
             going.interrupted = True
-        console.show(report.summary(going.runs))
+        terminal.show(report.summary(going.runs))
         files.write_json(json, document(going.record(), going.runs), a_line_each=("runs",))
         going.written()
     if going.interrupted:

@@ -9,8 +9,8 @@ from xml.sax.saxutils import escape
 
 from rich.table import Table
 
-from tracrcheck.compare_results import LEVELS, CompareResults, Curve, Standing, standings
-from tracrcheck.reports.markdown import provenance
+from tracrcheck.reports.render.markdown import provenance
+from tracrcheck.trained.curve import LEVELS, CompareResults, Curve, Standing, standings
 
 NONE = "-"
 # Told apart by those who see no red or no green as well (Okabe & Ito 2008), and by their dashes.

@@ -19,11 +19,11 @@ from tracr.compiler import basis_inference, craft_graph_to_model, expr_to_craft_
 from tracr.craft import bases, transformers, vectorspace_fns
 from tracr.rasp import rasp
 
-from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.spec import ModelSpec
 from edgeprune_core.weights import Model, Weights
 from tracrcheck.compiler.unsupported import check_expressions, recognised, refusal, unrecognised
+from tracrcheck.error_codes import user_error
 from tracrcheck.program import BOS, PAD, Program, Token
 from tracrcheck.rasp.domain import Domain, domain_of
 from tracrcheck.rasp.expressions import expressions
@@ -118,13 +118,7 @@ def _by_hand(program: Program, sop: rasp.SOp, domain: Domain) -> Compiled:
     }
     for what, (got, want) in wanted.items():
         if got != want:
-            raise CheckError(
-                "TC122",
-                f"the model that '{program.name}' makes by hand does not fit the program: {what}",
-                got=got,
-                wanted=want,
-                do="mend `by_hand`, or the program's other fields",
-            )
+            raise user_error("TC122", got=got, wanted=want, program=program.name, part=what)
     return Compiled(
         program=program,
         sop=sop,
@@ -148,13 +142,7 @@ def build(program: Program) -> rasp.SOp:
     except Exception as error:
         raise unrecognised(program, f"{type(error).__name__}: {error}") from error
     if not isinstance(sop, rasp.SOp):
-        raise CheckError(
-            "TC106",
-            f"`build` of '{program.name}' does not return an SOp",
-            got=type(sop).__name__,
-            wanted="a tracr.rasp SOp",
-            do="return the program's last expression",
-        )
+        raise user_error("TC106.sop", got=type(sop).__name__, program=program.name)
     for number, expr in enumerate(list(expressions(sop)), start=1):
         expr.__dict__["unique_id"] = number
     return sop
@@ -162,20 +150,12 @@ def build(program: Program) -> rasp.SOp:
 
 def _check_fields(program: Program) -> None:
     if clash := [t for t in (BOS, PAD) if t in program.vocab]:
-        raise CheckError(
-            "TC104",
-            f"the vocabulary of '{program.name}' contains a token that Tracr adds itself",
-            got=clash,
-            wanted=f"a vocabulary without '{BOS}' and '{PAD}'",
-            do="rename the token",
-        )
+        raise user_error("TC104", got=clash, program=program.name, bos=BOS, pad=PAD)
     if not program.vocab or program.max_seq_len < 1:
-        raise CheckError(
-            "TC105",
-            f"the domain of '{program.name}' is empty",
+        raise user_error(
+            "TC105.fields",
             got=f"{len(program.vocab)} tokens, max_seq_len {program.max_seq_len}",
-            wanted="at least one of each",
-            do="mend `vocab` or `max_seq_len`",
+            program=program.name,
         )
 
 

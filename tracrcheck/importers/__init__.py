@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgeprune_core.errors import CheckError, did_you_mean
+from tracrcheck.error_codes import unknown_name, user_error
 from tracrcheck.importers.acdc import Acdc
 from tracrcheck.importers.autocircuit import AutoCircuit
 from tracrcheck.importers.base import Imported, Importer
@@ -26,23 +26,13 @@ def importer_for(format: str, document: Any) -> Importer:
     if format in IMPORTERS:
         return IMPORTERS[format]
     if format != AUTO:
-        raise CheckError(
-            "TC136",
-            f"no format '{format}'",
-            where="--format",
-            got=format,
-            wanted=", ".join((AUTO, *IMPORTERS)),
-            do=did_you_mean(format, (AUTO, *IMPORTERS)),
-        )
+        raise unknown_name("TC136", format, (AUTO, *IMPORTERS), where="--format")
     found = [importer for importer in IMPORTERS.values() if importer.recognises(document)]
     if len(found) != 1:
-        raise CheckError(
-            "TC131",
-            "no format recognises the file" if not found else "several formats recognise the file",
-            got=", ".join(i.name for i in found) or _shape(document),
-            wanted=f"a circuit of one of: {', '.join(IMPORTERS)}",
-            do="name it by --format; docs/importers.md shows each",
-        )
+        row, got = "TC131.none", _shape(document)
+        if found:
+            row, got = "TC131.several", ", ".join(i.name for i in found)
+        raise user_error(row, got=got, formats=", ".join(IMPORTERS))
     return found[0]
 
 

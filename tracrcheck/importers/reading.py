@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import ResidualGraph
+from tracrcheck.error_codes import user_error
 from tracrcheck.importers import Imported, importer_for
 
 
@@ -15,22 +16,10 @@ def read_file(path: Path, graph: ResidualGraph, *, format: str, threshold: float
     try:
         document = json.loads(path.read_bytes())
     except OSError as error:
-        raise CheckError(
-            "TC131",
-            f"cannot read a circuit from '{path}'",
-            got=error.strerror or error,
-            wanted="a file that exists and can be read",
-            do="give its path",
-        ) from None
+        raise user_error("TC131.file", got=error.strerror or error, path=path) from None
     except (ValueError, RecursionError) as error:
         got = f"{type(error).__name__}: {error}"
-        raise CheckError(
-            "TC131",
-            f"cannot read a circuit from '{path}'",
-            got=got,
-            wanted="JSON: pickles are not read",
-            do="write it as JSON where it was made; docs/importers.md says how",
-        ) from None
+        raise user_error("TC131.json", got=got, path=path) from None
     try:
         return importer_for(format, document).read(document, graph, threshold=threshold)
     except CheckError as error:

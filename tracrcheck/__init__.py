@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from tracrcheck.grading.verdict import Verdict
     from tracrcheck.importers import IMPORTERS, Imported, Importer
     from tracrcheck.invariants import INVARIANTS, Invariant, Violation
-    from tracrcheck.mutants import MUTANTS, Mutant
     from tracrcheck.planted.planting import Planted, plant
     from tracrcheck.rasp.library import Entry, Library
     from tracrcheck.runs.gate import Plan, gate
@@ -34,7 +33,6 @@ _HOMES = {
     "grading.verdict": ("Verdict",),
     "importers": ("IMPORTERS", "Imported", "Importer"),
     "invariants": ("INVARIANTS", "Invariant", "Violation"),
-    "mutants": ("MUTANTS", "Mutant"),
     "planted.planting": ("Planted", "plant"),
     "rasp.library": ("Entry", "Library"),
     "runs.gate": ("Plan", "gate"),
@@ -49,7 +47,6 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "IMPORTERS",
     "INVARIANTS",
-    "MUTANTS",
     "ByHand",
     "Case",
     "Certificate",
@@ -59,7 +56,6 @@ __all__ = [
     "Importer",
     "Invariant",
     "Library",
-    "Mutant",
     "Plan",
     "Planted",
     "Program",

@@ -20,7 +20,7 @@ from edgeprune_core.errors import CheckError
 from tracrcheck.commands import options
 from tracrcheck.compiler.compile import Compiled
 from tracrcheck.error_codes import unknown_name
-from tracrcheck.grading.no_exit import kept_from_leaving
+from tracrcheck.grading.no_exit import forbid_os_exit
 from tracrcheck.grading.run_method import find_method
 from tracrcheck.grading.verdict import Summary, Verdict
 from tracrcheck.rasp.library import Entry, Library
@@ -100,7 +100,7 @@ class GatePlugin:
             if wrong:
                 raise wrong[0]
             self.compiled[entry.path] = ready[0]
-        with kept_from_leaving():
+        with forbid_os_exit():
             return list(gate([self.compiled[entry.path]], replace(self.plan, settings=(setting,))))
 
     def told(self, entry: Entry, failed: list[Verdict]) -> str:

@@ -20,7 +20,7 @@ from tracrcheck.compiler.compile import Compiled
 from tracrcheck.compiler.diagnosis import Diagnosis, diagnose, diagnose_raising, has_large_numbers
 from tracrcheck.compiler.tracr_bugs import tracr_bug
 from tracrcheck.error_codes import user_error
-from tracrcheck.rasp.provenance import describe
+from tracrcheck.rasp.expressions import describe
 
 # Of a numerical output's range: the tolerance of the criterion `value`.
 TOLERANCE = 0.01

@@ -17,8 +17,7 @@ from edgeprune_core.errors import CheckError
 from tracrcheck.compiler.tracr_bugs import tracr_bug
 from tracrcheck.error_codes import user_error
 from tracrcheck.program import Program
-from tracrcheck.rasp.expressions import expressions, post_order
-from tracrcheck.rasp.provenance import describe
+from tracrcheck.rasp.expressions import describe, expressions, post_order
 
 # Steps of Tracr's two walks over paths that it may take: a few seconds.
 MOST_STEPS = 3_000_000

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
+from edgeprune_core.errors import CheckError
+from edgeprune_core.graph import ResidualGraph
 from tracrcheck.error_codes import unknown_name, user_error
 from tracrcheck.importers.acdc import Acdc
 from tracrcheck.importers.autocircuit import AutoCircuit
@@ -18,7 +22,22 @@ IMPORTERS: dict[str, Importer] = {
 }
 AUTO = "auto"
 
-__all__ = ["AUTO", "IMPORTERS", "Imported", "Importer", "importer_for"]
+__all__ = ["AUTO", "IMPORTERS", "Imported", "Importer", "importer_for", "read_file"]
+
+
+def read_file(path: Path, graph: ResidualGraph, *, format: str, threshold: float | None) -> Imported:
+    """Errors: TC131 (no JSON, or of no format), TC132-TC136 (see `importers`)."""
+    try:
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise user_error("TC131.file", got=error.strerror or error, path=path) from None
+    except (ValueError, RecursionError) as error:
+        got = f"{type(error).__name__}: {error}"
+        raise user_error("TC131.json", got=got, path=path) from None
+    try:
+        return importer_for(format, document).read(document, graph, threshold=threshold)
+    except CheckError as error:
+        raise error.at(str(path)) from None
 
 
 def importer_for(format: str, document: Any) -> Importer:

@@ -19,8 +19,7 @@ from edgeprune_core.trained_models import TrainedModel
 from edgeprune_core.training.checkpoint import Kept, kept
 from tracrcheck.error_codes import unknown_name, user_error
 from tracrcheck.grading.run_method import Answer, ask
-from tracrcheck.importers import AUTO
-from tracrcheck.importers.reading import read_file
+from tracrcheck.importers import AUTO, read_file
 from tracrcheck.records.sources import sources_of
 
 

@@ -24,11 +24,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.engine import live_writers
+from edgeprune_core.criterion import decode
+from edgeprune_core.engine.forward import live_writers
 from edgeprune_core.errors import CheckError
 from edgeprune_core.mask import from_edge_values
 from edgeprune_core.metrics.divergence import sharp_temperature
-from edgeprune_core.outcome import decode
 from edgeprune_core.task import Task
 from edgeprune_core.tasks.prompt_task import PromptTask
 

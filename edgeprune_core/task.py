@@ -12,11 +12,11 @@ from torch import Tensor
 
 from edgeprune_core.ablations import Ablation, Mean, Resample
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.engine import live_writers, outputs, run, trace
+from edgeprune_core.criterion import Outcome, decode
+from edgeprune_core.engine.forward import live_writers, outputs, run, trace
 from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.mask import to_mask
-from edgeprune_core.outcome import Outcome, decode
 from edgeprune_core.weights import Model
 
 # Floats of writer outputs held at once while a long list is run through: 64 MiB in float64.

@@ -28,7 +28,7 @@ def made_by_tracr(name: str) -> bool:
 
 @cache
 def compiled(name: str):
-    from tracrcheck.compile import compile_program
+    from tracrcheck.compiler.compile import compile_program
 
     return compile_program(program(name))
 
@@ -45,7 +45,7 @@ def oracle_of(a_program: Program):
     """
     import haiku as hk
 
-    from tracrcheck.oracle import compile_by_haiku
+    from tracrcheck.compiler.haiku import compile_by_haiku
 
     with mock.patch("haiku.initializers.VarianceScaling", return_value=hk.initializers.Constant(0.0)):
         return compile_by_haiku(a_program)

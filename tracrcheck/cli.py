@@ -12,7 +12,6 @@ from typing import Annotated
 import typer
 
 from tracrcheck._version import __version__
-from tracrcheck.commands.author import check, explain, new, show
 from tracrcheck.commands.certify import certify, programs
 from tracrcheck.commands.compare import compare
 from tracrcheck.commands.discover import discover, faithfulness
@@ -25,6 +24,7 @@ from tracrcheck.commands.mutants import mutants
 from tracrcheck.commands.overlap import overlap
 from tracrcheck.commands.plan import plan
 from tracrcheck.commands.plant import plant
+from tracrcheck.commands.program import check, explain, new, show
 from tracrcheck.commands.results import recheck, report
 
 app = typer.Typer(

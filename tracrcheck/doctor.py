@@ -19,10 +19,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
+from edgeprune_core.atomic_write import write_whole
 from edgeprune_core.errors import CheckError
 from tracrcheck._version import __version__
-from tracrcheck.machine import machine
-from tracrcheck.wholefile import write_whole
+from tracrcheck.records.machine import machine
 
 SCHEMA = "tracrcheck.doctor/1"
 SECONDS = 120.0  # that importing everything may take, from a cold disk too
@@ -221,9 +221,9 @@ for name in sys.argv[1:]:
         elif name:
             tell(name)
         else:
-            from tracrcheck.compile import compile_program
-            from tracrcheck.faults import check_compiled
-            from tracrcheck.library import Library, shipped_folder
+            from tracrcheck.compiler.compile import compile_program
+            from tracrcheck.compiler.equivalence import check_compiled
+            from tracrcheck.rasp.library import Library, shipped_folder
             check_compiled(compile_program(Library(shipped_folder()).load("reverse").program))
             tell("", programs=len(Library(shipped_folder()).files()))
     except BaseException as error:

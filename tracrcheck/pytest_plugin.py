@@ -46,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", mark)
     given = [name for name, _ in OPTIONS if config.getoption(f"tracrcheck_{name}") is not None]
     if "method" in given:
-        from tracrcheck.pytest_gate import GatePlugin
+        from tracrcheck.pytest_items import GatePlugin
 
         config.pluginmanager.register(GatePlugin.of(config), "tracrcheck-gate")
     elif given:

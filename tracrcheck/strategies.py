@@ -25,12 +25,12 @@ from typing import TypeVar
 from hypothesis import event, reject
 from hypothesis import strategies as st
 
-from tracrcheck.compile import Compiled
-from tracrcheck.drafts import COUNTS, draft
-from tracrcheck.draws import ABLATIONS, Rejected, compiled_of
-from tracrcheck.exam import Setting
+from tracrcheck.compiler.compile import Compiled
+from tracrcheck.generator.accept import ABLATIONS, Rejected, compiled_of
+from tracrcheck.generator.recipe import Recipe
+from tracrcheck.generator.sample import COUNTS, draft
 from tracrcheck.program import Program
-from tracrcheck.recipes import Recipe
+from tracrcheck.truth.setting import Setting
 
 T = TypeVar("T")
 

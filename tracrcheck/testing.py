@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from edgeprune_core.task import Task
-    from tracrcheck.certificate import Certificate
-    from tracrcheck.compile import Compiled
-    from tracrcheck.exam import Setting
-    from tracrcheck.examinee import Answer
-    from tracrcheck.verdict import Verdict
+    from tracrcheck.compiler.compile import Compiled
+    from tracrcheck.grading.run_method import Answer
+    from tracrcheck.grading.verdict import Verdict
+    from tracrcheck.truth.certificate import Certificate
+    from tracrcheck.truth.setting import Setting
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,12 @@ class Case:
 
     def verdict(self, circuit: Any) -> Verdict:
         """Whether a circuit is the proved one."""
-        from tracrcheck.examinee import read_answer
+        from tracrcheck.grading.run_method import read_answer
 
         return self._judged(read_answer(circuit, self._exam.task.graph))
 
     def _judged(self, answer: Answer) -> Verdict:
-        from tracrcheck.grade import grade
+        from tracrcheck.grading.grade import grade
 
         exam = self._exam
         return grade(exam.compiled, exam.task, exam.certificate, answer, method="", seed=self.seed)
@@ -81,8 +81,8 @@ class Case:
         """The circuit gives the model's outputs on the whole list of inputs, whatever its size."""
         __tracebackhide__ = True
         from edgeprune_core.circuit import Circuit
-        from tracrcheck.examinee import read_answer
-        from tracrcheck.grade import witness_of
+        from tracrcheck.grading.grade import witness_of
+        from tracrcheck.grading.run_method import read_answer
 
         exam = self._exam
         answer = read_answer(circuit, exam.task.graph)
@@ -97,7 +97,7 @@ class Case:
 
     @property
     def _exam(self) -> _Exam:
-        from tracrcheck.exam import Setting
+        from tracrcheck.truth.setting import Setting
 
         setting = Setting(
             ablation=self.ablation, criterion=self.criterion, lengths=self.lengths, score_bos=self.score_bos
@@ -122,7 +122,7 @@ def cases(
     """
     import pytest
 
-    from tracrcheck.library import Library
+    from tracrcheck.rasp.library import Library
 
     ablations = (ablations,) if isinstance(ablations, str) else ablations
     names = programs or [entry.program.name for entry in Library.here().chosen([])]
@@ -151,8 +151,8 @@ class _Exam:
 
 @cache
 def _compiled(program: str, folder: str) -> Compiled:
-    from tracrcheck.gate import prepare
-    from tracrcheck.library import Library
+    from tracrcheck.rasp.library import Library
+    from tracrcheck.runs.gate import prepare
 
     ready, wrong = prepare([Library.here().load(program)])
     if wrong:
@@ -163,8 +163,8 @@ def _compiled(program: str, folder: str) -> Compiled:
 @cache
 def _exam(program: str, setting: Setting, folder: str) -> _Exam:
     """folder: where names and paths are looked up."""
-    from tracrcheck.exam import task_of
-    from tracrcheck.store import certificate_for
+    from tracrcheck.truth.cache import certificate_for
+    from tracrcheck.truth.setting import task_of
 
     compiled = _compiled(program, folder)
     task = task_of(compiled, setting)

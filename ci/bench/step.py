@@ -32,14 +32,14 @@ from typing import Any
 
 import torch
 
-from edgeprune_core.engine import outputs, run, trace
+from edgeprune_core.atomic_write import write_whole
+from edgeprune_core.engine.forward import outputs, run, trace
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.metrics.divergence import kl
 from edgeprune_core.spec import ModelSpec
 from edgeprune_core.weights import Model, Weights, expected_shapes
-from tracrcheck.machine import in_words, machine
-from tracrcheck.sources import commit
-from tracrcheck.wholefile import write_whole
+from tracrcheck.records.machine import in_words, machine
+from tracrcheck.records.sources import commit
 
 SCHEMA = "tracrcheck.step/1"
 

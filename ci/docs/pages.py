@@ -103,7 +103,7 @@ def errors() -> str:
 def fault_classes() -> dict:
     sys.path.insert(0, str(ROOT))
     try:
-        from tracrcheck.fault_classes import FAULT_CLASSES
+        from tracrcheck.compiler.tracr_bugs import FAULT_CLASSES
     finally:
         sys.path.remove(str(ROOT))
     return FAULT_CLASSES

@@ -1,6 +1,6 @@
 """Trains the subjects that the repository ships, and writes their folders anew.
 
-    python ci/subjects/train.py english             # minutes; edgeprune_core/subjects/english
+    python ci/subjects/train.py english             # minutes; edgeprune_core/trained_models/english
     python ci/subjects/train.py english --out DIR --steps 20
 
 A subject is a GPT-2 of `transformers`, trained on the clean prompts of its tasks, and on the corrupted ones after which
@@ -24,13 +24,13 @@ import torch
 from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from edgeprune_core.subjects import FOLDER, card, subject
-from edgeprune_core.subjects.tokens import WORDS
 from edgeprune_core.tasks import PromptSource, pairs
 from edgeprune_core.tasks.base import Pair
 from edgeprune_core.tasks.encode import NO_TOKEN, PromptBatch, batch_of, encode
 from edgeprune_core.tasks.tokenizer import WordTokenizer
 from edgeprune_core.tasks.vocabulary import VOCABULARIES, made_anew
+from edgeprune_core.trained_models import FOLDER, load_model, model_card
+from edgeprune_core.trained_models.tokenizers import WORDS
 
 SEED = 20261126
 
@@ -96,10 +96,10 @@ def main() -> None:
     model = train(recipe, words, sources)
     save(out, model, words)
     print(f"trained and saved in {(time.monotonic() - started) / 60:.1f} minutes", flush=True)
-    made = subject(out)
-    figures = [card.measured(made, source) for source in sources]
-    card.write(out, made, figures, made_by=f"python ci/subjects/train.py {options.name}")
-    print((out / card.CARD).read_text())
+    made = load_model(out)
+    figures = [model_card.measured(made, source) for source in sources]
+    model_card.write(out, made, figures, made_by=f"python ci/subjects/train.py {options.name}")
+    print((out / model_card.CARD).read_text())
 
 
 def train(recipe: Recipe, words: WordTokenizer, sources: Sequence[PromptSource]) -> GPT2LMHeadModel:

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from edgeprune_core.engine import trace
+from edgeprune_core.engine.forward import trace
 from edgeprune_core.errors import CheckError
 from edgeprune_core.weights import Model
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from edgeprune_core.engine import trace
+from edgeprune_core.engine.forward import trace
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ import torch
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.families.base import Config, Family, Row
-from edgeprune_core.families.convert import model_of, tensors_of
+from edgeprune_core.families.checkpoints import of_folder, of_hub, of_live
 from edgeprune_core.families.gpt2 import Gpt2
 from edgeprune_core.families.llama import Llama
-from edgeprune_core.families.sources import of_folder, of_hub, of_live
+from edgeprune_core.families.state_dict import model_of, tensors_of
 from edgeprune_core.weights import Model
 
 FAMILIES: dict[str, Family] = {

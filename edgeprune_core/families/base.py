@@ -1,7 +1,7 @@
 """A model family: what its `transformers` configuration means, and a table from its tensor names to ours and back.
 
 To add a family: a file here named for its `model_type`, with a frozen record of this Protocol, and a row in the
-table of `__init__.py`. The contract suite (`tests/families/`) then holds its logits to those of `transformers`.
+table of `__init__.py`. The contract suite (`tests/edgeprune_core/families/`) then holds its logits to those of `transformers`.
 """
 
 from __future__ import annotations

@@ -32,10 +32,10 @@ import torch
 from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
+from edgeprune_core.deviations import Divergence, divergences_of
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.graph import Reader
 from edgeprune_core.mask import edge_values, legal, to_circuit
-from edgeprune_core.patching import Divergence, divergences_of
 from edgeprune_core.task import Task
 
 

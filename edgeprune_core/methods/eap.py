@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from edgeprune_core.attribution import margin_gradient
 from edgeprune_core.discovery import Discovery
-from edgeprune_core.methods.ranked import fewest_edges, top_edges
+from edgeprune_core.methods.top_edges import fewest_edges, top_edges
 from edgeprune_core.task import Task
 
 

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from edgeprune_core.attribution import margin_gradient, margin_gradient_along_inputs
 from edgeprune_core.discovery import Discovery
-from edgeprune_core.methods.ranked import fewest_edges, top_edges
+from edgeprune_core.methods.top_edges import fewest_edges, top_edges
 from edgeprune_core.task import Task
 
 _PATHS: dict[str, Callable[..., Tensor]] = {

@@ -25,10 +25,10 @@ from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.mask import from_edge_values, to_circuit
 from edgeprune_core.task import Task
-from edgeprune_core.training.elites import EliteSettings, train_by_elites
+from edgeprune_core.training.cross_entropy import EliteSettings, train_by_elites
+from edgeprune_core.training.item_pool import ItemPool
 from edgeprune_core.training.pathwise import PathwiseSettings, train_pathwise
-from edgeprune_core.training.pool import ItemPool
-from edgeprune_core.training.score import ScoreSettings, train_by_score
+from edgeprune_core.training.score_function import ScoreSettings, train_by_score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

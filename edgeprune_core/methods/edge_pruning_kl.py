@@ -28,17 +28,17 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from edgeprune_core.checkpoint import finished
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
-from edgeprune_core.engine import live_writers
+from edgeprune_core.engine.forward import live_writers
 from edgeprune_core.mask import from_edge_values
-from edgeprune_core.methods.lagrangian import Price, SparsityTarget
-from edgeprune_core.methods.ranked import fewest_edges, top_edges
+from edgeprune_core.methods.sparsity_penalty import Price, SparsityTarget
+from edgeprune_core.methods.top_edges import fewest_edges, top_edges
 from edgeprune_core.metrics.divergence import bounded, kl, sharp_temperature
 from edgeprune_core.task import Task
+from edgeprune_core.training.checkpoint import finished
 from edgeprune_core.training.gates import HardConcrete, stratified_uniform
-from edgeprune_core.training.pool import ItemPool
+from edgeprune_core.training.item_pool import ItemPool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

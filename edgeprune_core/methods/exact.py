@@ -19,10 +19,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from edgeprune_core.deviations import deviations_of
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.mask import from_edge_values
-from edgeprune_core.methods.ranked import fewest_edges, top_edges
-from edgeprune_core.patching import deviations_of
+from edgeprune_core.methods.top_edges import fewest_edges, top_edges
 from edgeprune_core.task import Task
 
 

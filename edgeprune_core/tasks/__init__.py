@@ -5,7 +5,7 @@ from edgeprune_core.tasks.boolean_expressions import BooleanExpressions
 from edgeprune_core.tasks.gendered_pronoun import GenderedPronoun
 from edgeprune_core.tasks.greater_than import GreaterThan
 from edgeprune_core.tasks.ioi import IndirectObject
-from edgeprune_core.tasks.json_lines import read_pairs
+from edgeprune_core.tasks.jsonl import read_pairs
 from edgeprune_core.tasks.prompt_task import PromptTask, prompt_task
 
 TASKS: dict[str, PromptSource] = {

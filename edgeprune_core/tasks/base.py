@@ -1,7 +1,7 @@
 """A prompt task: an endless, seeded stream of pairs of a clean and a corrupted prompt, with the answer marked.
 
 To add one: a file here with a frozen record of this Protocol, and a row in the table of `__init__.py`. The
-contract suite (`tests/tasks/`) then holds it to its split, its tokens and its seed.
+contract suite (`tests/edgeprune_core/tasks/`) then holds it to its split, its tokens and its seed.
 """
 
 from __future__ import annotations

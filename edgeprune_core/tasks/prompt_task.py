@@ -15,9 +15,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from edgeprune_core.ablations import ABLATIONS, Ablation, Mean, Resample, Zero
+from edgeprune_core.criterion import Outcome
 from edgeprune_core.errors import CheckError, did_you_mean
 from edgeprune_core.metrics.answers import answer_margin, answers_lead
-from edgeprune_core.outcome import Outcome
 from edgeprune_core.task import Task
 from edgeprune_core.tasks.base import Pair
 from edgeprune_core.tasks.encode import EncodedPair, batch_of, encoded

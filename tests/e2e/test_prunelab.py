@@ -16,7 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from tracrcheck import pytest_gate, testing  # noqa: F401 - loaded here first, to outlive a run in this process
+from tracrcheck import (
+    pytest_items,  # noqa: F401 - loaded here first, to outlive a run in this process
+    testing,  # noqa: F401 - loaded here first, to outlive a run in this process
+)
 
 PROJECT = Path(__file__).parent / "prunelab"
 ROOT = Path(__file__).parents[2]

@@ -15,19 +15,19 @@ import torch
 
 from edgeprune_core.ablations import ABLATIONS, Mean, Resample, Zero
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.engine import outputs, run
+from edgeprune_core.criterion import Outcome
+from edgeprune_core.engine.forward import outputs, run
 from edgeprune_core.faithfulness import faithfulness
 from edgeprune_core.mask import to_mask
 from edgeprune_core.methods import METHODS, EdgePruning, EdgePruningKl
-from edgeprune_core.outcome import Outcome
 from edgeprune_core.spec import ModelSpec
 from edgeprune_core.task import Task
 from edgeprune_core.weights import Model, Weights, expected_shapes
 from tests import zoo
-from tracrcheck.certify import certify
-from tracrcheck.exam import Setting, task_of
 from tracrcheck.planted.distractors import Draw
 from tracrcheck.planted.planting import plant
+from tracrcheck.truth.certify import certify
+from tracrcheck.truth.setting import Setting, task_of
 
 GPT2 = ModelSpec(
     n_layers=12, n_heads=12, d_model=768, d_head=64, d_mlp=3072, d_vocab=50257, d_out=50257, n_ctx=1024,
@@ -186,7 +186,7 @@ def a_planted_circuit_is_found_exactly(device: torch.device, shape: Shape, figur
 def half_precision_finds_the_same_circuit(device: torch.device, shape: Shape, figures: Figures) -> None:
     """bfloat16 with gates in float32, against float32: as many edges as the truth has, in a planted model.
 
-    Its stream is not turned: a turned one does not survive being rounded, before any edge is cut (tests/methods).
+    Its stream is not turned: a turned one does not survive being rounded, before any edge is cut (tests/edgeprune_core/methods).
     """
     with patch.object(Draw, "orthogonal", lambda draw, n: torch.eye(n, dtype=torch.float64)):
         made = plant(zoo.compiled(shape.program), layers=shape.layers, heads=shape.heads, seed=0)

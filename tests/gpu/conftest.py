@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tracrcheck.machine import machine
-from tracrcheck.sources import commit
+from tracrcheck.records.machine import machine
+from tracrcheck.records.sources import commit
 
 TOLD = pytest.StashKey[dict[str, dict[str, float]]]()
 

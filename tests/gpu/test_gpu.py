@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from edgeprune_core import subjects
+from edgeprune_core import trained_models
 from edgeprune_core.errors import CheckError
 from edgeprune_core.methods import EdgePruningKl, RandomEdges
-from edgeprune_core.methods.lagrangian import SparsityTarget
+from edgeprune_core.methods.sparsity_penalty import SparsityTarget
 from tests.gpu.checks import CHECKS, FULL, Clock, steps_lower_the_loss_and_every_number_is_one
-from tracrcheck import discover, prompt_lists
+from tracrcheck.trained import discover, prompts
 
 pytestmark = pytest.mark.gpu
 
@@ -30,14 +30,14 @@ def test_fifty_steps_lower_the_loss_and_every_number_is_one(dtype, device, figur
 @pytest.fixture
 def gpt2(device):
     try:
-        found = subjects.subject("gpt2")
+        found = trained_models.load_model("gpt2")
     except CheckError as error:
         pytest.skip(f"the weights of gpt2 cannot be had: {error.got}")
     return replace(found, model=found.model.to(device))
 
 
 def test_what_is_found_in_gpt2_itself_on_ioi_is_nearer_to_it_than_random_edges(gpt2, device, figures):
-    lists = prompt_lists.both_lists("ioi", gpt2.tokenizer, n=100, seed=0)
+    lists = prompts.both_lists("ioi", gpt2.tokenizer, n=100, seed=0)
     method = EdgePruningKl(steps=300, circuits=2, fresh=7, target=SparsityTarget(edges=0.9, warm_up=150))
     clock = Clock(device)
     found = discover.discover(gpt2, lists.train, method, ablation="resample")

@@ -9,12 +9,12 @@ import torch
 from edgeprune_core import attribution
 from edgeprune_core.attribution import margin_gradient, margin_gradient_along_inputs
 from edgeprune_core.methods import EdgePruningKl, edge_pruning_kl
-from edgeprune_core.methods.lagrangian import SparsityTarget
+from edgeprune_core.methods.sparsity_penalty import SparsityTarget
 from edgeprune_core.task import Task
 from edgeprune_core.training.gates import stratified_uniform
+from edgeprune_core.training.item_pool import ItemPool
 from edgeprune_core.training.pathwise import PathwiseSettings, Target, train_pathwise
-from edgeprune_core.training.pool import ItemPool
-from edgeprune_core.training.score import ScoreSettings, train_by_score
+from edgeprune_core.training.score_function import ScoreSettings, train_by_score
 from edgeprune_core.weights import Model
 from tests.gpu.checks import CHECKS, SMALL, random_task, steps_lower_the_loss_and_every_number_is_one
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tracrcheck.library import load_file
+from tracrcheck.rasp.library import load_file
 
 FILES = sorted((Path(__file__).parents[2] / "programs").glob("*.py"))
 

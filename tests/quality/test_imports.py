@@ -11,84 +11,59 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-# Every module belongs to the layer with its longest name here, its own or that of a package above it. Later
-# layers import earlier ones, and files of one layer each other.
+# The folders and top-level modules in the order of the pipeline. A file imports only from its own folder and
+# those before it.
 LAYERS = [
-    # edgeprune_core
-    ("words", ["edgeprune_core", "edgeprune_core.errors", "edgeprune_core.spec", "edgeprune_core.graph",
-               "edgeprune_core.circuit"]),
-    ("tensors", ["edgeprune_core.weights", "edgeprune_core.mask", "edgeprune_core.outcome", "edgeprune_core.deltas",
-                 "edgeprune_core.folding"]),
-    ("engine", ["edgeprune_core.blocks", "edgeprune_core.stream", "edgeprune_core.engine", "edgeprune_core.ablations",
-                "edgeprune_core.metrics", "edgeprune_core.families"]),
-    ("large models", ["edgeprune_core.recomputed", "edgeprune_core.gathered", "edgeprune_core.distributed"]),
-    ("work", ["edgeprune_core.task", "edgeprune_core.discovery",
-              "edgeprune_core.attribution", "edgeprune_core.suffix", "edgeprune_core.patching", "edgeprune_core.checkpoint", "edgeprune_core.dry_run",
-              "edgeprune_core.training"]),
-    ("prompts", ["edgeprune_core.tasks", "edgeprune_core.faithfulness", "edgeprune_core.subjects"]),
-    ("methods", ["edgeprune_core.methods"]),
-    # tracrcheck
-    ("compile", ["tracrcheck", "tracrcheck._version", "tracrcheck.program", "tracrcheck.domain",
-                 "tracrcheck.expressions", "tracrcheck.provenance", "tracrcheck.compile",
-                 "tracrcheck.oracle", "tracrcheck.walk", "tracrcheck.fault_classes", "tracrcheck.refusals"]),
-    ("exam", ["tracrcheck.exam"]),
-    ("truth", ["tracrcheck.structure", "tracrcheck.certificate", "tracrcheck.search", "tracrcheck.certify",
-               "tracrcheck.faults", "tracrcheck.diagnosis", "tracrcheck.store", "tracrcheck.sources",
-               "tracrcheck.wholefile"]),
-    ("judge", ["tracrcheck.verdict", "tracrcheck.examinee", "tracrcheck.grade", "tracrcheck.library",
-               "tracrcheck.ranking", "tracrcheck.granularity", "tracrcheck.importers", "tracrcheck.foreign",
-               "tracrcheck.routes", "tracrcheck.explain", "tracrcheck.pins", "tracrcheck.options",
-               "tracrcheck.checkup", "tracrcheck.chained", "tracrcheck.template", "tracrcheck.planted"]),
-    ("gate", ["tracrcheck.gate", "tracrcheck.recipes", "tracrcheck.drafts", "tracrcheck.draws",
-              "tracrcheck.profiles", "tracrcheck.machine", "tracrcheck.leaving", "tracrcheck.ledger", "tracrcheck.sweep",
-              "tracrcheck.cluster", "tracrcheck.hands", "tracrcheck.passport",
-              "tracrcheck.run", "tracrcheck.results", "tracrcheck.baseline", "tracrcheck.invariant_results",
-              "tracrcheck.mutant_results", "tracrcheck.false_alarm_results",
-              "tracrcheck.composition", "tracrcheck.fuzz", "tracrcheck.campaign", "tracrcheck.bar",
-               "tracrcheck.prompt_lists", "tracrcheck.discover", "tracrcheck.plan", "tracrcheck.together",
-               "tracrcheck.overlap", "tracrcheck.shapes", "tracrcheck.fuzz_results", "tracrcheck.regressions",
-               "tracrcheck.evidence", "tracrcheck.compare_results", "tracrcheck.frontier",
-               "tracrcheck.comparing"]),
-    ("invariants", ["tracrcheck.invariants"]),
-    ("seeded faults", ["tracrcheck.in_copy", "tracrcheck.gauntlet", "tracrcheck.suite", "tracrcheck.suite_run",
-                       "tracrcheck.mutants"]),
-    ("checked again", ["tracrcheck.recheck"]),
-    ("surfaces", ["tracrcheck.strategies", "tracrcheck.reports", "tracrcheck.commands", "tracrcheck.cli",
-                  "tracrcheck.testing", "tracrcheck.pytest_gate", "tracrcheck.pytest_plugin", "tracrcheck.doctor",
-                  "tracrcheck.entry"]),
+    "edgeprune_core",
+    *(f"edgeprune_core.{name}" for name in (
+        "errors", "spec", "weights", "graph", "circuit", "mask", "criterion", "atomic_write", "fold_norms",
+        "engine", "ablations", "metrics", "families", "task", "discovery", "attribution", "deviations",
+        "training", "tasks", "faithfulness", "trained_models", "methods", "distributed",
+    )),
+    "tracrcheck._version",
+    "tracrcheck.program",
+    "tracrcheck",
+    *(f"tracrcheck.{name}" for name in (
+        "rasp", "compiler", "records", "truth", "importers", "grading", "planted", "generator",
+        "invariants", "trained", "executors", "mutants", "runs", "reports", "doctor", "commands", "cli", "strategies",
+        "testing", "pytest_items", "pytest_plugin", "__main__",
+    )),
 ]  # fmt: skip
 
 # Packages that a file may import inside a function, and why.
 HIDDEN = {
-    "tracrcheck/oracle.py": ({"haiku", "jax"}, "seconds to import, needed by one function"),
-    "tracrcheck/sweep.py": ({"joblib"}, "needed only where --jobs asks for other processes"),
-    "tracrcheck/cluster.py": (
+    "tracrcheck/compiler/haiku.py": ({"haiku", "jax"}, "seconds to import, needed by one function"),
+    "tracrcheck/executors/pool.py": ({"joblib"}, "needed only where --jobs asks for other processes"),
+    "tracrcheck/executors/dask_cluster.py": (
         {"distributed"},
         "an optional package, needed only where --cluster asks for it",
     ),
-    "tracrcheck/hands.py": ({"distributed"}, "as above; and the process itself has no need of it"),
-    "tracrcheck/passport.py": (
+    "tracrcheck/executors/dask_worker.py": (
+        {"distributed"},
+        "as above; and the process itself has no need of it",
+    ),
+    "tracrcheck/executors/fingerprint.py": (
         {"tracrcheck"},
         "what finds a method loads torch: only those of others are looked for",
     ),
     "tracrcheck/commands/fuzz.py": (None, "as the other commands"),
-    "edgeprune_core/families/sources.py": (
+    "edgeprune_core/families/checkpoints.py": (
         {"huggingface_hub"},
         "an optional package, and seconds to import: needed by hub names only",
     ),
-    "edgeprune_core/subjects/tokens.py": (
+    "edgeprune_core/trained_models/tokenizers.py": (
         {"transformers"},
         "an optional package, and seconds to import: needed by models without a word list of ours",
     ),
     "tracrcheck/commands/compare.py": (None, "as the other commands"),
     "tracrcheck/commands/discover.py": (None, "as the other commands"),
     "tracrcheck/commands/doctor.py": (None, "as the other commands"),
-    "tracrcheck/entry.py": (None, "an installation may lack what the command line needs"),
+    "tracrcheck/__main__.py": (None, "an installation may lack what the command line needs"),
     "tracrcheck/commands/gate.py": (None, "a command loads what it runs: `--help` costs milliseconds"),
     "tracrcheck/commands/certify.py": (None, "as above"),
     "tracrcheck/commands/grade.py": (None, "as above"),
     "tracrcheck/commands/results.py": (None, "as above"),
-    "tracrcheck/commands/author.py": (None, "as above"),
+    "tracrcheck/commands/program.py": (None, "as above"),
     "tracrcheck/commands/overlap.py": (None, "as above"),
     "tracrcheck/commands/plan.py": (None, "as above"),
     "tracrcheck/commands/plant.py": (None, "as above"),
@@ -126,17 +101,9 @@ def imported(source: str) -> list[tuple[str, bool]]:
 
 
 def layer_of(module: str) -> int:
-    best, place = -1, -1
-    for number, (_, names) in enumerate(LAYERS):
-        for name in names:
-            owns = module == name or module.startswith(name if name.endswith(".") else f"{name}.")
-            if (
-                owns
-                and len(name) > best
-                and not (name in ("edgeprune_core", "tracrcheck") and module != name)
-            ):
-                best, place = len(name), number
-    return place
+    """The place of the module, or of its top folder, in `LAYERS`; -1 where it has none."""
+    name = ".".join(module.split(".")[:2])
+    return LAYERS.index(name) if name in LAYERS else -1
 
 
 def existing(name: str) -> str:
@@ -162,7 +129,7 @@ def faults(path: Path, source: str) -> list[str]:
         if top in ("pickle", "cloudpickle", "dill", "shelve", "marshal"):
             found.append(f"{where} imports {name}: no pickles")
         if top in ("edgeprune_core", "tracrcheck") and layer_of(existing(name)) > own:
-            found.append(f"{where} ({LAYERS[own][0]}) imports {name} ({LAYERS[layer_of(existing(name))][0]})")
+            found.append(f"{where} ({LAYERS[own]}) imports {name} ({LAYERS[layer_of(existing(name))]})")
     return found
 
 
@@ -177,15 +144,23 @@ def test_a_file_imports_only_from_its_own_layer_and_those_before(path):
     [
         (
             "edgeprune_core/graph.py",
-            "from edgeprune_core.engine import run",
-            "imports edgeprune_core.engine.run",
+            "from edgeprune_core.engine.forward import run",
+            "imports edgeprune_core.engine.forward.run",
         ),
         ("edgeprune_core/graph.py", "import tracrcheck.program", "knows nothing of it"),
-        ("edgeprune_core/engine.py", "import jax", "knows nothing of it"),
-        ("edgeprune_core/task.py", "from edgeprune_core.methods import METHODS", "(work) imports"),
-        ("tracrcheck/compile.py", "from tracrcheck.certify import certify", "(compile) imports"),
-        ("tracrcheck/exam.py", "from tracrcheck import certificate", "(exam) imports"),
-        ("tracrcheck/certify.py", "def f():\n    import torch", "hides the import of torch"),
+        ("edgeprune_core/engine/forward.py", "import jax", "knows nothing of it"),
+        (
+            "edgeprune_core/task.py",
+            "from edgeprune_core.methods import METHODS",
+            "(edgeprune_core.task) imports",
+        ),
+        (
+            "tracrcheck/compiler/compile.py",
+            "from tracrcheck.truth.certify import certify",
+            "(tracrcheck.compiler) imports",
+        ),
+        ("tracrcheck/truth/setting.py", "import tracrcheck.grading.grade", "(tracrcheck.truth) imports"),
+        ("tracrcheck/truth/certify.py", "def f():\n    import torch", "hides the import of torch"),
         ("edgeprune_core/weights.py", "import pickle", "no pickles"),
     ],
 )
@@ -214,7 +189,7 @@ def _modules(source):
 
 def test_one_file_imports_torch_distributed():
     sources = {str(p.relative_to(ROOT)): p.read_text() for p in FILES}
-    assert using_torch_distributed(sources) == ["edgeprune_core/distributed.py"]
+    assert using_torch_distributed(sources) == ["edgeprune_core/distributed/process_group.py"]
     for path, text in sources.items():
         used = [ast.unparse(node) for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Attribute)]
         assert "torch.distributed" not in used, path
@@ -230,7 +205,7 @@ def test_one_file_imports_torch_distributed():
     ],
 )
 def test_a_second_file_that_imports_torch_distributed_is_noticed(line):
-    assert using_torch_distributed({"edgeprune_core/engine.py": f"import torch\n{line}"})
+    assert using_torch_distributed({"edgeprune_core/engine/forward.py": f"import torch\n{line}"})
 
 
 def test_nothing_of_ours_sets_a_global_seed_or_prints():
@@ -242,7 +217,7 @@ def test_nothing_of_ours_sets_a_global_seed_or_prints():
         "torch.set_num_threads",
     )
     # A foreign method may use the global generator: it gets a forked one, put back afterwards.
-    surfaces = ("cli.py", "reports", "pytest_plugin.py", "mutants", "examinee.py")
+    surfaces = ("cli.py", "reports", "pytest_plugin.py", "mutants", "run_method.py")
     for path in FILES:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):

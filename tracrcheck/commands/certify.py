@@ -22,15 +22,15 @@ from tracrcheck.commands.arguments import (
     Names,
     ScoreBos,
 )
-from tracrcheck.commands.telling import stop_at, told
+from tracrcheck.commands.errors import stop_at, told
 
 if TYPE_CHECKING:
-    from tracrcheck.certificate import Certificate
-    from tracrcheck.compile import Compiled
-    from tracrcheck.exam import Setting
-    from tracrcheck.library import Entry
-    from tracrcheck.reports.beside import Beside
+    from tracrcheck.compiler.compile import Compiled
+    from tracrcheck.rasp.library import Entry
+    from tracrcheck.reports.context import Beside
     from tracrcheck.reports.saved import CertificatesFile
+    from tracrcheck.truth.certificate import Certificate
+    from tracrcheck.truth.setting import Setting
 
 
 @told
@@ -42,11 +42,12 @@ def programs(
     ] = None,
 ) -> None:
     """List the programs: vocabulary, longest input, layers x heads, edges."""
-    from tracrcheck import pins
-    from tracrcheck.compile import compile_program
-    from tracrcheck.library import Library, load_file
-    from tracrcheck.reports import console, text
+    from tracrcheck.compiler.compile import compile_program
+    from tracrcheck.rasp.library import Library, load_file
+    from tracrcheck.reports import text
+    from tracrcheck.reports.render import terminal
     from tracrcheck.reports.zoo import programs_page
+    from tracrcheck.truth import pins
 
     found, wrong = [], []
     library = Library.here(folder or [])
@@ -58,7 +59,7 @@ def programs(
             wrong.append(error.at(str(path)))
     found.sort(key=lambda row: row[0].program.name)
     if pinned is None:
-        console.show(text.programs_table([compiled for compiled, _ in found]))
+        terminal.show(text.programs_table([compiled for compiled, _ in found]))
     else:
         typer.echo(programs_page(found, pins.read(pinned)), nl=False)
     stop_at(wrong)
@@ -82,10 +83,13 @@ def certify(
     write: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the pins to FILE.")] = None,
 ) -> None:
     """Prove what must be found. Exit 1 where `sufficient` or `minimal` is not proved, or a pin differs."""
-    from tracrcheck import gate, options, pins, store
-    from tracrcheck.library import Library
-    from tracrcheck.reports import console, files, text
+    from tracrcheck.commands import options
+    from tracrcheck.rasp.library import Library
+    from tracrcheck.reports import files, text
     from tracrcheck.reports.outputs import Outputs
+    from tracrcheck.reports.render import terminal
+    from tracrcheck.runs import gate
+    from tracrcheck.truth import cache, pins
 
     outputs = Outputs(json=json, html=html, junit=junit, md=md)
     pinning = check is not None or write is not None
@@ -115,12 +119,12 @@ def certify(
     ready, wrong = gate.prepare(entries, settings)
     stop_at(wrong)
     found = []
-    for compiled, setting in console.progress(
+    for compiled, setting in terminal.progress(
         [(c, s) for c in ready for s in settings], len(ready) * len(settings), "certify"
     ):
-        found.append(store.certificate_of(compiled, setting))
+        found.append(cache.certificate_of(compiled, setting))
         if not pinning:
-            console.show(*text.certificate_block(compiled, found[-1]))
+            terminal.show(*text.certificate_block(compiled, found[-1]))
     files.write_json(json, files.certify_document(found))
     if html or junit or md:
         outputs.write(*_shown(ready, settings, entries, found, drawn=html is not None))
@@ -131,9 +135,9 @@ def certify(
     if write:
         files.write_text(write, pins.dumps(pins.of(found)))
     different = pins.differences(pinned, pins.of(found), whole=everything) if pinned is not None else []
-    console.show(*different)
+    terminal.show(*different)
     if pinning:
-        console.show(f"{len(found)} certificates, {len(different)} differences")
+        terminal.show(f"{len(found)} certificates, {len(different)} differences")
     raise typer.Exit(1 if unproved or different else 0)
 
 
@@ -146,17 +150,17 @@ def _shown(
     drawn: bool,
 ) -> tuple[CertificatesFile, Beside]:
     """What the reports show. The certificates are in the cache now. drawn: with what a page draws."""
-    from tracrcheck.evidence import evidence_of
-    from tracrcheck.reports import console
-    from tracrcheck.reports.beside import Beside
+    from tracrcheck.grading.edge_effects import evidence_of
+    from tracrcheck.reports.context import Beside
+    from tracrcheck.reports.render import terminal
     from tracrcheck.reports.saved import CertificatesFile
-    from tracrcheck.run import made_now
+    from tracrcheck.runs.base import made_now
 
     meanings = {entry.program.name: entry.meaning for entry in entries}
     pairs = [(compiled, setting) for compiled in ready for setting in settings] if drawn else []
     evidence = [
         evidence_of(compiled, setting, meaning=meanings[compiled.program.name])
-        for compiled, setting in console.progress(pairs, len(pairs), "drawing")
+        for compiled, setting in terminal.progress(pairs, len(pairs), "drawing")
     ]
     run = made_now(shlex.join(["tracrcheck", *sys.argv[1:]]))
     certificates = tuple(c.to_json() for c in found)

@@ -11,7 +11,7 @@ import typer
 
 from tracrcheck.commands.arguments import MOST_SEEDS, ClusterAddress, Comment, Html, Json, Junit
 from tracrcheck.commands.discover import ModelOption, Task
-from tracrcheck.commands.telling import told
+from tracrcheck.commands.errors import told
 
 
 @told
@@ -48,15 +48,17 @@ def compare(
     ] = False,
 ) -> None:
     """Compare methods on a trained model: the fewest edges of each at the same divergence, on prompts held out."""
-    from edgeprune_core import subjects
-    from tracrcheck import cluster as clusters
-    from tracrcheck import comparing, prompt_lists
-    from tracrcheck.discover import check_ablation
+    from edgeprune_core import trained_models
+    from tracrcheck.executors import dask_cluster as clusters
     from tracrcheck.reports import compare as report
-    from tracrcheck.reports import console, files
-    from tracrcheck.reports.beside import Beside
+    from tracrcheck.reports import files
+    from tracrcheck.reports.context import Beside
     from tracrcheck.reports.outputs import Outputs
-    from tracrcheck.run import finished_there, open_ledger
+    from tracrcheck.reports.render import terminal
+    from tracrcheck.runs import compare as comparing
+    from tracrcheck.runs.base import finished_there, open_ledger
+    from tracrcheck.trained import prompts as prompt_lists
+    from tracrcheck.trained.discover import check_ablation
 
     check_ablation(ablation)
     files.check_suffix("--plot", plot, ".svg")
@@ -67,7 +69,7 @@ def compare(
     files.check_writable(plot)
     clusters.check(cluster, jobs=jobs)
     plan = comparing.Plan(
-        task=task, model=model or subjects.trained_on(task), ablation=ablation, methods=names,
+        task=task, model=model or trained_models.trained_on(task), ablation=ablation, methods=names,
         seeds=tuple(range(seeds)), prompts=prompts, jobs=jobs, cluster=cluster,
     ).checked()  # fmt: skip
     header = plan.header(shlex.join(["tracrcheck", *sys.argv[1:]]))
@@ -79,12 +81,12 @@ def compare(
         if run.resumed:
             typer.echo(f"resumed: {run.resumed} of {len(plan.units)} curves were made before", err=True)
         try:
-            for made in console.progress(run.go(), run.left, "curves"):
+            for made in terminal.progress(run.go(), run.left, "curves"):
                 typer.echo(report.line(made), err=True)
         except KeyboardInterrupt:
             run.interrupted = True
         results = run.results(json)
-        console.show(report.table(results), *report.lines(results))
+        terminal.show(report.table(results), *report.lines(results))
         files.write_json(json, results.document, a_line_each=("curves",))
         run.written()
     outputs.write(results, Beside())

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tracrcheck.commands.arguments import Comment, Html, Json, Junit
-from tracrcheck.commands.telling import told
+from tracrcheck.commands.errors import told
 
 if TYPE_CHECKING:
-    from tracrcheck.examinee import Answer
+    from tracrcheck.grading.run_method import Answer
 
 Task = Annotated[
     str,
@@ -69,15 +69,16 @@ def discover(
     ] = False,
 ) -> None:
     """Find the circuit of a trained model on a task, and judge it on prompts held out."""
-    from edgeprune_core import subjects
-    from tracrcheck import discover as discovering
-    from tracrcheck import prompt_lists
-    from tracrcheck.examinee import find_method
-    from tracrcheck.reports import console, discovery, faithfulness, files
-    from tracrcheck.reports.beside import Beside
+    from edgeprune_core import trained_models
+    from tracrcheck.grading.run_method import find_method
+    from tracrcheck.reports import discovery, faithfulness, files
+    from tracrcheck.reports.context import Beside
     from tracrcheck.reports.outputs import Outputs
+    from tracrcheck.reports.render import terminal
     from tracrcheck.reports.saved import DiscoveryFile
-    from tracrcheck.run import made_now
+    from tracrcheck.runs.base import made_now
+    from tracrcheck.trained import discover as discovering
+    from tracrcheck.trained import prompts as prompt_lists
 
     outputs = Outputs(json=json, html=html, junit=junit, md=md)
     discovering.check_ablation(ablation)
@@ -86,7 +87,7 @@ def discover(
     outputs.check()
     files.check_folder(out)
     keeping = discovering.keeping_of(checkpoint, every_seconds=checkpoint_every, resume=resume)
-    subject = subjects.subject(model or subjects.trained_on(task))
+    subject = trained_models.load_model(model or trained_models.trained_on(task))
     lists = prompt_lists.both_lists(task, subject.tokenizer, n=prompts, seed=seed)
     discovering.check_pairs(subject, lists.held_out)
     if min(len(lists.train), len(lists.held_out)) < prompts:
@@ -98,7 +99,7 @@ def discover(
     asked: dict[str, Any] = {"task": task, "model": subject.name, "method": method, "ablation": ablation}
     asked |= {"prompts": prompts, "draws": draws, "seed": seed}
     if distributed:
-        from tracrcheck.together import sharing as share
+        from tracrcheck.trained.torchrun import sharing as share
     else:
         share = discovering.alone
     with _told_to_resume(checkpoint), share(subject, asked_method, keeping) as run:
@@ -110,14 +111,14 @@ def discover(
         if run.first:
             if found.resumed_after is not None:
                 typer.echo(f"resumed: {found.resumed_after} steps were taken before", err=True)
-            console.show(*discovery.found_lines(found))
+            terminal.show(*discovery.found_lines(found))
         matrix = None
         if found.circuit is not None:
             matrix = discovering.judge(run.subject, lists.held_out, found.circuit, draws=draws, seed=seed)
     if not run.first:
         raise typer.Exit(0)
     if found.circuit is not None and matrix is not None:
-        console.show("", faithfulness.matrix_table(matrix), *faithfulness.matrix_lines(matrix))
+        terminal.show("", faithfulness.matrix_table(matrix), *faithfulness.matrix_lines(matrix))
     document = discovery.discovery_document(asked, found, matrix)
     files.write_json(json, document)
     if found.circuit is not None and out is not None:
@@ -136,9 +137,9 @@ def _announced(asking: Callable[..., Answer], title: str) -> Callable[..., Answe
     """What is looked for is told before what may take long, and after what may be wrong with the call."""
 
     def told_first(*args: Any, **kwargs: Any) -> Answer:
-        from tracrcheck.reports import console
+        from tracrcheck.reports.render import terminal
 
-        console.show(title)
+        terminal.show(title)
         return asking(*args, **kwargs)
 
     return told_first
@@ -166,20 +167,21 @@ def faithfulness(
     json: Json = None,
 ) -> None:
     """Judge a circuit of a trained model under every ablation, in both directions and by every metric."""
-    from edgeprune_core import subjects
-    from tracrcheck import discover as discovering
-    from tracrcheck import prompt_lists
-    from tracrcheck.reports import console, files
+    from edgeprune_core import trained_models
     from tracrcheck.reports import faithfulness as report
+    from tracrcheck.reports import files
+    from tracrcheck.reports.render import terminal
+    from tracrcheck.trained import discover as discovering
+    from tracrcheck.trained import prompts as prompt_lists
 
     prompt_lists.check_task(task)
     files.check_writable(json)
-    subject = subjects.subject(model or subjects.trained_on(task))
+    subject = trained_models.load_model(model or trained_models.trained_on(task))
     given = discovering.circuit_of(circuit, subject)
     pairs = prompt_lists.judging_list(task, subject.tokenizer, n=prompts, seed=seed)
     matrix = discovering.judge(subject, pairs, given, draws=draws, seed=seed)
-    console.show(f"{circuit} on {task} in {subject.name}", report.matrix_table(matrix))
-    console.show(*report.matrix_lines(matrix))
+    terminal.show(f"{circuit} on {task} in {subject.name}", report.matrix_table(matrix))
+    terminal.show(*report.matrix_lines(matrix))
     asked: dict[str, Any] = {"circuit": str(circuit), "task": task, "model": subject.name}
     asked |= {"prompts": prompts, "draws": draws, "seed": seed}
     files.write_json(json, {"schema": report.SCHEMA, "asked": asked, **report.matrix_document(matrix)})

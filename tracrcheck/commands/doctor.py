@@ -7,7 +7,7 @@ import sys
 import typer
 
 from tracrcheck.commands.arguments import Json
-from tracrcheck.commands.telling import told
+from tracrcheck.commands.errors import told
 
 
 @told

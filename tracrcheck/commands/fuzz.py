@@ -19,11 +19,11 @@ from tracrcheck.commands.arguments import (
     Json,
     Junit,
 )
-from tracrcheck.commands.telling import told
+from tracrcheck.commands.errors import told
 
 if TYPE_CHECKING:
-    from tracrcheck.campaign import Campaign, Plan
-    from tracrcheck.ledger import Ledger
+    from tracrcheck.records.journal import Ledger
+    from tracrcheck.runs.fuzz import Campaign, Plan
 
 
 @told
@@ -53,15 +53,18 @@ def fuzz(
     ] = None,
 ) -> None:
     """Run a method on programs that nobody wrote. Exit 1 below the bar, or where a replayed check fails."""
-    from tracrcheck import bar, campaign, options, regressions, results
-    from tracrcheck import cluster as clusters
-    from tracrcheck.examinee import find_method
-    from tracrcheck.fuzz_results import FuzzResults
-    from tracrcheck.reports import console, files
+    from tracrcheck.commands import options
+    from tracrcheck.executors import dask_cluster as clusters
+    from tracrcheck.grading.run_method import find_method
+    from tracrcheck.reports import files
     from tracrcheck.reports import fuzz as report
-    from tracrcheck.reports.beside import Beside
+    from tracrcheck.reports.context import Beside
     from tracrcheck.reports.outputs import Outputs
-    from tracrcheck.run import finished_there, open_ledger
+    from tracrcheck.reports.render import terminal
+    from tracrcheck.runs import fuzz as campaign
+    from tracrcheck.runs import fuzz_score, regressions, results
+    from tracrcheck.runs.base import finished_there, open_ledger
+    from tracrcheck.runs.fuzz_results import FuzzResults
 
     options.check_timeout(timeout)
     reports = {"--html": html, "--junit": junit, "--md": md}
@@ -72,7 +75,7 @@ def fuzz(
     files.check_folder(save)
     if replay:
         found = [(path, regressions.replay(regressions.read(path), timeout=timeout)) for path in replay]
-        console.show(*(report.replayed(str(path), done) for path, done in found))
+        terminal.show(*(report.replayed(str(path), done) for path, done in found))
         raise typer.Exit(0 if all(done.passes for _, done in found) else 1)
     plan = campaign.Plan(
         seed=seed,
@@ -92,13 +95,13 @@ def fuzz(
         typer.echo(f"{json} is this run, finished: there is nothing to resume", err=True)
         there = cast(FuzzResults, results.read_any(cast(Path, json)))
         outputs.write(there, Beside())
-        raise typer.Exit(1 if there.score(bar.Bar()).short else 0)
+        raise typer.Exit(1 if there.score(fuzz_score.Bar()).short else 0)
     with open_ledger(json, header, resume=resume) as ledger:
         run = _sitting(plan, header, ledger)
-        score = bar.score(run)
-        console.show(*report.parts(run, score, bar.Bar()))
+        score = fuzz_score.score(run)
+        terminal.show(*report.parts(run, score, fuzz_score.Bar()))
         for path in regressions.save_failures(run.rows, seed=seed, folder=save):
-            console.show(f"saved {path}")
+            terminal.show(f"saved {path}")
         files.write_json(json, files.fuzz_document(run, score), a_line_each=("programs", "rows"))
         run.written()
     outputs.write(FuzzResults.of(run), Beside())
@@ -110,16 +113,16 @@ def fuzz(
 
 def _sitting(plan: Plan, header: Mapping[str, Any], ledger: Ledger | None) -> Campaign:
     """The campaign, done as far as it is not interrupted."""
-    from tracrcheck.campaign import Campaign
-    from tracrcheck.reports import console
+    from tracrcheck.reports.render import terminal
+    from tracrcheck.runs.fuzz import Campaign
 
     run = Campaign(plan, header, ledger)
     if run.resumed:
         typer.echo(f"resumed: {run.resumed} of {plan.programs} programs were finished before", err=True)
     try:
-        for _ in console.progress(run.draw(), plan.programs, "draw"):
+        for _ in terminal.progress(run.draw(), plan.programs, "draw"):
             pass
-        for _ in console.progress(run.go(), run.left, "fuzz"):
+        for _ in terminal.progress(run.go(), run.left, "fuzz"):
             pass
     except KeyboardInterrupt:
         run.interrupted = True
@@ -128,14 +131,14 @@ def _sitting(plan: Plan, header: Mapping[str, Any], ledger: Ledger | None) -> Ca
 
 def _one(plan: Plan, number: int, save: Path | None) -> None:
     """One draw."""
-    from tracrcheck import regressions
-    from tracrcheck.fuzz import examine
-    from tracrcheck.reports import console
     from tracrcheck.reports import fuzz as report
+    from tracrcheck.reports.render import terminal
+    from tracrcheck.runs import regressions
+    from tracrcheck.runs.fuzz_program import examine
 
     done = examine(plan.seed, number, plan.settings, method=plan.method, timeout=plan.timeout)
     for row in done.rows:
-        console.show(report.one(row, plan.seed))
+        terminal.show(report.one(row, plan.seed))
     for path in regressions.save_failures(done.rows, seed=plan.seed, folder=save):
-        console.show(f"saved {path}")
+        terminal.show(f"saved {path}")
     raise typer.Exit(0 if all(row.holds for row in done.rows) else 1)

@@ -25,14 +25,14 @@ from tracrcheck.commands.arguments import (
     Names,
     ScoreBos,
 )
-from tracrcheck.commands.telling import stop_at, told
+from tracrcheck.commands.errors import stop_at, told
 
 if TYPE_CHECKING:
-    from tracrcheck.evidence import Evidence
-    from tracrcheck.gate import Plan
-    from tracrcheck.ledger import Ledger
-    from tracrcheck.library import Entry
-    from tracrcheck.run import Run
+    from tracrcheck.grading.edge_effects import Evidence
+    from tracrcheck.rasp.library import Entry
+    from tracrcheck.records.journal import Ledger
+    from tracrcheck.runs.base import Run
+    from tracrcheck.runs.gate import Plan
 
 
 @told
@@ -82,18 +82,20 @@ def gate(
     ] = False,
 ) -> None:
     """Run a method on programs, and fail where it does not find what is proved."""
-    from tracrcheck import baseline as comparing
-    from tracrcheck import cluster as clusters
-    from tracrcheck import gate as gating
-    from tracrcheck import options, profiles, results
-    from tracrcheck.examinee import find_method
-    from tracrcheck.library import Library
-    from tracrcheck.reports import console, files, text
-    from tracrcheck.reports.beside import Beside, beside_saved
-    from tracrcheck.reports.comparison import comparison_lines
+    from tracrcheck.commands import options
+    from tracrcheck.executors import dask_cluster as clusters
+    from tracrcheck.grading.run_method import find_method
+    from tracrcheck.grading.verdict import exit_code
+    from tracrcheck.rasp.library import Library
+    from tracrcheck.reports import files, text
+    from tracrcheck.reports.context import Beside, beside_saved
+    from tracrcheck.reports.gate_baseline import comparison_lines
     from tracrcheck.reports.outputs import Outputs
-    from tracrcheck.run import finished_there, header_of, open_ledger
-    from tracrcheck.verdict import exit_code
+    from tracrcheck.reports.render import terminal
+    from tracrcheck.runs import baseline as comparing
+    from tracrcheck.runs import gate as gating
+    from tracrcheck.runs import profiles, results
+    from tracrcheck.runs.base import finished_there, header_of, open_ledger
 
     outputs = Outputs(json=json, html=html, junit=junit, md=md)
     outputs.check()
@@ -133,7 +135,7 @@ def gate(
     code, compared = run.exit_code(allow_unknown=allow_unknown), None
     if before is not None:
         compared = comparing.compare(before, run.verdicts, run.record(), factor=factor)
-        console.show("", *comparison_lines(compared))
+        terminal.show("", *comparison_lines(compared))
         code = compared.exit_code(code, allow_known=allow_known)
     outputs.write(
         results.Results.of(run),
@@ -148,19 +150,19 @@ def gate(
 
 def _evidence(run: Run, entries: Sequence[Entry]) -> list[Evidence]:
     """The truths to be drawn."""
-    from tracrcheck.evidence import of_compiled
-    from tracrcheck.reports import console
+    from tracrcheck.grading.edge_effects import of_compiled
+    from tracrcheck.reports.render import terminal
 
     meanings = {entry.program.name: entry.meaning for entry in entries}
     found = of_compiled(run.programs, run.plan.settings, run.verdicts, meanings=meanings)
-    return list(console.progress(found, len(run.programs) * len(run.plan.settings), "drawing"))
+    return list(terminal.progress(found, len(run.programs) * len(run.plan.settings), "drawing"))
 
 
 def _sitting(entries: Sequence[Entry], plan: Plan, header: Mapping[str, Any], ledger: Ledger | None) -> Run:
     """The run, done as far as it is not interrupted."""
-    from tracrcheck import gate as gating
-    from tracrcheck.reports import console
-    from tracrcheck.run import Run
+    from tracrcheck.reports.render import terminal
+    from tracrcheck.runs import gate as gating
+    from tracrcheck.runs.base import Run
 
     ready, wrong = gating.prepare(entries, plan.settings)
     stop_at(wrong)
@@ -168,7 +170,7 @@ def _sitting(entries: Sequence[Entry], plan: Plan, header: Mapping[str, Any], le
     if run.resumed:
         typer.echo(f"resumed: {run.resumed} of {run.total} verdicts were finished before", err=True)
     try:
-        for _ in console.progress(run.go(), run.left, "gate"):
+        for _ in terminal.progress(run.go(), run.left, "gate"):
             pass
     except KeyboardInterrupt:
         run.interrupted = True
@@ -176,14 +178,15 @@ def _sitting(entries: Sequence[Entry], plan: Plan, header: Mapping[str, Any], le
 
 
 def _report(run: Run, allow_unknown: bool, asked: Mapping[str, str], replay_options: Sequence[str]) -> None:
-    from tracrcheck.reports import console, text
+    from tracrcheck.reports import text
+    from tracrcheck.reports.render import terminal
 
     for error in run.errors:
-        console.tell(error)
-    console.show(text.verdict_table(run.verdicts))
+        terminal.tell(error)
+    terminal.show(text.verdict_table(run.verdicts))
     for verdict in run.verdicts:
         if verdict.verdict != "HOLDS":
-            console.show("", text.verdict_block(verdict, asked[verdict.program], replay_options))
-    console.show("", text.summary_line(run.summary, allow_unknown=allow_unknown))
+            terminal.show("", text.verdict_block(verdict, asked[verdict.program], replay_options))
+    terminal.show("", text.summary_line(run.summary, allow_unknown=allow_unknown))
     if run.interrupted:
         typer.echo("interrupted: these are the verdicts that were finished", err=True)

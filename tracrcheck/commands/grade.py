@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracrcheck.commands.arguments import Ablations, Criterion, Folders, Json, Lengths, ScoreBos
-from tracrcheck.commands.telling import stop_at, told
+from tracrcheck.commands.errors import stop_at, told
 
 if TYPE_CHECKING:
-    from tracrcheck.verdict import Verdict
+    from tracrcheck.grading.verdict import Verdict
 
 
 @told
@@ -44,11 +44,13 @@ def grade(
     """Judge a circuit that was made elsewhere, under zero ablation unless told otherwise."""
     import time
 
-    from tracrcheck import foreign, options
-    from tracrcheck.gate import prepare
-    from tracrcheck.library import Library
-    from tracrcheck.reports import console, failure, files, text
-    from tracrcheck.verdict import Summary, exit_code
+    from tracrcheck.commands import options
+    from tracrcheck.grading import grade_imported
+    from tracrcheck.grading.verdict import Summary, exit_code
+    from tracrcheck.rasp.library import Library
+    from tracrcheck.reports import failure, files, text
+    from tracrcheck.reports.render import terminal
+    from tracrcheck.runs.gate import prepare
 
     started = time.monotonic()
     options.check_threshold(threshold)
@@ -56,16 +58,16 @@ def grade(
     settings = options.settings_of(ablation or ["zero"], [criterion], lengths, score_bos)
     ready, wrong = prepare([Library.here(folder or []).load(program)], settings)
     stop_at(wrong)
-    imported = foreign.read_circuit(circuit, ready[0], format=format, threshold=threshold)
-    verdicts = foreign.verdicts_on(ready[0], settings, imported, name=str(circuit))
-    console.show(*failure.mapping_lines(imported), "", text.verdict_table(verdicts))
+    imported = grade_imported.read_circuit(circuit, ready[0], format=format, threshold=threshold)
+    verdicts = grade_imported.verdicts_on(ready[0], settings, imported, name=str(circuit))
+    terminal.show(*failure.mapping_lines(imported), "", text.verdict_table(verdicts))
     rest = options.replay_words(lengths=lengths, score_bos=score_bos, folders=folder, threshold=threshold)
     for verdict in verdicts:
         if verdict.verdict != "HOLDS":
             replay = _replay(verdict, program, [imported.format, *rest])
-            console.show("", failure.failure_block(verdict, ready[0], replay=replay))
+            terminal.show("", failure.failure_block(verdict, ready[0], replay=replay))
     summary = Summary.of(verdicts, time.monotonic() - started)
-    console.show("", text.summary_line(summary, allow_unknown=allow_unknown))
+    terminal.show("", text.summary_line(summary, allow_unknown=allow_unknown))
     files.write_json(json, files.judged_document([v.to_json() for v in verdicts], summary))
     raise typer.Exit(exit_code(verdicts, allow_unknown=allow_unknown))
 

@@ -10,7 +10,7 @@ from typing import Annotated, cast
 import typer
 
 from tracrcheck.commands.arguments import LARGEST_SEED, MOST_SEEDS, ClusterAddress, Json
-from tracrcheck.commands.telling import told
+from tracrcheck.commands.errors import told
 
 
 @told
@@ -34,14 +34,15 @@ def invariants(
     ] = False,
 ) -> None:
     """Check what must hold of every model, mask and method; exit 1 where something does not."""
-    from tracrcheck import cluster as clusters
-    from tracrcheck import results
-    from tracrcheck.invariant_results import InvariantResults, document
-    from tracrcheck.invariants.campaign import Campaign, Plan
+    from tracrcheck.executors import dask_cluster as clusters
     from tracrcheck.invariants.runner import chosen
-    from tracrcheck.reports import console, files
+    from tracrcheck.reports import files
     from tracrcheck.reports.invariants import summary, table
-    from tracrcheck.run import finished_there, open_ledger
+    from tracrcheck.reports.render import terminal
+    from tracrcheck.runs import results
+    from tracrcheck.runs.base import finished_there, open_ledger
+    from tracrcheck.runs.invariant_results import InvariantResults, document
+    from tracrcheck.runs.invariants import Campaign, Plan
 
     files.check_writable(json)
     plan = Plan(
@@ -63,11 +64,11 @@ def invariants(
             typer.echo(f"resumed: {run.resumed} of {seeds} seeds were finished before", err=True)
         most = len(plan.invariants) * run.left * (3 + programs)
         try:
-            for _ in console.progress(run.go(), most, "check"):
+            for _ in terminal.progress(run.go(), most, "check"):
                 pass
         except KeyboardInterrupt:
             run.interrupted = True
-        console.show(table(run.checks), summary(run.checks))
+        terminal.show(table(run.checks), summary(run.checks))
         files.write_json(json, document(run.record(), run.checks), a_line_each=("checks",))
         run.written()
     if run.interrupted:

@@ -9,7 +9,7 @@ import typer
 
 from tracrcheck.commands.arguments import Json
 from tracrcheck.commands.discover import ModelOption, Prompts
-from tracrcheck.commands.telling import told
+from tracrcheck.commands.errors import told
 
 
 @told
@@ -28,34 +28,35 @@ def overlap(
     json: Json = None,
 ) -> None:
     """Compare two circuits of one model: shared edges and own ones, and each on the other's task."""
-    from edgeprune_core import subjects
-    from tracrcheck import overlap as comparing
-    from tracrcheck import prompt_lists
-    from tracrcheck.reports import console, files
+    from edgeprune_core import trained_models
+    from tracrcheck.reports import files
     from tracrcheck.reports import overlap as report
+    from tracrcheck.reports.render import terminal
+    from tracrcheck.trained import overlap as comparing
+    from tracrcheck.trained import prompts as prompt_lists
 
     comparing.check_tasks(task_a, task_b, model)
     tasks = [prompt_lists.check_task(task) for task in (task_a, task_b) if task is not None]
     files.check_writable(json)
     files.check_writable(out)
     found = comparing.overlap(comparing.circuit_in(a), comparing.circuit_in(b))
-    console.show(*report.overlap_lines(found, str(a), str(b)), "", report.layers_table(found))
+    terminal.show(*report.overlap_lines(found, str(a), str(b)), "", report.layers_table(found))
     judged: list[comparing.Judged] = []
     asked: dict[str, Any] = {"a": str(a), "b": str(b), "task_a": task_a, "task_b": task_b, "model": None}
     asked |= {"prompts": prompts, "draws": draws, "seed": seed}
     if tasks:
-        subject = subjects.subject(model or subjects.trained_on(tasks[0]))
+        subject = trained_models.load_model(model or trained_models.trained_on(tasks[0]))
         asked["model"] = subject.name
         lists = {
             task: prompt_lists.judging_list(task, subject.tokenizer, n=prompts, seed=seed) for task in tasks
         }
         total = 3 * len(lists)
         judged = list(
-            console.progress(
+            terminal.progress(
                 comparing.crossed(found, subject, lists, draws=draws, seed=seed), total, "circuits on tasks"
             )
         )
-        console.show(
+        terminal.show(
             "", f"under resampling, all other edges cut, in {subject.name}:", report.crossed_table(judged)
         )
     if out is not None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tracrcheck.commands.arguments import Json
-from tracrcheck.commands.telling import told
+from tracrcheck.commands.errors import told
 
 
 @told
@@ -31,14 +31,15 @@ def plan(
     json: Json = None,
 ) -> None:
     """Count what a step of edge pruning takes on a large model: memory, arithmetic, and whether it fits."""
-    from tracrcheck import plan as planning
-    from tracrcheck.reports import console, files
+    from tracrcheck.reports import files
     from tracrcheck.reports import plan as report
+    from tracrcheck.reports.render import terminal
+    from tracrcheck.trained import memory_plan as planning
 
     files.check_writable(json)
     found = planning.plan(
         model, batch=batch, pos=seq, gpus=gpus, circuits=circuits, dtype=dtype, memory=memory
     )
-    console.show(*report.plan_lines(found), "", report.plan_table(found), "", *report.verdict_lines(found))
+    terminal.show(*report.plan_lines(found), "", report.plan_table(found), "", *report.verdict_lines(found))
     files.write_json(json, report.plan_document(found))
     raise typer.Exit(1 if found.fits is False else 0)

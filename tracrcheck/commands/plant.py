@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tracrcheck.commands.arguments import LARGEST_SEED, Ablations, Folders, Name
-from tracrcheck.commands.telling import stop_at, told
+from tracrcheck.commands.errors import stop_at, told
 
 
 @told
@@ -42,13 +42,14 @@ def plant(
     ] = None,
 ) -> None:
     """Hide a program in a larger transformer, among distractors. Measures, and certifies, what it makes."""
-    from tracrcheck import options
-    from tracrcheck.gate import prepare
-    from tracrcheck.library import Library
+    from tracrcheck.commands import options
     from tracrcheck.planted import file, leak, planting, truth
     from tracrcheck.planted.slots import parse_slots
-    from tracrcheck.reports import console, files
+    from tracrcheck.rasp.library import Library
+    from tracrcheck.reports import files
     from tracrcheck.reports.planted import planted_block, truth_line
+    from tracrcheck.reports.render import terminal
+    from tracrcheck.runs.gate import prepare
 
     settings = options.settings_of(ablation or ["all"], ["value"], None, False)
     if out is not None:
@@ -71,9 +72,9 @@ def plant(
         seed=seed,
         slots=chosen,
     )
-    console.show(planted_block(made, leak.measure(made, settings)))
-    for setting in console.progress(settings, len(settings), "certify"):
-        console.show(truth_line(truth.truth_of(made, setting)))
+    terminal.show(planted_block(made, leak.measure(made, settings)))
+    for setting in terminal.progress(settings, len(settings), "certify"):
+        terminal.show(truth_line(truth.truth_of(made, setting)))
     if weights is not None:
         files.write_model(weights, made.model)
         typer.echo(f"wrote {weights}")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tracrcheck.commands.arguments import Folders, Html, Junit
-from tracrcheck.commands.telling import told
+from tracrcheck.commands.errors import told
 
 File = Annotated[
     Path,
@@ -43,13 +43,13 @@ def report(
     """Show a results file as Markdown, as a page for a browser, or as JUnit XML."""
     from dataclasses import replace
 
-    from tracrcheck import baseline as comparing
-    from tracrcheck import options
-    from tracrcheck.library import Library
+    from tracrcheck.commands import options
+    from tracrcheck.rasp.library import Library
     from tracrcheck.reports import files, saved
-    from tracrcheck.reports.beside import beside_saved
+    from tracrcheck.reports.context import beside_saved
+    from tracrcheck.reports.kinds import comment_of, page_of
     from tracrcheck.reports.outputs import Outputs
-    from tracrcheck.reports.page import comment_of, page_of
+    from tracrcheck.runs import baseline as comparing
 
     Outputs(html=html, junit=junit, md=md).check()
     factor = options.check_factor(slower)
@@ -86,24 +86,25 @@ def recheck(
     folder: Folders = None,
 ) -> None:
     """Check a results file: its shape, whether it is stale, and a random share of it by running it again."""
-    from tracrcheck import recheck as checking
-    from tracrcheck import results
-    from tracrcheck.library import Library
-    from tracrcheck.reports import console, text
-    from tracrcheck.reports.rechecked import line_of
+    from tracrcheck.rasp.library import Library
+    from tracrcheck.reports import text
+    from tracrcheck.reports.recheck import line_of
+    from tracrcheck.reports.render import terminal
+    from tracrcheck.runs import recheck as checking
+    from tracrcheck.runs import results
 
     found, library = results.read_any(file), Library.here(folder or [])
     if differs := checking.stale(found, library):
-        console.show(*text.stale_lines(found, differs))
+        terminal.show(*text.stale_lines(found, differs))
         raise typer.Exit(0)
     number = secrets.randbelow(2**31) if seed is None else seed
     chosen = checking.sample(found.units, share=share, seed=number, most_seconds=most_seconds)
-    console.show(text.sample_line(found, len(chosen), number))
+    terminal.show(text.sample_line(found, len(chosen), number))
     pairs = list(
-        console.progress(checking.again(found, chosen, library), checking.n_verdicts(chosen), "recheck")
+        terminal.progress(checking.again(found, chosen, library), checking.n_verdicts(chosen), "recheck")
     )
     different = [pair for pair in pairs if not pair.same]
     for pair in different:
-        console.show(line_of(pair))
-    console.show(f"{len(pairs) - len(different)} the same, {len(different)} different")
+        terminal.show(line_of(pair))
+    terminal.show(f"{len(pairs) - len(different)} the same, {len(different)} different")
     raise typer.Exit(1 if different else 0)

@@ -26,8 +26,8 @@ from typing import Any
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import ResidualGraph
-from tracrcheck.granularity import MERGED, Granularity
 from tracrcheck.importers.base import Imported, imported, malformed, no_threshold
+from tracrcheck.importers.granularity import MERGED, Granularity
 
 _BLOCK = re.compile(r"blocks\.(\d+)\.(.+)")
 _INPUT = re.compile(r"hook_([qkv])_input")

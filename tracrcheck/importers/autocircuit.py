@@ -22,8 +22,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from edgeprune_core.graph import ResidualGraph
-from tracrcheck.granularity import MERGED, Granularity
 from tracrcheck.importers.base import Imported, imported, is_number, kept_above, malformed, no_threshold
+from tracrcheck.importers.granularity import MERGED, Granularity
 
 _NODE = re.compile(r"A(\d+)\.(\d+)(?:\.([QKV]))?")
 _MLP = re.compile(r"MLP (\d+)")

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from edgeprune_core.errors import CheckError, did_you_mean
 from edgeprune_core.graph import ResidualGraph
-from tracrcheck.granularity import Granularity
+from tracrcheck.importers.granularity import Granularity
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,8 +15,8 @@ from typing import Any
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import ResidualGraph
-from tracrcheck.granularity import Granularity
 from tracrcheck.importers.base import Imported, imported, malformed
+from tracrcheck.importers.granularity import Granularity
 
 _EDGE = re.compile(r"(input|a\d+\.h\d+|m\d+)->(a\d+\.h\d+|m\d+|logits)(?:<([qkv])>)?")
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 from typing import Any
 
 from edgeprune_core.graph import ResidualGraph
-from tracrcheck.granularity import Embeddings, Granularity
 from tracrcheck.importers.base import Imported, imported, malformed, no_threshold
+from tracrcheck.importers.granularity import Embeddings, Granularity
 
 NAMES = {
     "token_embeds": "tok",

@@ -8,8 +8,8 @@ from typing import Any
 from edgeprune_core.circuit import SCHEMA, Circuit
 from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import ResidualGraph
-from tracrcheck.granularity import Granularity
 from tracrcheck.importers.base import Imported, imported, malformed, no_threshold
+from tracrcheck.importers.granularity import Granularity
 
 
 class Native:

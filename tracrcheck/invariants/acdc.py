@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgeprune_core.circuit import Circuit
+from edgeprune_core.deviations import divergences_of
 from edgeprune_core.graph import Edge, Reader
 from edgeprune_core.methods import Acdc
-from edgeprune_core.patching import divergences_of
 from edgeprune_core.task import Task
 from tracrcheck.invariants.base import Invariant, Violation
 from tracrcheck.invariants.circuits import mask_of

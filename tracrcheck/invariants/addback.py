@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.task import Task
-from tracrcheck.certify import certify
-from tracrcheck.exam import Setting
 from tracrcheck.invariants.base import Invariant, Violation
 from tracrcheck.invariants.subjects import Subject, is_program
+from tracrcheck.truth.certify import certify
+from tracrcheck.truth.setting import Setting
 
 
 def unfaithful_additions(task: Task, truth: Circuit, permitted: Circuit) -> list[str]:

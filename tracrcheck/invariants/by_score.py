@@ -21,8 +21,8 @@ from edgeprune_core.circuit import Circuit
 from edgeprune_core.mask import from_edge_values
 from edgeprune_core.task import Task
 from edgeprune_core.training.gates import stratified_uniform
-from edgeprune_core.training.pool import ItemPool
-from edgeprune_core.training.score import Chains, ScoreSettings, train_by_score
+from edgeprune_core.training.item_pool import ItemPool
+from edgeprune_core.training.score_function import Chains, ScoreSettings, train_by_score
 from tracrcheck.invariants.base import Invariant, Violation
 from tracrcheck.invariants.circuits import some_circuits
 from tracrcheck.invariants.subjects import Subject, generator_of, is_program

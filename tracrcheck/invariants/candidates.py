@@ -24,10 +24,10 @@ from edgeprune_core.circuit import Circuit
 from edgeprune_core.methods import EdgePruning, edge_pruning
 from edgeprune_core.methods.edge_pruning import Kicks
 from edgeprune_core.task import Task
-from edgeprune_core.training import elites
-from edgeprune_core.training.elites import EliteSettings, train_by_elites
-from edgeprune_core.training.pool import ItemPool
-from edgeprune_core.training.score import ScoreSettings
+from edgeprune_core.training import cross_entropy
+from edgeprune_core.training.cross_entropy import EliteSettings, train_by_elites
+from edgeprune_core.training.item_pool import ItemPool
+from edgeprune_core.training.score_function import ScoreSettings
 from tracrcheck.invariants.base import Invariant, Violation
 from tracrcheck.invariants.by_score import with_middling_tolerance, wrong_by_hand
 from tracrcheck.invariants.quick import QUICK
@@ -107,7 +107,7 @@ def elites_by_hand(subject: Subject, seed: int) -> Violation | None:
 def _followed_as_by_hand(task: Task, known: Tensor, draw: torch.Generator) -> Violation | None:
     pool = ItemPool(len(task.items), 4, 2, draw)
     samples, rows = [], []
-    sample, shown = elites._sample, pool.draw
+    sample, shown = cross_entropy._sample, pool.draw
 
     def sampled(*args) -> Tensor:
         samples.append(sample(*args))
@@ -117,7 +117,7 @@ def _followed_as_by_hand(task: Task, known: Tensor, draw: torch.Generator) -> Vi
         rows.append(shown())
         return rows[-1]
 
-    with mock.patch.object(elites, "_sample", sampled), mock.patch.object(pool, "draw", drawn):
+    with mock.patch.object(cross_entropy, "_sample", sampled), mock.patch.object(pool, "draw", drawn):
         found = train_by_elites(task, SETTINGS, known, pool, outside=True)
     want = _followed(task, known, samples, rows)
     if (found.p is None) != (want is None):

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.outcome import Outcome, decode
+from edgeprune_core.criterion import Outcome, decode
 from edgeprune_core.task import Task
 from tracrcheck.invariants.base import Invariant, Violation
 from tracrcheck.invariants.circuits import mask_of, some_circuits

@@ -13,7 +13,7 @@ from unittest import mock
 
 import torch
 
-from edgeprune_core import patching
+from edgeprune_core import deviations
 from edgeprune_core.metrics.divergence import bounded, kl, sharp_temperature
 from edgeprune_core.task import Task
 from tracrcheck.invariants.base import Invariant, Violation
@@ -41,8 +41,8 @@ def divergences(subject: Subject, seed: int) -> Violation | None:
         if wrong := _off(name, found, by_hand[name]):
             return wrong
     by_hand = _means(task, got, sharp_temperature(task.model.spec.d_out))
-    with mock.patch.object(patching, "CHUNK_FLOATS", 1):
-        parts = patching.divergences_of(task, mask, "kl")
+    with mock.patch.object(deviations, "CHUNK_FLOATS", 1):
+        parts = deviations.divergences_of(task, mask, "kl")
     return _off("kl of the list, item by item", parts, by_hand["kl"])
 
 

@@ -1,6 +1,6 @@
 """Norms folded into the weights beside them change no output and no gradient of the mask.
 
-The gain and bias of a norm act linearly after it, and LayerNorm's mean linearly before it (`edgeprune_core/folding.py`
+The gain and bias of a norm act linearly after it, and LayerNorm's mean linearly before it (`edgeprune_core/fold_norms.py`
 derives it), so that a folded model computes the same function of its mask by other, fused, products: two ways to one
 number, in the outputs and in the gradient. Both are sums of products of order 1 rounded in double precision.
 """
@@ -10,8 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from edgeprune_core.engine import outputs, run, trace
-from edgeprune_core.folding import folded
+from edgeprune_core.engine.forward import outputs, run, trace
+from edgeprune_core.fold_norms import folded
 from edgeprune_core.weights import Model
 from tracrcheck.invariants.base import Invariant, Violation
 from tracrcheck.invariants.subjects import Subject, generator_of, has_no_norm, some_items

@@ -13,8 +13,8 @@ from dataclasses import replace
 
 import torch
 
+from edgeprune_core.criterion import Outcome
 from edgeprune_core.metrics.answers import answer_margin
-from edgeprune_core.outcome import Outcome
 from edgeprune_core.task import Task
 from tracrcheck.invariants.base import Invariant, Violation
 from tracrcheck.invariants.circuits import mask_of, some_circuits

@@ -24,8 +24,8 @@ from edgeprune_core.mask import from_edge_values
 from edgeprune_core.methods import EdgePruning
 from edgeprune_core.task import Task
 from edgeprune_core.training.gates import stratified_uniform
+from edgeprune_core.training.item_pool import ItemPool
 from edgeprune_core.training.pathwise import PathwiseSettings, Target, train_pathwise
-from edgeprune_core.training.pool import ItemPool
 from tracrcheck.invariants.base import Invariant, Violation
 from tracrcheck.invariants.subjects import Subject, generator_of, is_smooth
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from edgeprune_core.methods.edge_pruning import EdgePruning, Kicks
-from edgeprune_core.training.elites import EliteSettings
-from edgeprune_core.training.score import ScoreSettings
+from edgeprune_core.training.cross_entropy import EliteSettings
+from edgeprune_core.training.score_function import ScoreSettings
 
 QUICK = EdgePruning(
     score=ScoreSettings(steps=12, circuits=8),

@@ -13,7 +13,7 @@ from dataclasses import replace
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.methods import Eap, EapIg, Exact, Method
-from edgeprune_core.methods.ranked import top_edges
+from edgeprune_core.methods.top_edges import top_edges
 from edgeprune_core.task import Task
 from tracrcheck.invariants.base import Invariant, Violation
 from tracrcheck.invariants.circuits import mask_of

@@ -15,11 +15,11 @@ from unittest import mock
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.spec import ModelSpec
 from edgeprune_core.weights import Model
-from tracrcheck.exam import Setting
 from tracrcheck.invariants.base import Invariant, Violation
 from tracrcheck.invariants.circuits import some_circuits
 from tracrcheck.invariants.subjects import Subject, is_program
-from tracrcheck.store import certificate_for
+from tracrcheck.truth.cache import certificate_for
+from tracrcheck.truth.setting import Setting
 
 
 def circuit_and_model(subject: Subject, seed: int) -> Violation | None:

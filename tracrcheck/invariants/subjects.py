@@ -22,14 +22,14 @@ from jaxtyping import Int
 from torch import Tensor
 
 from edgeprune_core.ablations import ABLATIONS, Ablation, Mean, Resample, Zero
+from edgeprune_core.criterion import Outcome
 from edgeprune_core.graph import ResidualGraph
-from edgeprune_core.outcome import Outcome
 from edgeprune_core.spec import ModelSpec
 from edgeprune_core.task import Task
 from edgeprune_core.weights import Model, Weights, expected_shapes
-from tracrcheck.compile import Compiled
-from tracrcheck.draws import Rejected, compiled_of, name_of, numbered
-from tracrcheck.exam import Setting, task_of
+from tracrcheck.compiler.compile import Compiled
+from tracrcheck.generator.accept import Rejected, compiled_of, name_of, numbered
+from tracrcheck.truth.setting import Setting, task_of
 
 KINDS = ("gpt2", "llama", "plain")
 LENGTHS = (4, 4, 4, 3, 3, 2, 2)

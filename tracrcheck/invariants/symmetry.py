@@ -20,17 +20,17 @@ from edgeprune_core.attribution import margin_gradient
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.mask import edge_values
 from edgeprune_core.task import Task
-from edgeprune_core.training import pathwise, score
+from edgeprune_core.training import pathwise, score_function
+from edgeprune_core.training.item_pool import ItemPool
 from edgeprune_core.training.pathwise import PathwiseSettings, train_pathwise
-from edgeprune_core.training.pool import ItemPool
-from edgeprune_core.training.score import ScoreSettings, train_by_score
-from tracrcheck.certify import certify
-from tracrcheck.exam import Setting
+from edgeprune_core.training.score_function import ScoreSettings, train_by_score
 from tracrcheck.invariants.base import Invariant, Violation
 from tracrcheck.invariants.circuits import mask_of, some_circuits, some_shares
 from tracrcheck.invariants.expected import expected
 from tracrcheck.invariants.renumbering import Renumbered, renumbered
 from tracrcheck.invariants.subjects import Subject, generator_of, is_program, is_smooth, some_items
+from tracrcheck.truth.certify import certify
+from tracrcheck.truth.setting import Setting
 
 # Share of the larger of two gradients by which rounding may separate them: their sums have a few thousand terms.
 GRADIENT = 1e-7
@@ -95,7 +95,7 @@ def permuted_pruning(subject: Subject, seed: int) -> Violation | None:
     for name in ("zero", "resample"):
         task = subject.tasks[name]
         both = renumbered(task, seed)
-        trainers = [(score, _by_score)] + ([(pathwise, _by_path)] if is_smooth(subject) else [])
+        trainers = [(score_function, _by_score)] + ([(pathwise, _by_path)] if is_smooth(subject) else [])
         for module, train in trainers:
             want = both.moved(train(both.old, seed))
             with _noise_moved(module, both):

@@ -1,17 +1,17 @@
 """The seeded faults by name."""
 
-from tracrcheck.mutants.ablations import ABLATIONS
 from tracrcheck.mutants.base import Mutant
-from tracrcheck.mutants.blind import BLIND
-from tracrcheck.mutants.blocks import BLOCKS
-from tracrcheck.mutants.engine import ENGINE
-from tracrcheck.mutants.fused import FUSED
-from tracrcheck.mutants.gates import GATES
-from tracrcheck.mutants.masks import MASKS
-from tracrcheck.mutants.metrics import METRICS
-from tracrcheck.mutants.scores import SCORES
-from tracrcheck.mutants.tasks import TASKS
-from tracrcheck.mutants.training import TRAINING
+from tracrcheck.mutants.faults.ablations import ABLATIONS
+from tracrcheck.mutants.faults.blind import BLIND
+from tracrcheck.mutants.faults.blocks import BLOCKS
+from tracrcheck.mutants.faults.engine import ENGINE
+from tracrcheck.mutants.faults.fused import FUSED
+from tracrcheck.mutants.faults.gates import GATES
+from tracrcheck.mutants.faults.masks import MASKS
+from tracrcheck.mutants.faults.metrics import METRICS
+from tracrcheck.mutants.faults.scores import SCORES
+from tracrcheck.mutants.faults.tasks import TASKS
+from tracrcheck.mutants.faults.training import TRAINING
 
 MUTANTS: dict[str, Mutant] = {
     mutant.name: mutant

@@ -8,8 +8,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from edgeprune_core.errors import CheckError
-from tracrcheck.library import shipped_folder
 from tracrcheck.planted.planting import Planted
+from tracrcheck.rasp.library import shipped_folder
 
 TEXT = '''"""`{original}`, planted in a transformer of {layers} layers with {heads} heads each.
 
@@ -23,7 +23,7 @@ original = load_file({source}).program
 
 
 def by_hand():
-    from tracrcheck.compile import compile_program
+    from tracrcheck.compiler.compile import compile_program
     from tracrcheck.planted.planting import plant
 
     planted = plant(
@@ -91,11 +91,11 @@ def file_text(planted: Planted, source: Path, path: Path) -> str:
     spec = planted.model.spec
     if source.resolve().parent == shipped_folder().resolve():
         imports, place = "", f'shipped_folder() / "{source.name}"'
-        imports = "\nfrom tracrcheck.library import load_file, shipped_folder\n"
+        imports = "\nfrom tracrcheck.rasp.library import load_file, shipped_folder\n"
     else:
         from_here = os.path.relpath(source.resolve(), path.resolve().parent)
         place = f"Path(__file__).parent / {from_here!r}"
-        imports = "from pathlib import Path\n\nfrom tracrcheck.library import load_file\n"
+        imports = "from pathlib import Path\n\nfrom tracrcheck.rasp.library import load_file\n"
     return TEXT.format(
         original=planted.original.program.name,
         name=path.stem,

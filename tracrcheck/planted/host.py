@@ -14,13 +14,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from edgeprune_core.blocks.attention import heads_output
-from edgeprune_core.blocks.mlp import mlp_output
+from edgeprune_core.engine.blocks.attention import heads_output
+from edgeprune_core.engine.blocks.mlp import mlp_output
 from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.spec import ModelSpec
 from edgeprune_core.weights import Model, Weights, expected_shapes
-from tracrcheck.compile import Compiled
+from tracrcheck.compiler.compile import Compiled
 from tracrcheck.planted.distractors import Draw, Room, copied_head, copied_mlp, dense_head, dense_mlp
 
 # Of the program's stream, at each place: how long the stream outside it may be after the embeddings, and after the

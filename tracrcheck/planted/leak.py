@@ -28,14 +28,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.engine import run, trace
+from edgeprune_core.engine.forward import run, trace
 from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.mask import to_mask
 from edgeprune_core.task import Task
 from edgeprune_core.weights import Model
-from tracrcheck.exam import Setting, task_of
 from tracrcheck.planted.planting import Planted
+from tracrcheck.truth.setting import Setting, task_of
 
 # Of the output's range: more than this is a fault of the planting, whatever its cause.
 MOST = 1e-9

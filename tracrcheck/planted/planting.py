@@ -31,7 +31,7 @@ from edgeprune_core.circuit import Circuit
 from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import Edge, ResidualGraph
 from edgeprune_core.weights import Model
-from tracrcheck.compile import Compiled, compile_program
+from tracrcheck.compiler.compile import Compiled, compile_program
 from tracrcheck.planted.distractors import Draw
 from tracrcheck.planted.host import Host
 from tracrcheck.planted.slots import check_slots, components, random_slots

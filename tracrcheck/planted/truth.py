@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from edgeprune_core.errors import CheckError
-from tracrcheck.certificate import Certificate
-from tracrcheck.exam import Setting
 from tracrcheck.planted.planting import Planted
-from tracrcheck.store import certificate_of
+from tracrcheck.truth.cache import certificate_of
+from tracrcheck.truth.certificate import Certificate
+from tracrcheck.truth.setting import Setting
 
 
 def truth_of(planted: Planted, setting: Setting) -> Certificate:

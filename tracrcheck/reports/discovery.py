@@ -8,9 +8,9 @@ from typing import Any
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.faithfulness import Matrix
-from tracrcheck.discover import Found
-from tracrcheck.reports.drawing import Drawing, node_of, svg
 from tracrcheck.reports.faithfulness import matrix_document
+from tracrcheck.reports.render.graph import Drawing, node_of, svg
+from tracrcheck.trained.discover import Found
 
 SCHEMA = "tracrcheck.discovery/1"
 

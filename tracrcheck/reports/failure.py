@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from tracrcheck.grading.verdict import Verdict
 from tracrcheck.importers import IMPORTERS, Imported
 from tracrcheck.reports.text import computes, ranking_text, witness_text
-from tracrcheck.verdict import Verdict
 
 if TYPE_CHECKING:
-    from tracrcheck.compile import Compiled
+    from tracrcheck.compiler.compile import Compiled
 
 MOST = 12  # edges of a kind that are listed; the JSON has all
 

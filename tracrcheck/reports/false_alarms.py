@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tracrcheck.false_alarm_results import FalseAlarmResults, QuietRun, summary_of
-from tracrcheck.reports.markdown import provenance
+from tracrcheck.reports.render.markdown import provenance
+from tracrcheck.runs.false_alarm_results import FalseAlarmResults, QuietRun, summary_of
 
 
 def line(run: QuietRun) -> str:

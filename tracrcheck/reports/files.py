@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 
+from edgeprune_core.atomic_write import write_whole
 from edgeprune_core.errors import CheckError
-from tracrcheck import fuzz_results, results
-from tracrcheck.verdict import Summary, Verdict
-from tracrcheck.wholefile import write_whole
+from tracrcheck.grading.verdict import Summary, Verdict
+from tracrcheck.runs import fuzz_results, results
 
 if TYPE_CHECKING:
     from edgeprune_core.weights import Model
-    from tracrcheck.bar import Score
-    from tracrcheck.campaign import Campaign
-    from tracrcheck.certificate import Certificate
+    from tracrcheck.runs.fuzz import Campaign
+    from tracrcheck.runs.fuzz_score import Score
+    from tracrcheck.truth.certificate import Certificate
 
 
 def gate_document(verdicts: Sequence[Verdict], summary: Summary, run: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from rich.table import Table
 from tracrcheck.reports.text import table
 
 if TYPE_CHECKING:
-    from tracrcheck.bar import Bar, Score, Share
-    from tracrcheck.campaign import Campaign
-    from tracrcheck.fuzz import Row
-    from tracrcheck.regressions import Replayed
+    from tracrcheck.runs.fuzz import Campaign
+    from tracrcheck.runs.fuzz_program import Row
+    from tracrcheck.runs.fuzz_score import Bar, Score, Share
+    from tracrcheck.runs.regressions import Replayed
 
 
 def parts(run: Campaign, score: Score, bar: Bar) -> list[str | Table]:

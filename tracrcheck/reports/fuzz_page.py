@@ -5,11 +5,11 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-from tracrcheck.bar import Bar, Score, Share
-from tracrcheck.composition import Composition, Quotas
-from tracrcheck.fuzz_results import FuzzResults
+from tracrcheck.generator.features import Composition, Quotas
 from tracrcheck.reports.fuzz import failure, rejections, slow
-from tracrcheck.reports.markdown import provenance
+from tracrcheck.reports.render.markdown import provenance
+from tracrcheck.runs.fuzz_results import FuzzResults
+from tracrcheck.runs.fuzz_score import Bar, Score, Share
 
 
 def fuzz_page(results: FuzzResults) -> str:

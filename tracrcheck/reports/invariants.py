@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from tracrcheck.invariant_results import Check, InvariantResults
 from tracrcheck.invariants import INVARIANTS
-from tracrcheck.reports.markdown import provenance
+from tracrcheck.reports.render.markdown import provenance
+from tracrcheck.runs.invariant_results import Check, InvariantResults
 
 
 def table(done: Sequence[Check]) -> Table:

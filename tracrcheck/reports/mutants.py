@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from tracrcheck.mutant_results import Found, MutantResults, summary_of
 from tracrcheck.mutants import Mutant
-from tracrcheck.reports.markdown import provenance
+from tracrcheck.reports.render.markdown import provenance
+from tracrcheck.runs.mutant_results import Found, MutantResults, summary_of
 
 
 def names(mutants: Sequence[Mutant]) -> Table:

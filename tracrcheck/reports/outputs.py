@@ -7,8 +7,8 @@ from pathlib import Path
 
 from edgeprune_core.errors import CheckError
 from tracrcheck.reports import files
-from tracrcheck.reports.beside import Beside
-from tracrcheck.reports.page import comment_of, html_of, junit_of
+from tracrcheck.reports.context import Beside
+from tracrcheck.reports.kinds import comment_of, html_of, junit_of
 from tracrcheck.reports.saved import Shown
 
 

@@ -11,10 +11,10 @@ from rich.table import Table
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.faithfulness import Cell, Matrix
-from tracrcheck.overlap import Judged, Overlap
-from tracrcheck.reports.drawing import MARGIN, Drawing, node_of, svg
 from tracrcheck.reports.faithfulness import matrix_document
+from tracrcheck.reports.render.graph import MARGIN, Drawing, node_of, svg
 from tracrcheck.reports.text import table
+from tracrcheck.trained.overlap import Judged, Overlap
 
 SCHEMA = "tracrcheck.overlap/1"
 _SVG = "http://www.w3.org/2000/svg"

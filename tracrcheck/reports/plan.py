@@ -7,8 +7,8 @@ from typing import Any
 from rich.table import Table
 
 from edgeprune_core.graph import ResidualGraph
-from tracrcheck.plan import MARGIN, Plan
 from tracrcheck.reports.text import table
+from tracrcheck.trained.memory_plan import MARGIN, Plan
 
 SCHEMA = "tracrcheck.plan/1"
 

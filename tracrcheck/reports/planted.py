@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tracrcheck.certificate import Certificate
     from tracrcheck.planted.leak import Measured
     from tracrcheck.planted.planting import Planted
+    from tracrcheck.truth.certificate import Certificate
 
 
 def planted_block(planted: Planted, measured: Measured) -> str:

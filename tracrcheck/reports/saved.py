@@ -10,9 +10,9 @@ from typing import Any
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.errors import CheckError
-from tracrcheck import results
-from tracrcheck.results import AnyResults, wrong_file
-from tracrcheck.shapes import NUMBER, TEXT_OR_NONE, fields
+from tracrcheck.records.validate import NUMBER, TEXT_OR_NONE, fields
+from tracrcheck.runs import results
+from tracrcheck.runs.results import AnyResults, wrong_file
 
 DISCOVERY = "tracrcheck.discovery/1"
 _OBJECT, _NUMBER = (dict, type(None)), (int, float, type(None))

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from tracrcheck.ranking import Ranking
-from tracrcheck.verdict import Summary, Verdict, Witness
+from tracrcheck.grading.score_metrics import Ranking
+from tracrcheck.grading.verdict import Summary, Verdict, Witness
 
 if TYPE_CHECKING:
-    from tracrcheck.certificate import Certificate
-    from tracrcheck.checkup import Checkup
-    from tracrcheck.compile import Compiled
-    from tracrcheck.explain import Explanation
-    from tracrcheck.recheck import Again
-    from tracrcheck.results import AnyResults
+    from tracrcheck.compiler.compile import Compiled
+    from tracrcheck.grading.explain import Explanation
+    from tracrcheck.runs.recheck import Again
+    from tracrcheck.runs.results import AnyResults
+    from tracrcheck.truth.certificate import Certificate
+    from tracrcheck.truth.program_check import Checkup
 
 
 def table(*columns: str, numbers: Iterable[str] = ()) -> Table:

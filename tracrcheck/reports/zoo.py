@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edgeprune_core.ablations import ABLATIONS
-from tracrcheck.library import Entry
-from tracrcheck.pins import Pins
+from tracrcheck.rasp.library import Entry
+from tracrcheck.truth.pins import Pins
 
 if TYPE_CHECKING:
-    from tracrcheck.compile import Compiled
+    from tracrcheck.compiler.compile import Compiled
 
 HEAD = """# The programs
 

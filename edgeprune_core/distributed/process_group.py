@@ -1,0 +1,182 @@
+"""Processes that work on one model together: the only file that imports `torch.distributed`.
+
+`torchrun` starts them and says who is who in the environment. Each holds a part of every weight (FSDP2's `fully_shard`,
+Zhao et al. 2023, arXiv 2304.11277) and gathers one layer at a time while it computes; the engine sees a model like any
+other (`gathered`). So all must ask for the same layers in the same order: they run the same calls, on items of their own.
+
+A process that is gone is noticed by the others at the next thing they do together, at once where its connection
+closes, else after `patience` seconds. On GPUs sums of small tensors go by gloo, on the CPU, for that reason.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import FSDPModule, fully_shard
+
+from edgeprune_core.distributed.sharded_weights import ENDS, gathered, unit_of
+from edgeprune_core.errors import CheckError
+from edgeprune_core.weights import Model
+
+# Seconds until a process that does not answer counts as gone; and for all of them to load what they need and come.
+PATIENCE, UNTIL_ALL_ARE_HERE = 45.0, 1800.0
+_SAID = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+
+
+@dataclass(eq=False)
+class Group:
+    """The processes of a run. rank: this one's number. device: where it computes."""
+
+    size: int
+    rank: int = field(repr=False)
+    device: torch.device = field(repr=False)
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that prints and writes."""
+        return self.rank == 0
+
+    def add(self, tensor: Tensor) -> None:
+        """In place: the sum over all processes, the same bits in each."""
+        with self._together():
+            dist.all_reduce(tensor)
+
+    def largest(self, value: float) -> float:
+        """Of the values that the processes give."""
+        held = torch.tensor(value, dtype=torch.float64)
+        with self._together():
+            dist.all_reduce(held, dist.ReduceOp.MAX)
+        return float(held)
+
+    def sharded(self, model: Model) -> Model:
+        """The same model, of which this process keeps its part of each tensor.
+
+        For runs without gradients and for `recomputed.run`. All processes must give equal weights.
+        """
+        mesh = init_device_mesh(self.device.type, (self.size,))
+        units = {}
+        for unit in (ENDS, *range(model.spec.n_layers)):
+            units[unit] = module = _Unit(unit_of(model, unit))
+            fully_shard(module, mesh=mesh, reshard_after_forward=True)
+        return gathered(model, _Shards(self, units), self.device)
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """What fails in here is taken for the loss of another process. Errors: EP212."""
+        try:
+            yield
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            raise _gone(str(error)) from error
+
+
+class _Unit(nn.Module):
+    """The tensors of one layer, or of none, as parameters that are not trained."""
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        for name, tensor in tensors.items():
+            self.register_parameter(name, nn.Parameter(tensor, requires_grad=False))
+
+
+@dataclass(eq=False)
+class _Shards:
+    """A `Shelf`: one unit whole at a time."""
+
+    group: Group
+    units: Mapping[int, nn.Module]
+    whole: int | None = None
+
+    def take(self, unit: int) -> Mapping[str, Tensor]:
+        if unit != self.whole:
+            if self.whole is not None:
+                _sharding(self.units[self.whole]).reshard()
+            with self.group._together():
+                _sharding(self.units[unit]).unshard()
+            self.whole = unit
+        return dict(self.units[unit].named_parameters())
+
+
+def _sharding(module: nn.Module) -> FSDPModule:
+    assert isinstance(module, FSDPModule)
+    return module
+
+
+@contextmanager
+def joined(*, patience: float = PATIENCE) -> Iterator[Group]:
+    """The group that this process was started into. Errors: EP211 (it was not), EP212."""
+    if missing := [name for name in _SAID if name not in os.environ]:
+        raise CheckError(
+            "EP211",
+            "this process was not started as one of several",
+            got=f"no {', '.join(missing)} in the environment",
+            wanted="torchrun",
+            do="torchrun --nproc-per-node 2 -m tracrcheck.cli discover --distributed ...",
+        )
+    device = _device()
+    try:
+        store, rank, size = next(dist.rendezvous("env://", timeout=timedelta(seconds=UNTIL_ALL_ARE_HERE)))
+        dist.init_process_group(
+            backend="gloo" if device.type == "cpu" else "cpu:gloo,cuda:nccl",
+            store=store, rank=rank, world_size=size, timeout=timedelta(seconds=patience),
+        )  # fmt: skip
+        store.set(f"here/{rank}", "1")
+        store.wait([f"here/{other}" for other in range(size)], timedelta(seconds=UNTIL_ALL_ARE_HERE))
+    except (RuntimeError, ValueError) as error:
+        raise _gone(str(error)) from error
+    group = Group(size=size, rank=rank, device=device)
+    try:
+        with _told_to_stop():
+            yield group
+    finally:
+        dist.destroy_process_group()
+
+
+def _device() -> torch.device:
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    torch.cuda.set_device(device)
+    return device
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[None]:
+    """`torchrun` ends all processes when one has died: by SIGTERM, which is silent otherwise."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(signum, frame):
+        raise _gone("SIGTERM, which torchrun sends when another process has ended")
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _gone(told: str) -> CheckError:
+    # Of what gloo says, the sentence between the place in its source and its advice.
+    sentence = re.sub(r"^\[\S+\]\s*", "", told.strip()).split(". This is")[0].split("\n")[0]
+    return CheckError(
+        "EP212",
+        "another process of this run is gone",
+        got=sentence or "no answer",
+        wanted="all processes to the end",
+        do="look for its own error, above or in its log; where a checkpoint was asked for, the same command with --resume "
+        "goes on from the last one",
+    )

@@ -1,0 +1,37 @@
+"""Subjects: models with their tokenizers. Some are trained and shipped here; others are read as they are asked for.
+
+A shipped subject is a folder such as `save_pretrained` writes, with a word list beside it and a card that says what the
+model can do (`card.py` measures it, `ci/subjects/train.py` makes the folder). To add one: a folder, and a row here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgeprune_core.families import load
+from edgeprune_core.trained_models.tokenizers import tokenizer_of
+from edgeprune_core.trained_models.trained_model import TrainedModel
+
+FOLDER = Path(__file__).parent
+# Name -> the tasks that it is trained on.
+SUBJECTS: dict[str, tuple[str, ...]] = {
+    "english": ("ioi", "greater_than", "gendered_pronoun"),
+}
+DEFAULT = "english"
+
+__all__ = ["DEFAULT", "FOLDER", "SUBJECTS", "TrainedModel", "load_model", "trained_on"]
+
+
+def load_model(source: str | Path) -> TrainedModel:
+    """The subject of this name here; or a model of a local folder or the hub with its own tokenizer.
+
+    Errors: those of `families.load` and `tokenizer_of`.
+    """
+    name = str(source)
+    folder = FOLDER / name if name in SUBJECTS else source
+    return TrainedModel(name=name, model=load(folder), tokenizer=tokenizer_of(folder))
+
+
+def trained_on(task: str) -> str:
+    """The name of the subject here that knows this task; of any other, the default one."""
+    return next((name for name, tasks in SUBJECTS.items() if task in tasks), DEFAULT)

@@ -1,0 +1,173 @@
+"""Binary gates, trained by a score-function gradient: no backward pass, no half-open gates.
+
+Each gate is kept with probability p = sigmoid(log_alpha), independently. With ok(g) = "circuit g is within the
+tolerance on every item of the step", we climb
+
+    J(log_alpha) = log P(ok)  -  penalty * E[number of edges].
+
+The logarithm makes J bounded in its effect: where few circuits are ok, what counts is what *they* have in common,
+not how rare they are; so a chain is not given up because it is hardly ever whole (with a plain expectation the
+gain of an edge is multiplied by the chance that all others are open, and the penalty wins). Since
+d log p(g) / d log_alpha = g - p (Williams 1992),
+
+    dJ/dlog_alpha = E[g | ok] - E[g] - penalty * p (1 - p).
+
+Divided by the Fisher information p (1 - p) of a gate (the natural gradient, Amari 1998), a gate that every ok
+circuit has rises by 1/p - penalty whatever the others do, and one that does not matter falls by `penalty`.
+E[g | ok] and E[g] are means over the same circuits: the second is the baseline, and where all are ok they cancel
+and the step has no noise. A gate that fell below `off` stays closed, and what no open path joins to `out` falls
+with it; both make later steps cheaper.
+
+We differ from Bhaskar et al. 2024, who train hard-concrete gates by the pathwise gradient (`pathwise.py`):
+half-open gates break saturated arithmetic, such as that of compiled models.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from edgeprune_core.engine.forward import live_writers
+from edgeprune_core.graph import ResidualGraph
+from edgeprune_core.mask import from_edge_values, to_circuit
+from edgeprune_core.task import Task
+from edgeprune_core.training.gates import stratified_uniform
+from edgeprune_core.training.item_pool import ItemPool
+
+# Share of ok circuits, lately, at which a chain is given up.
+GIVEN_UP = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreSettings:
+    """Settings of the score-function estimator; none depends on the model or program.
+
+    steps:         at most.
+    circuits:      sampled a step.
+    fresh, kept:   items of a step: at random, and such that told circuits apart before.
+    start:         log-alpha of every gate at first: sigmoid(4) = 0.982, so that a circuit of 30 needed edges is
+                   whole in 0.982^30 = 58 % of samples.
+    learning_rate: log-alpha a step and unit of natural gradient.
+    penalty:       of an edge, in units of log P(ok). An edge stays where the circuits without it that fail are
+                   a larger share than 1 - exp(-penalty) = 22 %.
+    off, top:      log-alpha below which a gate is closed for good, and above which none rises.
+    enough:        ok circuits that make a whole step; with fewer, the step is shorter in proportion.
+    clip:          the largest natural gradient of one gate.
+    settled:       steps without a gate closing, all open ones above `sure`, after which training ends.
+    hopeless:      steps after which a chain none of whose circuits has been ok lately is given up.
+    """
+
+    steps: int = 300
+    circuits: int = 32
+    fresh: int = 8
+    kept: int = 8
+    start: float = 4.0
+    learning_rate: float = 0.8
+    penalty: float = 0.25
+    off: float = -4.0
+    top: float = 6.0
+    enough: int = 8
+    clip: float = 4.0
+    settled: int = 12
+    sure: float = 3.0
+    hopeless: int = 300
+
+
+@dataclass
+class Chains:
+    """Gates in training: log-alphas and which are closed for good, a row a chain. Chains share the items."""
+
+    log_alpha: Float[Tensor, "chain edge"]
+    closed: Bool[Tensor, "chain edge"]
+    quiet: Int[Tensor, " chain"]
+    ok_share: Float[Tensor, " chain"]
+    steps: int = 0
+
+    @classmethod
+    def starting_at(cls, log_alpha: Float[Tensor, "chain edge"]) -> Chains:
+        chains = len(log_alpha)
+        closed = log_alpha.isneginf()
+        return cls(log_alpha.clone(), closed, torch.zeros(chains, dtype=torch.long), torch.zeros(chains))
+
+    def open(self) -> Bool[Tensor, "chain edge"]:
+        """The circuits: gates more likely open than not."""
+        return (self.log_alpha > 0) & ~self.closed
+
+
+def train_by_score(
+    task: Task, settings: ScoreSettings, start: Float[Tensor, "chain edge"], pool: ItemPool
+) -> Chains:
+    """Gates of a task, trained from `start` until they are decided, given up, or the steps run out."""
+    state = Chains.starting_at(start)
+    while state.steps < settings.steps:
+        on = state.quiet < settings.settled
+        if state.steps >= settings.hopeless:
+            on &= state.ok_share > GIVEN_UP
+        if not on.any():
+            break
+        _step(task, settings, state, pool, on.nonzero()[:, 0])
+    return state
+
+
+def _step(
+    task: Task, settings: ScoreSettings, state: Chains, pool: ItemPool, on: Int[Tensor, " chain"]
+) -> None:
+    """One step of the chains `on`."""
+    log_alpha = state.log_alpha[on]
+    p = torch.where(state.closed[on], 0.0, log_alpha.sigmoid())
+    gates = (stratified_uniform(settings.circuits, p.shape, pool.generator) < p).to(p.dtype)
+    rows = pool.draw()
+    wrong = wrong_items(task, gates.flatten(0, 1), rows)
+    pool.learn(rows, wrong)
+
+    wrong = wrong.view(*gates.shape[:2], -1)  # circuit chain item
+    weight, n_ok = _ok_weights(wrong)
+    gain = torch.einsum("cn,cne->ne", weight, gates) - gates.mean(0)
+    natural = (gain / (p * (1 - p)).clamp_min(1e-3)).clamp(-settings.clip, settings.clip)
+    rate = settings.learning_rate * (n_ok / settings.enough).clamp(max=1)[:, None]
+    state.log_alpha[on] = (log_alpha + rate * (natural - settings.penalty)).clamp(max=settings.top)
+    state.ok_share[on] = 0.9 * state.ok_share[on] + 0.1 * (~wrong.any(2)).float().mean(0)
+    state.steps += 1
+    _close(task, settings, state, on)
+
+
+def wrong_items(
+    task: Task, gates: Float[Tensor, "circuit edge"], rows: Tensor
+) -> Bool[Tensor, "circuit item"]:
+    """Which circuits are outside the tolerance on which items."""
+    mask = from_edge_values(task.graph, gates.to(task.model.device, task.model.dtype))
+    items = task.items[rows]
+    with torch.no_grad():
+        got = task.outputs(mask, items, live=live_writers(mask, task.graph))
+    clean = items[:, 0]
+    want, scored = task.reference[clean], task.scored[clean]
+    off = task.outcome.deviation(got, want.expand_as(got), scored.expand(got.shape[:-1]))
+    return (off > task.outcome.limit).cpu()
+
+
+def _ok_weights(wrong: Bool[Tensor, "circuit chain item"]) -> tuple[Tensor, Tensor]:
+    """Equal weights on a chain's ok circuits; where it has none, on those wrong on fewest items."""
+    share = wrong.float().mean(2)
+    best = share <= share.amin(0)
+    n = best.sum(0)
+    return best / n, n
+
+
+def _close(task: Task, settings: ScoreSettings, state: Chains, on: Int[Tensor, " chain"]) -> None:
+    """Closes gates that fell below `off` for good, and with them what is joined to `out` no more."""
+    falling = (state.log_alpha <= settings.off) & ~state.closed
+    state.closed |= falling
+    for chain in falling.any(1).nonzero()[:, 0].tolist():
+        state.closed[chain] |= ~connected(task.graph, ~state.closed[chain])
+    sure = ((state.log_alpha >= settings.sure) | state.closed).all(1) & ~falling.any(1)
+    state.quiet[on] = torch.where(sure, state.quiet + 1, 0)[on]
+
+
+def connected(graph: ResidualGraph, on: Bool[Tensor, " edge"]) -> Bool[Tensor, " edge"]:
+    """The open edges that some path of open edges joins to `out`."""
+    kept = from_edge_values(graph, on[None].float())[0] > 0
+    keys = {edge.key for edge in to_circuit(graph, kept).connected().edges}
+    return torch.tensor([edge.key in keys for edge in graph.edges])

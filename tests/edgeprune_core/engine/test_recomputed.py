@@ -1,0 +1,141 @@
+"""A run that computes its layers again going back, and models whose weights lie elsewhere: the same numbers, less held."""
+
+from __future__ import annotations
+
+import weakref
+
+import numpy as np
+import pytest
+import torch
+
+from edgeprune_core.ablations import Resample
+from edgeprune_core.distributed.sharded_weights import ENDS, gathered, unit_of
+from edgeprune_core.engine import forward, recomputed
+from edgeprune_core.graph import ResidualGraph
+from tests.edgeprune_core import models
+from tests.edgeprune_core.engine.test_forward import batch, every_shape, masks_of
+
+# float64: the same sums in the same order, but for softmax, which the pass without gradients takes by plain arithmetic.
+EXACT = 1e-12
+PLACES = torch.tensor([[3, 0], [1, 0], [2, 1]])
+
+
+class Shelf:
+    """Hands out copies that are gone, filled with NaN, as soon as another unit is asked for; remembers who was."""
+
+    def __init__(self, model):
+        self.model, self.asked, self.out = model, [], {}
+
+    def take(self, unit):
+        if not self.asked or self.asked[-1] != unit:
+            for tensor in self.out.values():
+                tensor.data.fill_(torch.nan)
+            self.asked.append(unit)
+            self.out = {name: t.clone() for name, t in unit_of(self.model, unit).items()}
+        return self.out
+
+
+def setting(name):
+    model, (tokens, valid), (corrupted, _) = models.model(name), batch(name), batch(name, seed=1)
+    mask = masks_of(ResidualGraph.of(model.spec), np.random.default_rng(3))
+    return model, tokens, mask, Resample().background(model, corrupted, valid), valid
+
+
+def outputs_and_gradient(run, model, tokens, mask, background, **more):
+    mask = mask.clone().requires_grad_()
+    got = run(model, tokens, mask, background, **more)
+    got.square().sum().backward()
+    return got.detach(), mask.grad
+
+
+def assert_same(got, want):
+    for one, other in zip(got, want, strict=True):
+        assert (one - other).abs().max() <= EXACT * other.abs().max()
+
+
+@every_shape
+@pytest.mark.parametrize("places", [None, PLACES])
+def test_computing_layers_again_changes_no_output_and_no_gradient(name, places):
+    model, tokens, mask, background, valid = setting(name)
+    got = outputs_and_gradient(recomputed.run, model, tokens, mask, background, valid=valid, places=places)
+    want = outputs_and_gradient(forward.run, model, tokens, mask, background, valid=valid, places=places)
+    assert_same(got, want)
+    assert want[1].abs().max() > 0.1
+
+
+@every_shape
+def test_so_it_is_under_zero_ablation_with_some_writers_dead(name):
+    model, tokens, mask, _, valid = setting(name)
+    graph = ResidualGraph.of(model.spec)
+    mask = mask.clone()
+    for reader in graph.readers:
+        mask[:, reader.index, graph.n_embeddings :: 2] = 0
+    live = forward.live_writers(mask, graph)
+    assert not live.all()
+    got = outputs_and_gradient(recomputed.run, model, tokens, mask, None, valid=valid, live=live)
+    assert_same(got, outputs_and_gradient(forward.run, model, tokens, mask, None, valid=valid, live=live))
+
+
+@every_shape
+def test_a_model_whose_weights_come_a_layer_at_a_time_gives_the_same(name):
+    model, tokens, mask, background, valid = setting(name)
+    shelf = Shelf(model)
+    far = gathered(model, shelf, model.device)
+    got = outputs_and_gradient(recomputed.run, far, tokens, mask, background, valid=valid)
+    assert_same(got, outputs_and_gradient(forward.run, model, tokens, mask, background, valid=valid))
+    layers = list(range(model.spec.n_layers))
+    assert shelf.asked == [
+        ENDS,
+        *layers,
+        ENDS,
+        *reversed(layers),
+    ]  # the last step is gone back through at once
+    plain = forward.trace(far, tokens, valid=valid)
+    assert_same([plain.writers, plain.outputs], vars(forward.trace(model, tokens, valid=valid)).values())
+
+
+def test_going_back_without_computing_again_reads_weights_that_are_gone():
+    model, tokens, mask, background, valid = setting("llama")
+    far = gathered(model, Shelf(model), model.device)
+    _, gradient = outputs_and_gradient(forward.run, far, tokens, mask, background, valid=valid)
+    assert not gradient.isfinite().all()
+
+
+def test_a_layer_keeps_nothing_until_it_is_gone_back_through(monkeypatch):
+    model, tokens, mask, background, valid = setting("gpt2")
+    held, plain = [], forward.mlp_output
+
+    def watched(model, layer, seen):
+        held.append(weakref.ref(seen))
+        return plain(model, layer, seen)
+
+    monkeypatch.setattr(forward, "mlp_output", watched)
+    mask = mask.clone().requires_grad_()
+    got = recomputed.run(model, tokens, mask, background, valid=valid)
+    assert [ref() for ref in held] == [None] * model.spec.n_layers
+    got.sum().backward()
+    assert len(held) == 2 * model.spec.n_layers
+
+
+def test_a_stacked_tensor_is_never_gathered_whole():
+    model = models.model("gpt2")
+    far = gathered(model, Shelf(model), model.device)
+    assert far.weights.w_q.shape == model.weights.w_q.shape
+    assert far.dtype == model.dtype
+    assert torch.equal(far.weights.w_q[1], model.weights.w_q[1])
+    assert torch.equal(far.weights.unembed + 0, model.weights.unembed)
+    for use in (lambda w: w + 1, lambda w: w[0:2], lambda w: w.sum(), lambda w: w[torch.tensor([0])]):
+        with pytest.raises(RuntimeError, match="'w_q' is gathered a layer at a time"):
+            use(far.weights.w_q)
+
+
+def test_a_model_that_is_gathered_can_be_had_in_another_precision():
+    model = models.model("llama")
+    far = gathered(model, Shelf(model), model.device)
+    single = far.to(torch.float32)
+    assert single.dtype == torch.float32
+    assert far.dtype == torch.float64
+    tokens, _ = batch("llama")
+    assert torch.equal(forward.outputs(single, tokens), forward.outputs(model.to(torch.float32), tokens))
+    with pytest.raises(RuntimeError, match="a layer at a time"):
+        far.to("cpu")

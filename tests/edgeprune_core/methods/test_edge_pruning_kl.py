@@ -1,0 +1,71 @@
+"""Edge pruning by KL: it finds the edges that carry the answer, trains on nats, and does the same with the same seed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.mask import from_edge_values
+from edgeprune_core.methods import METHODS, EdgePruningKl
+from edgeprune_core.metrics.divergence import kl
+from edgeprune_core.training.item_pool import ItemPool
+from tests import zoo
+from tests.edgeprune_core.methods.subjects import llama, prompts
+from tracrcheck.truth.certify import certify
+from tracrcheck.truth.setting import Setting, task_of
+
+QUICK = EdgePruningKl(steps=60, circuits=8)
+
+
+def test_the_method_stands_in_the_table_in_its_default_setting():
+    assert METHODS["edge_pruning_kl"] == EdgePruningKl()
+
+
+def test_a_circuit_of_prompts_is_within_the_tolerance_small_and_the_same_again():
+    task = prompts(llama(), n=6)
+    found, again = QUICK(task), QUICK(task)
+    assert task.accepts(found.circuit)
+    assert 0 < len(found.circuit) < task.graph.n_edges
+    assert found.circuit == found.circuit.connected()
+    assert found.circuit == again.circuit
+    assert torch.equal(found.scores, again.scores)
+    assert found.steps == 60
+    assert found.notes["open_gates"] == int((found.scores > 0).sum())
+    other = QUICK(replace(task, seed=1))
+    assert not torch.equal(found.scores, other.scores)
+
+
+@pytest.mark.parametrize(("name", "steps"), [("xproportion", 150), ("hist", 150)])
+def test_the_required_edges_of_a_program_rank_first(name, steps):
+    """xproportion has numerical outputs, hist categorical ones."""
+    setting = Setting(ablation="resample", lengths=(2, 3))
+    task = task_of(zoo.compiled(name), setting)
+    truth = certify(task, setting).required
+    found = replace(QUICK, steps=steps)(task)
+    assert found.circuit == truth
+
+
+def test_as_many_edges_are_kept_as_are_asked_for_before_dangling_ones_are_dropped():
+    task = prompts(llama(), n=4)
+    found = replace(QUICK, steps=20, n_edges=30)(task)
+    ranked = found.scores.argsort(descending=True, stable=True)[:30].tolist()
+    assert found.circuit == Circuit.of(task.graph, [task.graph.edges[i] for i in ranked]).connected()
+
+
+def test_a_higher_price_leaves_fewer_gates_open():
+    task = prompts(llama(), n=4)
+    cheap, dear = (replace(QUICK, penalty=p, steps=100)(task).notes["open_gates"] for p in (1e-6, 0.1))
+    assert dear < cheap
+
+
+def test_the_loss_is_the_mean_divergence_in_nats_of_logits_that_are_not_sharpened():
+    task = prompts(llama(), n=3)
+    pool = ItemPool(len(task.items), 3, 1, torch.Generator().manual_seed(0))
+    gates = torch.rand(5, task.graph.n_edges, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    got = QUICK._divergence(task, gates, pool)
+    outputs = task.outputs(from_edge_values(task.graph, gates), task.items)
+    clean = task.items[:, 0]
+    assert float(got) == pytest.approx(float(kl(outputs, task.reference[clean], task.scored[clean]).mean()))

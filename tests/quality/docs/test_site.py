@@ -1,0 +1,136 @@
+"""The site that `make docs` builds: strictly, from these sources alone, with a line for every code and command."""
+
+from __future__ import annotations
+
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from tracrcheck.cli import app
+
+ROOT = Path(__file__).parents[3]
+sys.path.insert(0, str(ROOT / "ci" / "docs"))
+
+import fields  # noqa: E402 - they lie beside mkdocs.yml's hook
+import pages  # noqa: E402
+
+CODE = re.compile(r"\b(?:TC|EP)[0-9]{3}\b")
+
+
+# The build ---------------------------------------------------------------------------------------------
+
+
+class Loads(HTMLParser):
+    """What a page makes a browser load, and its links."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        of = dict(attrs)
+        if tag != "a":
+            self.loads += [value for name in ("src", "href", "data") if (value := of.get(name))]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    from mkdocs.commands.build import build
+    from mkdocs.config import load_config
+
+    folder = tmp_path_factory.mktemp("site")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NO_MKDOCS_2_WARNING", "1")
+        patch.chdir(ROOT)
+        config = load_config(str(ROOT / "mkdocs.yml"), strict=True, site_dir=str(folder))
+        config.plugins.on_startup(command="build", dirty=False)
+        build(config)
+    return folder
+
+
+def test_the_site_is_built_without_a_warning_and_loads_nothing_from_elsewhere(site):
+    found = sorted(site.rglob("*.html"))
+    assert len(found) > 40
+    for path in found:
+        foreign = [place for place in Loads(path.read_text()).loads if re.match(r"(?:https?:)?//", place)]
+        assert foreign == [], path.name
+    for name in ("search/search_index.json", "search/search_index.js", "assets/iframe-worker.js"):
+        assert (site / name).is_file()
+    for path in site.rglob("*.css"):
+        assert not re.search(r"@import|url\(\s*['\"]?(?:https?:)?//", path.read_text()), path.name
+
+
+def test_every_page_and_schema_of_docs_is_on_the_site(site):
+    missing = [
+        str(path)
+        for path in (ROOT / "docs").rglob("*")
+        if path.is_file()
+        and not (
+            site
+            / path.relative_to(ROOT / "docs").with_suffix(".html" if path.suffix == ".md" else path.suffix)
+        ).is_file()
+    ]
+    assert missing == []
+
+
+def test_the_reference_shows_signatures_and_fields(site):
+    text = re.sub(r"<[^>]+>", "", (site / "api" / "methods.html").read_text())
+    assert "items_at_once: int = 32" in text
+    assert "n_edges: how many to keep" in text
+
+
+def test_docstrings_of_fields_become_lists():
+    text = "A run.\n\nn, m:  sizes,\n      both.\nseed: of it. Errors: TC101."
+    assert fields.listed(text) == "A run.\n\n* `n`, `m`: sizes, both.\n* `seed`: of it. Errors: TC101."
+    assert (
+        fields.listed("Not a field: this.\nn: this is none either.")
+        == "Not a field: this.\nn: this is none either."
+    )
+
+
+# Pages from the code -----------------------------------------------------------------------------------
+
+
+def known_codes() -> set[str]:
+    return {code for path in pages.sources() for code in CODE.findall(path.read_text(encoding="utf-8"))}
+
+
+def told_codes() -> list[str]:
+    return [code for codes in pages.meanings().values() for code in codes] + list(pages.fault_classes())
+
+
+def test_every_code_of_an_error_has_its_meaning_and_none_is_gone():
+    assert sorted(told_codes()) == sorted(known_codes()), "ci/docs/codes.toml"
+
+
+def test_every_topic_of_codes_has_its_heading():
+    assert list(pages.meanings()) == list(pages.HEADINGS)
+
+
+def test_the_page_of_codes_says_what_is_said(site):
+    page = pages.errors()
+    assert set(CODE.findall(page)) == known_codes()
+    assert "| TC113 |" in page
+    (row,) = [line for line in page.splitlines() if line.startswith("| TC101 |")]
+    assert "no program '...' (`tracrcheck/rasp/library.py`)" in row
+    assert "no program files (`tracrcheck/rasp/library.py`)" in row
+
+
+def test_the_page_of_commands_has_every_command_and_option():
+    page = pages.commands()
+    names = [command.callback.__name__ for command in app.registered_commands]
+    assert re.findall(r"^## (\w+)$", page, re.MULTILINE) == names
+    assert (
+        "| `--method NAME` | edge_pruning, random, ... or module:callable. By default edge_pruning. |" in page
+    )
+    assert "| `--timeout X` | Seconds a run of the method may take. By default 1800.0. |" in page
+    assert "| `--resume` | Go on with a run that was stopped (with --json). |" in page
+
+
+def test_the_page_of_schemas_has_every_schema():
+    titles = re.findall(r"^## (.*)$", pages.schemas(), re.MULTILINE)
+    assert len(titles) == len(list((ROOT / "docs" / "schemas").glob("*.json"))) == len(set(titles))

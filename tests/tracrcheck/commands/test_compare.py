@@ -1,0 +1,232 @@
+"""`tracrcheck compare`: curves that are frontiers, judged on prompts that chose nothing; files, resuming, wrong calls."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from edgeprune_core.errors import CheckError
+from tracrcheck.rasp.library import Library
+from tracrcheck.reports import compare as report
+from tracrcheck.runs import compare as comparing
+from tracrcheck.runs import recheck
+from tracrcheck.runs.results import read_any
+from tracrcheck.trained import curve as compare_results
+from tracrcheck.trained import pareto
+from tracrcheck.trained.curve import LEVELS, Curve, Point, standings
+
+CALL = ["compare", "--task", "greater_than", "--prompts", "6", "--seeds", "2", "--methods"]
+METHODS = "tests.tracrcheck.trained_pruners:"
+
+
+def job(method: str, **change) -> pareto.Job:
+    asked = {"task": "ioi", "model": "english", "ablation": "resample", "seed": 0, "prompts": 6}
+    return pareto.Job(method=method, **asked | change)
+
+
+@pytest.fixture(autouse=True)
+def _here(monkeypatch, request):
+    """Curves are made in this process, where no test says otherwise."""
+    if "process_of_its_own" not in request.node.name:
+        monkeypatch.setattr(comparing, "curve_elsewhere", pareto.curve)
+
+
+# Curves ------------------------------------------------------------------------------------------------
+
+
+def test_a_curve_is_the_frontier_of_its_candidates_on_the_training_prompts():
+    made = pareto.curve(job("eap"))
+    train, held_out = pareto.tasks_of(job("eap"))
+    every = [circuit for _, circuit in pareto.sweep_of("eap")(train)]
+    assert made.candidates == len(every) >= 20
+    kls = dict(zip(every, pareto.mean_kl(train, every), strict=True))
+    best = math.inf
+    wanted = []
+    for circuit in sorted(kls, key=lambda c: (len(c), kls[c])):
+        if kls[circuit] < best:
+            best = kls[circuit]
+            wanted.append(circuit)
+    assert [p.n_edges for p in made.points] == [len(c) for c in wanted]
+    there = pareto.mean_kl(held_out, wanted)
+    assert [p.held_out_kl for p in made.points] == pytest.approx(there, rel=1e-3, abs=1e-6)
+    assert [p.train_kl for p in made.points] == pytest.approx([kls[c] for c in wanted], rel=1e-3, abs=1e-6)
+
+
+def test_circuits_are_chosen_on_other_prompts_than_they_are_judged_on():
+    train, held_out = pareto.tasks_of(job("eap"))
+    assert not {tuple(t.tolist()) for t in train.tokens} & {tuple(t.tolist()) for t in held_out.tokens}
+
+
+def test_no_candidate_has_dangling_edges():
+    train, _ = pareto.tasks_of(job("random"))
+    assert all(circuit == circuit.connected() for _, circuit in pareto.sweep_of("random")(train))
+
+
+def test_each_method_is_swept_at_twenty_settings_at_least():
+    assert pareto.N_TAUS >= 20
+    assert pareto.RisingPrice().stops >= 20
+    assert pareto.SIZES >= 20
+
+
+def test_the_fewest_edges_at_a_level_are_of_the_prompts_held_out():
+    def point(n, train, held_out):
+        return Point(setting="", n_edges=n, train_kl=train, held_out_kl=held_out)
+
+    def curve(seed, *points):
+        return Curve(method="m", seed=seed, candidates=3, seconds=0, peak_mib=0, points=points)
+
+    low, high = point(5, 0.2, 0.02), point(9, 0.001, 0.5)
+    assert curve(0, low, high).fewest(0.3) == 5
+    assert curve(0, low, high).fewest(0.01) is None
+    rows = standings([curve(0, low), curve(1, high), curve(2, low)], levels=(0.3, 1.0))
+    assert [(s.level, s.median, s.by_seed) for s in rows] == [(0.3, 5, (5, None, 5)), (1.0, 5, (5, 9, 5))]
+    assert standings([curve(0, low), curve(1, high)], levels=(0.3,))[0].median == math.inf
+
+
+# The command -------------------------------------------------------------------------------------------
+
+
+def finished(result, code: int):
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    return result
+
+
+def test_methods_are_compared_printed_drawn_and_written(call, here):
+    words = [*CALL, "eap,random", "--json", "out.json", "--plot", "p.svg", "--html", "out.html"]
+    words += ["--md", "out.md", "--junit", "out.xml"]
+    shown = finished(call(*words), 0).stdout
+    assert "eap" in shown
+    assert "random" in shown
+    document = json.loads(Path("out.json").read_text())
+    assert compare_results.problems(document) == []
+    assert [(c["method"], c["seed"]) for c in document["curves"]] == [
+        ("eap", 0), ("random", 0), ("eap", 1), ("random", 1),
+    ]  # fmt: skip
+    assert not Path("out.json.part").exists()
+    titles = [t.text for t in ElementTree.parse("p.svg").getroot().iter("{http://www.w3.org/2000/svg}title")]
+    assert titles == ["greater_than in english, resample ablation", "eap", "random"]
+    assert "Methods compared on greater_than" in Path("out.html").read_text()
+    assert Path("out.md").read_text().startswith("### ✓ tracrcheck compare: 4 of 4 curves were made\n")
+    named = [(c.get("classname"), c.get("name")) for c in ElementTree.parse("out.xml").iter("testcase")]
+    assert named == [("eap", "seed 0"), ("eap", "seed 1"), ("random", "seed 0"), ("random", "seed 1")]
+    page = finished(call("report", "out.json"), 0).stdout
+    results = read_any(Path("out.json"))
+    assert all(f"| {' | '.join(row)} |" in page for row in report.rows_of(results))
+    assert "1,004 edges" in page
+
+
+def test_a_comparison_that_was_stopped_is_gone_on_with(call, here, monkeypatch):
+    made = pareto.curve
+
+    def stopped(asked):
+        if asked.seed:
+            raise KeyboardInterrupt
+        return made(asked)
+
+    monkeypatch.setattr(comparing, "curve_elsewhere", stopped)
+    finished(call(*CALL, "random", "--json", "out.json"), 130)
+    assert len(json.loads(Path("out.json").read_text())["curves"]) == 1
+    monkeypatch.setattr(comparing, "curve_elsewhere", made)
+    assert (
+        "1 of 2 curves were made before"
+        in finished(call(*CALL, "random", "--json", "out.json", "--resume"), 0).stderr
+    )
+    whole = json.loads(Path("out.json").read_text())
+    assert whole["run"]["finished"]
+    assert len(whole["curves"]) == 2
+    again = finished(call(*CALL, "random", "--json", "out.json", "--resume"), 0)
+    assert "nothing to resume" in again.stderr
+
+
+def test_a_method_that_fails_is_told_and_exits_with_1(call, here):
+    result = finished(call(*CALL, METHODS + "with_a_dangling_edge", "--json", "out.json"), 2)
+    assert "TC199" not in result.output
+    assert "scores" in result.output
+
+
+def test_a_process_of_its_own_gives_the_same_curve_and_tells_its_fault():
+    here, there = pareto.curve(job("eap")), pareto.curve_elsewhere(job("eap"))
+    assert (here.points, here.candidates, here.fault) == (there.points, there.candidates, there.fault)
+    assert there.peak_mib > 100
+    wrong = pareto.curve_elsewhere(job(METHODS + "with_a_dangling_edge"))
+    assert "TC187 --methods a method without scores" in wrong.fault
+    assert wrong.points == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (["--methods", "eep"], "TC186 no method 'eep' to sweep"),
+        (["--methods", "eap,eap"], "TC117 a method named twice"),
+        (["--methods", ","], "TC117 no method to compare"),
+        (["--ablation", "none"], "TC117 no ablation 'none' of prompts"),
+        (["--task", "oi"], "TC171 no task 'oi'"),
+        (["--plot", "no/such/folder.svg"], "TC115"),
+        (["--resume"], "TC117 nothing to resume from"),
+        (["--model", "nosuch"], ""),
+    ],
+)
+def test_a_wrong_call_is_told_with_exit_code_2(call, here, change, told):
+    result = finished(call(*CALL, "random", *change), 2)
+    code, _, what = told.partition(" ")
+    assert result.stderr.startswith(code)
+    assert what in result.stderr.splitlines()[0]
+
+
+# Checked again -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def compared(call, here):
+    finished(call(*CALL, "eap,random", "--json", "out.json"), 0)
+    return read_any(Path("out.json"))
+
+
+def test_curves_that_are_made_again_are_the_same_and_a_changed_one_is_seen(compared, call):
+    assert recheck.stale(compared, Library.here([])) == []
+    assert finished(call("recheck", "out.json", "--share", "1"), 0).stdout.endswith(
+        "4 the same, 0 different\n"
+    )
+    document = json.loads(Path("out.json").read_text())
+    for level in LEVELS:
+        assert any(p["held_out_kl"] <= level for p in document["curves"][0]["points"])
+    for point in document["curves"][0]["points"]:
+        point["held_out_kl"] = max(point["held_out_kl"], 0.02)
+    Path("out.json").write_text(json.dumps(document))
+    shown = finished(call("recheck", "out.json", "--share", "1"), 1).stdout
+    assert "DIFFERENT curve of eap, seed 0" in shown
+
+
+def test_a_comparison_of_other_sources_is_stale(compared, call):
+    document = json.loads(Path("out.json").read_text())
+    document["run"]["sources"] = dict.fromkeys(document["run"]["sources"], "0" * 64)
+    Path("out.json").write_text(json.dumps(document))
+    assert "stale" in finished(call("recheck", "out.json"), 0).stdout.lower()
+
+
+@pytest.mark.parametrize(
+    ("told", "change"),
+    [
+        ("curves: one stands there twice", lambda d: d["curves"].append(d["curves"][0])),
+        ("curves: 1 are not there", lambda d: d["curves"].pop()),
+        ("that were not asked for", lambda d: d["curves"][0].update(seed=7)),
+        ("is no frontier", lambda d: d["curves"][0]["points"].reverse()),
+        ("curves[0].points[0].n_edges: not there", lambda d: d["curves"][0]["points"][0].pop("n_edges")),
+        ("run.asked.prompts: not there", lambda d: d["run"]["asked"].pop("prompts")),
+    ],
+)
+def test_a_file_that_is_not_sound_is_refused(compared, call, told, change):
+    document = json.loads(Path("out.json").read_text())
+    change(document)
+    Path("out.json").write_text(json.dumps(document))
+    assert told in finished(call("recheck", "out.json"), 2).stderr
+
+
+def test_an_unknown_method_is_told_with_the_nearest():
+    with pytest.raises(CheckError, match="edge_pruning"):
+        pareto.sweep_of("edge_prunin")

@@ -1,0 +1,195 @@
+"""`tracrcheck doctor`: every part told as it is, in installations that are whole and in those that are not."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tracrcheck import doctor
+from tracrcheck.doctor import PARTS, Part, examine, meets
+from tracrcheck.truth import cache
+
+ROOT = Path(__file__).parents[3]
+
+BAD = (
+    Part("no-such-package", "no_such_module", ">=1", "nothing", "more"),
+    Part("numpy", "numpy", ">=99", "arrays", "more"),
+    Part("typer", "raises_when_imported", ">=0.15", "nothing", "more"),
+    Part("rich", "ends_the_process", ">=13", "nothing", "more"),
+    Part("joblib", "hangs_up_and_talks", ">=1.4", "nothing", "more"),
+)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """One run: our parts, and between them some that are not as they should be."""
+    folder = tmp_path_factory.mktemp("modules")
+    (folder / "raises_when_imported.py").write_text(
+        "raise OSError('libfoo.so.1: cannot open\\nshared object')"
+    )
+    (folder / "ends_the_process.py").write_text("import os; os.abort()")
+    (folder / "hangs_up_and_talks.py").write_text(
+        "import sys; print('a banner'); print('x', end=''); sys.exit(3)"
+    )
+    patch = pytest.MonkeyPatch()
+    patch.syspath_prepend(folder)
+    try:
+        return examine((*PARTS[:5], *BAD, *PARTS[5:]))
+    finally:
+        patch.undo()
+
+
+def found(report, module: str):
+    return next(f for f in report.findings if f.part.module == module)
+
+
+def test_a_whole_installation_is_told_with_its_versions_and_devices(report):
+    assert [f.status for f in report.findings if f.part in PARTS] == ["ok"] * len(PARTS)
+    assert found(report, "tracr").found == "1.0.0"
+    assert report.devices[0] == "cpu"
+    assert report.programs >= 48
+    assert report.works, report.why
+
+
+def test_optional_parts_that_are_missing_old_or_broken_are_told_and_nothing_fails(report):
+    told = [(found(report, part.module).status, found(report, part.module).detail) for part in BAD[2:]]
+    assert found(report, "no_such_module").status == "missing"
+    assert [f.status for f in report.findings if f.part is BAD[1]] == ["old"]
+    assert told == [
+        ("broken", "OSError: libfoo.so.1: cannot open"),
+        ("broken", "importing it ends the process (-6)"),
+        ("broken", "SystemExit: 3"),
+    ]
+    assert report.exit_code == 0
+
+
+@pytest.mark.parametrize("status", ["missing", "old", "broken"])
+def test_a_required_part_that_is_not_right_fails(report, status):
+    worse = replace(found(report, "torch"), status=status)
+    others = tuple(f for f in report.findings if f.part.module != "torch")
+    assert replace(report, findings=(worse, *others)).exit_code == 1
+    text = "\n".join(replace(report, findings=(worse, *others)).lines())
+    assert status.upper() in text
+    assert "something that is required is missing or broken" in text
+
+
+def test_packages_that_import_and_do_not_work_together_fail(report):
+    sick = replace(report, works=False, why="ValueError: no")
+    assert sick.exit_code == 1
+    assert "reverse   BROKEN: ValueError: no" in "\n".join(sick.lines())
+
+
+def test_what_is_optional_is_told_with_the_command_that_brings_it(report):
+    text = "\n".join(report.lines())
+    assert "  missing no-such-package" in text
+    assert "not installed; pip install 'tracrcheck[more]'" in text
+
+
+def test_the_table_is_what_the_project_asks_for():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {("", line) for line in project["dependencies"]}
+    for extra, lines in project["optional-dependencies"].items():
+        wanted |= {(extra, line) for line in lines if extra not in ("dev", "docs")}
+    assert wanted == {(part.extra, part.name + part.wanted) for part in PARTS}
+    assert all(re.fullmatch(r"(==|>=)[\d.]+", part.wanted) for part in PARTS)
+
+
+@pytest.mark.parametrize(
+    ("version", "wanted", "enough"),
+    [("2.13.0+cpu", ">=2.4", True), ("2.3.9", ">=2.4", False), ("13", ">=13", True), ("1.0.1", "==1.0.0", False),
+     ("1.0.0", "==1.0", True), ("0.10.2", ">=0.4.30", True)],
+)  # fmt: skip
+def test_versions_are_compared_number_by_number(version, wanted, enough):
+    assert meets(version, wanted) == enough
+
+
+def test_the_folder_of_the_cache_is_the_one_that_is_used(monkeypatch):
+    assert doctor._cache_folder() == cache.cache_folder()
+    for name, value in (("TRACRCHECK_CACHE", ""), ("XDG_CACHE_HOME", "/elsewhere")):
+        monkeypatch.setenv(name, value)
+        assert doctor._cache_folder() == cache.cache_folder()
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert doctor._writable(tmp_path / "new" / "deep")
+    assert not doctor._writable(tmp_path / "file" / "below")
+
+
+TORCH = """
+from types import SimpleNamespace as S
+cuda = S(device_count={count}, get_device_properties=lambda i: S(name="H100", total_memory=80 * 2**30))
+backends = S(mps=S(is_available=lambda: False))
+"""
+
+
+@pytest.mark.parametrize(
+    ("count", "devices"),
+    [
+        ("lambda: 1", ("cpu", "cuda:0 H100, 80 GiB")),
+        ("lambda: 1 / 0", ("cpu", "cuda cannot be asked: division by zero")),
+    ],
+)
+def test_devices_are_named_and_a_driver_that_fails_is_told(count, devices, tmp_path, monkeypatch):
+    (tmp_path / "torch.py").write_text(TORCH.format(count=count))
+    monkeypatch.syspath_prepend(tmp_path)
+    found = examine([part for part in PARTS if part.name == "torch"])
+    assert found.devices == devices
+    assert not found.works  # that torch can nothing else
+    assert "reverse   BROKEN: " in "\n".join(found.lines())
+
+
+# The command -------------------------------------------------------------------------------------------
+
+
+def test_the_command_prints_and_writes_what_was_found(report, call, here, monkeypatch):
+    monkeypatch.setattr(doctor, "examine", lambda: report)
+    done = call("doctor", "--json", "doctor.json")
+    assert done.exit_code == 0
+    assert done.stdout == "\n".join(report.lines()) + "\n"
+    assert json.loads(Path("doctor.json").read_text()) == json.loads(json.dumps(report.document()))
+    assert call("doctor", "--json", "no/such/folder/d.json").exit_code == 2
+
+
+def without(module: str, folder: Path) -> dict[str, str]:
+    """An environment in which a module cannot be imported."""
+    (folder / f"{module}.py").write_text(f'raise ModuleNotFoundError("No module named {module}")\n')
+    return os.environ | {"PYTHONPATH": f"{folder}:{ROOT}"}
+
+
+@pytest.mark.parametrize("module", ["typer", "rich"])
+def test_without_what_the_command_line_needs_doctor_says_so_and_the_rest_points_to_it(module, tmp_path):
+    begin = [sys.executable, "-m", "tracrcheck"]
+    env = without(module, tmp_path)
+    done = subprocess.run([*begin, "gate"], env=env, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == "TC198 the command line cannot be loaded"
+    assert f"got     No module named {module}" in done.stderr
+    assert "Traceback" not in done.stderr
+    if module == "typer":  # doctor takes seconds: once
+        done = subprocess.run([*begin, "doctor"], env=env, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 1, done.stderr
+        assert re.search(r"^  BROKEN  typer", done.stdout, re.MULTILINE)
+        assert re.search(r"^  ok      torch", done.stdout, re.MULTILINE)
+
+
+def test_doctor_itself_needs_the_standard_library_alone():
+    code = "import sys; import tracrcheck.doctor, tracrcheck.__main__; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    tops = {name.partition(".")[0] for name in loaded.stdout.split()}
+    assert tops - set(sys.stdlib_module_names) <= {
+        "tracrcheck",
+        "edgeprune_core",
+        "__main__",
+        "sitecustomize",
+    }

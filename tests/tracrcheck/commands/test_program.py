@@ -1,0 +1,225 @@
+"""new, check, show and explain."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from tracrcheck.rasp.library import load_file
+
+
+def finished(result, code: int):
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    return result
+
+
+def test_a_new_program_passes_as_it_stands(call, here):
+    assert "tracrcheck check programs/alike.py" in finished(call("new", "alike"), 0).stdout
+    out = finished(call("check", "programs/alike.py"), 0).stdout
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert lines[0] == "alike: 2 layers x 1 heads, 32 edges"
+    assert lines[1] == "compared 30 inputs; 98 positions, 0 without a value"
+    assert lines[2] == "interpreter, reference, torch, JAX: agree"
+    assert lines[4:7] == [
+        f"{a} {n} 12 sufficient, minimal, smallest, unique"
+        for a, n in (("zero", 10), ("mean", 5), ("resample", 5))
+    ]
+    assert re.fullmatch(r"[\d.]+ s", lines[7])
+
+
+def test_the_example_in_a_new_program_is_right(call, here):
+    finished(call("new", "alike"), 0)
+    program = load_file(here / "programs" / "alike.py").program
+    example = doctest.DocTestParser().get_doctest(
+        (here / "programs" / "alike.py").read_text().split('"""')[1],
+        {"program": program},
+        "alike",
+        None,
+        None,
+    )
+    assert doctest.DocTestRunner().run(example) == doctest.TestResults(failed=0, attempted=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("alike", "TC116 'programs/alike.py' is there already\n"),
+        ("reverse", "TC116 there is a program named 'reverse' already\n"),
+        (
+            "a-b",
+            "TC116 'a-b' is no name for a program\n    got     a-b\n    wanted  letters, digits and _, and no word of Python's own\n",
+        ),
+        ("class", "TC116 'class' is no name for a program\n"),
+    ],
+)
+def test_new_overwrites_nothing(call, here, name, start):
+    finished(call("new", "alike"), 0)
+    before = (here / "programs" / "alike.py").read_text()
+    assert finished(call("new", name), 2).stderr.startswith(start)
+    assert (here / "programs" / "alike.py").read_text() == before
+
+
+def test_check_tells_every_problem_at_once(call, write):
+    mean = "rasp.Aggregate(rasp.Select(rasp.tokens, rasp.tokens, rasp.Comparison.TRUE), rasp.tokens)"
+    path = write("bad", build=mean, rest="reference=lambda tokens: tokens,")
+    result = finished(call("check", path), 2)
+    assert re.findall(r"^TC\d+", result.stderr, re.MULTILINE) == ["TC303", "TC110"]
+    assert "2 problems" in result.stdout
+
+
+def test_a_chained_comparison_is_told_by_check_at_its_line_and_by_nothing_else(call, write):
+    path = write("between", build="0 < rasp.tokens < 3", vocab="{0, 1, 3}")
+    result = finished(call("check", path), 2)
+    (line,) = [n for n, text in enumerate(path.read_text().splitlines(), 1) if "0 < rasp.tokens" in text]
+    assert result.stderr.startswith(f"TC351 {path}:{line} 'between' asks an expression whether it is true")
+    assert "1 problem" in result.stdout
+    finished(call("certify", path, "--ablation", "zero"), 0)
+
+
+def test_a_chained_comparison_of_values_is_right(call, write):
+    finished(call("check", write("between", build="rasp.Map(lambda t: 0 < t < 3, rasp.tokens)")), 0)
+
+
+def test_check_says_that_a_model_made_by_hand_has_no_second_route(call):
+    out = finished(call("check", "copy_tokens"), 0).stdout
+    assert "interpreter, reference, torch: agree; made by hand, so there is no JAX model to compare\n" in out
+
+
+def test_routes_that_differ_are_told(write):
+    from dataclasses import replace
+
+    from edgeprune_core.weights import Model
+    from tracrcheck.compiler.compile import compile_program
+    from tracrcheck.compiler.cross_check import compare_routes
+
+    compiled = compile_program(load_file(write("flip")).program)
+    assert compare_routes(compiled) == []
+    weights = compiled.model.weights
+    louder = replace(
+        compiled, model=Model(compiled.model.spec, replace(weights, unembed=weights.unembed * 2))
+    )
+    (error,) = compare_routes(louder)
+    assert str(error).startswith(
+        "TC120 the two compile routes give 'flip' different weights\n    got     unembed\n"
+    )
+
+
+def test_activations_that_differ_are_told(write, monkeypatch):
+    from tracrcheck.compiler import cross_check
+    from tracrcheck.compiler.compile import compile_program
+
+    compiled = compile_program(load_file(write("flip")).program)
+    real = cross_check._residuals
+    monkeypatch.setattr(cross_check, "_residuals", lambda *a: (x + 1e-3 * i for i, x in enumerate(real(*a))))
+    (error,) = cross_check.compare_routes(compiled)
+    assert str(error).startswith(
+        "TC121 torch and JAX differ on 'flip' after attention of layer 0\n    got     0.001 apart at input [0]"
+    )
+
+
+# Pictures ----------------------------------------------------------------------------------------------
+
+
+def test_a_tree_shows_what_the_output_is_made_of(call):
+    out = finished(call("show", "reverse"), 0).stdout
+    assert "11 required of 15 permitted edges" in out
+    assert "└── v: tok  tokens" in out
+    assert "q: m2  opp_idx-1 = map(opp_idx)" in out
+
+
+def test_a_drawing_has_every_edge_and_every_expression(call, here):
+    finished(call("show", "reverse", "--ablation", "resample", "--out", "c.svg"), 0)
+    root = ElementTree.parse(here / "c.svg").getroot()
+    titles = [t.text for t in root.iter("{http://www.w3.org/2000/svg}title")]
+    assert "tok -> a3.h0.v" in titles
+    assert "a3.h0: reverse = aggregate(reverse_selector, tokens)" in titles
+    strokes = [p.get("stroke-width") for p in root.iter("{http://www.w3.org/2000/svg}path")]
+    assert (strokes.count("2.0"), len(strokes)) == (2, 15)
+
+
+def test_a_page_holds_the_drawing_and_a_table(call, here):
+    finished(call("show", "hist", "--out", "c.html"), 0)
+    text = (here / "c.html").read_text()
+    assert "<svg" in text
+    assert "<th scope=row>tok -&gt; m0<td>tokens, into hist = selector_width(same_tok)" in text
+
+
+def test_dot_has_required_edges_solid_and_others_faint(call, here):
+    finished(call("show", "reverse", "--ablation", "resample", "--out", "c.dot"), 0)
+    lines = (here / "c.dot").read_text().splitlines()
+    assert lines[0] == 'digraph "reverse" {'
+    assert '  "tok" -> "a3.h0" [headlabel="v"];' in lines
+    assert '  "m2" -> "a3.h0" [headlabel="q", color=gray80];' in lines
+
+
+def test_one_picture_shows_one_ablation(call, here):
+    result = finished(call("show", "hist", "--ablation", "all", "--out", "c.svg"), 2)
+    assert result.stderr.startswith("TC117 --ablation one picture shows one ablation")
+
+
+# Explanations ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "lines"),
+    [
+        (
+            ["reverse", "a0.h0 -> m0"],
+            [
+                "a0.h0 -> m0, zero ablation: required",
+                "    why     without it the required circuit gives another output",
+                "    witness input ['a'], position 1: want [1.0, 0.0, 0.0], got [0.5, 0.0, 0.0]",
+                "    writer  a0.h0 computes length = selector_width(all_true_selector)",
+                "    reader  m0 belongs to length = selector_width(all_true_selector)",
+            ],
+        ),
+        (
+            ["reverse", "pos->a3.h0.k", "--ablation", "resample"],
+            [
+                "pos -> a3.h0.k, resample ablation: not required",
+                "    why     the 2 required edges alone give the same output on all 7,380 pairs, and this is none of them",
+            ],
+        ),
+        (
+            ["reverse", "a0.h0 -> a3.h0.q"],
+            [
+                "a0.h0 -> a3.h0.q, zero ablation: carries nothing",
+                "    why     the weights: a3.h0.q multiplies all that a0.h0 writes by zero",
+            ],
+        ),
+        (
+            ["reverse", "tok -> out"],
+            [
+                "tok -> out, zero ablation: carries nothing",
+                "    why     the weights: the output reads nothing that the writer writes",
+            ],
+        ),
+        (
+            ["reverse", "tok -> m3"],
+            [
+                "tok -> m3, zero ablation: carries nothing",
+                "    why     the weights: nothing that the component of m3 writes reaches out",
+            ],
+        ),
+    ],
+)
+def test_an_edge_is_explained(call, words, lines):
+    assert finished(call("explain", *words), 0).stdout.splitlines()[: len(lines)] == lines
+
+
+def test_an_edge_of_another_smallest_circuit_is_explained(call):
+    from tracrcheck.compiler.compile import compile_program
+    from tracrcheck.rasp.library import Library
+    from tracrcheck.truth.cache import certificate_of
+    from tracrcheck.truth.setting import Setting
+
+    certificate = certificate_of(
+        compile_program(Library.here().load("either_of_two_heads").program), Setting()
+    )
+    edge = next(iter(certificate.other - certificate.required))
+    out = finished(call("explain", "either_of_two_heads", str(edge)), 0).stdout
+    assert out.startswith(f"{edge}, zero ablation: in another smallest circuit\n")

@@ -1,0 +1,102 @@
+"""docs/compiler-faults.md, made from the table: `python -m tests.tracrcheck.compiler.tracr_bugs.document` writes it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from edgeprune_core.errors import CheckError
+from tests.tracrcheck.compiler.tracr_bugs.cases import CASES, FaultCase, _diamonds
+from tests.tracrcheck.compiler.tracr_bugs.observe import Observation, observe
+from tracrcheck.compiler.compile import compile_program
+from tracrcheck.compiler.equivalence import check_compiled
+from tracrcheck.compiler.truthiness import asked_for_truth
+
+PAGE = Path(__file__).parents[4] / "docs" / "compiler-faults.md"
+
+HEAD = """\
+# Where Tracr's compiler goes wrong
+
+Measured with tracr-pypi 1.0.0. One row per class of fault; the smallest program of each stands under its code
+in `tests/tracrcheck/compiler/tracr_bugs/cases.py`, and a test shows that Tracr still does what the row says. `input -> a, not b`: the
+interpreter gives a, the compiled model decodes b, and no input before it shows a difference.
+
+This page is written by `python -m tests.tracrcheck.compiler.tracr_bugs.document`; a test fails when it is out of date.
+
+* **wrong**: compiles, and decodes differently from the interpreter.
+* **undefined**: compiles, but the interpreter raises, so there is nothing to agree with.
+* **crash**: raises an exception that does not say why. **refused**: raises one that does.
+* **slow**: compiling takes time exponential in the program's size.
+* **author**: compiles rightly, but is not what was meant.
+
+`tracrcheck` refuses each of them before anything is certified, under the code in the first column and with the
+smallest input that shows it; what it says of the smallest programs stands below the table. TC317 is not a fault here:
+expressions are labelled anew before they are compiled, so that no two share a label. TC318 is one in float32 only, in
+which Tracr's own model computes. TC341 is refused by a count of the steps, before any is made. TC351 is told by
+`tracrcheck check` alone. That a program decodes wrongly is decided by comparing outputs and by nothing else: one
+that fits no class is refused as TC107, and one that decodes right is not refused.
+
+| code | what happens | why | what to do |
+|---|---|---|---|
+"""
+
+
+def values(sequence: list[Any]) -> str:
+    short = [round(value, 3) if isinstance(value, float) else value for value in sequence]
+    return repr([value + 0.0 if isinstance(value, float) else value for value in short])
+
+
+def what_happens(case: FaultCase, seen: Observation | None) -> str:
+    if case.raises:
+        return f"`{case.raises.__name__}: ... {case.says} ...`"
+    if case.varies:
+        return "which inputs differ changes from one Python process to the next"
+    if seen and seen.witness:
+        w = seen.witness
+        return f"`{values(w.given)} -> {values(w.interpreted)}, not {values(w.decoded)}`"
+    return ""
+
+
+def row(case: FaultCase, seen: Observation | None = None) -> str:
+    cells = (
+        f"{case.code} {case.slug}",
+        f"**{case.kind}** {what_happens(case, seen)}".strip(),
+        case.why,
+        case.do,
+    )
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+
+
+MESSAGES = """
+## What is said
+
+"""
+
+
+def message(case: FaultCase) -> str:
+    """The block that a user sees; empty where our route has no such fault."""
+    program = replace(case.program, build=lambda: _diamonds(30)) if case.kind == "slow" else case.program
+    told: list[Any] = list(asked_for_truth(program))
+    for error in told:
+        error.where = "programs/fault.py:1"
+    if not told:
+        try:
+            check_compiled(compile_program(program))
+        except CheckError as error:
+            told.append(error.at("programs/fault.py"))
+    return "".join(f"```text\n{error}\n```\n" for error in told)
+
+
+def messages() -> str:
+    # What hangs on string hashes would make another page each time.
+    return MESSAGES + "\n".join(text for case in CASES if not case.varies and (text := message(case)))
+
+
+def main() -> None:
+    rows = [row(case, observe(case.program) if case.kind == "wrong" else None) for case in CASES]
+    PAGE.write_text(HEAD + "".join(rows) + messages())
+
+
+if __name__ == "__main__":
+    main()

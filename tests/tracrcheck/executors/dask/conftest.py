@@ -1,0 +1,102 @@
+"""A Dask cluster of two workers, each a process, that is begun once for all tests of this folder."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.tracrcheck.conftest import call, here  # noqa: F401
+from tracrcheck.executors.dask_cluster import Cluster
+
+
+class Clusters:
+    """The cluster that stands, or another where a worker that was killed did not come back: a nanny may give up."""
+
+    def __init__(self) -> None:
+        self.stands = None
+
+    def whole(self):
+        if self.stands is not None and not _comes(lambda: len(workers(self.stands)) == 2, 30.0):
+            self.close()
+        if self.stands is None:
+            self.stands = _begun()
+        return self.stands
+
+    def close(self) -> None:
+        if self.stands is not None:
+            self.stands.close()
+        self.stands = None
+
+
+def _begun():
+    """What it logs when a worker is killed is meant."""
+    from distributed import LocalCluster
+
+    return LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0",
+        silence_logs=logging.CRITICAL,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="package")
+def clusters():
+    found = Clusters()
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+@pytest.fixture
+def dask(clusters):
+    """A cluster, both workers there."""
+    return clusters.whole()
+
+
+@pytest.fixture
+def at(dask) -> Cluster:
+    """The cluster as sweeps know it."""
+    until(lambda: len(workers(dask)) == 2)
+    return Cluster(address=dask.scheduler_address)
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("TRACRCHECK_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+def workers(cluster) -> list[str]:
+    """Addresses."""
+    return list(cluster.scheduler.workers)
+
+
+def until(condition, seconds=60.0):
+    assert _comes(condition, seconds), "it did not come to pass"
+
+
+def _comes(condition, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def pids(cluster) -> list[int]:
+    """Of the workers."""
+    from distributed import Client
+
+    with Client(cluster.scheduler_address, set_as_default=False) as client:
+        return list(client.run(os.getpid).values())

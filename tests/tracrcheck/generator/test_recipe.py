@@ -1,0 +1,74 @@
+"""Recipes: programs as data, and the fixed generator that draws them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from itertools import islice
+
+import pytest
+
+from edgeprune_core.errors import CheckError
+from edgeprune_core.methods import EdgePruning
+from tracrcheck.generator.accept import Draws, compiled_of, draw
+from tracrcheck.generator.recipe import OPERATIONS, from_json, to_json
+from tracrcheck.truth.certify import certify
+from tracrcheck.truth.setting import Setting, task_of
+
+SEEDS = range(24)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_recipe_reads_back_equal_from_its_json(seed):
+    recipe = draw(seed)
+    assert from_json(json.loads(json.dumps(to_json(recipe)))) == recipe
+
+
+def test_the_same_seed_draws_the_same_recipe_and_seeds_differ():
+    assert [draw(s) for s in SEEDS] == [draw(s) for s in SEEDS]
+    assert len({json.dumps(to_json(draw(s))) for s in SEEDS}) > len(SEEDS) // 2
+
+
+def test_drawn_programs_vary_in_depth_and_kind():
+    specs = [compiled_of(draw(s)).model.spec for s in SEEDS]
+    assert {1, 2, 3} <= {spec.n_layers for spec in specs}
+    assert {spec.causal for spec in specs} == {True, False}
+
+
+def test_every_kind_of_operation_is_drawn_and_none_more_than_six_times():
+    recipes = [draw(s) for s in range(200)]
+    assert {type(o) for r in recipes for o in r.operations} == set(OPERATIONS.values())
+    assert {len(r.operations) for r in recipes} == {1, 2, 3, 4, 5, 6}
+
+
+def test_accepted_programs_have_different_weights_and_the_others_are_counted():
+    draws = Draws(seed=20261123)
+    accepted = list(islice(draws, 30))
+    assert len({compiled.model.digest() for _, compiled in accepted}) == 30
+    assert draws.drawn == accepted[-1][0] + 1 == 30 + draws.rejected.total()
+    assert draws.rejected
+
+
+def test_a_program_is_named_for_its_draw_and_made_again_from_it():
+    number, compiled = next(iter(Draws(seed=3)))
+    assert compiled.program.name == f"drawn_3_{number}"
+    assert compiled_of(draw(f"3/{number}")).model.digest() == compiled.model.digest()
+
+
+@pytest.mark.parametrize("damage", [{}, {"operations": "none"}, []])
+def test_a_damaged_recipe_is_refused(damage):
+    with pytest.raises(CheckError):
+        from_json(damage)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+@pytest.mark.parametrize("ablation", ["zero", "resample"])
+def test_edge_pruning_finds_the_certified_truth_of_programs_nobody_wrote(seed, ablation):
+    setting = Setting(ablation=ablation)
+    task = task_of(compiled_of(draw(seed)), setting)
+    certificate = certify(task, setting)
+    found = EdgePruning()(dataclasses.replace(task, seed=seed)).circuit
+    assert len(found) == len(certificate.required)
+    assert task.accepts(found)
+    if "unique" in certificate.proved:
+        assert found == certificate.required

@@ -1,0 +1,95 @@
+"""The table of seeded faults: each edit is possible, named once, explained; and no check knows of any."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from edgeprune_core.errors import CheckError
+from tracrcheck.mutants import MUTANTS
+from tracrcheck.runs.mutants import PROFILE, chosen
+
+ROOT = Path(__file__).parents[3]
+FOLDER = ROOT / "tracrcheck" / "mutants" / "faults"
+# What shows them, what checks files of results, and the bars of those, which no hunt runs.
+KNOWING = {
+    "tests/tracrcheck/runs/test_mutants.py",
+    "tracrcheck/runs/false_alarms.py",
+    "tracrcheck/runs/mutants.py",
+    "tracrcheck/reports/mutants.py",
+    "tracrcheck/runs/recheck.py",
+    "tests/quality/test_bars.py",
+}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
+def test_an_edit_matches_once_and_leaves_another_program(mutant):
+    text = (ROOT / mutant.file).read_text(encoding="utf-8")
+    assert text.count(mutant.old) == 1
+    edited = text.replace(mutant.old, mutant.new)
+    assert ast.dump(ast.parse(edited)) != ast.dump(ast.parse(text))
+    assert mutant.why
+    assert mutant.source
+
+
+def test_names_are_given_once():
+    named = []
+    for path in FOLDER.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("Mutant", "_blind"):
+                named += [ast.literal_eval(k.value) for k in node.keywords if k.arg == "name"]
+    assert sorted(named) == sorted(MUTANTS)
+
+
+def test_there_are_seventy_of_the_core_and_ten_written_blind():
+    seen = [m for m in MUTANTS.values() if not m.blind and m.file.startswith("edgeprune_core/")]
+    assert len(seen) >= 70
+    assert sum(m.blind for m in MUTANTS.values()) == 10
+    assert not any(m.blind and not m.file.startswith("edgeprune_core/") for m in MUTANTS.values())
+
+
+def test_the_profile_asks_twelve_programs_under_three_ablations():
+    assert PROFILE.programs is not None
+    assert len(set(PROFILE.programs)) == 12
+    assert PROFILE.ablations == ("zero", "mean", "resample")
+    assert PROFILE.seeds == 1
+
+
+def _imports_mutants(path: Path) -> bool:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        if any(name.startswith("tracrcheck.mutants") for name in names):
+            return True
+    return False
+
+
+def test_no_check_knows_of_a_fault():
+    ours = sorted((*ROOT.glob("edgeprune_core/**/*.py"), *ROOT.glob("tracrcheck/**/*.py")))
+    tests = [p for p in ROOT.glob("tests/**/*.py") if Path(__file__).parent not in p.parents]
+    knowing = {str(p.relative_to(ROOT)) for p in (*ours, *tests) if _imports_mutants(p)}
+    assert {p for p in knowing if not p.startswith("tracrcheck/mutants/")} == KNOWING
+    assert "tracrcheck/runs/mutants.py" in knowing
+
+
+def test_those_chosen_come_in_the_order_of_the_table():
+    assert [m.name for m in chosen(["clamp_missing", "future_edges_counted"])] == [
+        "future_edges_counted",
+        "clamp_missing",
+    ]
+    assert chosen([]) == tuple(MUTANTS.values())
+
+
+def test_an_unknown_fault_is_refused_with_the_nearest_name():
+    with pytest.raises(CheckError) as caught:
+        chosen(["clamp_mising"])
+    assert str(caught.value) == (
+        "TC156 no seeded fault 'clamp_mising'\n    got     clamp_mising\n"
+        "    wanted  one of the table: tracrcheck mutants --list\n    do      did you mean 'clamp_missing'?"
+    )

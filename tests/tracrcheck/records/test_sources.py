@@ -1,0 +1,135 @@
+"""Hashes of sources change with what they are of, and with nothing else; the machine is described without names."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.tracrcheck import pruners
+from tracrcheck.grading.run_method import find_method
+from tracrcheck.records import machine, sources
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_programs_are_told_apart_by_name_and_bytes_and_not_by_place_or_order(tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        for name in ("a.py", "b.py"):
+            (tmp_path / folder / name).write_text(f"# {name}")
+    paths = [[tmp_path / folder / name for name in ("a.py", "b.py")] for folder in ("one", "two")]
+    same = sources.programs_sha(paths[0])
+    assert sources.programs_sha(paths[1]) == same
+    assert sources.programs_sha(reversed(paths[0])) == same
+    assert sources.programs_sha(paths[0][:1]) != same
+    paths[1][0].write_text("# changed")
+    assert sources.programs_sha(paths[1]) != same
+    paths[0][0].rename(tmp_path / "one" / "c.py")
+    assert sources.programs_sha([tmp_path / "one" / "c.py", paths[0][1]]) != same
+
+
+PRUNING = "edgeprune_core.methods.edge_pruning"
+
+
+def test_what_decides_a_verdict_counts_and_what_only_shows_it_does_not(tmp_path, monkeypatch):
+    for name in ("edgeprune_core", "tracrcheck"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    monkeypatch.setattr(sources, "package_folder", lambda package: tmp_path / package.__name__)
+    sha = sources.packages_sha.__wrapped__
+    seen = {sha(PRUNING)}
+    assert seen == {sources.packages_sha(PRUNING)}
+
+    def changed(name):
+        with (tmp_path / name).open("a") as file:
+            file.write("# changed\n")
+        before = len(seen)
+        seen.add(sha(PRUNING))
+        return len(seen) > before
+
+    for name in (
+        "training/score_function.py",
+        "engine/forward.py",
+        "engine/blocks/attention.py",
+        "ablations/mean.py",
+        "training/gates.py",
+    ):
+        assert changed(f"edgeprune_core/{name}"), name
+    for name in (
+        "truth/search.py",
+        "compiler/compile.py",
+        "grading/grade.py",
+        "rasp/interpreter.py",
+        "rasp/domain.py",
+        "grading/verdict.py",
+    ):
+        assert changed(f"tracrcheck/{name}"), name
+    for name in ("tracrcheck/reports/text.py", "tracrcheck/cli.py", "edgeprune_core/methods/random_edges.py"):
+        assert not changed(name), name
+    (tmp_path / "edgeprune_core/methods/new.py").write_text("")
+    assert not changed("edgeprune_core/methods/__init__.py")
+
+
+def test_each_method_of_ours_counts_by_its_own_file():
+    assert sources.packages_sha(PRUNING) != sources.packages_sha("edgeprune_core.methods.random_edges")
+    given = [sources.sources_of([], find_method(name))["packages"] for name in ("edge_pruning", "random")]
+    assert given == [
+        sources.packages_sha(PRUNING),
+        sources.packages_sha("edgeprune_core.methods.random_edges"),
+    ]
+
+
+def test_a_method_of_somebody_else_counts_by_its_file():
+    assert sources.method_sha(find_method("edge_pruning")) is None
+    file = sources.method_sha(pruners.some_edges)
+    assert file is not None
+    assert sources.method_sha(pruners.together) == file
+
+
+def test_the_commit_is_that_of_the_checkout_and_says_where_it_was_changed(tmp_path, monkeypatch):
+    package = tmp_path / "tracrcheck"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    monkeypatch.setattr(sources, "package_folder", lambda _: package)
+    assert sources.commit() is None
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    assert sources.commit() is None
+    subprocess.run([*git, "add", "."], check=True)
+    subprocess.run([*git, "commit", "-qm", "one"], check=True)
+    clean = sources.commit()
+    assert clean is not None
+    assert len(clean) == 40
+    (tmp_path / "other").write_text("")
+    assert sources.commit() == clean
+    (package / "__init__.py").write_text("changed")
+    assert sources.commit() == f"{clean}-changed"
+
+
+def test_without_git_there_is_no_commit(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert sources.commit() is None
+
+
+def test_the_machine_is_described_without_the_names_of_hosts_and_users():
+    found = machine.machine()
+    assert found["python"] == platform.python_version()
+    assert found["cores"] >= 1
+    text = str(found)
+    assert platform.node() not in text
+    assert str(Path.home()) not in text
+    assert found["cpu"] in machine.in_words(found)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_where_nothing_is_known_of_the_processor_it_is_said(monkeypatch, tmp_path):
+    monkeypatch.setattr(machine, "_CPUINFO", tmp_path / "no")
+    monkeypatch.setattr(platform, "processor", lambda: "")
+    monkeypatch.setattr(machine, "PACKAGES", ("no-such-package",))
+    assert (machine.machine()["cpu"], machine.machine()["no-such-package"]) == ("unknown", None)
+    assert os.sysconf("SC_PAGE_SIZE") > 0

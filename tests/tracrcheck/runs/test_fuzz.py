@@ -1,0 +1,397 @@
+"""A fuzzing run: what becomes of one program, what the run comes to, and what survives a crash."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.errors import CheckError
+from tests.zoo import compiled as compiled_of_the_zoo
+from tracrcheck.generator.accept import Draws, numbered
+from tracrcheck.generator.features import Composition, Features, Quotas, head_attends_by_tokens
+from tracrcheck.grading.run_method import find_method
+from tracrcheck.records import sources
+from tracrcheck.runs import fuzz as campaign
+from tracrcheck.runs import fuzz_program, fuzz_results, fuzz_score, regressions
+from tracrcheck.runs.base import open_ledger
+from tracrcheck.truth.setting import Setting, task_of
+
+SETTINGS = tuple(Setting(ablation=name) for name in ("zero", "mean", "resample"))
+RIGHT = "tests.tracrcheck.runs.pruners:right"
+REFUSED = 5  # a draw of the seed of the bar that Tracr compiles wrongly
+ROOT = Path(__file__).parents[3]
+DOCS = ROOT / "docs" / "json.md"
+
+
+def plan_of(method=RIGHT, programs=3, settings=SETTINGS, **rest):
+    return campaign.Plan(seed=5, programs=programs, settings=settings, method=method, timeout=60, **rest)
+
+
+def begun(ledger=None, **rest):
+    """A campaign whose programs are drawn."""
+    plan = plan_of(**rest)
+    run = campaign.Campaign(plan, plan.header("tracrcheck fuzz"), ledger)
+    list(run.draw())
+    return run
+
+
+def run_of(**rest):
+    run = begun(**rest)
+    list(run.go())
+    return run
+
+
+# One program -------------------------------------------------------------------------------------------
+
+
+def test_a_method_that_is_right_holds_in_every_setting_of_a_program():
+    done = fuzz_program.examine(5, 1, SETTINGS, method=RIGHT, timeout=60)
+    assert [row.ablation for row in done.rows] == ["zero", "mean", "resample"]
+    assert all(row.holds for row in done.rows)
+    assert {row.verdict.seed for row in done.rows} == {1}
+
+
+def test_what_becomes_of_a_program_depends_on_nothing_but_its_number():
+    one, other = (
+        fuzz_program.examine(5, 2, SETTINGS, method="random", timeout=60).to_json() for _ in range(2)
+    )
+    for rows in (one["rows"], other["rows"]):
+        for row in rows:
+            row.pop("seconds")
+    assert one == other
+
+
+def test_the_trivial_methods_are_graded_beside_it():
+    rows = [row for row in run_of(programs=4).rows if row.counts]
+    assert all(row.trivial["random"] != "HOLDS" for row in rows)
+    assert any(row.trivial["permitted"] == "HOLDS" for row in rows if row.ablation == "zero")
+    for row in rows:
+        is_all = row.n_permitted == row.verdict.n_required
+        assert (row.trivial["permitted"] == "HOLDS") == is_all
+
+
+def test_a_method_that_raises_is_a_failure_with_its_words():
+    (row,) = fuzz_program.examine(
+        5, 1, SETTINGS[:1], method="tests.tracrcheck.runs.pruners:raises", timeout=60
+    ).rows
+    assert (row.verdict.verdict, row.verdict.reason, row.verdict.detail) == (
+        "FAILS",
+        "raised",
+        "ValueError: no luck",
+    )
+    assert row.counts
+
+
+def test_what_cannot_be_certified_counts_as_a_failure(monkeypatch):
+    def breaks(task, setting):
+        raise CheckError("TC201", "the edges allowed are not faithful together", got="0.5")
+
+    compiled = compiled_of_the_zoo("hist")
+    monkeypatch.setattr(fuzz_program, "certificate_for", breaks)
+    row = fuzz_program.judge(compiled, SETTINGS[0], lambda task: [], number=0, name="m", timeout=60)
+    assert row.counts
+    assert not row.holds
+    assert row.verdict.reason.startswith("TC201 ")
+
+
+def test_the_program_of_a_rejected_draw_is_not_examined():
+    with pytest.raises(CheckError, match="TC153") as error:
+        fuzz_program.examine(20261123, REFUSED, SETTINGS, method=RIGHT, timeout=60)
+    assert error.value.__cause__.code.startswith("TC3")
+
+
+def test_a_row_and_a_program_read_back_equal_from_their_json():
+    done = fuzz_program.examine(5, 1, SETTINGS, method="random", timeout=60)
+    read = json.loads(json.dumps(done.to_json()))
+    again = fuzz_program.Examined.from_json(read, seed=5, method="random")
+    assert again.to_json() == done.to_json()
+    assert [row.verdict.key for row in again.rows] == [row.verdict.key for row in done.rows]
+
+
+def test_a_program_whose_process_died_has_rows_that_failed_with_what_is_known():
+    done = campaign._given_up(plan_of(), 1, "the process died")
+    assert [(row.verdict.reason, row.verdict.detail) for row in done.rows] == [
+        ("raised", "the process died")
+    ] * 3
+    assert done.program == fuzz_program.examine(5, 1, SETTINGS, method=RIGHT, timeout=60).program
+
+
+# Composition -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "depends"),
+    [("reverse", False), ("hist", True), ("sort_unique", True)],
+)
+def test_attention_that_depends_on_tokens_is_read_off_the_model(name, depends):
+    task = task_of(compiled_of_the_zoo(name), SETTINGS[0])
+    heads = [w.index for w in task.graph.writers if w.kind == "head"]
+    assert any(head_attends_by_tokens(task, head) for head in heads) == depends
+
+
+def test_a_head_that_the_truth_does_not_read_from_makes_no_program_depend_on_tokens():
+    compiled = compiled_of_the_zoo("hist")
+    task = task_of(compiled, SETTINGS[0])
+    recipe = numbered(5, 1)
+    assert Features.of(0, recipe, task, Circuit.full(task.graph)).attends_by_tokens
+    assert not Features.of(0, recipe, task, Circuit.of(task.graph, ["tok -> out"])).attends_by_tokens
+
+
+def features(n_layers=2, attends_by_tokens=True, numerical=True, required_zero=6):
+    return Features(number=0, n_operations=1, n_layers=n_layers, n_heads=1, causal=False,
+                    numerical=numerical, attends_by_tokens=attends_by_tokens, required_zero=required_zero)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "short"),
+    [
+        ({}, set()),
+        ({"n_layers": 1}, {"two_layers"}),
+        ({"attends_by_tokens": False}, {"attends_by_tokens"}),
+        ({"numerical": False}, {"numerical"}),
+        ({"required_zero": 5}, {"median_required_zero"}),
+    ],
+)
+def test_a_quota_that_is_not_met_is_told(change, short):
+    assert set(Composition.of([features(**change)] * 4).short_of(Quotas())) == short
+
+
+def test_the_first_programs_of_the_seed_of_the_bar_meet_its_quotas():
+    found = []
+    for number, compiled in islice(Draws(seed=20261123), 40):
+        task = task_of(compiled, SETTINGS[0])
+        required = fuzz_program.certificate_for(task, SETTINGS[0]).required
+        found.append(Features.of(number, numbered(20261123, number), task, required))
+    assert not Composition.of(found).short_of(Quotas())
+
+
+# The bar -----------------------------------------------------------------------------------------------
+
+
+def test_the_interval_of_a_share_is_wilsons():
+    share = fuzz_score.Share.of(8, 10)  # Newcombe 1998, Statistics in Medicine 17: the formula by hand
+    z, p, n = 1.959964, 0.8, 10
+    middle, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    assert share.low == pytest.approx((middle - half) / (1 + z * z / n), abs=1e-5)
+    assert share.high == pytest.approx((middle + half) / (1 + z * z / n), abs=1e-5)
+    assert (fuzz_score.Share.of(0, 0).low, fuzz_score.Share.of(0, 0).high) == (0.0, 1.0)
+
+
+def rows_of(exact: int, wrong: int, ablation="zero", **change):
+    (row,) = fuzz_program.examine(5, 1, (Setting(ablation=ablation),), method=RIGHT, timeout=60).rows
+    bad = replace(row, verdict=replace(row.verdict, **{"verdict": "FAILS", **change}))
+    return [row] * exact + [bad] * wrong
+
+
+def scored(rows, names=("zero",), programs=4):
+    composition = replace(Composition.of([features()] * 4), programs=programs)
+    return fuzz_score.score_of(rows, composition, names, fuzz_score.Bar())
+
+
+def test_99_of_100_reach_the_bar_and_98_do_not():
+    assert not scored(rows_of(99, 1)).short
+    assert scored(rows_of(98, 2)).short == ("overall: 98 of 100 exact, at least 99% wanted",)
+
+
+def test_each_ablation_must_reach_its_own_bar():
+    rows = rows_of(970, 0) + rows_of(29, 1, "mean")
+    assert scored(rows, ("zero", "mean")).short == ("mean: 29 of 30 exact, at least 98% wanted",)
+
+
+@pytest.mark.parametrize("change", [{"verdict": "UNKNOWN"}, {"reason": "timeout"}, {"reason": "raised"}])
+def test_unknown_timeouts_and_errors_are_not_exact(change):
+    assert scored(rows_of(1, 1, **change)).overall.exact == 1
+    assert scored(rows_of(1, 1, **change)).overall.counted == 2
+
+
+def test_vacuous_settings_are_in_no_share():
+    got = scored(rows_of(10, 0) + rows_of(0, 5, vacuous=True))
+    assert (got.overall.exact, got.overall.counted, got.vacuous) == (10, 10, {"overall": 5, "zero": 5})
+
+
+def test_a_run_of_500_programs_needs_150_settings_of_each_ablation():
+    assert scored(rows_of(149, 0), programs=500).short == ("zero: 149 settings, at least 150 wanted",)
+    assert not scored(rows_of(150, 0), programs=500).short
+    assert not scored(rows_of(149, 0), programs=499).short
+
+
+# A campaign --------------------------------------------------------------------------------------------
+
+
+def ledger_at(path, plan, *, resume):
+    return open_ledger(path, plan.header("tracrcheck fuzz"), resume=resume)
+
+
+def test_a_campaign_that_was_cut_short_goes_on_and_loses_nothing(here):
+    plan, whole = plan_of(method="random"), run_of(method="random")
+    with ledger_at(Path("x.json"), plan, resume=False) as ledger:
+        list(islice(begun(ledger, method="random").go(), 2))
+    with Path("x.json.part").open("a") as file:
+        file.write('{"sitting": 1, "row": {"program"')  # a line that a crash cut in two
+    with ledger_at(Path("x.json"), plan, resume=True) as ledger:
+        run = begun(ledger, method="random")
+        assert (run.resumed, run.left) == (2, 1)
+        assert len(list(run.go())) == 1
+        assert (run.left, run.record()["sittings"], run.record()["finished"]) == (0, 2, True)
+        assert timeless(run) == timeless(whole)
+        run.written()
+    assert list(here.iterdir()) == []
+
+
+def timeless(run):
+    return [
+        {k: v for k, v in row.to_json().items() if k not in ("seconds", "certify_seconds")}
+        for row in run.rows
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"programs": 4}, {"settings": SETTINGS[:1]}, {"method": "random"}, {"seed": 6}, {"timeout": 61}],
+    ids=str,
+)
+def test_results_of_another_campaign_are_refused(here, change):
+    with ledger_at(Path("x.json"), plan_of(), resume=False) as ledger:
+        ledger.append({"a": 1})
+    with (
+        pytest.raises(CheckError, match="TC141"),
+        ledger_at(Path("x.json"), replace(plan_of(), **change), resume=True),
+    ):
+        pass
+
+
+def test_the_order_is_that_of_the_draws_whatever_was_finished_first(monkeypatch):
+    def backwards(work, units, *, jobs, lost, cluster):
+        for number, unit in reversed(list(enumerate(units))):
+            yield number, lost(unit, "it died") if unit == 2 else work(unit)
+
+    monkeypatch.setattr(campaign, "sweep", backwards)
+    run = run_of(programs=3, settings=SETTINGS[:1])
+    assert [row.number for row in run.rows] == run.numbers
+    assert [row.verdict.detail for row in run.rows if not row.holds] == ["it died"]
+
+
+def test_the_generator_counts_among_the_sources_and_what_shows_or_keeps_results_does_not():
+    files = {str(path.relative_to(ROOT)) for path in sources.reached((*sources.JUDGING, *fuzz_program.ROOTS))}
+    made = {
+        *(f"generator/{name}" for name in ("accept", "sample", "recipe", "features")),
+        "runs/fuzz_program",
+    }
+    assert {f"tracrcheck/{name}.py" for name in made} <= files
+    assert "edgeprune_core/methods/random_edges.py" in files
+    shown = {
+        *(
+            f"runs/{name}"
+            for name in ("fuzz_score", "fuzz", "base", "gate", "results", "fuzz_results", "recheck")
+        ),
+        "records/journal",
+        "executors/pool",
+    }
+    assert not files & {f"tracrcheck/{name}.py" for name in shown}
+    assert not [name for name in files if "reports/" in name or "commands/" in name]
+    read = {str(path.relative_to(ROOT)) for path in sources.reached(sources.JUDGING)}
+    assert not read & {f"tracrcheck/{name}.py" for name in made}
+    found = plan_of(method="random").header("")["sources"]["packages"]
+    assert found == sources.packages_sha(*fuzz_program.ROOTS, "edgeprune_core.methods.random_edges")
+    assert found != sources.sources_of([], find_method("random"))["packages"]
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_same_rows_as_one():
+    assert timeless(run_of(method="random", jobs=2)) == timeless(run_of(method="random"))
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_costs_no_row(here, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    run = run_of(method="tests.tracrcheck.runs.pruners:dies_once", programs=4, settings=SETTINGS[:1], jobs=2)
+    assert Path("died").exists()
+    assert [row.verdict.verdict for row in run.rows] == ["HOLDS"] * 4
+
+
+# The command -------------------------------------------------------------------------------------------
+
+
+def test_a_right_method_reaches_the_bar_and_the_file_holds_what_is_documented(call, here):
+    result = call("fuzz", "--programs", "6", "--seed", "5", "--method", RIGHT, "--json", "out.json")
+    assert result.exit_code == 0, result.output
+    assert "the bar is reached" in result.stdout
+    assert list(here.iterdir()) == [here / "out.json"]
+    document = json.loads((here / "out.json").read_text())
+    assert document["run"]["command"].startswith("tracrcheck")
+    assert fuzz_results.problems(document) == []
+    assert (len(document["programs"]), len(document["rows"])) == (6, 18)
+    documented = set(re.findall(r"`(\w+)`", DOCS.read_text()))
+    names = {
+        *document,
+        *document["summary"],
+        *document["programs"][0],
+        *document["rows"][0],
+        *document["run"],
+        *document["run"]["asked"],
+        *document["run"]["machine"],
+    }
+    names |= {*document["summary"]["overall"], *document["summary"]["composition"]}
+    assert names <= documented, names - documented
+
+
+def test_failures_are_told_saved_and_replayed(call, here):
+    words = ["--programs", "1", "--seed", "5", "--method", "tests.tracrcheck.runs.pruners:forgets_positions"]
+    result = call("fuzz", *words, "--ablation", "zero", "--save", "saved")
+    assert result.exit_code == 1
+    assert (
+        "FAILS drawn_5_0, zero, tests.tracrcheck.runs.pruners:forgets_positions, seed 0: unfaithful"
+        in result.stdout
+    )
+    assert "    replay  tracrcheck fuzz --seed 5 --number 0 --ablation zero --method " in result.stdout
+    assert "below the bar: overall: 0 of 1 exact, at least 99% wanted" in result.stdout
+    (path,) = (here / "saved").iterdir()
+    again = call("fuzz", "--replay", path)
+    assert (again.exit_code, again.stdout.split()[0]) == (1, "fails")
+    case = replace(regressions.read(path), method=RIGHT)
+    assert call("fuzz", "--replay", regressions.save(case, here / "saved", "mended")).exit_code == 0
+
+
+def test_one_draw_is_examined_by_its_number(call):
+    words = ["--seed", "5", "--number", "1", "--ablation", "zero"]
+    assert call("fuzz", *words, "--method", RIGHT).exit_code == 0
+    assert call("fuzz", *words, "--method", "random").exit_code == 1
+
+
+def test_an_interrupted_run_keeps_what_was_finished_and_goes_on(call, here, monkeypatch):
+    monkeypatch.setattr("tests.tracrcheck.runs.pruners._ASKED", [])
+    words = ["--programs", "4", "--seed", "5", "--ablation", "zero", "--json", "out.json"]
+    words += ["--method", "tests.tracrcheck.runs.pruners:killed_at_the_third"]
+    assert call("fuzz", *words).exit_code == 130
+    document = json.loads((here / "out.json").read_text())
+    assert (len(document["rows"]), document["run"]["finished"]) == (2, False)
+    assert fuzz_results.problems(document) == []
+    assert call("fuzz", *words).exit_code == 2  # an unfinished run is there
+    assert call("fuzz", *words, "--resume").exit_code in (0, 1)
+    document = json.loads((here / "out.json").read_text())
+    assert [row["verdict"] for row in document["rows"]] == ["HOLDS"] * 4
+    assert document["run"]["finished"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--method", "nobody"],
+        ["--ablation", "nothing"],
+        ["--timeout", "0"],
+        ["--resume"],
+        ["--json", "nowhere/x.json"],
+        ["--replay", "missing.json"],
+        ["--seed", "20261123", "--number", "0", "--ablation", "zero", "--method", "nobody"],
+    ],
+)
+def test_a_wrong_call_ends_with_2(call, here, words):
+    result = call("fuzz", "--programs", "1", *words)
+    assert (result.exit_code, "Traceback" in result.output) == (2, False), result.output

@@ -1,0 +1,261 @@
+"""Files of hunts and of runs without a fault: read back, checked, shown, stale, and a share of them made again."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.tracrcheck.conftest import call, here  # noqa: F401
+from tests.tracrcheck.mutants.test_hunt import ONE, told  # noqa: F401
+from tracrcheck.invariants import INVARIANTS
+from tracrcheck.mutants.sandbox import Seen
+from tracrcheck.rasp.library import Library
+from tracrcheck.runs import false_alarm_results, false_alarms, mutant_results, recheck, results
+from tracrcheck.runs import mutants as runner
+
+NAMES = ("clamp_missing", "temperature_dropped", "rotary_sign")
+
+
+@pytest.fixture
+def hunted(told, call, here):  # noqa: F811
+    """Three faults, one written blind, in out.json."""
+    words = [word for name in NAMES for word in ("--only", name)]
+    assert call("mutants", *words, "--json", "out.json").exit_code == 0
+    return json.loads(Path("out.json").read_text())
+
+
+@pytest.fixture
+def quiet(told, call, here, monkeypatch):  # noqa: F811
+    """Three runs without a fault, in out.json."""
+    monkeypatch.setattr(false_alarms, "check", lambda mutant, job: Seen(red=told.get(job.seed)))
+    monkeypatch.setattr(false_alarms, "job_of", runner.job_of)
+    assert call("mutants", "--false-alarms", "3", "--json", "out.json").exit_code == 0
+    return json.loads(Path("out.json").read_text())
+
+
+def put(document, change=lambda found: None):
+    found = copy.deepcopy(document)
+    change(found)
+    Path("out.json").write_text(json.dumps(found))
+
+
+# Hunts --------------------------------------------------------------------------------------------------
+
+
+def first(found):
+    return found["mutants"][0]
+
+
+FAULTS = {
+    "file.run: not there": lambda f: f.pop("run"),
+    "run.asked.by: 'luck', not one of gauntlet, suite": lambda f: f["run"]["asked"].update(by="luck"),
+    "run.asked.programs: not there": lambda f: f["run"]["asked"].pop("programs"),
+    "run.asked.tests: not there": lambda f: f["run"]["asked"].update(by="suite"),
+    "run.asked.mutants: not names alone": lambda f: f["run"]["asked"].update(mutants=[{}]),
+    "run.sources.packages: None": lambda f: f["run"]["sources"].update(packages=None),
+    "summary.blind: a int, not an object": lambda f: f["summary"].update(blind=1),
+    "mutants[0].blind: 1": lambda f: first(f).update(blind=1),
+    "mutants[0].status: 'dead'": lambda f: first(f).update(status="dead"),
+    "mutants[0].killed_by: None where it killed": lambda f: first(f).update(killed_by=None),
+    "mutants[0].killed_by: 'some check: clamp_missing' where it survived": lambda f: first(f).update(
+        status="survived"
+    ),
+    "mutants: one stands there twice": lambda f: f["mutants"].append(first(f)),
+    "mutants: some that were not asked for: other": lambda f: first(f).update(name="other"),
+    "mutants: without clamp_missing, of a run": lambda f: f["mutants"].pop(0),
+    "summary.killed: 2, but the faults come to 1": lambda f: first(f).update(
+        status="survived", killed_by=None
+    ),
+}
+
+
+@pytest.mark.parametrize("told_of", FAULTS)
+def test_every_fault_of_a_file_of_faults_is_told(hunted, told_of):
+    assert mutant_results.problems(hunted) == []
+    FAULTS[told_of](hunted)
+    found = mutant_results.problems(hunted)
+    assert any(line.startswith(told_of) for line in found), found
+
+
+def test_a_faulty_file_of_faults_is_refused(hunted, call):  # noqa: F811
+    put(hunted, lambda found: found["summary"].update(killed=9))
+    result = call("recheck", "out.json")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("TC143 out.json not a results file of the seeded faults\n")
+    assert "`tracrcheck mutants --json FILE`" in result.stderr
+
+
+def test_faults_that_are_run_again_are_the_same(hunted, call):  # noqa: F811
+    result = call("recheck", "out.json", "--share", "1", "--seed", "5")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines() == [
+        "out.json: 3 of 3 seeded faults run again, sample of seed 5",
+        "3 the same, 0 different",
+    ]
+
+
+def test_a_fault_that_is_caught_no_more_is_found(hunted, told, call):  # noqa: F811
+    told["clamp_missing"] = Seen()
+    result = call("recheck", "out.json", "--share", "1")
+    assert result.exit_code == 1
+    line = "DIFFERENT clamp_missing: killed (some check: clamp_missing) in the file, survived now"
+    assert line in result.stdout.splitlines()
+
+
+def test_a_file_of_faults_is_stale_by_its_sources_and_by_a_fault_that_is_gone(hunted, call):  # noqa: F811
+    assert recheck.stale(results.read_any(Path("out.json")), Library.here()) == []
+
+    def other(found):
+        found["run"]["sources"].update(packages="f" * 64)
+        found["run"]["asked"]["mutants"][0] = first(found)["name"] = "gone"
+
+    put(hunted, other)
+    result = call("recheck", "out.json")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("STALE out.json: made from other sources")
+    assert lines[1].startswith("    packages: ffffffffffff there, ")
+    assert "    no fault gone now" in lines
+
+
+@pytest.mark.parametrize(
+    ("status", "by", "job"),
+    [
+        ("killed", "rotation on gpt2_0: got 1", (["hist"], ())),
+        ("killed", "gate: sort mean seed 0: FAILS", (["hist", "sort"], ["mean"])),
+        ("killed", "gate: hist zero seed 0: FAILS", (["hist"], ["zero"])),
+        ("survived", None, (["hist", "square", "sort"], ["zero", "mean"])),
+    ],
+)
+def test_what_was_red_is_run_again_and_of_a_survivor_all(status, by, job, monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        runner, "job_of", lambda programs, ablations, *, seed: made.append((programs, ablations)) or ONE
+    )
+    monkeypatch.setattr(runner, "hunt", lambda mutant, battery: battery)
+    asked = {
+        "by": "gauntlet",
+        "programs": ["hist", "square", "sort"],
+        "ablations": ["zero", "mean"],
+        "seed": 0,
+    }
+    found = mutant_results.Found(name="clamp_missing", why="", status=status, killed_by=by, seconds=1.0)
+    runner.again(found, asked)
+    assert made == [job]
+
+
+def test_of_quiet_runs_other_invariants_are_checked_again_and_of_one_that_was_not_all(monkeypatch):
+    asked = {"seeds": [0, 4, 8], "programs": ["hist", "sort"], "ablations": ["zero"]}
+    made: list = []
+    whole = replace(ONE, only=None)
+    monkeypatch.setattr(false_alarms, "job_of", lambda programs, ablations: made.append(programs) or whole)
+    monkeypatch.setattr(false_alarms, "run", lambda seed, job: made.append(job.only))
+    for seed, red in ((0, None), (4, None), (8, None), (8, "x")):
+        run = false_alarm_results.QuietRun(seed=seed, red=red, error=None, seconds=1.0)
+        false_alarms.again(run, asked)
+    parts = made[1:6:2]
+    assert sorted(name for part in parts for name in part) == sorted(i.name for i in INVARIANTS)
+    assert made[0::2] == [["hist"], ["hist"], ["hist"], ["hist", "sort"]]
+    assert made[7] is None
+
+
+def test_what_takes_longer_than_the_limit_is_drawn_only_where_all_does():
+    rows = [
+        mutant_results.Found(name=str(n), why="", status="killed", killed_by="x", seconds=float(n))
+        for n in (1, 5, 900)
+    ]
+    drawn = {recheck.sample(rows, share=0.02, seed=s, most_seconds=40)[0].name for s in range(20)}
+    assert drawn == {"1", "5"}
+    assert recheck.sample(rows[2:], share=0.02, seed=0, most_seconds=40) == rows[2:]
+
+
+def test_the_page_of_faults_has_scores_survivors_and_a_row_each(hunted, call):  # noqa: F811
+    def survivor(found):
+        first(found).update(status="survived", killed_by=None)
+        found["summary"].update(killed=1, survived=1)
+
+    put(hunted, survivor)
+    result = call("report", "out.json")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0] == "# Results of the seeded faults"
+    assert "* killed: 1 of 2" in lines
+    assert "* of those written blind: 1 of 1" in lines
+    assert "    SURVIVED clamp_missing: gates run from below 0 to above 1" in lines
+    assert any(
+        line.startswith("| rotary_sign (blind) | ") and "| killed | some check" in line for line in lines
+    )
+
+
+# Runs without a fault -----------------------------------------------------------------------------------
+
+
+def test_runs_without_a_fault_are_written_with_seeds_that_share_no_model(quiet, call):  # noqa: F811
+    assert quiet["schema"] == "tracrcheck.false_alarms/1"
+    assert quiet["run"]["asked"]["seeds"] == [0, 4, 8]
+    assert quiet["summary"] == {"runs": 3, "red": 0, "errors": 0}
+    assert [row["seed"] for row in quiet["runs"]] == [0, 4, 8]
+    assert false_alarm_results.problems(quiet) == []
+    page = call("report", "out.json").stdout
+    assert "* 3 runs without a fault: 0 false alarms, 0 errors" in page.splitlines()
+
+
+def test_a_false_alarm_is_told_and_exits_with_1(quiet, told, call):  # noqa: F811
+    told[4] = "rotation on gpt2_4: got 1"
+    result = call("mutants", "--false-alarms", "2")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[-1] == "2 runs without a fault: 1 false alarms, 0 errors"
+    assert "RED rotation on gpt2_4: got 1" in result.stdout
+
+
+def test_runs_that_were_stopped_are_gone_on_with(quiet, told, call, monkeypatch):  # noqa: F811
+    def stops(mutant, job):
+        if job.seed == 4:
+            raise KeyboardInterrupt
+        return Seen()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(false_alarms, "check", stops)
+        stopped = call("mutants", "--false-alarms", "2", "--json", "two.json")
+        assert stopped.exit_code == 130
+        assert stopped.stderr.endswith("interrupted: these are the runs that were finished\n")
+    result = call("mutants", "--false-alarms", "2", "--json", "two.json", "--resume")
+    assert result.exit_code == 0, result.output
+    assert "resumed: 1 of 2 runs were made before" in result.stderr
+    assert json.loads(Path("two.json").read_text())["run"]["sittings"] == 2
+
+
+RUNS = {
+    "run.asked.seeds: not there": lambda f: f["run"]["asked"].pop("seeds"),
+    "runs[0].red: 1": lambda f: f["runs"][0].update(red=1),
+    "runs: a seed stands there twice": lambda f: f["runs"].append(f["runs"][0]),
+    "runs: seeds that were not asked for: 9": lambda f: f["runs"][0].update(seed=9),
+    "runs: without seed 0, of a run": lambda f: f["runs"].pop(0),
+    "summary.red: 0, but the runs come to 1": lambda f: f["runs"][0].update(red="x"),
+}
+
+
+@pytest.mark.parametrize("told_of", RUNS)
+def test_every_fault_of_a_file_of_runs_is_told(quiet, told_of):
+    RUNS[told_of](quiet)
+    found = false_alarm_results.problems(quiet)
+    assert any(line.startswith(told_of) for line in found), found
+
+
+def test_a_run_that_is_quiet_no_more_is_found(quiet, told, call):  # noqa: F811
+    assert call("recheck", "out.json").exit_code == 0
+    told[8] = "rotation on gpt2_8: got 1"
+    result = call("recheck", "out.json", "--share", "1")
+    assert result.exit_code == 1
+    assert "DIFFERENT seed 8: quiet in the file, not quiet (rotation on gpt2_8: got 1) now" in result.stdout
+
+
+@pytest.mark.parametrize("words", [("--only", "clamp_missing"), ("--list",), ("--unchecked",)])
+def test_options_of_faults_are_refused_where_none_is_seeded(words, call):  # noqa: F811
+    result = call("mutants", "--false-alarms", "2", *words)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"TC117 {words[0]} an option of seeded faults, where none is seeded\n")

@@ -1,0 +1,259 @@
+"""Results files: every fault of one is told, those that are committed are sound, and a wrong verdict is found again."""
+
+from __future__ import annotations
+
+import copy
+import json
+import secrets
+from pathlib import Path
+
+import pytest
+
+from tracrcheck.rasp.library import Library
+from tracrcheck.reports.render import terminal
+from tracrcheck.reports.text import stale_lines
+from tracrcheck.runs import recheck, results
+
+METHODS = "tests.tracrcheck.pruners:"
+COMMITTED = sorted((Path(__file__).parents[3] / "ci" / "results").glob("*.json"))
+
+
+def finished(result, code: int):
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    return result
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, cache):
+    """A results document: two programs, two ablations, two seeds; seed 1 is wrong."""
+    from typer.testing import CliRunner
+
+    from tracrcheck.cli import app
+
+    path = tmp_path_factory.mktemp("results") / "out.json"
+    words = ["gate", "hist", "length", "--ablation", "zero,resample", "--seeds", "2"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRACRCHECK_CACHE", str(cache))
+        CliRunner().invoke(app, [*words, "--method", METHODS + "only_for_even_seeds", "--json", str(path)])
+    return json.loads(path.read_text())
+
+
+@pytest.fixture
+def put(made, here):
+    """Writes the document, changed, as out.json."""
+
+    def write(change=lambda found: None):
+        found = copy.deepcopy(made)
+        change(found)
+        Path("out.json").write_text(json.dumps(found))
+        return found
+
+    return write
+
+
+def first(found):
+    return found["verdicts"][0]
+
+
+FAULTS = {
+    "schema: 'x', not 'tracrcheck.gate/1'": lambda f: f.update(schema="x"),
+    "file.run: not there": lambda f: f.pop("run"),
+    "file.more: no such field": lambda f: f.update(more=1),
+    "run.commit: 7": lambda f: f["run"].update(commit=7),
+    "run.asked.seeds: not there": lambda f: f["run"]["asked"].pop("seeds"),
+    "run.sources.packages: None": lambda f: f["run"]["sources"].update(packages=None),
+    "run.asked.seeds[0]: {}": lambda f: f["run"]["asked"]["seeds"].__setitem__(0, {}),
+    "run.asked.programs[0]: ['x']": lambda f: f["run"]["asked"]["programs"].__setitem__(0, ["x"]),
+    "run.sittings: True": lambda f: f["run"].update(sittings=True),
+    "verdicts[0].found_sha: not there": lambda f: first(f).pop("found_sha"),
+    "verdicts[0].seconds: '1'": lambda f: first(f).update(seconds="1"),
+    "verdicts[0]: a int, not an object": lambda f: f["verdicts"].__setitem__(0, 3),
+    "verdicts[0].verdict: 'GOOD'": lambda f: first(f).update(verdict="GOOD"),
+    "verdicts[1].reason: 'raised' where it HOLDS": lambda f: f["verdicts"][1].update(verdict="HOLDS"),
+    "verdicts[0]: it HOLDS, with differences": lambda f: first(f).update(n_found=99),
+    "verdicts: one stands there twice": lambda f: f["verdicts"].append(first(f)),
+    "verdicts: 1 that were not asked for": lambda f: first(f).update(seed=9),
+    "verdicts: 1 are not there, of a run that is called finished": lambda f: f["verdicts"].pop(),
+    "summary.holds: 99, but the verdicts come to ": lambda f: f["summary"].update(holds=99),
+}
+
+
+def test_what_the_gate_writes_has_no_problems(made):
+    assert results.problems(made) == []
+
+
+@pytest.mark.parametrize("told", FAULTS)
+def test_every_fault_of_a_results_file_is_told(made, told):
+    found = copy.deepcopy(made)
+    FAULTS[told](found)
+    assert any(line.startswith(told) for line in results.problems(found)), results.problems(found)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "7", "[" * 100_000])
+def test_what_is_no_results_file_is_refused(call, here, text):
+    Path("out.json").write_text(text)
+    for command in ("report", "recheck"):
+        result = finished(call(command, "out.json"), 2)
+        assert result.stderr.startswith("TC143 out.json not a results file of ")
+        assert "\n    got     " in result.stderr
+
+
+def test_a_file_that_is_not_there_is_refused(call, here):
+    assert "got     No such file" in finished(call("report", "no.json"), 2).stderr
+
+
+# Made again --------------------------------------------------------------------------------------------
+
+
+def test_verdicts_that_are_made_again_are_the_same(call, put):
+    put()
+    result = finished(call("recheck", "out.json", "--share", "1", "--seed", "5"), 0)
+    assert result.stdout.splitlines() == [
+        "out.json: 8 of 8 verdicts run again, sample of seed 5",
+        "8 the same, 0 different",
+    ]
+
+
+def test_an_edited_verdict_is_found_and_fails(call, put):
+    """Right as it stands, and with sums that agree: only doing it again shows it."""
+
+    def edited(found):
+        row = next(v for v in found["verdicts"] if v["verdict"] == "HOLDS" and not v["vacuous"])
+        row["found_sha"] = "0" * 16
+
+    put(edited)
+    result = finished(call("recheck", "out.json", "--share", "1"), 1)
+    assert (
+        "DIFFERENT hist, zero, value, seed 0: HOLDS with 6 of 6 edges (0000000000000000) in the file"
+        in result.stdout
+    )
+    assert result.stdout.endswith("7 the same, 1 different\n")
+
+
+def test_a_verdict_made_right_by_hand_is_found(call, put, made):
+    def edited(found):
+        good, bad = found["verdicts"][0], found["verdicts"][1]
+        found["verdicts"][1] = {**good, "seed": bad["seed"]}
+        found["summary"]["fails"] -= 1
+        found["summary"]["holds"] += 1
+
+    assert results.problems(put(edited)) == []
+    assert (
+        "DIFFERENT hist, zero, value, seed 1"
+        in finished(call("recheck", "out.json", "--share", "1"), 1).stdout
+    )
+
+
+def test_the_sample_is_drawn_anew_each_time_and_its_seed_is_told(call, put):
+    put()
+    seeds = {
+        finished(call("recheck", "out.json", "--share", "0.3"), 0).stdout.splitlines()[0].split()[-1]
+        for _ in range(2)
+    }
+    assert len(seeds) == 2
+
+
+def test_a_sample_has_one_verdict_at_least_and_ends_where_the_work_gets_long(put, here):
+    def slow(found):
+        for row in found["verdicts"]:
+            row["seconds"] = 15.0
+
+    put(slow)
+    found = results.read(Path("out.json"))
+    assert len(recheck.sample(found.units, share=0.0001, seed=1)) == 1
+    assert len(recheck.sample(found.units, share=0.5, seed=1, most_seconds=1e9)) == 4
+    assert len(recheck.sample(found.units, share=1, seed=1)) == 2  # 30 s, where 40 are allowed
+    assert recheck.sample(found.units, share=0.5, seed=1) == recheck.sample(found.units, share=0.5, seed=1)
+
+
+@pytest.mark.parametrize("part", ["packages", "programs", "method"])
+def test_a_file_of_other_sources_is_called_stale_and_nothing_else(call, put, part):
+    put(lambda found: found["run"]["sources"].update({part: "f" * 64}))
+    result = finished(call("recheck", "out.json", "--share", "1"), 0)
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("STALE out.json: made from other sources (commit ")
+    assert lines[1].startswith(f"    {part}: ffffffffffff there, ")
+    assert "the same" not in result.stdout
+
+
+def test_a_file_of_programs_that_are_gone_is_stale(call, put):
+    def renamed(found):
+        found["run"]["asked"]["programs"] = ["gone", "length"]
+        for row in found["verdicts"]:
+            row["program"] = row["program"].replace("hist", "gone")
+
+    put(renamed)
+    assert "STALE" in finished(call("recheck", "out.json"), 0).stdout
+
+
+@pytest.mark.parametrize("cpu", [None, "another"])
+@pytest.mark.parametrize(
+    "change", [{"n_found": 9, "found_sha": "0" * 64}, {"n_required": 9}, {"vacuous": None}]
+)
+@pytest.mark.parametrize("held", [False, True])
+def test_on_another_machine_a_verdict_that_failed_may_find_other_edges_and_nothing_else_may_differ(
+    put, here, cpu, change, held
+):
+    """The faulty verdict stands in the file; what is made anew is right."""
+
+    def faulty(found):
+        row = next(row for row in found["verdicts"] if (row["verdict"] == "HOLDS") == held)
+        row.update({name: not row["vacuous"] if value is None else value for name, value in change.items()})
+        found["run"]["machine"]["cpu"] = cpu or found["run"]["machine"]["cpu"]
+        found["verdicts"] = [row]
+
+    document = put(faulty)
+    run, verdict = document["run"], results.Verdict.from_json(document["verdicts"][0])
+    found = results.Results(path=Path("out.json"), run=run, verdicts=(verdict,), summary={})
+    (pair,) = recheck.again(found, found.units, Library.here())
+    assert pair.same == (cpu == "another" and not held and "n_found" in change)
+
+
+# Shown -------------------------------------------------------------------------------------------------
+
+
+def test_a_report_says_how_it_was_made_and_has_a_row_for_each_program(call, put, made):
+    put()
+    finished(call("report", "out.json", "--md", "out.md"), 0)
+    page = Path("out.md").read_text()
+    assert page == finished(call("report", "out.json"), 0).stdout
+    run = made["run"]
+    for text in (
+        run["command"],
+        run["commit"] or "unknown",
+        run["started"],
+        run["machine"]["cpu"],
+        run["machine"]["torch"],
+    ):
+        assert text in page
+    lines = page.splitlines()
+    assert "| ablation | exact | of | vacuous | median seconds | most |" in lines
+    assert any(line.startswith("| zero | ") for line in lines)
+    (row,) = [line for line in lines if line.startswith("| hist |")]
+    assert row.startswith("| hist | 6; **1 of 2**; ")
+    (row,) = [line for line in lines if line.startswith("| length |")]
+    assert "0, vacuous; **1 of 2**; " in row
+
+
+def test_a_run_that_is_not_finished_is_reported_as_that(call, put):
+    put(lambda found: found["run"].update(finished=False))
+    assert "NOT FINISHED" in finished(call("report", "out.json"), 0).stdout
+
+
+# Committed ---------------------------------------------------------------------------------------------
+
+
+def test_committed_files_are_sound_and_a_few_verdicts_are_made_again_where_they_are_current(capsys):
+    """`make recheck` makes more of them again."""
+    library = Library.here()
+    for path in COMMITTED:
+        found = results.read_any(path)
+        with capsys.disabled():
+            if differs := recheck.stale(found, library):
+                terminal.show("", *stale_lines(found, differs))
+                continue
+            seed = secrets.randbelow(2**31)
+            terminal.show("", f"{path.name}: a sample of seed {seed} is made again")
+        chosen = recheck.sample(found.units, share=recheck.SHARE, seed=seed, most_seconds=10.0)
+        assert [pair for pair in recheck.again(found, chosen, library) if not pair.same] == []

@@ -1,0 +1,36 @@
+"""Methods under test on trained models, named on the command line as `tests.tracrcheck.trained_pruners:name`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.methods import EdgePruningKl
+from edgeprune_core.trained_models import load_model
+
+# Trained for a second.
+quick = EdgePruningKl(steps=20, circuits=4, n_edges=40)
+
+
+def with_a_dangling_edge(task):
+    return ["tok -> out", "tok -> a1.h2.v", "a1.h2 -> out", "tok -> m3"]
+
+
+def prints(task):
+    sys.stdout.write("at work\n")
+    return ["tok -> out"]
+
+
+def writes_what_it_sees(task):
+    words = load_model("english").tokenizer
+    clean = [words.decode(task.tokens[row][task.valid[row]].tolist()) for row in task.items[:, 0]]
+    Path("seen.json").write_text(
+        json.dumps({"ablation": task.ablation.name, "seed": task.seed, "prompts": clean})
+    )
+    return Circuit.of(task.graph, ["tok -> out"])
+
+
+def raises(task):
+    raise ValueError("no idea")

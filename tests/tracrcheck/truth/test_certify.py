@@ -1,0 +1,193 @@
+"""What a certificate says, and what it does not say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from edgeprune_core.circuit import Circuit
+from tests import zoo
+from tracrcheck.generator.accept import compiled_of, numbered
+from tracrcheck.truth.certify import certify
+from tracrcheck.truth.search import Limits
+from tracrcheck.truth.setting import Setting, task_of
+
+
+def certificate(name, **setting):
+    chosen = Setting(**setting)
+    return certify(task_of(zoo.compiled(name), chosen), chosen)
+
+
+@pytest.mark.parametrize("ablation", ["zero", "mean", "resample"])
+@pytest.mark.parametrize("name", ["reverse", "either_of_two_heads", "sort"])
+def test_a_certificate_is_the_same_each_time(name, ablation):
+    one, other = certificate(name, ablation=ablation), certificate(name, ablation=ablation)
+    assert replace(one, seconds=0.0) == replace(other, seconds=0.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "ablation"), [("reverse", "zero"), ("sort_unique", "mean"), ("pair_balance", "zero")]
+)
+def test_sufficient_and_minimal_hold_when_run_again_by_hand(name, ablation):
+    setting = Setting(ablation=ablation)
+    task = task_of(zoo.compiled(name), setting)
+    got = certify(task, setting)
+    assert task.accepts(got.required)
+    assert not any(task.accepts(got.required.without(edge)) for edge in got.required)
+    assert got.gap_below <= task.outcome.limit / 10 < task.outcome.limit * 10 <= got.gap_above
+
+
+@pytest.mark.parametrize("name", ["reverse", "sort_unique", "shuffle_dyck1", "mean_token"])
+@pytest.mark.parametrize("ablation", ["zero", "mean", "resample"])
+def test_edges_outside_permitted_change_nothing_in_any_circuit(name, ablation):
+    task = task_of(zoo.compiled(name), Setting(ablation=ablation))
+    from edgeprune_core.mask import to_mask
+    from tracrcheck.truth.permitted import permitted
+
+    inside = permitted(task.model, task.tokens)
+    draw = torch.Generator().manual_seed(0)
+    outside = list(Circuit.full(task.graph) - inside)
+    items = task.items[:: max(1, len(task.items) // 40)]
+    for share in (0.3, 0.6, 1.0):
+        kept = [e for e in inside if torch.rand((), generator=draw) < share]
+        extra = [e for e in outside if torch.rand((), generator=draw) < 0.5]
+        small, large = (Circuit.of(task.graph, edges) for edges in (kept, kept + extra))
+        got = [task.outputs(to_mask(c, dtype=torch.float64), items) for c in (small, large)]
+        real = task.valid[items[:, 0]]
+        torch.testing.assert_close(got[0][:, real], got[1][:, real], atol=1e-9, rtol=0)
+
+
+# ---------------------------------------------------------------- what is not known is said
+
+
+def test_a_sampled_list_is_printed_as_a_sample_and_a_whole_one_as_proved():
+    long = replace(zoo.program("xproportion"), vocab={"x", "y", "z"}, max_seq_len=9)
+    from tracrcheck.compiler.compile import compile_program
+
+    setting = Setting()
+    task = task_of(compile_program(long), setting)
+    total = sum(3**n for n in range(1, 10))
+    assert task.sampled == total
+    assert len(task.items) < total
+    got = certify(task, setting)
+    assert got.says("sufficient") == f"sampled {len(task.items)} of {total}"
+    assert got.to_json()["sampled"] == total
+    assert certificate("xproportion").says("sufficient") == "proved"
+
+
+def test_pairs_above_the_limit_are_a_sample_that_is_always_the_same():
+    setting = Setting(ablation="resample")
+    one, other = (task_of(zoo.compiled("xproportion"), setting) for _ in range(2))
+    assert one.sampled == sum((4**n) ** 2 for n in range(1, 5))
+    assert len(one.items) <= 20_000
+    assert torch.equal(one.items, other.items)
+    assert len(one.items.unique(dim=0)) == len(one.items)
+    assert certify(one, setting).says("sufficient") == f"sampled {len(one.items)} of {one.sampled}"
+
+
+@pytest.mark.parametrize("limits", [Limits(combinations=1), Limits(seconds=0.0)], ids=["ways", "time"])
+def test_a_search_over_its_limits_leaves_smallest_and_unique_unknown(limits):
+    setting = Setting()
+    got = certify(task_of(zoo.compiled("reverse"), setting), setting, limits=limits)
+    assert got.proved == ("sufficient", "minimal")
+    assert set(got.unknown) == {"smallest", "unique"}
+    for name in ("smallest", "unique"):
+        assert got.says(name).startswith("UNKNOWN(")
+        assert "over" in got.says(name)
+
+
+def test_a_deviation_near_the_tolerance_leaves_everything_unknown():
+    setting = Setting()
+    task = task_of(zoo.compiled("xproportion"), setting)
+    near = replace(task, outcome=replace(task.outcome, tolerance=0.2))
+    got = certify(near, setting)
+    assert got.proved == ()
+    assert "narrow gap" in got.says("sufficient")
+
+
+def test_a_gap_with_nothing_beyond_the_tolerance_is_told_as_that():
+    compiled = compiled_of(numbered(0, 0))  # nothing is required under mean ablation, with 0.001 to spare
+    setting = Setting(ablation="mean")
+    got = certify(task_of(compiled, setting), setting)
+    assert got.gap_above is None
+    assert got.says("sufficient").endswith(f"a narrow gap: {got.gap_below:.2g} to none around 0.01)")
+
+
+def test_a_setting_in_which_the_output_cannot_change_is_vacuous():
+    got = certificate("length", ablation="mean")
+    assert got.vacuous
+    assert got.required.texts == []
+    assert got.proved == ("sufficient", "minimal", "smallest", "unique")
+    assert not certificate("length").vacuous
+
+
+# ---------------------------------------------------------------- redundant paths
+
+
+@pytest.mark.parametrize(
+    ("name", "ablation", "unique"),
+    [
+        ("two_of_three_heads", "zero", False),
+        ("two_of_three_heads", "mean", False),
+        ("two_of_three_heads", "resample", False),
+        ("either_of_two_heads", "zero", False),
+        ("either_of_two_heads", "mean", False),
+        ("either_of_two_heads", "resample", True),
+    ],
+)
+def test_redundant_heads_make_several_smallest_circuits_where_their_docstring_says_so(name, ablation, unique):
+    setting = Setting(ablation=ablation)
+    task = task_of(zoo.compiled(name), setting)
+    got = certify(task, setting)
+    assert "smallest" in got.proved
+    assert ("unique" in got.proved) == unique
+    if unique:
+        assert got.other is None
+    else:
+        assert got.other != got.required
+        assert len(got.other) == len(got.required)
+        assert task.accepts(got.other)
+        assert not any(task.accepts(got.other.without(edge)) for edge in got.other)
+        assert got.says("unique") == "no: several smallest circuits"
+
+
+@pytest.mark.parametrize("ablation", ["zero", "mean", pytest.param("resample", marks=pytest.mark.slow)])
+def test_a_cancelling_pair_is_dropped_although_no_single_edge_can_be(ablation):
+    setting = Setting(ablation=ablation)
+    task = task_of(zoo.compiled("cancelling_pair"), setting)
+    got = certify(task, setting)
+    assert {"sufficient", "minimal", "smallest", "unique"} == set(got.proved)
+    greedy = got.permitted
+    while loose := next((c for e in reversed(list(greedy)) if task.accepts(c := greedy.without(e))), None):
+        greedy = loose
+    assert task.accepts(greedy)
+    assert len(greedy) > len(got.required)
+    plus_and_minus = {"plus", "minus"}
+    ours = zoo.compiled("cancelling_pair")
+    heads = {
+        w for w, told in ours.provenance.items() if any(t.split(" = ")[0] in plus_and_minus for t in told)
+    }
+    heads = {w for w in heads if ".h" in w}
+    assert len(heads) == 2
+    assert not {str(e.writer) for e in got.required} & heads
+    assert {str(e.writer) for e in greedy} & heads == heads
+
+
+def test_the_search_keeps_every_derivation_that_no_strictly_smaller_one_replaces():
+    """Two ways of equal size to a variant are two circuits: dropping one would prove a false `unique`."""
+    from edgeprune_core.graph import ResidualGraph
+    from tracrcheck.truth.search import _Derivation, _undominated
+
+    graph = ResidualGraph(1, 1, 1)
+
+    def way(demands, *texts):
+        return _Derivation(tuple(graph.edge(text) for text in texts), demands)
+
+    tok, both = ((0, 0),), ((0, 0), (1, 0))
+    by_query, by_key = way(tok, "tok -> a0.h0.q"), way(tok, "tok -> a0.h0.k")
+    other_demand = way(((1, 0),), "pos -> a0.h0.q", "pos -> a0.h0.k")
+    larger = way(both, "tok -> a0.h0.q", "pos -> a0.h0.k")
+    assert set(_undominated([larger, by_key, other_demand, by_query])) == {by_query, by_key, other_demand}
+    assert set(_undominated([other_demand, larger])) == {other_demand, larger}  # equal size: both stay

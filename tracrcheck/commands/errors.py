@@ -1,0 +1,82 @@
+"""How a command ends: mistakes are told as their block, with exit code 2, never as a traceback."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import typer
+
+from edgeprune_core.errors import CheckError
+from tracrcheck.grading.no_exit import kept_from_leaving
+from tracrcheck.reports.render.terminal import tell
+
+# A disk, a quota or a device that takes no more.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def told(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A mistake of the user's is told as its block, with exit code 2; never as a traceback."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            with kept_from_leaving():
+                return command(*args, **kwargs)
+        except CheckError as error:
+            tell(error)
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            typer.echo("interrupted", err=True)
+            raise typer.Exit(130) from None
+        except (typer.Exit, typer.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in FULL:
+                tell(_no_room(error))
+                _drop_what_is_left()
+                raise typer.Exit(2) from None
+            if os.environ.get("TRACRCHECK_DEBUG"):
+                raise
+            tell(_our_fault(error))
+            raise typer.Exit(2) from None
+
+    return wrapped
+
+
+def _no_room(error: OSError) -> CheckError:
+    return CheckError(
+        "TC115",
+        "cannot write the output",
+        got=error.strerror,
+        wanted="room for it",
+        do="make room, or write elsewhere",
+    )
+
+
+def _drop_what_is_left() -> None:
+    """What stands in the buffer of standard output has nowhere to go: Python would fail once more at the end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _our_fault(error: Exception) -> CheckError:
+    return CheckError(
+        "TC199",
+        "a fault of tracrcheck itself",
+        got=f"{type(error).__name__}: {error}",
+        wanted="no such thing",
+        do="report it, with the traceback that TRACRCHECK_DEBUG=1 shows",
+    )
+
+
+def stop_at(errors: Sequence[CheckError]) -> None:
+    for error in errors:
+        tell(error)
+    if errors:
+        raise typer.Exit(2)

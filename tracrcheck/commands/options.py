@@ -1,0 +1,146 @@
+"""What was typed on the command line -> settings, seeds, lengths. Errors: TC111, TC117."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+from edgeprune_core.ablations import ABLATIONS
+from edgeprune_core.criterion import Criterion
+from edgeprune_core.errors import CheckError
+from tracrcheck.truth.setting import CRITERIA, Setting
+
+LONGEST_TIMEOUT = 10_000_000  # about four months; an alarm cannot be set to infinity
+
+
+def settings_of(
+    ablations: Sequence[str], criteria: Sequence[str], lengths: str | None, score_bos: bool
+) -> tuple[Setting, ...]:
+    """Every ablation with every criterion. `all` stands for zero, mean and resample."""
+    names = [name.strip() for text in ablations for name in text.split(",")]
+    chosen = list(dict.fromkeys(a for name in names for a in (ABLATIONS if name == "all" else (name,))))
+    limits = parse_lengths(lengths)
+    return tuple(
+        Setting(ablation=a, criterion=cast(Criterion, c), lengths=limits, score_bos=score_bos)
+        for a in chosen
+        for c in criteria
+    )
+
+
+def all_criteria() -> tuple[str, ...]:
+    return CRITERIA
+
+
+def replay_words(
+    *,
+    lengths: str | None,
+    score_bos: bool,
+    folders: Sequence[Path] | None,
+    threshold: float | None = None,
+    timeout: float | None = None,
+) -> list[str]:
+    """The options of a call that its replay needs, beside names, ablation and criterion."""
+    words = ["--lengths", lengths] if lengths else []
+    words += ["--score-bos"] if score_bos else []
+    words += ["--threshold", repr(threshold)] if threshold is not None else []
+    words += ["--timeout", f"{timeout:g}"] if timeout is not None else []
+    return words + [word for f in folders or [] for word in ("--programs-dir", str(f))]
+
+
+def check_timeout(seconds: float) -> float:
+    """Seconds that an alarm can be set to."""
+    if not 0 < seconds <= LONGEST_TIMEOUT:
+        raise CheckError(
+            "TC117",
+            "no time limit",
+            where="--timeout",
+            got=seconds,
+            wanted=f"seconds, up to {LONGEST_TIMEOUT:,}",
+        )
+    return seconds
+
+
+def check_threshold(score: float | None) -> float | None:
+    """A score that others can be compared with, or None."""
+    if score is not None and math.isnan(score):
+        raise CheckError("TC117", "no threshold", where="--threshold", got=score, wanted="a number")
+    return score
+
+
+def check_factor(factor: float) -> float:
+    """How many times slower counts as a regression."""
+    if not 1 <= factor < math.inf:
+        raise CheckError("TC117", "no factor", where="--slower", got=factor, wanted="a number of at least 1")
+    return factor
+
+
+def check_alone(
+    *,
+    number: int | None,
+    replay: Sequence[Path] | None,
+    json: Path | None,
+    resume: bool,
+    reports: Mapping[str, Path | None] | None = None,
+    cluster: str | None = None,
+) -> None:
+    """A single program is judged and printed: there is no campaign to be written or resumed.
+
+    reports: option -> the file it was given.
+    """
+    if number is None and not replay:
+        return
+    files = {"--json": json, **(reports or {})}
+    given = [name for name, path in files.items() if path is not None]
+    given += [name for name, on in (("--resume", resume), ("--cluster", cluster is not None)) if on]
+    if given:
+        raise CheckError(
+            "TC117",
+            "an option of a campaign, beside that of a single program",
+            where=", ".join(given),
+            got="--number" if number is not None else "--replay",
+            wanted="one or the other",
+            do=f"leave {' and '.join(given)} out",
+        )
+
+
+def check_without_faults(runs: int | None, others: Mapping[str, bool]) -> None:
+    """Where no fault is seeded, there is none to choose, and one way to check. others: option -> whether it was given."""
+    given = [f"--{name}" for name, on in others.items() if on]
+    if runs is not None and given:
+        raise CheckError(
+            "TC117",
+            "an option of seeded faults, where none is seeded",
+            where=", ".join(given),
+            got="--false-alarms",
+            wanted="one or the other",
+            do=f"leave {' and '.join(given)} out",
+        )
+
+
+def check_known(allow_known: bool, baseline: Path | None) -> None:
+    """What is known to be wrong is what is wrong in a baseline."""
+    if allow_known and baseline is None:
+        raise CheckError(
+            "TC117", "nothing is known", where="--allow-known", got="no --baseline", wanted="--baseline FILE"
+        )
+
+
+def parse_lengths(text: str | None) -> tuple[int, int] | None:
+    """`2-3` or `4`."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+)(?:-(\d+))?", text.strip())
+    if match:
+        low, high = int(match[1]), int(match[2] or match[1])
+        if 1 <= low <= high:
+            return low, high
+    raise CheckError(
+        "TC117",
+        "no range of lengths",
+        where="--lengths",
+        got=repr(text),
+        wanted="A-B with 1 <= A <= B, such as 2-3",
+    )

@@ -1,0 +1,115 @@
+"""`tracrcheck new`, `check`, `show` and `explain`: for those who write programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeprune_core.errors import CheckError
+from tracrcheck.commands.arguments import Ablations, Criterion, Folders, Lengths, Name, ScoreBos
+from tracrcheck.commands.errors import stop_at, told
+
+
+@told
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the program and of its file.")],
+    into: Annotated[Path, typer.Option("--into", metavar="DIR", help="The folder to write to.")] = Path(
+        "programs"
+    ),
+) -> None:
+    """Write a program file that passes as it stands, for you to change."""
+    from tracrcheck.rasp.library import Library
+    from tracrcheck.rasp.template import new_file
+
+    path = new_file(name, into, {p.stem for p in Library.here().files()})
+    typer.echo(f"wrote {path}; now: tracrcheck check {path}")
+
+
+@told
+def check(
+    program: Name,
+    folder: Folders = None,
+    ablation: Ablations = None,
+    criterion: Criterion = "value",
+    lengths: Lengths = None,
+    score_bos: ScoreBos = False,
+) -> None:
+    """Compare interpreter, reference, torch and JAX on the whole domain, and certify. Every problem at once."""
+    from tracrcheck.commands import options
+    from tracrcheck.rasp.library import Library
+    from tracrcheck.reports import text
+    from tracrcheck.reports.render import terminal
+    from tracrcheck.truth import program_check
+
+    settings = options.settings_of(ablation or ["all"], [criterion], lengths, score_bos)
+    found = program_check.check(Library.here(folder or []).load(program), settings)
+    terminal.show(*text.checkup_parts(found))
+    stop_at(found.problems)
+    raise typer.Exit(0 if found.proved else 1)
+
+
+@told
+def show(
+    program: Name,
+    ablation: Ablations = None,
+    criterion: Criterion = "value",
+    lengths: Lengths = None,
+    score_bos: ScoreBos = False,
+    folder: Folders = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=".svg, .html or .dot.")] = None,
+) -> None:
+    """Draw the circuit: required edges solid, permitted ones faint. Without --out, a tree."""
+    from tracrcheck.commands import options
+    from tracrcheck.rasp.library import Library
+    from tracrcheck.reports import circuit_drawing, files
+    from tracrcheck.reports.render import terminal
+    from tracrcheck.runs.gate import prepare
+    from tracrcheck.truth import cache
+
+    settings = options.settings_of(ablation or ["zero"], [criterion], lengths, score_bos)
+    if out is not None:
+        circuit_drawing.kind_of(out)
+        files.check_writable(out)
+        if len(settings) > 1:
+            raise CheckError(
+                "TC117", "one picture shows one ablation", where="--ablation", got=len(settings), wanted="one"
+            )
+    ready, wrong = prepare([Library.here(folder or []).load(program)], settings)
+    stop_at(wrong)
+    for setting in settings:
+        certificate = cache.certificate_of(ready[0], setting)
+        if out is None:
+            terminal.show(circuit_drawing.tree(ready[0], certificate))
+        else:
+            files.write_text(out, circuit_drawing.draw(ready[0], certificate, circuit_drawing.kind_of(out)))
+            typer.echo(f"wrote {out}")
+
+
+@told
+def explain(
+    program: Name,
+    edge: Annotated[str, typer.Argument(metavar="EDGE", help="Such as 'a0.h0 -> m0'.")],
+    ablation: Ablations = None,
+    criterion: Criterion = "value",
+    lengths: Lengths = None,
+    score_bos: ScoreBos = False,
+    folder: Folders = None,
+) -> None:
+    """Say why an edge is required, or why it is not."""
+    from tracrcheck.commands import options
+    from tracrcheck.grading.explain import explain as explanation_of
+    from tracrcheck.rasp.library import Library
+    from tracrcheck.reports import text
+    from tracrcheck.runs.gate import prepare
+
+    settings = options.settings_of(ablation or ["zero"], [criterion], lengths, score_bos)
+    ready, wrong = prepare([Library.here(folder or []).load(program)], settings)
+    stop_at(wrong)
+    for setting in settings:
+        try:
+            found = explanation_of(ready[0], setting, edge)
+        except CheckError as error:
+            raise error.at(ready[0].program.name) from None
+        typer.echo(text.explanation_block(ready[0], setting.ablation, found))

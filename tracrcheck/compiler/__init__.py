@@ -1,0 +1,1 @@
+"""RASP to torch by two routes, and what Tracr gets wrong."""

@@ -1,0 +1,98 @@
+"""The two compile routes, and the two forward passes, held against each other on the whole domain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import jax
+import numpy as np
+import torch
+
+from edgeprune_core.engine.forward import trace
+from edgeprune_core.errors import CheckError
+from edgeprune_core.weights import Model
+from tracrcheck.compiler.compile import Compiled
+from tracrcheck.compiler.haiku import Oracle, compile_by_haiku
+from tracrcheck.program import Token
+
+# Of the largest magnitude of a tensor, at least 1: what float32 may lose in another order of summation.
+TOLERANCE = 1e-5
+# Inputs of one forward pass.
+BATCH = 2048
+
+
+def compare_routes(compiled: Compiled) -> list[CheckError]:
+    """TC120: Haiku's weights differ. TC121: JAX's activations do. Takes seconds: JAX compiles anew."""
+    name = compiled.program.name
+    try:
+        oracle = compile_by_haiku(compiled.program)
+    except Exception as error:
+        got = f"{type(error).__name__}: {error}"
+        return [
+            CheckError("TC120", f"Tracr's own assembly refuses '{name}'", got=got, wanted="a Haiku model")
+        ]
+    if differing := _differing_weights(compiled, oracle):
+        return [
+            CheckError(
+                "TC120",
+                f"the two compile routes give '{name}' different weights",
+                got=", ".join(differing),
+                wanted="equal tensors in float32",
+                do="report it: this is a fault of tracrcheck or of another Tracr",
+            )
+        ]
+    return _differing_activations(compiled, oracle)
+
+
+def _differing_weights(compiled: Compiled, oracle: Oracle) -> list[str]:
+    ours = compiled.model.to(torch.float32).weights.tensors()
+    theirs = oracle.model.weights.tensors()
+    names = sorted(set(ours) | set(theirs))
+    return [n for n in names if n not in ours or n not in theirs or not torch.equal(ours[n], theirs[n])]
+
+
+def _differing_activations(compiled: Compiled, oracle: Oracle) -> list[CheckError]:
+    ours = compiled.model.to(torch.float32)
+    forward = jax.jit(oracle.assembled.forward)
+    inputs = compiled.domain.inputs
+    for start in range(0, len(inputs), BATCH):
+        tokens, valid = compiled.encode(inputs[start : start + BATCH])
+        told = forward(oracle.assembled.params, tokens.numpy()).transformer_output
+        theirs = [told.input_embeddings, *told.residuals]
+        for half, (want, got) in enumerate(zip(theirs, _residuals(ours, tokens, valid), strict=True)):
+            theirs_here = torch.tensor(np.asarray(want))
+            off = torch.where(valid[..., None], (theirs_here - got).abs(), 0.0).amax((1, 2))
+            bound = TOLERANCE * max(1.0, float(theirs_here.abs().max()))
+            if float(off.max()) > bound:
+                tokens_there = inputs[start + int(off.argmax())]
+                return [_activation_error(compiled, tokens_there, half, float(off.max()), bound)]
+    return []
+
+
+def _residuals(model: Model, tokens: torch.Tensor, valid: torch.Tensor) -> Iterator[torch.Tensor]:
+    """The stream after the embeddings, and after every half-layer."""
+    writers, spec = trace(model, tokens, valid=valid).writers, model.spec
+    stream, at = writers[0] + writers[1], 2
+    yield stream
+    for layer in range(spec.n_layers):
+        stream = stream + writers[at : at + spec.n_heads].sum(0) + model.weights.b_o[layer]
+        yield stream
+        stream = stream + writers[at + spec.n_heads]
+        yield stream
+        at += spec.n_heads + 1
+
+
+def _activation_error(
+    compiled: Compiled, tokens: tuple[Token, ...], half: int, off: float, bound: float
+) -> CheckError:
+    places = [
+        "the embeddings",
+        *(f"{k} of layer {n}" for n in range(compiled.graph.n_layers) for k in ("attention", "the MLP")),
+    ]
+    return CheckError(
+        "TC121",
+        f"torch and JAX differ on '{compiled.program.name}' after {places[half]}",
+        got=f"{off:.3g} apart at input {list(tokens)}",
+        wanted=f"at most {bound:.3g}",
+        do="report it: this is a fault of tracrcheck or of another Tracr",
+    )

@@ -1,0 +1,223 @@
+"""Is the compiled model the program? Compiled, interpreter and reference compared on the whole domain.
+
+Tracr miscompiles silently in places (docs/compiler-faults.md), so nothing is a ground truth before this. A final
+output of None means "no value here": there the compiled model may write anything.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from edgeprune_core.criterion import decode
+from edgeprune_core.engine.forward import trace
+from edgeprune_core.errors import CheckError
+from tracrcheck.compiler.compile import Compiled
+from tracrcheck.compiler.diagnosis import Diagnosis, diagnose, diagnose_raising, has_large_numbers
+from tracrcheck.compiler.tracr_bugs import FAULT_CLASSES
+from tracrcheck.rasp.provenance import describe
+
+# Of a numerical output's range: the tolerance of the criterion `value`.
+TOLERANCE = 0.01
+# Between interpreter and reference, both float64: sums and quotients of a few terms in another order.
+ROUNDING = 1e-9
+# Inputs of one forward pass.
+BATCH = 512
+
+
+@dataclass(frozen=True)
+class Faithfulness:
+    """What was compared: inputs, positions with a value, positions where the program gives none.
+
+    sampled: how many inputs there are in all, where the domain is a sample of them; else None.
+    """
+
+    n_inputs: int
+    n_positions: int
+    n_without_value: int
+    sampled: int | None
+
+
+def check_compiled(compiled: Compiled) -> Faithfulness:
+    """Raises the first of `problems`; else says what was compared."""
+    report, found = compare(compiled)
+    if found:
+        raise found[0]
+    return report
+
+
+def compare(compiled: Compiled) -> tuple[Faithfulness, list[CheckError]]:
+    """All disagreements, one a kind, each with its smallest witness.
+
+    TC108: the interpreter raises. TC107: the compiled model differs from it. TC110: the reference does.
+    Where the class of the fault is recognised, its code (docs/compiler-faults.md) stands for TC107 or TC108.
+    """
+    inputs = compiled.domain.inputs
+    try:
+        said = [_interpret(compiled, tokens) for tokens in inputs]
+    except CheckError as error:
+        return Faithfulness(0, 0, 0, compiled.domain.sampled), [error]
+    values = [v for outputs in said for v in outputs]
+    without = sum(v is None for v in values)
+    report = Faithfulness(len(inputs), len(values) - without, without, compiled.domain.sampled)
+    found = [_miscompiled(compiled, said), _misreferenced(compiled, said)]
+    return report, [error for error in found if error]
+
+
+def _interpret(compiled: Compiled, tokens: tuple[Any, ...]) -> list[Any]:
+    name = compiled.program.name
+    try:
+        outputs = compiled.interpret(tokens)
+    except Exception as error:
+        code, what, do = "TC108", "", "mend the program, or leave the input out by `domain`"
+        if (found := diagnose_raising(compiled, tokens)) is not None:
+            code, what, do = found.code, _named(found), FAULT_CLASSES[found.code].do
+        raise CheckError(
+            code,
+            f"the RASP interpreter raises on '{name}'{what}",
+            got=f"{type(error).__name__}: {error}, at input {list(tokens)}",
+            wanted="a value, or None, at every position",
+            do=do,
+        ) from error
+    if len(outputs) != len(tokens):
+        raise CheckError(
+            "TC108",
+            f"the RASP interpreter gives '{name}' another length",
+            got=f"{len(outputs)} outputs at input {list(tokens)}",
+            wanted=f"{len(tokens)}",
+        )
+    return outputs
+
+
+# The compiled model ------------------------------------------------------------------------------------
+
+
+def _miscompiled(compiled: Compiled, said: list[list[Any]]) -> CheckError | None:
+    if (differs := _first_difference(compiled, said)) is not None:
+        return _wrong(compiled, *differs)
+    if compiled.program.by_hand is None and has_large_numbers(compiled):
+        single = replace(compiled, model=compiled.model.to(torch.float32))
+        if (differs := _first_difference(single, said)) is not None:
+            return _wrong(compiled, *differs, named=Diagnosis("TC318", compiled.sop))
+    return None
+
+
+def _first_difference(compiled: Compiled, said: list[list[Any]]) -> tuple[Any, int, list[Any], Any] | None:
+    """The first input, the first position there (from 1), what was wanted of the input, and what came."""
+    agree = _agreement(compiled, said)
+    for tokens, want, got in zip(compiled.domain.inputs, said, outputs(compiled), strict=True):
+        for place, (w, g) in enumerate(zip(want, got, strict=True), start=1):
+            if w is not None and not agree(w, g):
+                return tokens, place, want, g
+    return None
+
+
+def _wrong(
+    compiled: Compiled, tokens: Any, place: int, want: list[Any], got: Any, *, named: Diagnosis | None = None
+) -> CheckError:
+    """The error, with its class where that is recognised."""
+    name, by_hand = compiled.program.name, compiled.program.by_hand is not None
+    code, what, model = (
+        "TC107",
+        f"Tracr compiles '{name}' wrongly: {describe(compiled.sop)}",
+        "the compiled model",
+    )
+    do = "see docs/compiler-faults.md for the classes of fault and their remedies"
+    if by_hand:
+        what, model = f"the model of '{name}' is not the program: {describe(compiled.sop)}", "the model"
+        do = "mend `by_hand` or `build`"
+    elif (found := named or diagnose(compiled, tokens)) is not None:
+        code, what, do = (
+            found.code,
+            f"Tracr compiles '{name}' wrongly{_named(found)}",
+            FAULT_CLASSES[found.code].do,
+        )
+    model += " in float32" if named else ""
+    return CheckError(
+        code,
+        what,
+        got=f"{_show(got)} from {model} at position {place} of input {list(tokens)}",
+        wanted=f"{_show(want[place - 1])}, as the RASP interpreter says ({_show_all(want)})",
+        do=do,
+    )
+
+
+def _named(found: Diagnosis) -> str:
+    return f", {FAULT_CLASSES[found.code].words}: {describe(found.expression)}"
+
+
+def outputs(compiled: Compiled) -> Iterator[list[Any]]:
+    """The compiled model's output at every token of every input of the domain, decoded; BOS left out."""
+    inputs = compiled.domain.inputs
+    for start in range(0, len(inputs), BATCH):
+        part = inputs[start : start + BATCH]
+        tokens, valid = compiled.encode(part)
+        found = trace(compiled.model, tokens, valid=valid).outputs
+        rows = (decode(found) if compiled.categorical else found[..., 0]).tolist()
+        for row, given in zip(rows, part, strict=True):
+            values = row[1 : len(given) + 1]
+            yield (
+                [compiled.output_values[v] for v in values] if compiled.output_values is not None else values
+            )
+
+
+def _agreement(compiled: Compiled, said: list[list[Any]]):
+    if compiled.categorical:
+        return lambda want, got: want == got
+    numbers = [float(v) for values in said for v in values if v is not None]
+    spread = max(numbers, default=0.0) - min(numbers, default=0.0)
+    scale = spread or max([1.0, *(abs(v) for v in numbers[:1])])
+    return lambda want, got: abs(float(want) - got) <= TOLERANCE * scale
+
+
+# The reference -----------------------------------------------------------------------------------------
+
+
+def _misreferenced(compiled: Compiled, said: list[list[Any]]) -> CheckError | None:
+    program = compiled.program
+    if program.reference is None:
+        return None
+    for tokens, want in zip(compiled.domain.inputs, said, strict=True):
+        try:
+            got = list(program.reference(list(tokens)))
+        except Exception as error:
+            return CheckError(
+                "TC110",
+                f"the reference of '{program.name}' raises",
+                got=f"{type(error).__name__}: {error}, at input {list(tokens)}",
+                wanted=f"{_show_all(want)}, as the RASP interpreter says",
+                do="mend `reference`, or leave the input out by `domain`",
+            )
+        if len(got) != len(want) or not all(map(_same, want, got)):
+            return CheckError(
+                "TC110",
+                f"the program '{program.name}' is not its reference: {describe(compiled.sop)}",
+                got=f"{_show_all(got)} from `reference` at {_place(want, got)}input {list(tokens)}",
+                wanted=f"{_show_all(want)}, as the RASP interpreter says",
+                do="one of the two is not what you mean: mend `build` or `reference`",
+            )
+    return None
+
+
+def _place(want: list[Any], got: list[Any]) -> str:
+    if len(want) != len(got):
+        return ""
+    return f"position {next(i for i, (w, g) in enumerate(zip(want, got, strict=True), 1) if not _same(w, g))} of "
+
+
+def _same(want: Any, got: Any) -> bool:
+    if isinstance(want, (int, float)) and isinstance(got, (int, float)):
+        return math.isclose(want, got, rel_tol=ROUNDING, abs_tol=ROUNDING)
+    return bool(want == got)
+
+
+def _show(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else repr(value)
+
+
+def _show_all(values: list[Any]) -> str:
+    return "[" + ", ".join(_show(v) for v in values) + "]"

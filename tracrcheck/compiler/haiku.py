@@ -1,0 +1,95 @@
+"""The oracle route: Tracr's Haiku parameters, and the JAX forward as a second opinion on every activation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from tracr.compiler import compiling
+from tracr.compiler.assemble import AssembledTransformerModel
+
+from edgeprune_core.spec import ModelSpec
+from edgeprune_core.weights import Model, Weights
+from tracrcheck.compiler.compile import build
+from tracrcheck.program import BOS, PAD, Program
+
+
+@dataclass(frozen=True, eq=False)
+class Oracle:
+    """Tracr's own compiled model, and the same parameters in torch (float32, as JAX holds them)."""
+
+    assembled: AssembledTransformerModel
+    model: Model
+
+
+def compile_by_haiku(program: Program) -> Oracle:
+    """Program -> Haiku parameters -> torch. Seconds, where the fast route takes milliseconds."""
+    assembled = compiling.compile_rasp_to_model(
+        build(program),
+        set(program.vocab),
+        program.max_seq_len,
+        causal=program.causal,
+        compiler_bos=BOS,
+        compiler_pad=PAD,
+        mlp_exactness=program.mlp_exactness,
+    )
+    return Oracle(assembled, _to_torch(assembled))
+
+
+def _to_torch(assembled: AssembledTransformerModel) -> Model:
+    config, params = assembled.model_config, assembled.params
+    n, h, e = config.num_layers, config.num_heads, config.key_size
+
+    def stacked(module: str, name: str) -> np.ndarray:
+        return np.stack([np.asarray(params[f"transformer/layer_{i}/{module}"][name]) for i in range(n)])
+
+    def heads_last(module: str) -> np.ndarray:  # layer d_model (head d_head) -> layer head d_model d_head
+        return stacked(f"attn/{module}", "w").reshape(n, -1, h, e).transpose(0, 2, 1, 3)
+
+    def bias(module: str) -> np.ndarray:
+        return stacked(f"attn/{module}", "b").reshape(n, h, e)
+
+    tok, pos = np.asarray(params["token_embed"]["embeddings"]), np.asarray(params["pos_embed"]["embeddings"])
+    unembed = _unembedding(assembled, tok.shape[1])
+    arrays = {
+        "tok": tok,
+        "pos": pos,
+        "w_q": heads_last("query"),
+        "b_q": bias("query"),
+        "w_k": heads_last("key"),
+        "b_k": bias("key"),
+        "w_v": heads_last("value"),
+        "b_v": bias("value"),
+        "w_o": stacked("attn/linear", "w").reshape(n, h, e, -1),
+        "b_o": stacked("attn/linear", "b"),
+        "w_in": stacked("mlp/linear_1", "w"),
+        "b_in": stacked("mlp/linear_1", "b"),
+        "w_out": stacked("mlp/linear_2", "w"),
+        "b_out": stacked("mlp/linear_2", "b"),
+        "unembed": unembed,
+    }
+    spec = ModelSpec(
+        n_layers=n,
+        n_heads=h,
+        d_model=tok.shape[1],
+        d_head=e,
+        d_mlp=arrays["w_in"].shape[2],
+        d_vocab=len(tok),
+        d_out=unembed.shape[1],
+        n_ctx=len(pos),
+        causal=config.causal,
+    )
+    return Model(spec, Weights(**{k: torch.tensor(a, dtype=torch.float32) for k, a in arrays.items()}))
+
+
+def _unembedding(assembled: AssembledTransformerModel, d_model: int) -> np.ndarray:
+    """Tracr's unembedding is a function, not a parameter: read off as what it does to the identity."""
+    import haiku as hk
+    import jax
+
+    def unembed(x):
+        return assembled.get_compiled_model().unembed(x, use_unembed_argmax=False)
+
+    matrix = np.asarray(hk.transform(unembed).apply({}, jax.random.PRNGKey(0), np.eye(d_model)))
+    return matrix.reshape(d_model, -1)

@@ -1,0 +1,51 @@
+"""SOps that are asked for their truth while a program is built: `0 < tokens < 3`, `and`, `or`, `not`, `if`.
+
+Python reads `0 < tokens < 3` as `(0 < tokens) and (tokens < 3)`; a SOp has no truth value of its own and counts as
+true, so the first half is dropped without a word. It is caught in the act and not in the source text, where the
+same words are right inside of a function that is given values.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import tracr
+from tracr.rasp import rasp
+
+from edgeprune_core.errors import CheckError
+from tracrcheck.compiler.tracr_bugs import FAULT_CLASSES
+from tracrcheck.program import Program
+
+_TRACR = str(Path(tracr.__path__[0]))  # asks SOps for their truth itself, and rightly
+
+
+def asked_for_truth(program: Program) -> list[CheckError]:
+    """TC351, once for every line that does so. A `build` that raises is told elsewhere."""
+    lines: dict[str, None] = {}
+
+    def noted(sop: rasp.SOp) -> bool:
+        frame = sys._getframe(1)
+        if not frame.f_code.co_filename.startswith(_TRACR):
+            lines[f"{frame.f_code.co_filename}:{frame.f_lineno}"] = None
+        return True
+
+    rasp.SOp.__bool__ = noted
+    try:
+        program.build()
+    except Exception:
+        return []
+    finally:
+        del rasp.SOp.__bool__
+    known = FAULT_CLASSES["TC351"]
+    return [
+        CheckError(
+            "TC351",
+            f"'{program.name}' asks an expression whether it is true, {known.words}",
+            where=line,
+            got="a chained comparison, `and`, `or`, `not` or `if` on a SOp, which always counts as true",
+            wanted="an operation on its values",
+            do=known.do,
+        )
+        for line in lines
+    ]

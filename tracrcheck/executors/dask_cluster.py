@@ -1,0 +1,299 @@
+"""The same units of work handed to a Dask cluster: sent out, done again where a worker dies, results as they come.
+
+joblib has a Dask backend too. It runs work in the workers' own threads, where no time limit can be kept and where a
+method that dies takes the worker with it; and a worker's death ends the sweep. Here every worker has processes of its
+own for that (`hands.py`), a unit that loses its worker is done elsewhere, and one that kills its process every time is
+given up, as with several processes on one machine (`sweep.py`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import time
+import uuid
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from typing import Any, Generic, TypeVar
+
+from edgeprune_core.errors import CheckError
+from tracrcheck.executors.dask_worker import Done, Terms, packed, unpacked
+from tracrcheck.executors.fingerprint import passport
+
+U = TypeVar("U")
+R = TypeVar("R")
+
+# Seconds to find the scheduler in; that a cluster may be without any worker at the start, and later.
+CONNECT, EMPTY, DESERTED = 5.0, 5.0, 60.0
+# Seconds between two looks at the workers while nothing comes.
+LOOK = 1.0
+# Units sent out for each thread of the workers.
+AHEAD = 2
+# Processes that may die one after another before they begin anything.
+EARLY = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """A Dask cluster, and what its workers must have as we have it.
+
+    address: of the scheduler. files: of the programs. methods: by name.
+    """
+
+    address: str
+    files: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+
+
+def check(address: str | None, *, jobs: int) -> str | None:
+    """The address that was asked for, once a scheduler with workers has answered there.
+
+    Errors: TC117 (processes were asked for too), TC173 (no `distributed`), TC174 (no scheduler), TC175 (no workers).
+    """
+    if address is None:
+        return None
+    if jobs != 1:
+        raise CheckError("TC117", "processes here and workers elsewhere", where="--jobs, --cluster",
+                         got=f"--jobs {jobs} and --cluster {address}", wanted="one of the two",
+                         do="leave --jobs out: a cluster does as much at once as its workers have threads",
+                         )  # fmt: skip
+    with _connected(address):
+        return address
+
+
+def hand_out(
+    work: Callable[[U], R],
+    units: Sequence[U],
+    cluster: Cluster,
+    *,
+    lost: Callable[[U], R],
+    tries: int,
+    threads: int,
+) -> Iterator[tuple[int, R]]:
+    """(number of the unit, its result), as they are finished. Errors: those of `check`, TC176 (a worker differs)."""
+    if not units:
+        return
+    terms = Terms(
+        sweep=uuid.uuid4().hex,
+        passport=passport(cluster.files, cluster.methods),
+        folder=os.getcwd(),
+        threads=threads,
+    )
+    with _connected(cluster.address) as client:
+        try:
+            _check_workers(client, terms)
+            yield from _Round(client, terms, work, units, lost, tries).results()
+        finally:
+            with suppress(Exception):
+                client.run(_soon("dismiss"), terms.sweep, wait=False, on_error="ignore")
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[Any]:
+    """A client of a scheduler that has workers."""
+    try:
+        from distributed import Client, Security
+    except ImportError as error:
+        raise CheckError("TC173", "no `distributed`, which --cluster needs", where=f"--cluster {address}", got=error,
+                         wanted="it installed here and on every worker", do="pip install 'tracrcheck[cluster]'",
+                         ) from None  # fmt: skip
+    try:
+        if address.startswith("tls:") and not Security().get_connection_args("client").get("ssl_context"):
+            raise ValueError("no certificate of a client in Dask's configuration (docs/sweeps.md)")
+        client = Client(address, timeout=CONNECT, set_as_default=False, name="tracrcheck")
+    except Exception as error:  # whatever answers there may not be a scheduler at all
+        raise CheckError("TC174", "no Dask scheduler answers", where=f"--cluster {address}",
+                         got=f"{type(error).__name__}: {error}", wanted=f"one within {CONNECT:g} s",
+                         do="begin one with `dask scheduler`, and give the address that it prints",
+                         ) from None  # fmt: skip
+    with client:
+        with suppress(TimeoutError):
+            client.wait_for_workers(1, timeout=EMPTY)
+        if not client.nthreads():
+            raise _deserted(address, EMPTY)
+        yield client
+
+
+def _deserted(address: str, seconds: float) -> CheckError:
+    return CheckError("TC175", "the cluster has no workers", where=f"--cluster {address}", got=f"none for {seconds:g} s",
+                      wanted="at least one", do="begin some with `dask worker ADDRESS`; with --json, go on with --resume",
+                      )  # fmt: skip
+
+
+def _gone(address: str, got: Any) -> CheckError:
+    return CheckError("TC177", "the Dask scheduler is gone", where=f"--cluster {address}", got=got,
+                      wanted="one that stays until the run is over", do="begin it again; with --json, go on with --resume",
+                      )  # fmt: skip
+
+
+# Inner functions are sent as code, and these come to ours by name in the worker: the scheduler, which reads what it is
+# sent, need not have tracrcheck, and a worker that has none can say so.
+
+
+def _now(name: str) -> Callable[..., Any]:
+    def call(*words: Any) -> Any:
+        try:
+            module = importlib.import_module("tracrcheck.executors.dask_worker")
+        except ImportError as error:
+            from distributed import get_worker
+
+            raise ImportError(str(error), path=get_worker().address) from None
+        return getattr(module, name)(*words)
+
+    return call
+
+
+def _soon(name: str) -> Callable[..., Any]:
+    async def call(*words: Any) -> Any:
+        return await getattr(importlib.import_module("tracrcheck.executors.dask_worker"), name)(*words)
+
+    return call
+
+
+def _check_workers(client: Any, terms: Terms) -> None:
+    """Every worker begins a process, which compares. One that dies meanwhile is no reason to stop."""
+    for worker, told in client.run(_soon("greet"), asdict(terms), on_error="return").items():
+        if isinstance(told, OSError):
+            continue
+        if isinstance(told, Exception):
+            raise _unlike(worker, [f"{type(told).__name__}: {told}"])
+        if told:
+            raise _unlike(worker, told)
+
+
+def _unlike(worker: str, told: Sequence[str]) -> CheckError:
+    return CheckError("TC176", "a worker has not what this run is made of", where=f"{worker}:", got="; ".join(told),
+                      wanted="the same sources, programs, methods and versions as here",
+                      do="bring it up to date, or stop that worker; docs/sweeps.md",
+                      )  # fmt: skip
+
+
+class _Round(Generic[U, R]):
+    """Units on their way.
+
+    waiting: to be sent out. suspects: those whose worker died again and again, each done when nothing else is. deaths:
+    of a process at the unit, and nothing else. shunned: the worker where that was last.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        terms: Terms,
+        work: Callable[[U], R],
+        units: Sequence[U],
+        lost: Callable[[U], R],
+        tries: int,
+    ) -> None:
+        self.client, self.terms, self.work, self.units = client, asdict(terms), work, units
+        self.lost, self.tries = lost, tries
+        self.waiting, self.suspects = deque(range(len(units))), deque[int]()
+        self.running: dict[Any, int] = {}
+        self.deaths: Counter[int] = Counter()
+        self.shunned: dict[int, str] = {}
+        self.alone = False
+        self.early = 0
+        self.threads: Mapping[str, int] = {}
+        self.seen = time.monotonic()
+
+    def results(self) -> Iterator[tuple[int, R]]:
+        while self.waiting or self.suspects or self.running:
+            with self._scheduler_there():
+                self._look()
+                self._send()
+                finished = self._finished()
+            for future in finished:
+                yield from self._what_became_of(self.running.pop(future), future)
+
+    @contextmanager
+    def _scheduler_there(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, CancelledError) as error:
+            raise _gone(self.client.scheduler.address, error) from None
+
+    def _look(self) -> None:
+        """At who is there."""
+        self.threads = self.client.nthreads()
+        if self.threads:
+            self.seen = time.monotonic()
+        elif time.monotonic() - self.seen > DESERTED:
+            raise _deserted(self.client.scheduler.address, DESERTED)
+
+    def _send(self) -> None:
+        """What there is room for; of the suspects one, when nothing else is out."""
+        if not self.alone:
+            room = AHEAD * sum(self.threads.values()) - len(self.running)
+            for _ in range(min(room, len(self.waiting))):
+                self._submit(self.waiting.popleft())
+        if not self.running:
+            self.alone = bool(self.suspects)
+            if self.alone:
+                self._submit(self.suspects.popleft())
+
+    def _submit(self, number: int) -> None:
+        others = [worker for worker in self.threads if worker != self.shunned.get(number)]
+        elsewhere = (
+            {"workers": others, "allow_other_workers": True} if number in self.shunned and others else {}
+        )
+        future = self.client.submit(
+            _now("do"), self.terms, packed((self.work, self.units[number])),
+            key=f"tracrcheck-{number}-{uuid.uuid4().hex}", pure=False, **elsewhere,
+        )  # fmt: skip
+        self.running[future] = number
+
+    def _finished(self) -> list[Any]:
+        from distributed import wait
+
+        if self.running:
+            with suppress(TimeoutError), self.client.as_current():
+                wait(list(self.running), timeout=LOOK, return_when="FIRST_COMPLETED")
+        return [future for future in self.running if future.done()]
+
+    def _done(self, future: Any) -> Done | None:
+        """None where the worker died, as often as the scheduler bears it."""
+        from distributed import KilledWorker
+
+        with self._scheduler_there():
+            try:
+                return future.result()
+            except KilledWorker:
+                return None
+            except ImportError as error:  # of a worker that joined later
+                raise _unlike(str(error.path), [f"ImportError: {error}"]) from None
+
+    def _what_became_of(self, number: int, future: Any) -> Iterator[tuple[int, R]]:
+        done = self._done(future)
+        if done is None:
+            if self.alone:
+                yield from self._died(number, self.suspects)
+            else:
+                self.suspects.append(number)
+            return
+        self.early = self.early + 1 if done.ending == "early" else 0
+        match done.ending:
+            case "result":
+                yield number, unpacked(done.said)
+            case "raised":
+                raise unpacked(done.said)
+            case "unlike":
+                raise _unlike(done.worker, done.said)
+            case "died":
+                self.shunned[number] = done.worker
+                yield from self._died(number, self.waiting)
+            case _:
+                self.waiting.appendleft(number)
+        if self.early > EARLY:
+            raise _unlike(
+                done.worker, [f"{self.early} processes died before they began anything: {done.said}"]
+            )
+
+    def _died(self, number: int, again: deque[int]) -> Iterator[tuple[int, R]]:
+        """Of the unit: nothing else was in the process, or on the cluster."""
+        self.deaths[number] += 1
+        if self.deaths[number] < self.tries:
+            again.append(number)
+        else:
+            yield number, self.lost(self.units[number])

@@ -1,0 +1,70 @@
+"""What must be the same wherever work is done: our sources, the programs, the methods, and versions of what computes.
+
+A result is said to be made by one code on one list of programs. So whoever hands work to another machine writes down
+what it has, and a process there compares before it does anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from edgeprune_core.errors import CheckError
+from tracrcheck.records.journal import differences
+from tracrcheck.records.sources import OURS, digest_of, method_sha, package_folder
+
+# Another version of one of these may compute other digits, or compile another model.
+PACKAGES = ("torch", "numpy", "tracr-pypi")
+
+
+def passport(files: Sequence[str], methods: Sequence[str]) -> dict[str, Any]:
+    """Of this process. files: of programs, as absolute paths. methods: by name. Errors: TC113."""
+    return {
+        "python": platform.python_version(),
+        "versions": {name: _version(name) for name in PACKAGES},
+        "sources of": {name: _sources(package) for name, package in OURS.items()},
+        "program": {path: _sha(Path(path)) for path in files},
+        "method": {name: _method(name) for name in methods},
+    }
+
+
+def unlike(theirs: dict[str, Any]) -> list[str]:
+    """Where this process differs from another's passport, in words; nothing where it does not."""
+    try:
+        ours = passport(tuple(theirs["program"]), tuple(theirs["method"]))
+    except CheckError as error:
+        return [f"{error.what} ({error.got})"]
+    return differences(ours, theirs, theirs)
+
+
+def _sources(package: Any) -> str:
+    """Of every source file of a package."""
+    root = package_folder(package)
+    return digest_of(root, sorted(root.rglob("*.py")))
+
+
+def _sha(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        return error.strerror or "cannot be read"
+
+
+def _method(name: str) -> str:
+    """What can be told of a method: of ours nothing that the sources do not tell."""
+    if ":" not in name:
+        return "ours"
+    from tracrcheck.grading.run_method import find_method
+
+    return method_sha(find_method(name)) or "ours"
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "none"

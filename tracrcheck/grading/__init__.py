@@ -1,0 +1,1 @@
+"""Run a method, compare its circuit with the certificate, and explain the difference."""

@@ -1,0 +1,168 @@
+"""Verdict: whether a method found the truth of one setting, and the smallest input that shows it did not."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tracrcheck.grading.score_metrics import Ranking
+
+Word = Literal["HOLDS", "FAILS", "UNKNOWN"]
+Key = tuple[str, str, str, int]  # program, ablation, criterion, seed
+
+# Why a method FAILS before its circuit is looked at, and after.
+METHOD_FAULTS = ("raised", "timeout", "nan", "foreign_edges", "no_result")
+CIRCUIT_FAULTS = ("unfaithful", "not_smallest")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Witness:
+    """The smallest input on which a circuit and the model differ too much.
+
+    corruption: the paired input under resampling, else None. position: 0 is BOS. want: the unpruned model's
+    output there; got: the pruned one's.
+    """
+
+    input: tuple[Any, ...]
+    corruption: tuple[Any, ...] | None
+    position: int
+    want: Any
+    got: Any
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Witness:
+        corruption = record["corruption"]
+        return cls(
+            input=tuple(record["input"]),
+            corruption=None if corruption is None else tuple(corruption),
+            position=record["position"],
+            want=record["want"],
+            got=record["got"],
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "input": list(self.input),
+            "corruption": None if self.corruption is None else list(self.corruption),
+            "position": self.position,
+            "want": self.want,
+            "got": self.got,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """One method, on one program, in one setting, with one seed.
+
+    reason:  None where it HOLDS; for FAILS one of `METHOD_FAULTS` or `CIRCUIT_FAULTS`; else why it is UNKNOWN.
+    missing, extra: edges, against the nearest smallest circuit where there are several.
+    vacuous: the truth is empty: the output cannot change.
+    found_sha: of the edges found (`edges_sha`), so that two runs can be compared edge for edge.
+    seconds: that the method took; its share, where several seeds were trained at once.
+    ranking: how its edge scores rank the truth, where it gave any.
+    detail:  the exception or the foreign edges, in words; not part of the JSON form.
+    """
+
+    program: str
+    ablation: str
+    criterion: str
+    method: str
+    seed: int
+    verdict: Word
+    reason: str | None = None
+    missing: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+    n_required: int
+    n_found: int
+    found_sha: str = ""
+    vacuous: bool = False
+    seconds: float = 0.0
+    witness: Witness | None = None
+    ranking: Ranking | None = None
+    detail: str = field(default="", compare=False)
+
+    @property
+    def key(self) -> Key:
+        """Which verdict it is, within one run of the gate."""
+        return self.program, self.ablation, self.criterion, self.seed
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Verdict:
+        """The inverse of `to_json`. Errors: `KeyError`, `TypeError`."""
+        rest = dict(record)
+        witness, ranking = rest.pop("witness"), rest.pop("ranking")
+        return cls(
+            missing=tuple(rest.pop("missing")),
+            extra=tuple(rest.pop("extra")),
+            witness=None if witness is None else Witness.from_json(witness),
+            ranking=None if ranking is None else Ranking(**ranking),
+            **rest,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "program": self.program,
+            "ablation": self.ablation,
+            "criterion": self.criterion,
+            "method": self.method,
+            "seed": self.seed,
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "missing": list(self.missing),
+            "extra": list(self.extra),
+            "n_required": self.n_required,
+            "n_found": self.n_found,
+            "found_sha": self.found_sha,
+            "vacuous": self.vacuous,
+            "seconds": round(self.seconds, 3),
+            "witness": self.witness.to_json() if self.witness else None,
+            "ranking": self.ranking.to_json() if self.ranking else None,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """Each verdict counted once: one that HOLDS in a vacuous setting under `vacuous`, not under `holds`."""
+
+    holds: int
+    fails: int
+    unknown: int
+    vacuous: int
+    seconds: float
+
+    @classmethod
+    def of(cls, verdicts: Iterable[Verdict], seconds: float) -> Summary:
+        rows = list(verdicts)
+        holding = [v for v in rows if v.verdict == "HOLDS"]
+        return cls(
+            holds=sum(not v.vacuous for v in holding),
+            fails=sum(v.verdict == "FAILS" for v in rows),
+            unknown=sum(v.verdict == "UNKNOWN" for v in rows),
+            vacuous=sum(v.vacuous for v in holding),
+            seconds=round(seconds, 3),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "holds": self.holds,
+            "fails": self.fails,
+            "unknown": self.unknown,
+            "vacuous": self.vacuous,
+            "seconds": self.seconds,
+        }
+
+
+def edges_sha(edges: Iterable[str]) -> str:
+    """Sixteen hex digits of the sha256 of the edges' texts, sorted: equal for equal edges."""
+    return hashlib.sha256("\n".join(sorted(edges)).encode()).hexdigest()[:16]
+
+
+def exit_code(verdicts: Iterable[Verdict], *, allow_unknown: bool = False) -> int:
+    """0 if all HOLD, 1 if some do not, 2 where a method named edges that the graph does not have."""
+    rows = list(verdicts)
+    if any(v.reason == "foreign_edges" for v in rows):
+        return 2
+    accepted = {"HOLDS", "UNKNOWN"} if allow_unknown else {"HOLDS"}
+    return int(any(v.verdict not in accepted for v in rows))

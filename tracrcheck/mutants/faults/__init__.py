@@ -1,0 +1,1 @@
+"""The tables of seeded faults, one per topic."""

@@ -1,0 +1,1 @@
+"""The source language: programs, their domain, the RASP interpreter. No torch."""

@@ -1,0 +1,222 @@
+"""Where program files are found, and how one is loaded.
+
+A library is a list of folders: the shipped one, those of `--programs-dir`, and those that `pyproject.toml` of the
+current folder names under `[tool.tracrcheck] programs`. A program is asked for by name, or by the path of its
+file. A file is read by path: nothing is added to `sys.path`, and no stale byte code is used.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import sys
+import tomllib
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgeprune_core.errors import CheckError, did_you_mean
+from tracrcheck.program import Program
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A program, the file it came from, and how it was asked for: its name, or the path that was given."""
+
+    program: Program
+    path: Path
+    asked: str
+
+    @property
+    def meaning(self) -> str:
+        """The first sentence of the file's docstring; empty where it has none."""
+        text = ast.get_docstring(ast.parse(self.path.read_bytes())) or ""
+        return " ".join(text.split("\n\n")[0].split()).split(". ")[0].rstrip(".")
+
+
+@dataclass(frozen=True)
+class Library:
+    """Folders (or single files) of programs; `own` are the user's, in the order given."""
+
+    shipped: Path
+    own: tuple[Path, ...] = ()
+
+    @classmethod
+    def here(cls, folders: Sequence[Path] = ()) -> Library:
+        """The shipped programs, `folders`, and what `pyproject.toml` of the current folder names."""
+        for folder in folders:
+            if not folder.is_dir():
+                raise _no_folder(folder, "--programs-dir")
+        return cls(shipped_folder(), (*folders, *configured(Path("pyproject.toml"))))
+
+    def files(self, *, own_only: bool = False) -> list[Path]:
+        """Program files, each once: a copy with the same name and the same bytes is the same file."""
+        seen: set[tuple[str, str]] = set()
+        found: list[Path] = []
+        for place in self.own if own_only else (*self.own, self.shipped):
+            for path in [place] if place.is_file() else sorted(place.glob("*.py")):
+                mark = (path.name, hashlib.sha256(path.read_bytes()).hexdigest())
+                if not path.name.startswith("_") and mark not in seen:
+                    seen.add(mark)
+                    found.append(path)
+        return found
+
+    def load(self, name: str) -> Entry:
+        """The program of this name, or in this file. Imports no other where the file is named after it."""
+        if name.endswith(".py") or "/" in name:
+            return replace(load_file(Path(name)), asked=name)
+        files = self.files()
+        named = [load_file(path) for path in files if path.stem == name]
+        found = [entry for entry in named if entry.program.name == name]
+        if not found:
+            found = [e for e in _loadable(p for p in files if p.stem != name) if e.program.name == name]
+        if len(found) > 1:
+            raise _ambiguous(found)
+        if not found:
+            known = {path.stem for path in files}
+            raise CheckError(
+                "TC101",
+                f"no program '{name}'",
+                got=name,
+                wanted="a program's name or file",
+                do=did_you_mean(name, known),
+            )
+        return found[0]
+
+    def chosen(self, names: Iterable[str]) -> list[Entry]:
+        """The programs of these names; without any: all of the user's own, or else all that are shipped."""
+        wanted = list(dict.fromkeys(names))
+        if wanted:
+            return _distinct([self.load(name) for name in wanted])
+        files = self.files(own_only=bool(self.own))
+        if not files:
+            where = ", ".join(str(place) for place in self.own or (self.shipped,))
+            raise CheckError("TC101", "no program files", where=where, got="none", wanted="at least one *.py")
+        return _distinct([load_file(path) for path in files])
+
+    def all(self) -> list[Entry]:
+        return _distinct([load_file(path) for path in self.files()])
+
+
+def shipped_folder() -> Path:
+    """In the package in a wheel, beside the package in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "programs"
+    return inside if inside.is_dir() else package.parent / "programs"
+
+
+def configured(pyproject: Path) -> tuple[Path, ...]:
+    """`[tool.tracrcheck] programs`: folders or files, relative to the `pyproject.toml`."""
+    if not pyproject.is_file():
+        return ()
+    try:
+        record = tomllib.loads(pyproject.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise CheckError("TC118", "cannot read it", where=str(pyproject), got=error, wanted="TOML") from None
+    places = record.get("tool", {}).get("tracrcheck", {}).get("programs", [])
+    if not isinstance(places, list) or not all(isinstance(p, str) for p in places):
+        raise CheckError(
+            "TC118",
+            "`programs` of [tool.tracrcheck] is no list of folders",
+            where=str(pyproject),
+            got=repr(places),
+            wanted='programs = ["folder"]',
+        )
+    paths = tuple(pyproject.parent / place for place in places)
+    for path in paths:
+        if not path.exists():
+            raise _no_folder(path, f"[tool.tracrcheck] programs of {pyproject}")
+    return paths
+
+
+def load_file(path: Path) -> Entry:
+    """The program of one file. Errors: TC101 (no such file), TC102 (does not import), TC103 (no program)."""
+    if not path.is_file():
+        nearby = [p.stem for p in path.parent.glob("*.py")] if path.parent.is_dir() else []
+        raise CheckError(
+            "TC101",
+            f"no program file '{path}'",
+            got=str(path),
+            wanted="a Python file",
+            do=did_you_mean(path.stem, nearby) if nearby else "mend the path",
+        )
+    found = vars(_module(path)).get("program")
+    if not isinstance(found, Program):
+        raise CheckError(
+            "TC103",
+            "the file holds no program",
+            where=str(path),
+            got="no `program`" if found is None else f"`program` is a {type(found).__name__}",
+            wanted="program = Program(name=..., build=..., vocab=..., max_seq_len=...)",
+            do="add it; `tracrcheck new NAME` writes a file that has it",
+        )
+    return Entry(found, path, asked=found.name)
+
+
+def _module(path: Path):
+    name = f"tracrcheck_program_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        line = _line(path, error)
+        raise CheckError(
+            "TC102",
+            "the program file fails to import",
+            where=f"{path}:{line}" if line else str(path),
+            got=f"{type(error).__name__}: {error}",
+            wanted="a file that Python imports",
+            do="mend that line",
+        ) from error
+    return module
+
+
+def _line(path: Path, error: BaseException) -> int | None:
+    """The last line of this file that took part."""
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return error.lineno
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    return lines[-1] if lines else None
+
+
+def _loadable(paths: Iterable[Path]) -> list[Entry]:
+    """Those that load: a broken file must not hide the program that was asked for by name."""
+    found = []
+    for path in paths:
+        try:
+            found.append(load_file(path))
+        except CheckError:
+            continue
+    return found
+
+
+def _distinct(entries: list[Entry]) -> list[Entry]:
+    """In order, each file once. Errors: TC109, where two files hold programs of one name."""
+    by_name: dict[str, Entry] = {}
+    for entry in entries:
+        first = by_name.setdefault(entry.program.name, entry)
+        if first.path.resolve() != entry.path.resolve():
+            raise _ambiguous([first, entry])
+    return list(by_name.values())
+
+
+def _ambiguous(entries: list[Entry]) -> CheckError:
+    return CheckError(
+        "TC109",
+        f"two programs are named '{entries[0].program.name}'",
+        got=" and ".join(str(e.path) for e in entries[:2]),
+        wanted="one",
+        do="rename one, or give the path of the one you mean",
+    )
+
+
+def _no_folder(path: Path, source: str) -> CheckError:
+    return CheckError(
+        "TC118", f"no folder '{path}'", where=source, got=str(path), wanted="a folder of program files"
+    )

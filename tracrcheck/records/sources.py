@@ -1,0 +1,139 @@
+"""Hashes of the sources that a result depends on: whether two results were made by the same code."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import edgeprune_core
+import tracrcheck
+
+# Of what a checkout may have changed since its commit, this much bears on results.
+WATCHED = ("edgeprune_core", "tracrcheck", "programs")
+
+OURS = {"edgeprune_core": edgeprune_core, "tracrcheck": tracrcheck}
+# What decides a verdict: these modules and what they import. Reports and commands do not.
+JUDGING = (
+    "tracrcheck.compiler.equivalence",
+    "tracrcheck.truth.setting",
+    "tracrcheck.truth.certify",
+    "tracrcheck.grading.run_method",
+    "tracrcheck.grading.grade",
+)
+# Tables that merely list what there is: one more method changes no result of another.
+TABLES = ("edgeprune_core.methods",)
+
+
+def package_folder(package: Any) -> Path:
+    assert package.__file__ is not None
+    return Path(package.__file__).parent
+
+
+def digest_of(root: Path, paths: Iterable[Path]) -> str:
+    """Hex sha256 over the names below `root` and the bytes of files, in the order given."""
+    h = hashlib.sha256()
+    for path in paths:
+        h.update(str(path.relative_to(root)).encode())
+        h.update(path.read_bytes())
+    return h.hexdigest()
+
+
+def reached(roots: Iterable[str]) -> list[Path]:
+    """The source files of these modules and of all of ours that they import, directly or not, in order."""
+    found: dict[str, Path] = {}
+    queue = list(roots)
+    while queue:
+        name = queue.pop()
+        if name in found or name in TABLES or (path := _file_of(name)) is None:
+            continue
+        found[name] = path
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.Import):
+                queue += [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                queue += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return sorted(found.values())
+
+
+def _file_of(module: str) -> Path | None:
+    """The file of one of our modules; None for anything else."""
+    top, *parts = module.split(".")
+    package = OURS.get(top)
+    if package is None:
+        return None
+    path = package_folder(package).joinpath(*parts)
+    for file in (path.with_suffix(".py"), path / "__init__.py"):
+        if file.is_file():
+            return file
+    return None
+
+
+@cache
+def packages_sha(*modules: str) -> str:
+    """Of every source file of ours that decides a verdict, these modules (a method's) and what they import among them."""
+    shas = []
+    files = reached((*JUDGING, *modules))
+    for package in OURS.values():
+        root = package_folder(package)
+        shas.append(digest_of(root, [path for path in files if root in path.parents]))
+    return hashlib.sha256("".join(shas).encode()).hexdigest()
+
+
+def programs_sha(paths: Iterable[Path]) -> str:
+    """Of program files, by name and bytes, wherever they lie and in whatever order they are given."""
+    marks = sorted(f"{p.name} {hashlib.sha256(p.read_bytes()).hexdigest()}" for p in paths)
+    return hashlib.sha256("\n".join(marks).encode()).hexdigest()
+
+
+def method_sha(method: Callable[..., Any]) -> str | None:
+    """Of the file that defines a method of somebody else's; None for ours, which `packages_sha` covers."""
+    module = sys.modules.get(_module_of(method))
+    file = getattr(module, "__file__", None)
+    if file is None or not Path(file).is_file():
+        return None
+    ours = [package_folder(p).resolve() for p in OURS.values()]
+    if any(folder in Path(file).resolve().parents for folder in ours):
+        return None
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+
+
+def _module_of(method: Callable[..., Any]) -> str:
+    return getattr(method, "__module__", None) or ""
+
+
+def sources_of(
+    paths: Iterable[Path], method: Callable[..., Any] | None = None, *, roots: Iterable[str] = ()
+) -> dict[str, str | None]:
+    """What a run on these program files, with this method, depends on.
+
+    roots: modules of ours that decide its results beside those that judge, where programs are made and not read.
+    """
+    return {
+        "packages": packages_sha(*roots, *([] if method is None else [_module_of(method)])),
+        "programs": programs_sha(paths),
+        "method": None if method is None else method_sha(method),
+    }
+
+
+def commit() -> str | None:
+    """The commit of the checkout that holds us, `-changed` after it where its sources differ; else None."""
+    root = package_folder(tracrcheck).parent
+    if _git(root, "ls-files", "--error-unmatch", "tracrcheck/__init__.py") is None:
+        return None
+    head = _git(root, "rev-parse", "HEAD")
+    changed = _git(root, "status", "--porcelain", "--", *WATCHED)
+    return head and head + ("-changed" if changed else "")
+
+
+def _git(root: Path, *words: str) -> str | None:
+    try:
+        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,74 @@
+"""What a report shows that does not stand in the results themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tracrcheck.grading.edge_effects import Absent, Evidence, collect, settings_judged
+from tracrcheck.grading.verdict import Verdict
+from tracrcheck.rasp.library import Library
+from tracrcheck.reports.render.terminal import progress
+from tracrcheck.reports.saved import CertificatesFile, Shown
+from tracrcheck.reports.text import replay
+from tracrcheck.runs.baseline import Comparison
+from tracrcheck.runs.recheck import stale
+from tracrcheck.runs.results import Results
+
+
+def by_name(v: Verdict) -> str:
+    """The command that gives a verdict again, where its program is found by its name."""
+    return replay(v, v.program)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """replay: gives the command for a verdict. evidence: truths to draw; absent: programs that cannot be drawn. stale: how
+    the sources differ from those the results were made from. compared: with another version's results."""
+
+    replay: Callable[[Verdict], str] = by_name
+    evidence: Sequence[Evidence] = field(default_factory=tuple)
+    absent: Sequence[Absent] = field(default_factory=tuple)
+    compared: Comparison | None = None
+    stale: Sequence[str] = field(default_factory=tuple)
+
+
+def beside_saved(results: Shown, library: Library, *, drawn: bool) -> Beside:
+    """Beside results that were read from a file. drawn: whether truths are wanted, which may have to be proved again."""
+    if isinstance(results, Results):
+        asked = results.run["asked"]
+        judged = settings_judged(results.verdicts)
+        found = collect(judged, library, lengths=_lengths(asked["lengths"]), score_bos=asked["score_bos"])
+        n = sum(map(len, judged.values()))
+        truths = list(progress(found, n, "drawing")) if drawn else []
+        return _beside(truths, replay=replay_of(results.run), stale=stale(results, library) if drawn else [])
+    if isinstance(results, CertificatesFile) and drawn:
+        return _beside(list(progress(_certified(results, library), len(results.certificates), "drawing")))
+    return Beside()
+
+
+def _certified(results: CertificatesFile, library: Library) -> Iterator[Evidence | Absent]:
+    for one in results.certificates:
+        judged = {one["program"]: [(one["ablation"], one["criterion"])]}
+        yield from collect(judged, library, lengths=_lengths(one["lengths"]), score_bos=one["score_bos"])
+
+
+def _beside(truths: Sequence[Evidence | Absent], **rest: Any) -> Beside:
+    return Beside(
+        evidence=[one for one in truths if isinstance(one, Evidence)],
+        absent=list(dict.fromkeys(one for one in truths if isinstance(one, Absent))),
+        **rest,
+    )
+
+
+def _lengths(pair: Sequence[int] | None) -> tuple[int, int] | None:
+    return (pair[0], pair[1]) if pair else None
+
+
+def replay_of(run: Mapping[str, Any]) -> Callable[[Verdict], str]:
+    """Of a saved run of the gate: its lengths and scored positions are asked for again."""
+    asked = run["asked"]
+    options = ["--lengths", "{}-{}".format(*asked["lengths"])] if asked["lengths"] else []
+    options += ["--score-bos"] if asked["score_bos"] else []
+    return lambda v: replay(v, v.program, options)

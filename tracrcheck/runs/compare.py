@@ -1,0 +1,140 @@
+"""A comparison of methods: a curve for every method and seed. It may take several sittings and processes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgeprune_core import trained_models
+from edgeprune_core.errors import CheckError
+from edgeprune_core.graph import ResidualGraph
+from edgeprune_core.methods import METHODS
+from tracrcheck.executors.dask_cluster import Cluster
+from tracrcheck.executors.pool import sweep
+from tracrcheck.records.journal import Ledger
+from tracrcheck.records.sources import sources_of
+from tracrcheck.runs.base import header, record
+from tracrcheck.trained import prompts as prompt_lists
+from tracrcheck.trained.curve import CompareResults, Curve
+from tracrcheck.trained.pareto import Job, curve_elsewhere, failed, sweep_of
+
+# What a curve depends on: the sweeps and what they import, and the methods, which they take from a table.
+ROOTS = ("tracrcheck.trained.pareto", *sorted({type(method).__module__ for method in METHODS.values()}))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """model: as `--model` names it. prompts: of each list. jobs, cluster: as of the other sweeps."""
+
+    task: str
+    model: str
+    ablation: str
+    methods: tuple[str, ...]
+    seeds: tuple[int, ...]
+    prompts: int
+    jobs: int = 1
+    cluster: str | None = None
+
+    @property
+    def units(self) -> list[Job]:
+        return [
+            Job(
+                task=self.task, model=self.model, ablation=self.ablation, method=method, seed=seed,
+                prompts=self.prompts,
+            )
+            for seed in self.seeds
+            for method in self.methods
+        ]  # fmt: skip
+
+    def checked(self) -> Plan:
+        """Errors: those of a wrong method, model or task, before any work."""
+        for name in self.methods:
+            sweep_of(name)
+        subject = trained_models.load_model(self.model)
+        for seed in self.seeds[:1]:
+            prompt_lists.both_lists(self.task, subject.tokenizer, n=self.prompts, seed=seed)
+        return self
+
+    def header(self, command: str) -> dict[str, Any]:
+        """What the comparison is, and what it is made on."""
+        asked = {
+            "task": self.task,
+            "model": self.model,
+            "ablation": self.ablation,
+            "methods": list(self.methods),
+            "seeds": list(self.seeds),
+            "prompts": self.prompts,
+            "n_graph_edges": ResidualGraph.of(trained_models.load_model(self.model).model.spec).n_edges,
+        }
+        return header("compare", command, asked, sources(self.task))
+
+
+def sources(task: str) -> dict[str, str | None]:
+    """The task is a file among them, where it is one."""
+    return sources_of([Path(task)] if Path(task).is_file() else [], roots=ROOTS)
+
+
+class Comparing:
+    """Curves in the order of the plan, whichever way they were finished.
+
+    ledger: where each is written as it is finished, and those of earlier sittings are read; None: nowhere.
+    """
+
+    def __init__(self, plan: Plan, header: Mapping[str, Any], ledger: Ledger | None = None) -> None:
+        self.plan, self.ledger = plan, ledger
+        self.header = dict(ledger.header if ledger else header)
+        self.interrupted = False
+        self._started = time.monotonic()
+        rows = map(Curve.from_json, ledger.rows if ledger else ())
+        self._found = {(c.method, c.seed): c for c in rows}
+        self.resumed = len(self._found)
+
+    def go(self) -> Iterator[Curve]:
+        """Makes what is left."""
+        plan = self.plan
+        left = [job for job in plan.units if (job.method, job.seed) not in self._found]
+        files = (str(Path(plan.task).resolve()),) if Path(plan.task).is_file() else ()
+        cluster = Cluster(address=plan.cluster, files=files) if plan.cluster else None
+        for _, made in sweep(curve_elsewhere, left, jobs=plan.jobs, lost=failed, cluster=cluster):
+            if self.ledger is not None:
+                self.ledger.append(made.to_json())
+            self._found[made.method, made.seed] = made
+            yield made
+
+    @property
+    def left(self) -> int:
+        return len(self.plan.units) - len(self._found)
+
+    def results(self, path: Path | None) -> CompareResults:
+        """As far as they have come."""
+        seconds = self.ledger.seconds if self.ledger else time.monotonic() - self._started
+        run = record(self.header, self.ledger, finished=self.left == 0, seconds=round(seconds, 1))
+        keys = [(job.method, job.seed) for job in self.plan.units]
+        curves = tuple(self._found[key] for key in keys if key in self._found)
+        return CompareResults(path=path or Path(), run=run, curves=curves)
+
+    def written(self) -> None:
+        """All is written elsewhere: the ledger goes, unless there is something left to resume."""
+        if self.ledger is not None and not self.left:
+            self.ledger.remove()
+
+
+def again(then: Curve, asked: Mapping[str, Any]) -> Curve:
+    """The same curve once more."""
+    keys = ("task", "model", "ablation", "prompts")
+    return curve_elsewhere(Job(method=then.method, seed=then.seed, **{key: asked[key] for key in keys}))
+
+
+def check_methods(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Errors: TC117, where one is named twice, or none."""
+    if not names:
+        raise CheckError("TC117", "no method to compare", where="--methods", wanted="one or more names")
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise CheckError(
+            "TC117", "a method named twice", where="--methods", got=", ".join(sorted(twice)),
+            wanted="each once",
+        )  # fmt: skip
+    return names

@@ -1,0 +1,219 @@
+"""Unseen programs: drawn, compiled, certified, a method asked, its answers graded beside two trivial ones.
+
+What becomes of one program depends on the seed, the number of its draw, the settings and the method, and on nothing
+else: programs may be examined in any order, by several processes, in several sittings. The method's own seed is the
+number of the draw. This file and what it imports is what a row depends on (`ROOTS`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from edgeprune_core.errors import CheckError
+from edgeprune_core.methods.random_edges import RandomEdges
+from edgeprune_core.task import Task
+from tracrcheck.compiler.compile import Compiled
+from tracrcheck.generator.accept import Rejected, compiled_of, name_of, numbered
+from tracrcheck.generator.features import Features
+from tracrcheck.grading.grade import grade
+from tracrcheck.grading.run_method import Answer, ask, find_method
+from tracrcheck.grading.verdict import Verdict
+from tracrcheck.truth.cache import certificate_for
+from tracrcheck.truth.certificate import Certificate
+from tracrcheck.truth.setting import Setting, task_of
+
+# For `sources`: the generator, the features, and what is judged here.
+ROOTS = ("tracrcheck.runs.fuzz_program",)
+TRIVIAL = ("permitted", "random")
+# Of a verdict, what the run and the number of the draw say already.
+IMPLIED = ("program", "method", "seed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One program in one setting. verdict: with what a fault said, in its `detail`; trivial: the words two trivial
+    methods get."""
+
+    number: int
+    verdict: Verdict
+    proved: tuple[str, ...]
+    n_permitted: int
+    certify_seconds: float
+    trivial: Mapping[str, str]
+
+    @property
+    def ablation(self) -> str:
+        return self.verdict.ablation
+
+    @property
+    def holds(self) -> bool:
+        return self.verdict.verdict == "HOLDS"
+
+    @property
+    def counts(self) -> bool:
+        """Whether the output can change at all."""
+        return not self.verdict.vacuous
+
+    def to_json(self) -> dict[str, Any]:
+        verdict = {k: v for k, v in self.verdict.to_json().items() if k not in IMPLIED}
+        return {
+            "number": self.number,
+            **verdict,
+            "detail": self.verdict.detail,
+            "proved": list(self.proved),
+            "n_permitted": self.n_permitted,
+            "certify_seconds": self.certify_seconds,
+            "trivial": dict(self.trivial),
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any], *, seed: int, method: str) -> Row:
+        """The inverse of `to_json`. seed: of the draws. Errors: `KeyError`, `TypeError`."""
+        rest = dict(record)
+        own = {name: rest.pop(name) for name in ("number", "n_permitted", "certify_seconds", "trivial")}
+        proved, detail = tuple(rest.pop("proved")), rest.pop("detail")
+        number = own["number"]
+        verdict = Verdict.from_json(
+            {**rest, "program": name_of(seed, number), "method": method, "seed": number}
+        )
+        return cls(proved=proved, verdict=replace(verdict, detail=detail), **own)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examined:
+    """One program with all its rows."""
+
+    program: Features
+    rows: tuple[Row, ...]
+
+    @property
+    def seconds(self) -> float:
+        """That certifying took, where it was done, and the method."""
+        return sum(row.verdict.seconds + row.certify_seconds for row in self.rows)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"program": self.program.to_json(), "rows": [row.to_json() for row in self.rows]}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any], *, seed: int, method: str) -> Examined:
+        return cls(
+            program=Features(**record["program"]),
+            rows=tuple(Row.from_json(row, seed=seed, method=method) for row in record["rows"]),
+        )
+
+
+# One program ---------------------------------------------------------------------------------------------
+
+
+def examine(
+    seed: int,
+    number: int,
+    settings: Sequence[Setting],
+    *,
+    method: str,
+    timeout: float,
+    died: str | None = None,
+) -> Examined:
+    """The program of a draw. Whatever certifying or the method does, there is a row.
+
+    died: the method is not asked; it stands as one that raised, and this is what it said. Errors: TC153.
+    """
+    recipe = numbered(seed, number)
+    try:
+        compiled = compiled_of(recipe, name_of(seed, number))
+    except Rejected as error:
+        raise CheckError("TC153", "the program of this draw is rejected", where=f"--number {number}",
+                         got=error.reason, wanted="a draw that is accepted") from error.error  # fmt: skip
+    asked = find_method(method)
+
+    def answers(task: Task) -> Answer:
+        if died is not None:
+            return Answer(fault="raised", detail=died)
+        return ask(asked, task, seed=number, timeout=timeout)
+
+    zero = Setting(ablation="zero")
+    task = task_of(compiled, zero)
+    return Examined(
+        program=Features.of(number, recipe, task, certificate_for(task, zero).required),
+        rows=tuple(
+            _judged(compiled, setting, answers, number=number, name=method, timeout=timeout)
+            for setting in settings
+        ),
+    )
+
+
+def judge(
+    compiled: Compiled,
+    setting: Setting,
+    method: Callable[[Task], Any],
+    *,
+    number: int,
+    name: str,
+    timeout: float,
+) -> Row:
+    """One setting: certified, asked, graded. number: the seed of the method too."""
+    answers = partial(ask, method, seed=number, timeout=timeout)
+    return _judged(compiled, setting, answers, number=number, name=name, timeout=timeout)
+
+
+def _judged(
+    compiled: Compiled,
+    setting: Setting,
+    answers: Callable[[Task], Answer],
+    *,
+    number: int,
+    name: str,
+    timeout: float,
+) -> Row:
+    task = task_of(compiled, setting)
+    try:
+        certificate = certificate_for(task, setting)
+    except CheckError as error:
+        return _uncertified(task, setting, error, number=number, name=name)
+    own = partial(grade, compiled, task, certificate, seed=number)
+    verdict = own(answers(task), method=name)
+    floor = ask(RandomEdges(), task, seed=number, timeout=timeout)
+    by_weights = Answer(circuit=certificate.permitted)
+    trivial = {
+        method: own(answer, method=method).verdict
+        for method, answer in zip(TRIVIAL, (by_weights, floor), strict=True)
+    }
+    return Row(
+        number=number,
+        verdict=replace(verdict, detail=verdict.detail or _unproved(certificate)),
+        proved=certificate.proved,
+        n_permitted=len(certificate.permitted),
+        certify_seconds=round(certificate.seconds, 3),
+        trivial=trivial,
+    )
+
+
+def _unproved(certificate: Certificate) -> str:
+    return "; ".join(f"{name}: {why}" for name, why in certificate.unknown.items() if name == "smallest")
+
+
+def _uncertified(task: Task, setting: Setting, error: CheckError, *, number: int, name: str) -> Row:
+    """A row for a setting that cannot be certified at all: a fault of ours, which counts as a failure."""
+    verdict = Verdict(
+        program=task.name,
+        ablation=setting.ablation,
+        criterion=setting.criterion,
+        method=name,
+        seed=number,
+        verdict="UNKNOWN",
+        reason=f"{error.code} {error.what}",
+        n_required=0,
+        n_found=0,
+        detail=str(error.got),
+    )
+    return Row(
+        number=number,
+        verdict=verdict,
+        proved=(),
+        n_permitted=0,
+        certify_seconds=0.0,
+        trivial=dict.fromkeys(TRIVIAL, "UNKNOWN"),
+    )

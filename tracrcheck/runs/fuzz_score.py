@@ -1,0 +1,124 @@
+"""The bar of a fuzzing run: shares that are exact, with intervals, and whether they and the quotas are reached."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from statistics import NormalDist
+from typing import Any
+
+from tracrcheck.generator.features import Composition, Quotas
+from tracrcheck.runs.fuzz import Campaign
+from tracrcheck.runs.fuzz_program import TRIVIAL, Row
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """exact of counted. low, high: the Wilson score interval (Wilson 1927, JASA 22) at 95 %."""
+
+    exact: int
+    counted: int
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, exact: int, counted: int) -> Share:
+        if not counted:
+            return cls(exact=0, counted=0, low=0.0, high=1.0)
+        z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
+        p, n = exact / counted, counted
+        middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+        half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        return cls(
+            exact=exact,
+            counted=n,
+            low=round(max(0.0, middle - half), 5),
+            high=round(min(1.0, middle + half), 5),
+        )
+
+    @property
+    def share(self) -> float:
+        return self.exact / self.counted if self.counted else 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bar:
+    """Least shares of exact settings. settings: least of each ablation, in a run of `programs` or more."""
+
+    overall: float = 0.99
+    each_ablation: float = 0.98
+    settings: int = 150
+    programs: int = 500
+    quotas: Quotas = field(default_factory=Quotas)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """What a run comes to. Vacuous settings are in no share; UNKNOWN, timeouts and errors are not exact.
+
+    ablations, vacuous: by ablation; trivial: method -> ablation -> share; there `overall` stands for all of them.
+    short: what is below the bar, in words; nothing where it is reached.
+    """
+
+    overall: Share
+    ablations: dict[str, Share]
+    trivial: dict[str, dict[str, Share]]
+    vacuous: dict[str, int]
+    unknown: int
+    composition: Composition
+    short: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def score(run: Campaign, bar: Bar = Bar()) -> Score:
+    """The score of what is finished."""
+    return score_of(run.rows, Composition.of(run.programs), [s.ablation for s in run.plan.settings], bar)
+
+
+def score_of(rows: Sequence[Row], composition: Composition, names: Sequence[str], bar: Bar) -> Score:
+    """names: of the ablations."""
+    counted = [row for row in rows if row.counts]
+    by_name = {name: [row for row in counted if row.ablation == name] for name in names}
+    overall = Share.of(sum(row.holds for row in counted), len(counted))
+    ablations = {name: Share.of(sum(row.holds for row in of), len(of)) for name, of in by_name.items()}
+    trivial = {
+        method: {
+            name: Share.of(sum(row.trivial[method] == "HOLDS" for row in of), len(of))
+            for name, of in {"overall": counted, **by_name}.items()
+        }
+        for method in TRIVIAL
+    }
+    return Score(
+        overall=overall,
+        ablations=ablations,
+        trivial=trivial,
+        vacuous={"overall": len(rows) - len(counted)}
+        | {name: sum(row.ablation == name and not row.counts for row in rows) for name in names},
+        unknown=sum(row.verdict.verdict == "UNKNOWN" for row in counted),
+        composition=composition,
+        short=tuple(_short(overall, ablations, composition, bar)),
+    )
+
+
+def _short(overall: Share, ablations: dict[str, Share], composition: Composition, bar: Bar) -> list[str]:
+    found = []
+    for name, share, least in (
+        ("overall", overall, bar.overall),
+        *((name, share, bar.each_ablation) for name, share in ablations.items()),
+    ):
+        if share.share < least:
+            found.append(f"{name}: {share.exact} of {share.counted} exact, at least {least:.0%} wanted")
+    if composition.programs >= bar.programs:
+        found += [
+            f"{name}: {share.counted} settings, at least {bar.settings} wanted"
+            for name, share in ablations.items()
+            if share.counted < bar.settings
+        ]
+    for name, (got, least) in composition.short_of(bar.quotas).items():
+        found.append(f"programs, {name.replace('_', ' ')}: {got:g}, at least {least:g} wanted")
+    return found

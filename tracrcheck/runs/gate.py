@@ -1,0 +1,184 @@
+"""The main job: compile, compare with RASP, certify, ask the method, grade; verdicts as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from edgeprune_core.errors import CheckError
+from edgeprune_core.task import Task
+from tracrcheck.compiler.compile import Compiled, compile_program
+from tracrcheck.compiler.equivalence import check_compiled
+from tracrcheck.executors.dask_cluster import Cluster
+from tracrcheck.executors.pool import sweep
+from tracrcheck.grading.grade import grade
+from tracrcheck.grading.run_method import Answer, ask_all, find_method
+from tracrcheck.grading.verdict import Key, Verdict
+from tracrcheck.rasp.library import Entry, load_file
+from tracrcheck.truth.cache import certificate_for
+from tracrcheck.truth.setting import Setting, task_of
+
+# Seconds one run of a method may take. The slowest of ours takes minutes on the largest programs and two cores.
+TIMEOUT = 1800.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is asked of every program: settings x seeds, of one method.
+
+    jobs: processes at work. cluster: the address of a Dask scheduler, whose workers do it instead. Both need `paths`, the
+    file of each program, and find the method by its name.
+    """
+
+    settings: tuple[Setting, ...]
+    method: Callable[[Task], Any]
+    method_name: str
+    seeds: tuple[int, ...] = (0,)
+    timeout: float | None = TIMEOUT
+    jobs: int = 1
+    cluster: str | None = None
+    paths: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def runs_per_program(self) -> int:
+        return len(self.settings) * len(self.seeds)
+
+    @property
+    def together(self) -> bool:
+        """Whether the method trains several seeds at once."""
+        return hasattr(self.method, "many")
+
+    def keys(self, programs: Sequence[Compiled]) -> list[Key]:
+        """Every verdict there will be, in order."""
+        return [
+            (compiled.program.name, setting.ablation, setting.criterion, seed)
+            for compiled in programs
+            for setting in self.settings
+            for seed in self.seeds
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """What one process does at a time: some seeds of one program in one setting."""
+
+    program: str
+    path: Path
+    setting: Setting
+    seeds: tuple[int, ...]
+
+
+def prepare(
+    entries: Sequence[Entry], settings: Sequence[Setting] = ()
+) -> tuple[list[Compiled], list[CheckError]]:
+    """Compiled programs, each compared with RASP, and what is wrong with the others."""
+    ready, wrong = [], []
+    for entry in entries:
+        try:
+            compiled = compile_program(entry.program)
+            check_compiled(compiled)
+            for setting in settings[:1]:
+                if setting.lengths is not None:
+                    task_of(compiled, setting)  # TC112 now, not in the middle of the run
+        except CheckError as error:
+            wrong.append(error.at(str(entry.path)))
+        else:
+            ready.append(compiled)
+    return ready, wrong
+
+
+def gate(programs: Sequence[Compiled], plan: Plan, *, done: Collection[Key] = ()) -> Iterator[Verdict]:
+    """Verdicts but those that are `done`: in order with one job, as they are finished with several, or by a cluster."""
+    if plan.jobs == 1 and plan.cluster is None:
+        for compiled, setting, seeds in _left(programs, plan, done):
+            yield from judge(compiled, setting, seeds, plan)
+        return
+    by_name = {compiled.program.name: compiled for compiled in programs}
+    units = [
+        Unit(program=name, path=plan.paths[name].resolve(), setting=setting, seeds=part)
+        for compiled, setting, seeds in _left(programs, plan, done)
+        for name in [compiled.program.name]
+        for part in ([seeds] if plan.together else [(seed,) for seed in seeds])
+    ]
+    yield from _swept(by_name, units, plan)
+
+
+def _swept(by_name: Mapping[str, Compiled], units: Sequence[Unit], plan: Plan) -> Iterator[Verdict]:
+    """A unit of several seeds that is given up is taken apart: each has its own reason, as in `ask_all`."""
+    work = partial(_judge_unit, method_name=plan.method_name, timeout=plan.timeout)
+    apart: list[Unit] = []
+
+    def lost(unit: Unit, why: str) -> list[Verdict]:
+        if len(unit.seeds) > 1:
+            apart.extend(replace(unit, seeds=(seed,)) for seed in unit.seeds)
+            return []
+        return _given_up(by_name[unit.program], unit, why, plan)
+
+    for _, verdicts in sweep(work, units, jobs=plan.jobs, lost=lost, cluster=_cluster(plan, units)):
+        yield from verdicts
+    if apart:
+        yield from _swept(by_name, apart, plan)
+
+
+def _cluster(plan: Plan, units: Sequence[Unit]) -> Cluster | None:
+    if plan.cluster is None:
+        return None
+    files = sorted({str(unit.path) for unit in units})
+    return Cluster(address=plan.cluster, files=tuple(files), methods=(plan.method_name,))
+
+
+def judge(compiled: Compiled, setting: Setting, seeds: Sequence[int], plan: Plan) -> Iterator[Verdict]:
+    """The verdicts of one program in one setting, in the order of the seeds."""
+    task = task_of(compiled, setting)
+    certificate = certificate_for(task, setting)
+    for part in [seeds] if plan.together else [(seed,) for seed in seeds]:
+        answers = ask_all(plan.method, task, seeds=part, timeout=plan.timeout)
+        for seed, answer in zip(part, answers, strict=True):
+            yield grade(compiled, task, certificate, answer, method=plan.method_name, seed=seed)
+
+
+def _left(
+    programs: Sequence[Compiled], plan: Plan, done: Collection[Key]
+) -> Iterator[tuple[Compiled, Setting, tuple[int, ...]]]:
+    """Where there is anything left to do, and for which seeds."""
+    for compiled in programs:
+        for setting in plan.settings:
+            name, ablation, criterion = compiled.program.name, setting.ablation, setting.criterion
+            seeds = tuple(s for s in plan.seeds if (name, ablation, criterion, s) not in done)
+            if seeds:
+                yield compiled, setting, seeds
+
+
+# In other processes ------------------------------------------------------------------------------------
+
+
+def _judge_unit(unit: Unit, *, method_name: str, timeout: float | None) -> list[Verdict]:
+    plan = Plan(
+        settings=(unit.setting,),
+        method=_method(method_name),
+        method_name=method_name,
+        seeds=unit.seeds,
+        timeout=timeout,
+    )
+    return list(judge(_compiled(unit.path), unit.setting, unit.seeds, plan))
+
+
+@cache
+def _compiled(path: Path) -> Compiled:
+    """Once a process; it was compared with RASP before the first unit was sent out."""
+    return compile_program(load_file(path).program)
+
+
+_method = cache(find_method)
+
+
+def _given_up(compiled: Compiled, unit: Unit, why: str, plan: Plan) -> list[Verdict]:
+    task = task_of(compiled, unit.setting)
+    certificate = certificate_for(task, unit.setting)
+    answer = Answer(fault="raised", detail=why)
+    return [
+        grade(compiled, task, certificate, answer, method=plan.method_name, seed=seed) for seed in unit.seeds
+    ]

@@ -1,0 +1,252 @@
+"""Hunts seeded faults: each is checked by a battery and is killed, survives, or is an error. A hunt can be resumed.
+
+The gauntlet's certificates are made here, by the installed code, and handed to each process. If a copy certified itself,
+a fault that changes the truth would change it for the method too, and the two would agree.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from edgeprune_core.errors import CheckError, did_you_mean
+from edgeprune_core.methods import METHODS
+from tracrcheck.compiler.compile import compile_program
+from tracrcheck.executors.dask_cluster import Cluster
+from tracrcheck.executors.pool import sweep
+from tracrcheck.grading.run_method import find_method
+from tracrcheck.mutants import MUTANTS, Mutant
+from tracrcheck.mutants.checks import METHOD, Job
+from tracrcheck.mutants.sandbox import GAUNTLET, Seen, Way, check
+from tracrcheck.rasp.library import Library
+from tracrcheck.records.journal import Ledger
+from tracrcheck.records.sources import sources_of
+from tracrcheck.runs.base import header, record
+from tracrcheck.runs.mutant_results import Found, Status
+from tracrcheck.runs.profiles import PROFILES
+from tracrcheck.truth.cache import certificate_of
+from tracrcheck.truth.setting import Setting
+
+PROFILE = PROFILES["mutants"]
+# What the results rest on beside the code that judges.
+ROOTS = ("tracrcheck.mutants.checks", "tracrcheck.runs.mutants")
+# And the methods, which invariants and tests take from a table.
+METHODS_ASKED = tuple(sorted({type(method).__module__ for method in METHODS.values()}))
+# What the gauntlet says of a gate: its program, its ablation.
+RED_GATE = re.compile(r"gate: (\S+) (\S+) seed ")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Battery:
+    """The checks that a hunt runs on each copy.
+
+    job:     what the checks are given. way: how their process is run.
+    asked:   their settings, for `run.asked` of the results file. by: their name there.
+    sources: what the fate of a fault depends on.
+    """
+
+    by: str
+    job: Job
+    way: Way
+    asked: Mapping[str, Any]
+    sources: Mapping[str, str | None]
+
+
+def chosen(names: Sequence[str]) -> tuple[Mutant, ...]:
+    """The seeded faults of these names, in the table's order; all where none is given. Errors: TC156."""
+    for name in names:
+        if name not in MUTANTS:
+            raise CheckError(
+                "TC156",
+                f"no seeded fault '{name}'",
+                got=name,
+                wanted="one of the table: tracrcheck mutants --list",
+                do=did_you_mean(name, MUTANTS),
+            )
+    return tuple(m for m in MUTANTS.values() if not names or m.name in names)
+
+
+def job_of(programs: Sequence[str], ablations: Sequence[str], *, seed: int = 0) -> Job:
+    """What the gauntlet is given: program files, and their certificates by this code."""
+    entries = [Library.here().load(name) for name in programs]
+    truths = {}
+    for entry in entries:
+        compiled = compile_program(entry.program)
+        truths[entry.program.name] = {
+            name: certificate_of(compiled, Setting(ablation=name)).to_json() for name in ablations
+        }
+    paths = tuple(entry.path.resolve() for entry in entries)
+    return Job(programs=paths, truths=truths, out=Path(), seed=seed)
+
+
+def gauntlet(job: Job | None = None) -> Battery:
+    """The invariants and the gate of the profile, or those of a job."""
+    job = job_of(PROFILE.programs or (), PROFILE.ablations) if job is None else job
+    asked = {
+        "programs": [path.stem for path in job.programs],
+        "ablations": list(PROFILE.ablations),
+        "method": METHOD,
+        "seed": job.seed,
+    }
+    return Battery(by="gauntlet", job=job, way=GAUNTLET, asked=asked, sources=sources(job.programs))
+
+
+# Batteries by name. `ci/faults/suite.py` adds the test suite, which a wheel does not contain.
+BATTERIES: dict[str, Callable[[], Battery]] = {"gauntlet": gauntlet}
+
+
+def battery_of(by: str) -> Battery:
+    """Errors: TC117 (no such battery here)."""
+    if by not in BATTERIES:
+        raise CheckError(
+            "TC117",
+            "these faults were checked by the tests of a checkout",
+            where="run.asked.by",
+            got=by,
+            wanted=" or ".join(BATTERIES),
+            do="in a checkout: python -m ci.faults.suite recheck FILE",
+        )
+    return BATTERIES[by]()
+
+
+def hunt(mutant: Mutant, battery: Battery) -> Found:
+    started = time.monotonic()
+    seen = check(mutant, battery.job, way=battery.way)
+    return _found(mutant, seen, time.monotonic() - started)
+
+
+def _found(mutant: Mutant, seen: Seen, seconds: float) -> Found:
+    status: Status = "error" if seen.error else "killed" if seen.red else "survived"
+    return Found(
+        name=mutant.name,
+        why=mutant.why,
+        status=status,
+        killed_by=seen.error or seen.red,
+        seconds=round(seconds, 1),
+        blind=mutant.blind,
+    )
+
+
+def again(then: Found, asked: Mapping[str, Any]) -> Found:
+    """The same fault run once more. Of the gate, only the program and ablation that were red then; of a survivor, all."""
+    mutant = MUTANTS[then.name]
+    if asked["by"] != "gauntlet":
+        return hunt(mutant, battery_of(asked["by"]))
+    programs, ablations = _asked_again(then, asked["programs"], asked["ablations"])
+    return hunt(mutant, gauntlet(job_of(programs, ablations, seed=asked["seed"])))
+
+
+def _asked_again(
+    then: Found, programs: Sequence[str], ablations: Sequence[str]
+) -> tuple[Sequence[str], Sequence[str]]:
+    """The first program is one that invariants are checked on."""
+    if then.status != "killed":
+        return programs, ablations
+    if red := RED_GATE.match(then.killed_by or ""):
+        return list(dict.fromkeys((programs[0], red[1]))), [red[2]]
+    return programs[:1], ()
+
+
+def check_unmutated(battery: Battery) -> None:
+    """Errors: TC157 where a copy without a fault is red: then a kill would mean nothing."""
+    seen = check(None, battery.job, way=battery.way)
+    if seen.error or seen.red:
+        raise CheckError(
+            "TC157",
+            "a check fails without any fault",
+            got=seen.error or seen.red,
+            wanted="every check green on the code as it is",
+            do="mend that first",
+        )
+
+
+class Hunt:
+    """Seeded faults in the order of the table. ledger: where each is written as it is finished; None: nowhere.
+
+    jobs: processes at work. cluster: the address of a Dask scheduler, whose workers do it instead.
+    """
+
+    def __init__(
+        self,
+        mutants: Sequence[Mutant],
+        battery: Battery,
+        header: Mapping[str, Any],
+        *,
+        jobs: int = 1,
+        cluster: str | None = None,
+        ledger: Ledger | None = None,
+    ) -> None:
+        self.mutants, self.battery, self.jobs, self.ledger = mutants, battery, jobs, ledger
+        files = tuple(map(str, battery.job.programs))
+        self.cluster = Cluster(address=cluster, files=files) if cluster else None
+        self.header = dict(ledger.header if ledger else header)
+        self.interrupted = False
+        self._started = time.monotonic()
+        self._found = {row["name"]: Found(**row) for row in (ledger.rows if ledger else ())}
+        self.resumed = len(self._found)
+
+    def go(self) -> Iterator[Found]:
+        """Runs what is left, one at a time."""
+        left = [m for m in self.mutants if m.name not in self._found]
+        work = partial(hunt, battery=self.battery)
+        for _, found in sweep(work, left, jobs=self.jobs, lost=_given_up, cluster=self.cluster):
+            if self.ledger is not None:
+                self.ledger.append(found.to_json())
+            self._found[found.name] = found
+            yield found
+
+    @property
+    def found(self) -> list[Found]:
+        return [self._found[m.name] for m in self.mutants if m.name in self._found]
+
+    @property
+    def left(self) -> int:
+        return len(self.mutants) - len(self.found)
+
+    @cached_property
+    def seconds(self) -> float:
+        """Read once, at the end."""
+        return round(self.ledger.seconds if self.ledger else time.monotonic() - self._started, 1)
+
+    def record(self) -> dict[str, Any]:
+        """`run` of the results file."""
+        return record(self.header, self.ledger, finished=self.left == 0, seconds=self.seconds)
+
+    @property
+    def exit_code(self) -> int:
+        """0 where every fault was killed."""
+        if self.interrupted:
+            return 130
+        return int(any(found.status != "killed" for found in self.found))
+
+    def written(self) -> None:
+        """All is written elsewhere: the ledger goes, unless there is something left to resume."""
+        if self.ledger is not None and not self.left:
+            self.ledger.remove()
+
+
+def exit_code_there(results: Path) -> int:
+    """That of a finished hunt, from its file."""
+    rows = json.loads(results.read_text(encoding="utf-8"))["mutants"]
+    return int(any(row["status"] != "killed" for row in rows))
+
+
+def _given_up(mutant: Mutant, why: str) -> Found:
+    return _found(mutant, Seen(error=why), 0.0)
+
+
+def header_of(mutants: Sequence[Mutant], battery: Battery, command: str) -> dict[str, Any]:
+    """What the hunt is, and what it runs on."""
+    asked = {"mutants": [m.name for m in mutants], "by": battery.by, **battery.asked}
+    return header("mutants", command, asked, dict(battery.sources))
+
+
+def sources(programs: Sequence[Path]) -> dict[str, str | None]:
+    """What the gauntlet's results depend on."""
+    return sources_of(programs, find_method(METHOD), roots=(*ROOTS, *METHODS_ASKED))

@@ -1,0 +1,184 @@
+"""Programs that failed once, as small files that are replayed for ever.
+
+A file holds a recipe, a setting, a seed and the name of a check that must pass, with a note of what went wrong. Where
+it is known to fail still, `open` says why; what passes though it is open is told too, so that nobody forgets to
+close it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgeprune_core.atomic_write import write_whole
+from edgeprune_core.errors import CheckError, did_you_mean
+from tracrcheck.generator.accept import Rejected, compiled_of, numbered
+from tracrcheck.generator.recipe import Recipe, from_json, to_json
+from tracrcheck.grading.run_method import find_method
+from tracrcheck.runs.fuzz_program import Row, judge
+from tracrcheck.truth.cache import certificate_for
+from tracrcheck.truth.setting import Setting, task_of
+
+SCHEMA = "tracrcheck.regression/1"
+# What must hold -> what that means.
+CHECKS = {
+    "compiles": "Tracr's model equals the interpreter on every input",
+    "certifies": "the truth is proved: sufficient, minimal and smallest",
+    "recovers": "the method returns the truth",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Regression:
+    """check: one of CHECKS; method: None where no method is asked; note: what went wrong; open: why it still does."""
+
+    recipe: Recipe
+    setting: Setting
+    check: str
+    method: str | None = None
+    seed: int = 0
+    note: str = ""
+    open: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.check not in CHECKS:
+            raise _bad("no check of that name", self.check, did_you_mean(str(self.check), CHECKS))
+        if self.check == "recovers" and self.method is None:
+            raise _bad("nobody to ask", "method null", "a method's name, where the check is 'recovers'")
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "check": self.check,
+            "method": self.method,
+            "seed": self.seed,
+            "setting": {"ablation": self.setting.ablation, "criterion": self.setting.criterion},
+            "note": self.note,
+            "open": self.open,
+            "recipe": to_json(self.recipe),
+        }
+
+    @classmethod
+    def from_json(cls, record: Any) -> Regression:
+        """Errors: TC152, and those of the recipe (TC130) and the setting (TC111)."""
+        if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+            got = record.get("schema", "no schema") if isinstance(record, dict) else type(record).__name__
+            raise _bad("no program to replay", got, SCHEMA)
+        rest = {name: value for name, value in record.items() if name != "schema"}
+        try:
+            return cls(recipe=from_json(rest.pop("recipe")), setting=Setting(**rest.pop("setting")), **rest)
+        except (TypeError, KeyError) as error:
+            raise _bad(
+                "no program to replay", f"{type(error).__name__}: {error}", "the fields of docs/json.md"
+            ) from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replayed:
+    """passes: whether the check does; why: in words, where not; row: what became of the method, where one was asked."""
+
+    passes: bool
+    why: str = ""
+    row: Row | None = None
+
+
+def replay(case: Regression, *, timeout: float) -> Replayed:
+    """The check again, from the recipe."""
+    try:
+        compiled = compiled_of(case.recipe)
+    except Rejected as error:
+        return Replayed(passes=False, why=f"{error.reason}\n{error.error}")
+    if case.check == "compiles":
+        return Replayed(passes=True)
+    if case.check == "certifies":
+        certificate = certificate_for(task_of(compiled, case.setting), case.setting)
+        passes = certificate.usable and "smallest" in certificate.proved
+        return Replayed(passes=passes, why="" if passes else certificate.says("smallest"))
+    assert case.method is not None
+    row = judge(
+        compiled, case.setting, find_method(case.method), number=case.seed, name=case.method, timeout=timeout
+    )
+    return Replayed(passes=row.holds, why="" if row.holds else str(row.verdict.reason), row=row)
+
+
+# Files -------------------------------------------------------------------------------------------------
+
+
+def read(path: Path) -> Regression:
+    """Errors: TC152, TC130, TC111."""
+    try:
+        return Regression.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise _bad("a file that cannot be read", error, "JSON").at(str(path)) from None
+    except CheckError as error:
+        raise error.at(str(path)) from None
+
+
+def save(case: Regression, folder: Path, name: str | None = None) -> Path:
+    """Writes a file, whole; one of the same name gives way. By default it is named for its content. Errors: TC115."""
+    if name is None:
+        core = {k: v for k, v in case.to_json().items() if k not in ("note", "open")}
+        name = f"{case.check}-{hashlib.sha256(json.dumps(core, sort_keys=True).encode()).hexdigest()[:10]}"
+    path = folder / f"{name}.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(path, dumps(case))
+    except OSError as error:
+        raise CheckError(
+            "TC115",
+            f"cannot write '{path}'",
+            got=error.strerror or error,
+            wanted="a folder that can be made and written",
+            do="give another folder",
+        ) from None
+    return path
+
+
+def dumps(case: Regression) -> str:
+    """A line an operation, so that a diff reads well."""
+    record = case.to_json()
+    operations = record["recipe"].pop("operations")
+    text = json.dumps(record | {"recipe": record["recipe"] | {"operations": []}}, indent=2)
+    lines = ",\n".join(f"      {json.dumps(o)}" for o in operations)
+    return text.replace('"operations": []', f'"operations": [\n{lines}\n    ]') + "\n"
+
+
+def of_row(row: Row, recipe: Recipe) -> Regression:
+    """What a row that does not hold must do: be recovered; or first of all be proved."""
+    verdict = row.verdict
+    proved = {"sufficient", "minimal", "smallest"} <= set(row.proved)
+    extra = f", missing {len(verdict.missing)}, extra {len(verdict.extra)}"
+    return Regression(
+        recipe=recipe,
+        setting=Setting(ablation=verdict.ablation, criterion=verdict.criterion),  # type: ignore[arg-type]
+        check="recovers" if proved else "certifies",
+        method=verdict.method if proved else None,
+        seed=verdict.seed,
+        note=f"{verdict.program}: {verdict.reason}{extra}",
+    )
+
+
+def save_failures(rows: Iterable[Row], *, seed: int, folder: Path | None) -> list[Path]:
+    """Every row that counts and does not hold, as a file; nothing where there is no folder. seed: of the draws."""
+    if folder is None:
+        return []
+    failing = [row for row in rows if row.counts and not row.holds]
+    return [save(of_row(row, numbered(seed, row.number)), folder) for row in failing]
+
+
+def keeping(judged: Callable[[], Row], recipe: Recipe, folder: Path | None, name: str) -> Row:
+    """The row; where it does not hold, it is saved under `name`. For properties: the last failure is the smallest."""
+    row = judged()
+    if not row.holds and folder is not None:
+        save(of_row(row, recipe), folder, name)
+    return row
+
+
+def _bad(what: str, got: Any, wanted: Any) -> CheckError:
+    return CheckError(
+        "TC152", what, got=got, wanted=wanted, do="mend the file, or save it anew by `tracrcheck fuzz --save`"
+    )

@@ -1,0 +1,1 @@
+"""Circuits of trained models: discover, compare, overlap."""

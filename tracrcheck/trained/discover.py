@@ -1,0 +1,176 @@
+"""A method asked for the circuit of a trained model on a task, and any circuit judged there: on prompts not discovered on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from edgeprune_core.ablations import ABLATIONS
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.errors import CheckError, did_you_mean
+from edgeprune_core.faithfulness import Matrix, faithfulness
+from edgeprune_core.graph import ResidualGraph
+from edgeprune_core.task import Task
+from edgeprune_core.tasks import Pair, prompt_task
+from edgeprune_core.tasks.prompt_task import PromptTask
+from edgeprune_core.trained_models import TrainedModel
+from edgeprune_core.training.checkpoint import Kept, kept
+from tracrcheck.grading.run_method import Answer, ask
+from tracrcheck.importers import AUTO
+from tracrcheck.importers.reading import read_file
+from tracrcheck.records.sources import sources_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keeping:
+    """Where the state of a long run is kept: written every so many seconds; `resume` goes on with what is there.
+
+    writes: whether this process does, of several.
+    """
+
+    path: Path
+    every_seconds: float = 60.0
+    resume: bool = False
+    writes: bool = True
+
+
+def keeping_of(path: Path | None, *, every_seconds: float, resume: bool) -> Keeping | None:
+    """What was asked for. Errors: TC117, where there is nothing to resume from."""
+    if path is not None:
+        return Keeping(path=path, every_seconds=every_seconds, resume=resume)
+    if resume:
+        raise CheckError(
+            "TC117",
+            "nothing to resume from",
+            where="--resume",
+            got="no --checkpoint",
+            wanted="--checkpoint FILE, as it was given when the run was begun",
+        )
+    return None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Run:
+    """Who works, and on what. first: whether this process prints and writes; asking: as `examinee.ask` does."""
+
+    subject: TrainedModel
+    method: Callable[[Task], Any]
+    keeping: Keeping | None
+    asking: Callable[..., Answer] = ask
+    first: bool = True
+
+
+@contextmanager
+def alone(subject: TrainedModel, method: Callable[[Task], Any], keeping: Keeping | None) -> Iterator[Run]:
+    """This process by itself; `together.sharing` is for several."""
+    yield Run(subject=subject, method=method, keeping=keeping)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A method's answer on a task: `circuit` without the edges that no path joins to `out`, of which there were `dangling`.
+
+    kl_mean, kl_worst: nats on the prompts it was found on. None, as `circuit`, where no circuit came back.
+    resumed_after: steps that were taken before, of a run that was gone on with; else None.
+    """
+
+    answer: Answer
+    n_edges: int
+    n_prompts: int
+    circuit: Circuit | None = None
+    dangling: int = 0
+    kl_mean: float | None = None
+    kl_worst: float | None = None
+    resumed_after: int | None = None
+
+
+def check_ablation(name: str) -> str:
+    """Errors: TC117."""
+    if name not in ABLATIONS:
+        raise CheckError(
+            "TC117",
+            f"no ablation '{name}' of prompts",
+            where="--ablation",
+            got=name,
+            wanted=", ".join(ABLATIONS),
+            do=did_you_mean(name, ABLATIONS),
+        )
+    return name
+
+
+def discover(
+    subject: TrainedModel,
+    pairs: Sequence[Pair],
+    method: Callable[[Task], Any],
+    *,
+    ablation: str,
+    seed: int = 0,
+    keeping: Keeping | None = None,
+    asking: Callable[..., Answer] = ask,
+) -> Found:
+    """Asks a method for the circuit on these prompts. What it does wrong stands in `answer.fault`.
+
+    asking: as `examinee.ask` does. Errors: EP201-EP205, where its state is to be kept.
+    """
+    task = _task(subject, pairs).under(ablation)
+    state = None if keeping is None else _kept(method, replace(task, seed=seed), keeping)
+    answer = asking(method if state is None else state, task, seed=seed, timeout=None)
+    if state is not None and state.error is not None:
+        raise state.error
+    found = Found(
+        answer=answer,
+        n_edges=task.graph.n_edges,
+        n_prompts=len(pairs),
+        resumed_after=None if state is None else state.steps_before,
+    )
+    if answer.fault or answer.circuit is None:
+        return found
+    circuit = answer.circuit.connected()
+    off = task.deviations(circuit)
+    return replace(
+        found,
+        circuit=circuit,
+        dangling=len(answer.circuit) - len(circuit),
+        kl_mean=float(off.mean()),
+        kl_worst=float(off.max()),
+    )
+
+
+def _kept(method: Callable[[Task], Any], task: Task, keeping: Keeping) -> Kept:
+    depends_on = {f"sources of {name}": value for name, value in sources_of([], method).items()}
+    state = kept(
+        method,
+        task,
+        keeping.path,
+        every_seconds=keeping.every_seconds,
+        resume=keeping.resume,
+        depends_on=depends_on,
+    )
+    return replace(state, writes=keeping.writes)
+
+
+def judge(
+    subject: TrainedModel, pairs: Sequence[Pair], circuit: Circuit, *, draws: int, seed: int = 0
+) -> Matrix:
+    """The faithfulness matrix of a circuit on these prompts. Errors: EP121 (a circuit of another graph)."""
+    task = _task(subject, pairs)
+    return faithfulness({name: task.under(name) for name in ABLATIONS}, circuit, draws=draws, seed=seed)
+
+
+def circuit_of(path: Path, subject: TrainedModel) -> Circuit:
+    """A circuit of this subject from a file of any format that is imported. Errors: TC131-TC136."""
+    graph = ResidualGraph.of(subject.model.spec)
+    imported = read_file(path, graph, format=AUTO, threshold=None)
+    return imported.granularity.expand(graph, imported.kept).connected()
+
+
+def check_pairs(subject: TrainedModel, pairs: Sequence[Pair]) -> None:
+    """Now, and not when a circuit has been found and is to be judged on them. Errors: EP182-EP185, EP187."""
+    _task(subject, pairs)
+
+
+def _task(subject: TrainedModel, pairs: Sequence[Pair]) -> PromptTask:
+    return prompt_task(subject.name, subject.model, pairs, subject.tokenizer)

@@ -1,0 +1,53 @@
+"""`discover` by several processes of `torchrun`: the same calls in each, on a model of which each holds a part."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from edgeprune_core.distributed.edge_pruning import EdgePruningTogether
+from edgeprune_core.distributed.process_group import joined
+from edgeprune_core.errors import CheckError
+from edgeprune_core.methods import EdgePruningKl
+from edgeprune_core.task import Task
+from edgeprune_core.trained_models import TrainedModel
+from tracrcheck.grading.run_method import Answer, read_answer
+from tracrcheck.trained.discover import Keeping, Run
+
+
+def check_method(method: Callable[[Task], Any]) -> EdgePruningKl:
+    """Errors: TC182."""
+    if isinstance(method, EdgePruningKl):
+        return method
+    raise CheckError(
+        "TC182",
+        "a method that processes cannot share",
+        where="--distributed",
+        got=getattr(method, "__qualname__", type(method).__name__),
+        wanted="edge_pruning_kl, or module:NAME of an EdgePruningKl with settings of its own",
+        do="leave --distributed out, or name that method",
+    )
+
+
+@contextmanager
+def sharing(subject: TrainedModel, method: Callable[[Task], Any], keeping: Keeping | None) -> Iterator[Run]:
+    """All processes are here, and each has its part of the model. Errors: TC182, EP211, EP212."""
+    settings = check_method(method)
+    with joined() as group:
+        yield Run(
+            subject=replace(subject, model=group.sharded(subject.model.to(settings.dtype))),
+            method=EdgePruningTogether(method=settings, group=group),
+            keeping=None if keeping is None else replace(keeping, writes=group.first),
+            asking=ask,
+            first=group.first,
+        )
+
+
+def ask(method: Callable[[Task], Any], task: Task, *, seed: int, timeout: float | None) -> Answer:
+    """As `examinee.ask`, of a method of ours: no copy of the model is made, and what is raised goes on."""
+    started = time.monotonic()
+    answer = read_answer(method(replace(task, seed=seed)), task.graph)
+    return replace(answer, seconds=time.monotonic() - started)

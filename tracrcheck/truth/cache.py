@@ -1,0 +1,153 @@
+"""Certificates kept by content hash, so that the truth of a setting is computed once a machine.
+
+The key is a hash of everything a certificate depends on: the model, the lists of inputs and items, what is
+scored and how, the ablation, the limits of the search, and the source text of the modules that compute it. An
+entry is JSON with its own hash; one that is broken, or of another schema, is computed again. A cache that cannot
+be written costs time and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from contextlib import suppress
+from dataclasses import asdict, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import edgeprune_core
+import tracrcheck
+from edgeprune_core.atomic_write import write_whole
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.errors import CheckError
+from edgeprune_core.graph import ResidualGraph
+from edgeprune_core.task import Task
+from tracrcheck.compiler.compile import Compiled
+from tracrcheck.records.sources import digest_of, package_folder
+from tracrcheck.truth.certificate import Certificate
+from tracrcheck.truth.certify import certify
+from tracrcheck.truth.search import Limits
+from tracrcheck.truth.setting import Setting, task_of
+
+SCHEMA = "tracrcheck.cached-certificate/1"
+
+# Everything whose text decides a certificate. A folder stands for all of its files.
+CORE_SOURCES = (
+    "ablations",
+    "circuit.py",
+    "criterion.py",
+    "engine",
+    "graph.py",
+    "mask.py",
+    "task.py",
+)
+CHECK_SOURCES = tuple(
+    f"truth/{name}.py" for name in ("certificate", "certify", "setting", "search", "permitted", "cache")
+)
+
+
+def cache_folder() -> Path:
+    """`TRACRCHECK_CACHE`, else `XDG_CACHE_HOME`/tracrcheck, else ~/.cache/tracrcheck."""
+    if own := os.environ.get("TRACRCHECK_CACHE"):
+        return Path(own)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "tracrcheck"
+
+
+def certificate_of(compiled: Compiled, setting: Setting, *, limits: Limits = Limits()) -> Certificate:  # noqa: B008
+    """The certificate of a program in a setting, from the cache where it is there."""
+    return certificate_for(task_of(compiled, setting), setting, limits=limits)
+
+
+def certificate_for(task: Task, setting: Setting, *, limits: Limits = Limits()) -> Certificate:  # noqa: B008
+    """As `certificate_of`, where the task is at hand."""
+    path = cache_folder() / "certificates" / f"{key_of(task, setting, limits)}.json"
+    found = _read(path, task.graph)
+    if found is None:
+        found = certify(task, setting, limits=limits)
+        _write(path, found)
+    return replace(found, program=task.name)
+
+
+def key_of(task: Task, setting: Setting, limits: Limits) -> str:
+    """Hex; the program's name is not in it, since a truth belongs to weights and lists."""
+    h = hashlib.sha256(_sources().encode())
+    h.update(task.model.digest().encode())
+    for name in ("tokens", "valid", "scored", "items"):
+        tensor = getattr(task, name)
+        h.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        h.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    h.update(repr((task.outcome, task.ablation.name, task.sampled, setting, limits)).encode())
+    return h.hexdigest()
+
+
+@cache
+def _sources() -> str:
+    shas = []
+    for package, names in ((edgeprune_core, CORE_SOURCES), (tracrcheck, CHECK_SOURCES)):
+        root = package_folder(package)
+        places = [root / name for name in names]
+        files = [p for place in places for p in (sorted(place.rglob("*.py")) if place.is_dir() else [place])]
+        shas.append(digest_of(root, files))
+    return "".join(shas)
+
+
+# Files ------------------------------------------------------------------------------------------------
+
+
+def _read(path: Path, graph: ResidualGraph) -> Certificate | None:
+    try:
+        entry = json.loads(path.read_text(encoding="utf-8"))
+        record = entry["certificate"]
+        if entry["schema"] != SCHEMA or entry["sha256"] != _digest(record):
+            return None
+        return _from_record(record, graph)
+    except (OSError, ValueError, KeyError, TypeError, CheckError):
+        return None
+
+
+def _write(path: Path, certificate: Certificate) -> None:
+    record = _to_record(certificate)
+    text = json.dumps({"schema": SCHEMA, "sha256": _digest(record), "certificate": record}, indent=1)
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, text)
+
+
+def _digest(record: Any) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+
+def _to_record(c: Certificate) -> dict[str, Any]:
+    return {
+        "program": c.program,
+        "setting": asdict(c.setting) | {"lengths": list(c.setting.lengths) if c.setting.lengths else None},
+        "required": c.required.texts,
+        "permitted": c.permitted.texts,
+        "other": c.other.texts if c.other is not None else None,
+        "proved": list(c.proved),
+        "unknown": dict(c.unknown),
+        "gap_below": c.gap_below,
+        "gap_above": c.gap_above,
+        "n_inputs": c.n_inputs,
+        "n_items": c.n_items,
+        "sampled": c.sampled,
+        "seconds": c.seconds,
+    }
+
+
+def _from_record(record: dict[str, Any], graph: ResidualGraph) -> Certificate:
+    rest = dict(record)
+    setting = rest.pop("setting")
+    lengths = setting.pop("lengths")
+    other = rest.pop("other")
+    return Certificate(
+        setting=Setting(lengths=tuple(lengths) if lengths else None, **setting),
+        required=Circuit.of(graph, rest.pop("required")),
+        permitted=Circuit.of(graph, rest.pop("permitted")),
+        other=None if other is None else Circuit.of(graph, other),
+        proved=tuple(rest.pop("proved")),
+        **rest,
+    )

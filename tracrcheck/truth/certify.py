@@ -1,0 +1,187 @@
+"""The truth of a setting: found, then proved, by running circuits. No method under test takes part.
+
+Three lists of items are at play: the whole list of the setting; a *screen*, a part of it on which most unfaithful
+circuits already fail; and the *kernel*, the few items on which the search of `search.py` runs. A circuit that
+fails on a part fails on the whole, so failing is proved on any part. Being faithful is proved on the whole list
+alone, and an item on which a candidate fails there joins the part that missed it.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.errors import CheckError
+from edgeprune_core.task import Task
+from tracrcheck.truth.certificate import Certificate
+from tracrcheck.truth.permitted import permitted
+from tracrcheck.truth.search import Limits, SearchTooLarge, faithful_circuits
+from tracrcheck.truth.setting import Setting
+
+SCREEN = 256  # items of the first screen, evenly spaced over the list
+LIMITS = Limits()
+NARROW = 10.0  # a deviation within this factor of the tolerance is too near to call
+
+
+def certify(
+    task: Task, setting: Setting, *, limits: Limits = LIMITS, allowed: Circuit | None = None
+) -> Certificate:
+    """The certificate of a task. `allowed` replaces `permitted` (a check of this check; leave it alone)."""
+    started = time.monotonic()
+    proof = _Proof(task, permitted(task.model, task.tokens) if allowed is None else allowed, limits)
+    certificate = proof.certificate(setting)
+    return replace(certificate, seconds=time.monotonic() - started)
+
+
+class _Proof:
+    def __init__(self, task: Task, allowed: Circuit, limits: Limits) -> None:
+        self.task, self.allowed, self.limits = task, allowed, limits
+        step = max(1, len(task.items) // SCREEN)
+        self.screen = torch.arange(0, len(task.items), step)
+        self.limit = task.outcome.limit
+
+    def certificate(self, setting: Setting) -> Certificate:
+        task = self.task
+        off, _ = self._worst(self.allowed)
+        if off > self.limit:
+            raise CheckError(
+                "TC201",
+                f"the edges allowed in '{task.name}' are not faithful together",
+                got=f"a deviation of {off:.2g}",
+                wanted=f"at most {self.limit:g}",
+                do="report this: an edge outside `permitted` carries something",
+            )
+        required = self._minimal(self.allowed)
+        proved, unknown, other = ["sufficient", "minimal"], {}, None
+        try:
+            required, other = self._smallest(required)
+            proved.append("smallest")
+            if other is None:
+                proved.append("unique")
+        except SearchTooLarge as error:
+            unknown = {"smallest": str(error), "unique": str(error)}
+        gap_below, gap_above = self._gap(required)
+        if not task.outcome.by_decoding and self._narrow(gap_below, gap_above):
+            below, above = ("none" if gap is None else f"{gap:.2g}" for gap in (gap_below, gap_above))
+            why = f"a narrow gap: {below} to {above} around {self.limit:g}"
+            proved, unknown = [], dict.fromkeys(("sufficient", "minimal", "smallest", "unique"), why)
+        return Certificate(
+            program=task.name,
+            setting=setting,
+            required=required,
+            permitted=self.allowed,
+            proved=tuple(proved),
+            unknown=unknown,
+            other=other,
+            gap_below=gap_below,
+            gap_above=gap_above,
+            n_inputs=len(task.tokens),
+            n_items=len(task.items),
+            sampled=task.sampled,
+        )
+
+    # Passing and failing -------------------------------------------------------------------------------
+
+    def _worst(self, circuit: Circuit, rows: Tensor | None = None) -> tuple[float, int]:
+        """The largest deviation, and the item it is on."""
+        items = self.task.items if rows is None else self.task.items[rows]
+        off = self.task.deviations(circuit, items)[0]
+        row = int(off.argmax())
+        return float(off[row]), row if rows is None else int(rows[row])
+
+    def _minimal(self, circuit: Circuit) -> Circuit:
+        """A faithful circuit inside `circuit` from which no single edge can be dropped."""
+        while True:
+            small = self._greedy(circuit)
+            off, item = self._worst(small)
+            if off > self.limit:
+                self.screen = torch.cat([self.screen, torch.tensor([item])])
+                continue
+            loose = [d for e in small if self._passes(d := small.without(e))]
+            if not loose:
+                return small
+            circuit = loose[0]
+
+    def _greedy(self, circuit: Circuit) -> Circuit:
+        """Edges dropped one at a time, last readers first, while the rest is faithful on the screen."""
+        for edge in reversed(list(circuit)):
+            if edge in circuit:
+                smaller = circuit.without(edge).connected()
+                if self._worst(smaller, self.screen)[0] <= self.limit:
+                    circuit = smaller
+        return circuit
+
+    def _passes(self, circuit: Circuit) -> bool:
+        """Faithful on the whole list. Looks at the screen first; an item missed there joins it."""
+        if self._worst(circuit, self.screen)[0] > self.limit:
+            return False
+        off, item = self._worst(circuit)
+        if off > self.limit:
+            self.screen = torch.cat([self.screen, torch.tensor([item])])
+        return off <= self.limit
+
+    # Smallest and unique -------------------------------------------------------------------------------
+
+    def _smallest(self, required: Circuit) -> tuple[Circuit, Circuit | None]:
+        """A smallest faithful circuit, and another of its size where there is one."""
+        kernel = self._kernel(required)
+        other: Circuit | None = None
+        while True:
+            budget = len(required) - (other is not None)
+            found = self._next(required, kernel, budget)
+            if found is None:
+                return required, other
+            off, item = self._worst(found)
+            if off > self.limit:
+                kernel = torch.cat([kernel, torch.tensor([item])])
+            elif len(found) < len(required):
+                required, other = self._minimal(found), None
+            else:
+                other = found
+
+    def _next(self, required: Circuit, kernel: Tensor, budget: int) -> Circuit | None:
+        if budget < 0:
+            return None
+        items = self.task.items[kernel]
+        for circuit in faithful_circuits(self.task, self.allowed, items, budget, self.limits):
+            if circuit != required:
+                return circuit
+        return None
+
+    def _kernel(self, required: Circuit) -> Tensor:
+        """A few items on which every single drop from `required` fails."""
+        if not len(required):
+            return self.screen[:1]
+        drops = [required.without(edge) for edge in required]
+        fails = self.task.deviations(drops, self.task.items[self.screen]) > self.limit
+        missed, chosen = fails.any(1), []
+        while missed.any():
+            best = int(fails[missed].sum(0).argmax())
+            chosen.append(int(self.screen[best]))
+            missed = missed & ~fails[:, best]
+        return torch.tensor(chosen or [0])
+
+    # The gap -------------------------------------------------------------------------------------------
+
+    def _gap(self, required: Circuit) -> tuple[float | None, float | None]:
+        """Deviations on both sides of the tolerance: of `required`, of each drop from it and from the full one.
+
+        `required` is measured on the whole list, the drops on the screen, where a larger deviation elsewhere
+        can only move a failing drop further from the tolerance.
+        """
+        drops = [required.without(e) for e in required] + [self.allowed.without(e) for e in self.allowed]
+        offs = [self._worst(required)[0]]
+        if drops:
+            offs += self.task.deviations(drops, self.task.items[self.screen]).amax(1).tolist()
+        below = [x for x in offs if x <= self.limit]
+        above = [x for x in offs if x > self.limit]
+        return max(below, default=None), min(above, default=None)
+
+    def _narrow(self, below: float | None, above: float | None) -> bool:
+        return (below is not None and below > self.limit / NARROW) or (
+            above is not None and above < self.limit * NARROW
+        )

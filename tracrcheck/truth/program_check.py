@@ -1,0 +1,65 @@
+"""Everything there is to say about one program: every problem at once, and what is proved where there is none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgeprune_core.errors import CheckError
+from tracrcheck.compiler.compile import Compiled, compile_program
+from tracrcheck.compiler.cross_check import compare_routes
+from tracrcheck.compiler.equivalence import Faithfulness, compare
+from tracrcheck.compiler.truthiness import asked_for_truth
+from tracrcheck.rasp.library import Entry
+from tracrcheck.truth.cache import certificate_of
+from tracrcheck.truth.certificate import Certificate
+from tracrcheck.truth.setting import Setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkup:
+    """compiled is None where Tracr refuses the program; without problems there are certificates."""
+
+    compiled: Compiled | None
+    problems: tuple[CheckError, ...]
+    faithfulness: Faithfulness | None = None
+    certificates: tuple[Certificate, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def sound(self) -> bool:
+        return not self.problems
+
+    @property
+    def proved(self) -> bool:
+        return self.sound and all(c.usable for c in self.certificates)
+
+
+def check(entry: Entry, settings: Sequence[Setting]) -> Checkup:
+    """Compiles by both routes, compares everything with everything on the whole domain, and certifies.
+
+    A model made by hand has one route only: there is no JAX model of it.
+    """
+    started = time.monotonic()
+    asked = asked_for_truth(entry.program)
+    try:
+        compiled = compile_program(entry.program)
+    except CheckError as error:
+        return Checkup(
+            compiled=None, problems=(*asked, error.at(str(entry.path))), seconds=time.monotonic() - started
+        )
+    faithfulness, problems = compare(compiled)
+    problems = [*asked, *problems]
+    if entry.program.by_hand is None:
+        problems += compare_routes(compiled)
+    certificates: tuple[Certificate, ...] = ()
+    if not problems:
+        certificates = tuple(certificate_of(compiled, setting) for setting in settings)
+    return Checkup(
+        compiled=compiled,
+        problems=tuple(problem.at(str(entry.path)) for problem in problems),
+        faithfulness=faithfulness,
+        certificates=certificates,
+        seconds=time.monotonic() - started,
+    )

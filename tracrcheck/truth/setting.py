@@ -1,0 +1,132 @@
+"""Compiled + Setting -> Task: the examination paper, with the key left behind."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import torch
+
+from edgeprune_core.ablations import ABLATIONS, Ablation, Mean, Resample, Zero
+from edgeprune_core.criterion import Criterion, Outcome
+from edgeprune_core.engine.forward import trace
+from edgeprune_core.errors import CheckError, did_you_mean
+from edgeprune_core.task import Task
+from tracrcheck.compiler.compile import Compiled
+from tracrcheck.rasp.domain import WHOLE, Domain
+
+CRITERIA = ("value", "decoded")
+_SEED = 20_240_624  # of the sample of pairs, where a list is too long to take whole
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """With respect to what a circuit is right, beside the program itself.
+
+    lengths:   shortest and longest token list (BOS not counted); None for all of the program's.
+    score_bos: judge position 0 too.
+    """
+
+    ablation: str = "zero"
+    criterion: Criterion = "value"
+    lengths: tuple[int, int] | None = None
+    score_bos: bool = False
+
+    def __post_init__(self) -> None:
+        for what, got, known in (
+            ("ablation", self.ablation, (*ABLATIONS, "mean_pooled")),
+            ("criterion", self.criterion, CRITERIA),
+        ):
+            if got not in known:
+                raise CheckError(
+                    "TC111",
+                    f"no {what} '{got}'",
+                    got=got,
+                    wanted=", ".join(known),
+                    do=did_you_mean(got, known),
+                )
+
+
+def task_of(compiled: Compiled, setting: Setting) -> Task:
+    """The task a method is given, and a certificate is about. Errors: TC112 where no input has the lengths."""
+    domain = _inputs(compiled, setting)
+    tokens, valid = compiled.encode(domain.inputs)
+    scored = _scored(compiled, domain, valid, setting.score_bos)
+    items, of = _items(domain, setting.ablation)
+    return Task(
+        name=compiled.program.name,
+        model=compiled.model,
+        ablation=_ablation(compiled, setting.ablation, tokens, valid),
+        tokens=tokens,
+        valid=valid,
+        scored=scored,
+        items=items,
+        outcome=_outcome(compiled, setting, tokens, valid, scored),
+        sampled=of,
+    )
+
+
+def _inputs(compiled: Compiled, setting: Setting) -> Domain:
+    if setting.lengths is None:
+        return compiled.domain
+    domain = compiled.domain.of_lengths(*setting.lengths)
+    if not domain.inputs:
+        low, high = setting.lengths
+        raise CheckError(
+            "TC112",
+            f"'{compiled.program.name}' has no input of these lengths",
+            got=f"{low}-{high}",
+            wanted=f"lengths within 1-{compiled.program.max_seq_len}",
+        )
+    return domain
+
+
+def _scored(compiled: Compiled, domain: Domain, valid: torch.Tensor, score_bos: bool) -> torch.Tensor:
+    """Places whose output has a meaning: not BOS (unless asked for), not where the program says None."""
+    scored = torch.zeros_like(valid)
+    scored[:, 0] = score_bos
+    for row, tokens in enumerate(domain.inputs):
+        for place, value in enumerate(compiled.interpret(tokens), start=1):
+            scored[row, place] = value is not None
+    return scored
+
+
+def _outcome(compiled: Compiled, setting: Setting, tokens, valid, scored) -> Outcome:
+    scale = 1.0
+    if not compiled.categorical:
+        values = trace(compiled.model, tokens, valid=valid).outputs[scored]
+        scale = float(values.max() - values.min()) if len(values) else 0.0
+        if scale < 1e-9:  # a constant, up to float64 rounding of sums of order 1
+            scale = 0.0
+    return Outcome(categorical=compiled.categorical, criterion=setting.criterion, scale=scale)
+
+
+def _ablation(compiled: Compiled, name: str, tokens: torch.Tensor, valid: torch.Tensor) -> Ablation:
+    if name == "zero":
+        return Zero()
+    if name == "resample":
+        return Resample()
+    lengths = valid.sum(1)
+    inputs = [tokens[lengths == n, :n] for n in lengths.unique().tolist()]
+    return Mean.of(compiled.model, inputs, pooled=name == "mean_pooled")
+
+
+def _items(domain: Domain, ablation: str) -> tuple[torch.Tensor, int | None]:
+    """Rows of (clean, corrupted), and of how many they are a sample (None: they are all)."""
+    if ablation != "resample":
+        each = torch.arange(len(domain.inputs))
+        return torch.stack([each, each], 1), domain.sampled
+    by_length: dict[int, list[int]] = {}
+    for row, tokens in enumerate(domain.inputs):
+        by_length.setdefault(len(tokens), []).append(row)
+    total = sum(len(rows) ** 2 for rows in by_length.values())
+    rng, pairs, left = random.Random(_SEED), [], WHOLE
+    for done, rows in enumerate(by_length.values()):
+        n = len(rows)
+        share = left // (len(by_length) - done)
+        numbers = (
+            range(n * n) if total <= WHOLE or n * n <= share else sorted(rng.sample(range(n * n), share))
+        )
+        pairs += [(rows[i // n], rows[i % n]) for i in numbers]
+        left = WHOLE - len(pairs)
+    return torch.tensor(pairs), None if total <= WHOLE and domain.sampled is None else total

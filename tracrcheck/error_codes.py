@@ -126,9 +126,6 @@ TOPICS: dict[str, dict[str, Message]] = {
         "TC117.seeded": Message(
             "an option of seeded faults, where none is seeded", "one or the other", "leave {options} out"
         ),
-        "TC117.by_suite": Message(
-            "the tests of a checkout are run on this machine only", "--by gauntlet, or --jobs N"
-        ),
         "TC117.allow_known": Message("nothing is known", "--baseline FILE"),
         "TC117.lengths": Message("no range of lengths", "A-B with 1 <= A <= B, such as 2-3"),
         "TC117.picture": Message("one picture shows one ablation", "one"),
@@ -153,7 +150,10 @@ TOPICS: dict[str, dict[str, Message]] = {
         ),
         "TC117.no_method": Message("no method to compare", "one or more names"),
         "TC117.twice": Message("a method named twice", "each once"),
-        "TC117.by": Message("no way to check a fault"),
+        "TC117.by_suite": Message(
+            "these faults were checked by the tests of a checkout",
+            do="in a checkout: python -m ci.faults.suite recheck FILE",
+        ),
         "TC117.ablation": Message("no ablation '{name}' of prompts"),
         "TC117.dtype": Message("no dtype '{name}' to train in"),
         "TC119": Message(
@@ -304,11 +304,6 @@ TOPICS: dict[str, dict[str, Message]] = {
         "TC156": Message("no seeded fault '{name}'", "one of the table: tracrcheck mutants --list"),
         "TC157": Message(
             "a check fails without any fault", "every check green on the code as it is", "mend that first"
-        ),
-        "TC158": Message(
-            "the tests are not beside the packages",
-            "a checkout of the sources",
-            "pip install -e . in a checkout, or leave --by out",
         ),
     },
     "Planted circuits": {

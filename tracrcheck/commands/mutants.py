@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -11,17 +12,12 @@ from tracrcheck.commands.errors import told
 
 if TYPE_CHECKING:
     from tracrcheck.reports.outputs import Outputs
+    from tracrcheck.runs.mutants import Battery, Mutant
 
 
 @told
 def mutants(
     only: Annotated[list[str] | None, typer.Option(metavar="NAME", help="This fault. Repeatable.")] = None,
-    by: Annotated[
-        str,
-        typer.Option(
-            metavar="WAY", help="gauntlet: every invariant, then a small gate; suite: the default tests."
-        ),
-    ] = "gauntlet",
     listed: Annotated[bool, typer.Option("--list", help="Name the faults, and run none.")] = False,
     false_alarms: Annotated[
         int | None,
@@ -42,14 +38,14 @@ def mutants(
 ) -> None:
     """Seed faults in copies of the core, one at a time: exit 1 where all checks stay green."""
     from tracrcheck.commands import options
-    from tracrcheck.commands.resumable import command_line, run_or_read
+    from tracrcheck.commands.resumable import command_line
     from tracrcheck.executors import dask_cluster as clusters
     from tracrcheck.reports import mutants as report
     from tracrcheck.reports.outputs import Outputs
     from tracrcheck.reports.render import terminal
     from tracrcheck.runs import mutants as runner
 
-    given = {"only": bool(only), "by": by != "gauntlet", "list": listed, "unchecked": unchecked}
+    given = {"only": bool(only), "list": listed, "unchecked": unchecked}
     given |= {"html": html is not None, "junit": junit is not None, "md": md is not None}
     options.check_without_faults(false_alarms, given)
     chosen = runner.chosen(only or [])
@@ -59,15 +55,29 @@ def mutants(
     outputs = Outputs(json=json, html=html, junit=junit, md=md)
     outputs.check()
     clusters.check(cluster, jobs=jobs)
-    options.check_elsewhere(cluster, by)
     if false_alarms is not None:
         _without_faults(false_alarms, outputs, jobs=jobs, cluster=cluster, resume=resume)
-    job = runner.job_by(by)
-    header = runner.header_of(chosen, job, command_line(), by=by)
+    hunt(
+        chosen, runner.gauntlet(), command_line(), outputs,
+        jobs=jobs, cluster=cluster, unchecked=unchecked, resume=resume,
+    )  # fmt: skip
+
+
+def hunt(
+    chosen: Sequence[Mutant], battery: Battery, command: str, outputs: Outputs, *, jobs: int,
+    cluster: str | None = None, unchecked: bool, resume: bool,
+) -> NoReturn:  # fmt: skip
+    """Hunts the chosen faults, shows and writes the results, and exits. command: as it was typed."""
+    from tracrcheck.commands.resumable import run_or_read
+    from tracrcheck.reports import mutants as report
+    from tracrcheck.reports.render import terminal
+    from tracrcheck.runs import mutants as runner
+
+    header = runner.header_of(chosen, battery, command)
     done = run_or_read(
         header,
         lambda ledger: runner.Hunt(
-            chosen, job, header, by=by, jobs=jobs, cluster=cluster, unchecked=unchecked, ledger=ledger
+            chosen, battery, header, jobs=jobs, cluster=cluster, unchecked=unchecked, ledger=ledger
         ),
         outputs=outputs,
         resume=resume,
@@ -83,7 +93,7 @@ def _without_faults(n: int, outputs: Outputs, *, jobs: int, cluster: str | None,
     from tracrcheck.reports.render import terminal
     from tracrcheck.runs import false_alarms, mutants
 
-    seeds, job = false_alarms.seeds_of(n), mutants.job_by("gauntlet")
+    seeds, job = false_alarms.seeds_of(n), mutants.gauntlet().job
     header = false_alarms.header_of(seeds, job, command_line())
     done = run_or_read(
         header,

@@ -20,9 +20,9 @@ FUZZ_SEED ?= $(shell date -u +%Y%m%d)
 FUZZ_PROGRAMS ?= 500
 SEEDS ?= 20
 
-.PHONY: help gate test lint pins recheck bench ci quick nightly slow gpu certificates full mutants fuzz invariants coverage pages docs
+.PHONY: help gate test lint pins recheck bench ci quick nightly slow gpu certificates full mutants suite-faults fuzz invariants coverage pages docs
 help: ## list the commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
 
 gate: $(STAMP) ## the main job: verdicts on reverse and xproportion
 	$(BIN)/tracrcheck gate reverse xproportion
@@ -36,7 +36,8 @@ lint: $(STAMP) ## ruff and mypy
 	$(BIN)/mypy
 
 recheck: $(STAMP) ## committed results: sound, stale or not, and a random share made again
-	set -e; for file in $(wildcard ci/results/*.json); do $(BIN)/tracrcheck recheck $$file; done
+	set -e; for file in $(filter-out %-suite.json,$(wildcard ci/results/*.json)); do $(BIN)/tracrcheck recheck $$file; done
+	$(BIN)/python -m ci.faults.suite recheck ci/results/mutants-suite.json
 
 bench: $(STAMP) ## the speed and memory of the gate, each figure with its bar
 	$(BIN)/python ci/bench/gate.py
@@ -66,6 +67,9 @@ full: $(STAMP) $(OUT) ## the gate, every ablation and 20 seeds: an hour on two c
 
 mutants: $(STAMP) $(OUT) ## the seeded faults: every one must be caught
 	$(BIN)/tracrcheck mutants --jobs $(JOBS) --json $(OUT)/mutants.json --resume
+
+suite-faults: $(STAMP) $(OUT) ## the seeded faults by the default tests instead: hours
+	$(BIN)/python -m ci.faults.suite run --jobs $(JOBS) --json $(OUT)/mutants-suite.json --resume
 
 fuzz: $(STAMP) $(OUT) ## programs that nobody wrote, others each day (FUZZ_SEED)
 	$(BIN)/tracrcheck fuzz --programs $(FUZZ_PROGRAMS) --seed $(FUZZ_SEED) --method $(METHOD) --jobs $(JOBS) \

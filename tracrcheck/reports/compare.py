@@ -56,28 +56,29 @@ def table(results: CompareResults) -> Table:
 
 
 def lines(results: CompareResults) -> list[str]:
-    """What the table comes to, for `edge_pruning` beside the others; and what went wrong."""
-    told = [f"FAILED {c.method}, seed {c.seed}: {c.fault}" for c in results.curves if c.fault]
-    methods = {c.method for c in results.curves}
-    by = {(s.method, s.level): s.median for s in standings(results.curves)}
-    if {"edge_pruning", "acdc"} <= methods:
-        both = [x for x in LEVELS if by["edge_pruning", x] < math.inf and 0 < by["acdc", x] < math.inf]
-        half = [x for x in both if by["edge_pruning", x] <= by["acdc", x] / 2]
-        told.append(
-            f"edge_pruning needs at most half of acdc's edges at {len(half)} of the {len(both)} levels that both reach; "
-            f"its edges over acdc's: {_ratios(by, both, 'acdc')}"
-        )
-    if "edge_pruning" in methods and len(methods) > 1:
-        best = {x: min(by[m, x] for m in methods - {"edge_pruning"}) for x in LEVELS}
-        over = [x for x in LEVELS if by["edge_pruning", x] > 1.1 * best[x] > 0]
-        if nothing := [x for x in LEVELS if not min(best[x], by["edge_pruning", x])]:
-            told.append(f"no edge at all is near enough at {_list(nothing)}: nothing is to be found there")
-        told.append(
-            "edge_pruning is never more than 1.1 x the best other method"
-            if not over
-            else f"edge_pruning is more than 1.1 x the best other method at {_list(over)}"
-        )
-    return told
+    """Curves that failed, then how near each method comes to the fewest edges of any."""
+    failed = [f"FAILED {c.method}, seed {c.seed}: {c.fault}" for c in results.curves if c.fault]
+    medians: dict[str, dict[float, float]] = {}
+    for s in standings(results.curves):
+        medians.setdefault(s.method, {})[s.level] = s.median
+    if len(medians) < 2:
+        return failed
+    fewest = {x: min(of[x] for of in medians.values()) for x in LEVELS}
+    empty = [x for x in LEVELS if fewest[x] == 0]
+    counted = [x for x in LEVELS if 0 < fewest[x] < math.inf]
+    note = [f"at {_list(empty)} some method needs no edge at all: not counted below"] if empty else []
+    return [*failed, *note, *(_beside_fewest(method, of, fewest, counted) for method, of in medians.items())]
+
+
+def _beside_fewest(
+    method: str, medians: dict[float, float], fewest: dict[float, float], levels: Sequence[float]
+) -> str:
+    reached = {x: medians[x] / fewest[x] for x in levels if medians[x] < math.inf}
+    if not reached:
+        return f"{method} reaches none of these levels"
+    best = [x for x, ratio in reached.items() if ratio == 1]
+    ratios = ", ".join(f"{ratio:.2f} at {x:g}" for x, ratio in reached.items())
+    return f"{method} has the fewest edges at {_list(best)}; its edges over the fewest: {ratios}"
 
 
 def compare_page(results: CompareResults) -> str:
@@ -177,8 +178,4 @@ def _cell(standing: Standing) -> str:
 
 
 def _list(levels: Sequence[float]) -> str:
-    return f"{', '.join(f'{x:g}' for x in levels)} nats"
-
-
-def _ratios(by: dict[tuple[str, float], float], levels: Sequence[float], other: str) -> str:
-    return ", ".join(f"{by['edge_pruning', x] / by[other, x]:.2f} at {x:g}" for x in levels) or "none"
+    return f"{', '.join(f'{x:g}' for x in levels)} nats" if levels else "no level"

@@ -20,7 +20,7 @@ FUZZ_SEED ?= $(shell date -u +%Y%m%d)
 FUZZ_PROGRAMS ?= 500
 SEEDS ?= 20
 
-.PHONY: help gate test lint pins recheck bench ci quick nightly slow gpu certificates full mutants suite-faults fuzz invariants coverage pages docs
+.PHONY: help gate test lint pins recheck bench ci quick nightly slow kernels gpu certificates full mutants suite-faults fuzz invariants coverage pages docs
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
 
@@ -51,10 +51,13 @@ quick: $(STAMP) ## the gate of a pull request: every program, zero and resample;
 	PATH="$(CURDIR)/$(BIN):$$PATH" METHOD=$(METHOD) PROFILE=$(PROFILE) PROGRAMS="$(PROGRAMS)" JOBS=$(JOBS) \
 	    BASELINE=$(BASELINE) RESULT=$(OUT)/quick.json ci/gate/run
 
-nightly: slow certificates full mutants fuzz invariants coverage ## hours; .github/workflows/nightly.yml runs the same
+nightly: slow kernels certificates full mutants fuzz invariants coverage ## hours; .github/workflows/nightly.yml runs the same
 
 slow: $(STAMP) ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow -n auto
+
+kernels: $(STAMP) ## the default tests with each set of kernels that the processor has, and in two threads
+	$(BIN)/python ci/kernels.py $(BIN)/python -m pytest -n auto
 
 gpu: $(STAMP) ## the tests that need a CUDA device: steps per second and memory too (tests/gpu/conftest.py)
 	$(BIN)/python -m pytest tests/gpu -m gpu

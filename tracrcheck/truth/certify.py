@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.errors import CheckError
 from edgeprune_core.task import Task
+from tracrcheck.error_codes import user_error
 from tracrcheck.truth.certificate import Certificate
 from tracrcheck.truth.permitted import permitted
 from tracrcheck.truth.search import Limits, SearchTooLarge, faithful_circuits
@@ -53,12 +53,8 @@ class _Proof:
         task = self.task
         off, _ = self._worst(self.allowed)
         if off > self.limit:
-            raise CheckError(
-                "TC201",
-                f"the edges allowed in '{task.name}' are not faithful together",
-                got=f"a deviation of {off:.2g}",
-                wanted=f"at most {self.limit:g}",
-                do="report this: an edge outside `permitted` carries something",
+            raise user_error(
+                "TC201", got=f"a deviation of {off:.2g}", task=task.name, limit=f"{self.limit:g}"
             )
         required = self._minimal(self.allowed)
         proved, unknown, other = ["sufficient", "minimal"], {}, None

@@ -10,9 +10,9 @@ import torch
 from edgeprune_core.ablations import ABLATIONS, VARIANTS, Ablation
 from edgeprune_core.criterion import Criterion, Outcome
 from edgeprune_core.engine.forward import trace
-from edgeprune_core.errors import CheckError, did_you_mean
 from edgeprune_core.task import Task
 from tracrcheck.compiler.compile import Compiled
+from tracrcheck.error_codes import unknown_name, user_error
 from tracrcheck.rasp.domain import WHOLE, Domain
 
 CRITERIA = ("value", "decoded")
@@ -38,13 +38,7 @@ class Setting:
             ("criterion", self.criterion, CRITERIA),
         ):
             if got not in known:
-                raise CheckError(
-                    "TC111",
-                    f"no {what} '{got}'",
-                    got=got,
-                    wanted=", ".join(known),
-                    do=did_you_mean(got, known),
-                )
+                raise unknown_name("TC111", got, known, kind=what)
 
     @property
     def paired(self) -> bool:
@@ -83,11 +77,8 @@ def _inputs(compiled: Compiled, setting: Setting) -> Domain:
     domain = compiled.domain.of_lengths(*setting.lengths)
     if not domain.inputs:
         low, high = setting.lengths
-        raise CheckError(
-            "TC112",
-            f"'{compiled.program.name}' has no input of these lengths",
-            got=f"{low}-{high}",
-            wanted=f"lengths within 1-{compiled.program.max_seq_len}",
+        raise user_error(
+            "TC112", got=f"{low}-{high}", program=compiled.program.name, longest=compiled.program.max_seq_len
         )
     return domain
 

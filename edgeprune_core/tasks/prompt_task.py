@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from edgeprune_core.ablations import ABLATIONS, Ablation, Mean, Resample, Zero
+from edgeprune_core.ablations import ABLATIONS, Ablation, Resample
 from edgeprune_core.criterion import Outcome
 from edgeprune_core.error_codes import unknown_name, user_error
 from edgeprune_core.metrics.answers import answer_margin, answers_lead
@@ -47,18 +47,13 @@ class PromptTask(Task):
         return answers_lead(outputs[:, :, 0], self.answers[clean])
 
     def under(self, ablation: str) -> PromptTask:
-        """The same prompts, with cut edges that carry something else: zero, mean or resample.
+        """The same prompts under another ablation of the table, with the corrupted prompts as its reference inputs.
 
-        mean: over the corrupted prompts of as many tokens. Errors: EP152, another name.
+        Errors: EP152, a name not in the table.
         """
-        match ablation:
-            case "zero":
-                return replace(self, ablation=Zero())
-            case "resample":
-                return replace(self, ablation=Resample())
-            case "mean":
-                return replace(self, ablation=Mean.of(self.model, self._corrupted_by_length()))
-        raise unknown_name("EP152", ablation, ABLATIONS)
+        if (row := ABLATIONS.get(ablation)) is None:
+            raise unknown_name("EP152", ablation, ABLATIONS)
+        return replace(self, ablation=row.of(self.model, self._corrupted_by_length()))
 
     def _corrupted_by_length(self) -> list[Int[Tensor, "batch pos"]]:
         corrupted = self.items[:, 1]

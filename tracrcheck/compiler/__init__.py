@@ -1,1 +1,1 @@
-"""RASP to torch by two routes, and what Tracr gets wrong."""
+"""Compiles RASP to torch by two routes, and detects Tracr's bugs."""

@@ -1,4 +1,4 @@
-"""The oracle route: Tracr's Haiku parameters, and the JAX forward as a second opinion on every activation."""
+"""The second compile route: Tracr's own Haiku model, whose weights and activations ours must match."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Oracle:
 
 
 def compile_by_haiku(program: Program) -> Oracle:
-    """Program -> Haiku parameters -> torch. Seconds, where the fast route takes milliseconds."""
+    """Program -> Haiku parameters -> torch. Takes seconds; `compile_program` takes milliseconds."""
     assembled = compiling.compile_rasp_to_model(
         build(program),
         set(program.vocab),

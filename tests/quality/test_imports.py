@@ -32,7 +32,8 @@ LAYERS = [
 
 # Packages that a file may import inside a function, and why.
 HIDDEN = {
-    "tracrcheck/compiler/haiku.py": ({"haiku", "jax"}, "seconds to import, needed by one function"),
+    "tracrcheck/compiler/haiku.py": ({"haiku", "jax", "tracr"}, "seconds to import, needed by `check` alone"),
+    "tracrcheck/compiler/cross_check.py": ({"jax"}, "as above"),
     "tracrcheck/executors/pool.py": ({"joblib"}, "needed only where --jobs asks for other processes"),
     "tracrcheck/executors/dask_cluster.py": (
         {"distributed"},

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from tracrcheck.commands.arguments import ClusterAddress, Comment, Html, Json, Junit
 from tracrcheck.commands.errors import told
 
+if TYPE_CHECKING:
+    from tracrcheck.reports.outputs import Outputs
+    from tracrcheck.runs.mutants import Battery, Mutant
+
 
 @told
 def mutants(
     only: Annotated[list[str] | None, typer.Option(metavar="NAME", help="This fault. Repeatable.")] = None,
-    by: Annotated[
-        str,
-        typer.Option(
-            metavar="WAY", help="gauntlet: every invariant, then a small gate; suite: the default tests."
-        ),
-    ] = "gauntlet",
     listed: Annotated[bool, typer.Option("--list", help="Name the faults, and run none.")] = False,
     false_alarms: Annotated[
         int | None,
@@ -43,16 +42,12 @@ def mutants(
     """Seed faults in copies of the core, one at a time: exit 1 where all checks stay green."""
     from tracrcheck.commands import options
     from tracrcheck.executors import dask_cluster as clusters
-    from tracrcheck.reports import files
     from tracrcheck.reports import mutants as report
-    from tracrcheck.reports.context import Beside
     from tracrcheck.reports.outputs import Outputs
     from tracrcheck.reports.render import terminal
     from tracrcheck.runs import mutants as runner
-    from tracrcheck.runs.base import finished_there, open_ledger
-    from tracrcheck.runs.mutant_results import MutantResults
 
-    given = {"only": bool(only), "by": by != "gauntlet", "list": listed, "unchecked": unchecked}
+    given = {"only": bool(only), "list": listed, "unchecked": unchecked}
     given |= {"html": html is not None, "junit": junit is not None, "md": md is not None}
     options.check_without_faults(false_alarms, given)
     chosen = runner.chosen(only or [])
@@ -62,21 +57,42 @@ def mutants(
     outputs = Outputs(json=json, html=html, junit=junit, md=md)
     outputs.check()
     clusters.check(cluster, jobs=jobs)
-    options.check_elsewhere(cluster, by)
+    command = shlex.join(["tracrcheck", *sys.argv[1:]])
     if false_alarms is not None:
-        raise typer.Exit(_without_faults(false_alarms, jobs=jobs, cluster=cluster, json=json, resume=resume))
-    job = runner.job_by(by)
-    header = runner.header_of(chosen, job, shlex.join(["tracrcheck", *sys.argv[1:]]), by=by)
+        code = _without_faults(false_alarms, command, jobs=jobs, cluster=cluster, json=json, resume=resume)
+    else:
+        code = hunt(
+            chosen, runner.gauntlet(), command, outputs,
+            jobs=jobs, cluster=cluster, unchecked=unchecked, resume=resume,
+        )  # fmt: skip
+    raise typer.Exit(code)
+
+
+def hunt(
+    chosen: Sequence[Mutant], battery: Battery, command: str, outputs: Outputs, *, jobs: int,
+    cluster: str | None = None, unchecked: bool, resume: bool,
+) -> int:  # fmt: skip
+    """Hunts the chosen faults, shows and writes the results, and returns the exit code. command: as it was typed."""
+    from tracrcheck.reports import files
+    from tracrcheck.reports import mutants as report
+    from tracrcheck.reports.context import Beside
+    from tracrcheck.reports.render import terminal
+    from tracrcheck.runs import mutants as runner
+    from tracrcheck.runs.base import finished_there, open_ledger
+    from tracrcheck.runs.mutant_results import MutantResults
+
+    json = outputs.json
+    header = runner.header_of(chosen, battery, command)
     if resume and finished_there(json, header):
         typer.echo(f"{json} is this run, finished: there is nothing to resume", err=True)
-        raise typer.Exit(runner.exit_code_there(cast(Path, json)))
+        return runner.exit_code_there(cast(Path, json))
     with open_ledger(json, header, resume=resume) as ledger:
-        hunt = runner.Hunt(chosen, job, header, by=by, jobs=jobs, cluster=cluster, ledger=ledger)
+        hunt = runner.Hunt(chosen, battery, header, jobs=jobs, cluster=cluster, ledger=ledger)
         if hunt.resumed:
             typer.echo(f"resumed: {hunt.resumed} of {len(chosen)} faults were run before", err=True)
         try:
             if not unchecked and not hunt.resumed:
-                runner.check_unmutated(job, by=by)
+                runner.check_unmutated(battery)
             for found in terminal.progress(hunt.go(), hunt.left, "mutants"):
                 typer.echo(report.line(found), err=True)
         except KeyboardInterrupt:
@@ -88,10 +104,12 @@ def mutants(
     if hunt.interrupted:
         typer.echo("interrupted: these are the faults that were run", err=True)
     outputs.write(results, Beside())
-    raise typer.Exit(hunt.exit_code)
+    return hunt.exit_code
 
 
-def _without_faults(runs: int, *, jobs: int, cluster: str | None, json: Json, resume: bool) -> int:
+def _without_faults(
+    runs: int, command: str, *, jobs: int, cluster: str | None, json: Json, resume: bool
+) -> int:
     from tracrcheck.reports import false_alarms as report
     from tracrcheck.reports import files
     from tracrcheck.reports.render import terminal
@@ -100,8 +118,8 @@ def _without_faults(runs: int, *, jobs: int, cluster: str | None, json: Json, re
     from tracrcheck.runs.base import open_ledger
     from tracrcheck.runs.false_alarm_results import document
 
-    seeds, job = false_alarms.seeds_of(runs), runner.job_by("gauntlet")
-    header = false_alarms.header_of(seeds, job, shlex.join(["tracrcheck", *sys.argv[1:]]))
+    seeds, job = false_alarms.seeds_of(runs), runner.gauntlet().job
+    header = false_alarms.header_of(seeds, job, command)
     with open_ledger(json, header, resume=resume) as ledger:
         going = false_alarms.FalseAlarms(seeds, job, header, jobs=jobs, cluster=cluster, ledger=ledger)
         if going.resumed:

@@ -35,7 +35,7 @@ def header_of(seeds: Sequence[int], job: Job, command: str) -> dict[str, Any]:
         "ablations": list(PROFILE.ablations),
         "method": METHOD,
     }
-    return header("false alarms", command, asked, sources("gauntlet", job.programs))
+    return header("false alarms", command, asked, sources(job.programs))
 
 
 def run(seed: int, job: Job) -> QuietRun:

@@ -35,7 +35,7 @@ def square() -> Job:
 
 
 def test_a_fault_is_killed_by_the_first_check_that_is_red():
-    found = runner.hunt(KILLED, ONE)
+    found = runner.hunt(KILLED, runner.gauntlet(ONE))
     assert found.status == "killed"
     assert found.killed_by is not None
     assert found.killed_by.startswith("legal_edges on gpt2_0: the graph's edges: got 84, differing in ")
@@ -49,7 +49,7 @@ def test_an_edit_that_changes_nothing_survives():
 
 def test_a_crash_at_import_is_an_error_also_of_a_file_that_no_check_imports():
     crash = _mutant("HEAD = ", "HEAD = undefined\nHEAD = ", "edgeprune_core/families/base.py")
-    found = runner.hunt(crash, ONE)
+    found = runner.hunt(crash, runner.gauntlet(ONE))
     assert (found.status, found.killed_by) == (
         "error",
         "the copy does not import: NameError: name 'undefined' is not defined",
@@ -66,7 +66,7 @@ def test_checks_that_never_end_are_stopped_and_count_as_red():
 
 @pytest.mark.slow
 def test_all_checks_are_green_on_the_code_as_it_is():
-    runner.check_unmutated(runner.job_of(runner.PROFILE.programs, runner.PROFILE.ablations))
+    runner.check_unmutated(runner.gauntlet())
 
 
 # Copies --------------------------------------------------------------------------------------------------
@@ -81,7 +81,7 @@ def test_all_checks_are_green_on_the_code_as_it_is():
     ],
 )
 def test_an_edit_that_does_not_apply_is_an_error_and_no_kill(old, file, told):
-    found = runner.hunt(_mutant(old, "x", file), ONE)
+    found = runner.hunt(_mutant(old, "x", file), runner.gauntlet(ONE))
     assert found.status == "error"
     assert found.killed_by is not None
     assert told in found.killed_by

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.tracrcheck.conftest import call, here  # noqa: F401
-from tests.tracrcheck.mutants.test_hunt import told  # noqa: F401
+from tests.tracrcheck.mutants.test_hunt import ONE, told  # noqa: F401
 from tracrcheck.invariants import INVARIANTS
 from tracrcheck.mutants.sandbox import Seen
 from tracrcheck.rasp.library import Library
@@ -133,9 +134,9 @@ def test_a_file_of_faults_is_stale_by_its_sources_and_by_a_fault_that_is_gone(hu
 def test_what_was_red_is_run_again_and_of_a_survivor_all(status, by, job, monkeypatch):
     made = []
     monkeypatch.setattr(
-        runner, "job_of", lambda programs, ablations, *, seed: made.append((programs, ablations))
+        runner, "job_of", lambda programs, ablations, *, seed: made.append((programs, ablations)) or ONE
     )
-    monkeypatch.setattr(runner, "hunt", lambda mutant, job: job)
+    monkeypatch.setattr(runner, "hunt", lambda mutant, battery: battery)
     asked = {
         "by": "gauntlet",
         "programs": ["hist", "square", "sort"],
@@ -150,9 +151,8 @@ def test_what_was_red_is_run_again_and_of_a_survivor_all(status, by, job, monkey
 def test_of_quiet_runs_other_invariants_are_checked_again_and_of_one_that_was_not_all(monkeypatch):
     asked = {"seeds": [0, 4, 8], "programs": ["hist", "sort"], "ablations": ["zero"]}
     made: list = []
-    monkeypatch.setattr(
-        false_alarms, "job_of", lambda programs, ablations: made.append(programs) or runner.NOTHING
-    )
+    whole = replace(ONE, only=None)
+    monkeypatch.setattr(false_alarms, "job_of", lambda programs, ablations: made.append(programs) or whole)
     monkeypatch.setattr(false_alarms, "run", lambda seed, job: made.append(job.only))
     for seed, red in ((0, None), (4, None), (8, None), (8, "x")):
         run = false_alarm_results.QuietRun(seed=seed, red=red, error=None, seconds=1.0)
@@ -254,9 +254,7 @@ def test_a_run_that_is_quiet_no_more_is_found(quiet, told, call):  # noqa: F811
     assert "DIFFERENT seed 8: quiet in the file, not quiet (rotation on gpt2_8: got 1) now" in result.stdout
 
 
-@pytest.mark.parametrize(
-    "words", [("--only", "clamp_missing"), ("--list",), ("--by", "suite"), ("--unchecked",)]
-)
+@pytest.mark.parametrize("words", [("--only", "clamp_missing"), ("--list",), ("--unchecked",)])
 def test_options_of_faults_are_refused_where_none_is_seeded(words, call):  # noqa: F811
     result = call("mutants", "--false-alarms", "2", *words)
     assert result.exit_code == 2

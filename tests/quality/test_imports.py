@@ -47,6 +47,11 @@ HIDDEN = {
         {"tracrcheck"},
         "what finds a method loads torch: only those of others are looked for",
     ),
+    "tracrcheck/commands/options.py": (None, "a wrong call is answered before torch is loaded"),
+    "tracrcheck/reports/outputs.py": (
+        {"tracrcheck"},
+        "outputs are checked before anything is loaded; the reports of every kind are needed only to write one",
+    ),
     "tracrcheck/commands/fuzz.py": (None, "as the other commands"),
     "edgeprune_core/families/checkpoints.py": (
         {"huggingface_hub"},

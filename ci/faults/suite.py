@@ -99,9 +99,7 @@ def run(
     chosen = runner.chosen(only or [])
     outputs.check()
     words = shlex.join(["python", "-m", "ci.faults.suite", *sys.argv[1:]])
-    raise typer.Exit(
-        command.hunt(chosen, battery(), words, outputs, jobs=jobs, unchecked=unchecked, resume=resume)
-    )
+    command.hunt(chosen, battery(), words, outputs, jobs=jobs, unchecked=unchecked, resume=resume)
 
 
 runner.BATTERIES["suite"] = battery

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -41,6 +38,7 @@ def mutants(
 ) -> None:
     """Seed faults in copies of the core, one at a time: exit 1 where all checks stay green."""
     from tracrcheck.commands import options
+    from tracrcheck.commands.resumable import command_line
     from tracrcheck.executors import dask_cluster as clusters
     from tracrcheck.reports import mutants as report
     from tracrcheck.reports.outputs import Outputs
@@ -57,81 +55,54 @@ def mutants(
     outputs = Outputs(json=json, html=html, junit=junit, md=md)
     outputs.check()
     clusters.check(cluster, jobs=jobs)
-    command = shlex.join(["tracrcheck", *sys.argv[1:]])
     if false_alarms is not None:
-        code = _without_faults(false_alarms, command, jobs=jobs, cluster=cluster, json=json, resume=resume)
-    else:
-        code = hunt(
-            chosen, runner.gauntlet(), command, outputs,
-            jobs=jobs, cluster=cluster, unchecked=unchecked, resume=resume,
-        )  # fmt: skip
-    raise typer.Exit(code)
+        _without_faults(false_alarms, outputs, jobs=jobs, cluster=cluster, resume=resume)
+    hunt(
+        chosen, runner.gauntlet(), command_line(), outputs,
+        jobs=jobs, cluster=cluster, unchecked=unchecked, resume=resume,
+    )  # fmt: skip
 
 
 def hunt(
     chosen: Sequence[Mutant], battery: Battery, command: str, outputs: Outputs, *, jobs: int,
     cluster: str | None = None, unchecked: bool, resume: bool,
-) -> int:  # fmt: skip
-    """Hunts the chosen faults, shows and writes the results, and returns the exit code. command: as it was typed."""
-    from tracrcheck.reports import files
+) -> NoReturn:  # fmt: skip
+    """Hunts the chosen faults, shows and writes the results, and exits. command: as it was typed."""
+    from tracrcheck.commands.resumable import run_or_read
     from tracrcheck.reports import mutants as report
-    from tracrcheck.reports.context import Beside
     from tracrcheck.reports.render import terminal
     from tracrcheck.runs import mutants as runner
-    from tracrcheck.runs.base import finished_there, open_ledger
-    from tracrcheck.runs.mutant_results import MutantResults
 
-    json = outputs.json
     header = runner.header_of(chosen, battery, command)
-    if resume and finished_there(json, header):
-        typer.echo(f"{json} is this run, finished: there is nothing to resume", err=True)
-        return runner.exit_code_there(cast(Path, json))
-    with open_ledger(json, header, resume=resume) as ledger:
-        hunt = runner.Hunt(chosen, battery, header, jobs=jobs, cluster=cluster, ledger=ledger)
-        if hunt.resumed:
-            typer.echo(f"resumed: {hunt.resumed} of {len(chosen)} faults were run before", err=True)
-        try:
-            if not unchecked and not hunt.resumed:
-                runner.check_unmutated(battery)
-            for found in terminal.progress(hunt.go(), hunt.left, "mutants"):
-                typer.echo(report.line(found), err=True)
-        except KeyboardInterrupt:
-            hunt.interrupted = True
-        terminal.show(report.table(hunt.found), report.summary(hunt.found))
-        results = MutantResults(path=json or Path(), run=hunt.record(), found=tuple(hunt.found))
-        files.write_json(json, results.document, a_line_each=("mutants",))
-        hunt.written()
-    if hunt.interrupted:
-        typer.echo("interrupted: these are the faults that were run", err=True)
-    outputs.write(results, Beside())
-    return hunt.exit_code
+    done = run_or_read(
+        header,
+        lambda ledger: runner.Hunt(
+            chosen, battery, header, jobs=jobs, cluster=cluster, unchecked=unchecked, ledger=ledger
+        ),
+        outputs=outputs,
+        resume=resume,
+        show=lambda results: terminal.show(report.table(results.found), report.summary(results.found)),
+        line=report.line,
+    )
+    done.end(done.results.exit_code)
 
 
-def _without_faults(
-    runs: int, command: str, *, jobs: int, cluster: str | None, json: Json, resume: bool
-) -> int:
+def _without_faults(n: int, outputs: Outputs, *, jobs: int, cluster: str | None, resume: bool) -> NoReturn:
+    from tracrcheck.commands.resumable import command_line, run_or_read
     from tracrcheck.reports import false_alarms as report
-    from tracrcheck.reports import files
     from tracrcheck.reports.render import terminal
-    from tracrcheck.runs import false_alarms
-    from tracrcheck.runs import mutants as runner
-    from tracrcheck.runs.base import open_ledger
-    from tracrcheck.runs.false_alarm_results import document
+    from tracrcheck.runs import false_alarms, mutants
 
-    seeds, job = false_alarms.seeds_of(runs), runner.gauntlet().job
-    header = false_alarms.header_of(seeds, job, command)
-    with open_ledger(json, header, resume=resume) as ledger:
-        going = false_alarms.FalseAlarms(seeds, job, header, jobs=jobs, cluster=cluster, ledger=ledger)
-        if going.resumed:
-            typer.echo(f"resumed: {going.resumed} of {runs} runs were made before", err=True)
-        try:
-            for run in terminal.progress(going.go(), going.left, "runs"):
-                typer.echo(report.line(run), err=True)
-        except KeyboardInterrupt:
-            going.interrupted = True
-        terminal.show(report.summary(going.runs))
-        files.write_json(json, document(going.record(), going.runs), a_line_each=("runs",))
-        going.written()
-    if going.interrupted:
-        typer.echo("interrupted: these are the runs that were finished", err=True)
-    return going.exit_code
+    seeds, job = false_alarms.seeds_of(n), mutants.gauntlet().job
+    header = false_alarms.header_of(seeds, job, command_line())
+    done = run_or_read(
+        header,
+        lambda ledger: false_alarms.FalseAlarms(
+            seeds, job, header, jobs=jobs, cluster=cluster, ledger=ledger
+        ),
+        outputs=outputs,
+        resume=resume,
+        show=lambda results: terminal.show(report.summary(results.runs)),
+        line=report.line,
+    )
+    done.end(done.results.exit_code)

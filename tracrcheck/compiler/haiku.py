@@ -60,12 +60,14 @@ def _initialised_with_zeros() -> Iterator[None]:
         made = transform(f, **options)
         return hk.Transformed(init=jax.jit(made.init), apply=made.apply)
 
-    hk.transform = with_one_program
-    hk.initializers.VarianceScaling = lambda *_, **__: hk.initializers.Constant(0.0)
+    def zeros(*_: Any, **__: Any) -> Any:
+        return hk.initializers.Constant(0.0)
+
+    vars(hk)["transform"], vars(hk.initializers)["VarianceScaling"] = with_one_program, zeros
     try:
         yield
     finally:
-        hk.transform, hk.initializers.VarianceScaling = transform, drawn
+        vars(hk)["transform"], vars(hk.initializers)["VarianceScaling"] = transform, drawn
 
 
 def _to_torch(assembled: AssembledTransformerModel) -> Model:

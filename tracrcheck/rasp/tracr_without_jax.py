@@ -24,7 +24,8 @@ class _Deferred(ModuleType):
         if not name.startswith("__") and find_spec(f"{PACKAGE}.{name}") is not None:
             return import_module(f"{PACKAGE}.{name}")
         self.__class__ = ModuleType
-        assert self.__spec__ is not None and self.__spec__.loader is not None
+        assert self.__spec__ is not None
+        assert self.__spec__.loader is not None
         self.__spec__.loader.exec_module(self)
         return getattr(self, name)
 
@@ -40,4 +41,4 @@ def defer_jax() -> None:
     module = module_from_spec(spec)
     module.__class__ = _Deferred
     sys.modules[PACKAGE] = module
-    import_module("tracr").compiler = module
+    setattr(import_module("tracr"), "compiler", module)  # noqa: B010 - mypy knows no such attribute

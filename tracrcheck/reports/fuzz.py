@@ -11,22 +11,23 @@ from rich.table import Table
 from tracrcheck.reports.text import table
 
 if TYPE_CHECKING:
-    from tracrcheck.runs.fuzz import Campaign
     from tracrcheck.runs.fuzz_program import Row
+    from tracrcheck.runs.fuzz_results import FuzzResults
     from tracrcheck.runs.fuzz_score import Bar, Score, Share
     from tracrcheck.runs.regressions import Replayed
 
 
-def parts(run: Campaign, score: Score, bar: Bar) -> list[str | Table]:
+def parts(results: FuzzResults, score: Score, bar: Bar) -> list[str | Table]:
     """Failures, shares, composition, rejections, and whether the bar is reached."""
-    failures = [failure(row, run.plan.seed) for row in run.rows if row.counts and not row.holds]
+    rows, seed = results.rows, results.run["asked"]["seed"]
+    failures = [failure(row, seed) for row in rows if row.counts and not row.holds]
     return [
         *(text for block in failures for text in (block, "")),
         shares(score),
         "",
         *composition(score, bar),
-        rejections(run.drawn, run.rejected),
-        slow(run.rows),
+        rejections(results.drawn, results.rejected),
+        slow(rows),
         *(f"below the bar: {what}" for what in score.short),
         "the bar is reached" if not score.short else "the bar is not reached",
     ]

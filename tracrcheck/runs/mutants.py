@@ -6,12 +6,11 @@ a fault that changes the truth would change it for the method too, and the two w
 
 from __future__ import annotations
 
-import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,8 @@ from tracrcheck.mutants.sandbox import GAUNTLET, Seen, Way, check
 from tracrcheck.rasp.library import Library
 from tracrcheck.records.journal import Ledger
 from tracrcheck.records.sources import sources_of
-from tracrcheck.runs.base import header, record
-from tracrcheck.runs.mutant_results import Found, Status
+from tracrcheck.runs.base import ResumableRun, header
+from tracrcheck.runs.mutant_results import Found, MutantResults, Status
 from tracrcheck.runs.profiles import PROFILES
 from tracrcheck.truth.cache import certificate_of
 from tracrcheck.truth.setting import Setting
@@ -166,11 +165,10 @@ def check_unmutated(battery: Battery) -> None:
         )
 
 
-class Hunt:
-    """Seeded faults in the order of the table. ledger: where each is written as it is finished; None: nowhere.
+class Hunt(ResumableRun[Mutant, Found]):
+    """The seeded faults, in the order of the table. unchecked: whether the checks are not run without a fault first."""
 
-    jobs: processes at work. cluster: the address of a Dask scheduler, whose workers do it instead.
-    """
+    things, label = "faults", "mutants"
 
     def __init__(
         self,
@@ -180,61 +178,33 @@ class Hunt:
         *,
         jobs: int = 1,
         cluster: str | None = None,
+        unchecked: bool = False,
         ledger: Ledger | None = None,
     ) -> None:
-        self.mutants, self.battery, self.jobs, self.ledger = mutants, battery, jobs, ledger
+        super().__init__(header, ledger)
+        self.battery, self.jobs, self.unchecked = battery, jobs, unchecked
         files = tuple(map(str, battery.job.programs))
         self.cluster = Cluster(address=cluster, files=files) if cluster else None
-        self.header = dict(ledger.header if ledger else header)
-        self.interrupted = False
-        self._started = time.monotonic()
-        self._found = {row["name"]: Found(**row) for row in (ledger.rows if ledger else ())}
-        self.resumed = len(self._found)
+        self.units = {mutant.name: mutant for mutant in mutants}
 
-    def go(self) -> Iterator[Found]:
-        """Runs what is left, one at a time."""
-        left = [m for m in self.mutants if m.name not in self._found]
+    def key(self, row: Found) -> str:
+        return row.name
+
+    def row_of(self, line: Mapping[str, Any]) -> Found:
+        return Found(**line)
+
+    def phases(self) -> Iterator[tuple[Iterable[Any], int, str]]:
+        if not self.unchecked and not self.resumed:
+            check_unmutated(self.battery)
+        yield from super().phases()
+
+    def make(self, units: list[Mutant]) -> Iterator[Found]:
         work = partial(hunt, battery=self.battery)
-        for _, found in sweep(work, left, jobs=self.jobs, lost=_given_up, cluster=self.cluster):
-            if self.ledger is not None:
-                self.ledger.append(found.to_json())
-            self._found[found.name] = found
+        for _, found in sweep(work, units, jobs=self.jobs, lost=_given_up, cluster=self.cluster):
             yield found
 
-    @property
-    def found(self) -> list[Found]:
-        return [self._found[m.name] for m in self.mutants if m.name in self._found]
-
-    @property
-    def left(self) -> int:
-        return len(self.mutants) - len(self.found)
-
-    @cached_property
-    def seconds(self) -> float:
-        """Read once, at the end."""
-        return round(self.ledger.seconds if self.ledger else time.monotonic() - self._started, 1)
-
-    def record(self) -> dict[str, Any]:
-        """`run` of the results file."""
-        return record(self.header, self.ledger, finished=self.left == 0, seconds=self.seconds)
-
-    @property
-    def exit_code(self) -> int:
-        """0 where every fault was killed."""
-        if self.interrupted:
-            return 130
-        return int(any(found.status != "killed" for found in self.found))
-
-    def written(self) -> None:
-        """All is written elsewhere: the ledger goes, unless there is something left to resume."""
-        if self.ledger is not None and not self.left:
-            self.ledger.remove()
-
-
-def exit_code_there(results: Path) -> int:
-    """That of a finished hunt, from its file."""
-    rows = json.loads(results.read_text(encoding="utf-8"))["mutants"]
-    return int(any(row["status"] != "killed" for row in rows))
+    def results(self, path: Path | None = None) -> MutantResults:
+        return MutantResults(path=path or Path(), run=self.record(), found=tuple(self.done))
 
 
 def _given_up(mutant: Mutant, why: str) -> Found:

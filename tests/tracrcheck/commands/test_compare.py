@@ -133,7 +133,7 @@ def test_a_comparison_that_was_stopped_is_gone_on_with(call, here, monkeypatch):
     assert len(json.loads(Path("out.json").read_text())["curves"]) == 1
     monkeypatch.setattr(comparing, "curve_elsewhere", made)
     assert (
-        "1 of 2 curves were made before"
+        "1 of 2 curves were finished before"
         in finished(call(*CALL, "random", "--json", "out.json", "--resume"), 0).stderr
     )
     whole = json.loads(Path("out.json").read_text())

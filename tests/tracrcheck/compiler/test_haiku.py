@@ -30,7 +30,9 @@ def test_the_parameters_are_those_of_tracr_alone_bit_for_bit():
 
 def test_haiku_is_as_it_was_afterwards():
     before = hk.transform, hk.initializers.VarianceScaling
-    with pytest.raises(ZeroDivisionError), _initialised_with_zeros():
+    with _initialised_with_zeros():
         assert hk.transform is not before[0]
+    assert (hk.transform, hk.initializers.VarianceScaling) == before
+    with pytest.raises(ZeroDivisionError), _initialised_with_zeros():
         raise ZeroDivisionError
     assert (hk.transform, hk.initializers.VarianceScaling) == before

@@ -208,13 +208,13 @@ def test_a_hunt_that_is_stopped_is_resumed_and_runs_no_fault_twice(told, tmp_pat
     told["temperature_dropped"] = KeyboardInterrupt
     done = call(*words)
     assert done.exit_code == 130
-    assert done.stderr.endswith("interrupted: these are the faults that were run\n")
+    assert done.stderr.endswith("interrupted: these are the faults that were finished\n")
     assert not json.loads(path.read_text())["run"]["finished"]
     told["clamp_missing"] = RuntimeError
     told["temperature_dropped"] = Seen(red="another check: red")
     done = call(*words, "--resume")
     assert done.exit_code == 0, done.output
-    assert "resumed: 1 of 2 faults were run before" in done.stderr
+    assert "resumed: 1 of 2 faults were finished before" in done.stderr
     record = json.loads(path.read_text())
     assert record["run"]["sittings"] == 2
     assert [m["killed_by"] for m in record["mutants"]] == ["some check: clamp_missing", "another check: red"]

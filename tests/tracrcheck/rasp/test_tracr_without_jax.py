@@ -35,11 +35,20 @@ def test_the_passes_load_neither_jax_nor_haiku(code):
 @pytest.mark.parametrize(
     ("code", "wanted"),
     [
-        ("from tracr.compiler import compile_rasp_to_model as f; print(f.__module__)", "tracr.compiler.compiling"),
+        (
+            "from tracr.compiler import compile_rasp_to_model as f; print(f.__module__)",
+            "tracr.compiler.compiling",
+        ),
         ("from tracr.compiler import *; print(compile_rasp_to_model.__name__)", "compile_rasp_to_model"),
         ("import tracr.compiler; print(tracr.compiler.compiling.__name__)", "tracr.compiler.compiling"),
-        ("from tracr.compiler.assemble import AssembledTransformerModel; print(*{'jax'} & set(sys.modules))", "jax"),
-        ("import tracr.compiler as c; print(hasattr(c, 'nothing'), hasattr(c, '__nothing__'))", "False False"),
+        (
+            "from tracr.compiler.assemble import AssembledTransformerModel; print(*{'jax'} & set(sys.modules))",
+            "jax",
+        ),
+        (
+            "import tracr.compiler as c; print(hasattr(c, 'nothing'), hasattr(c, '__nothing__'))",
+            "False False",
+        ),
         ("import tracr.compiler as c; c.compile_rasp_to_model; print(type(c).__name__)", "module"),
     ],
 )
@@ -48,7 +57,9 @@ def test_everything_of_tracr_is_there_when_it_is_asked_for(code, wanted):
 
 
 def test_a_package_that_is_imported_already_stays():
-    code = "import tracr.compiler as c; defer_jax(); print(sys.modules['tracr.compiler'] is c, type(c).__name__)"
+    code = (
+        "import tracr.compiler as c; defer_jax(); print(sys.modules['tracr.compiler'] is c, type(c).__name__)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", f"import tracr.compiler\n{DEFER}\n{code}"],
         cwd=ROOT, capture_output=True, text=True, check=True,

@@ -274,7 +274,7 @@ def test_the_order_is_that_of_the_draws_whatever_was_finished_first(monkeypatch)
 
     monkeypatch.setattr(campaign, "sweep", backwards)
     run = run_of(programs=3, settings=SETTINGS[:1])
-    assert [row.number for row in run.rows] == run.numbers
+    assert [row.number for row in run.rows] == list(run.units)
     assert [row.verdict.detail for row in run.rows if not row.holds] == ["it died"]
 
 

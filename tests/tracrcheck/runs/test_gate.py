@@ -51,10 +51,11 @@ def process(*words, cwd):
 @pytest.fixture
 def nothing_runs(monkeypatch):
     """What is asked for can be read, and nothing of it is done."""
-    from tracrcheck.runs import base, gate
+    from tracrcheck.runs import gate
+    from tracrcheck.truth import program_check
 
-    monkeypatch.setattr(base, "gate", lambda *a, **k: iter(()))
-    monkeypatch.setattr(gate, "prepare", lambda entries, settings: ([], []))
+    monkeypatch.setattr(gate, "gate", lambda *a, **k: iter(()))
+    monkeypatch.setattr(program_check, "prepare", lambda entries, settings: ([], []))
 
 
 @pytest.mark.parametrize(

@@ -225,7 +225,7 @@ def test_runs_that_were_stopped_are_gone_on_with(quiet, told, call, monkeypatch)
         assert stopped.stderr.endswith("interrupted: these are the runs that were finished\n")
     result = call("mutants", "--false-alarms", "2", "--json", "two.json", "--resume")
     assert result.exit_code == 0, result.output
-    assert "resumed: 1 of 2 runs were made before" in result.stderr
+    assert "resumed: 1 of 2 runs were finished before" in result.stderr
     assert json.loads(Path("two.json").read_text())["run"]["sittings"] == 2
 
 

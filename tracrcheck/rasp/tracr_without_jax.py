@@ -23,7 +23,7 @@ class _Deferred(ModuleType):
             raise AttributeError(name)
         if not name.startswith("__") and find_spec(f"{PACKAGE}.{name}") is not None:
             return import_module(f"{PACKAGE}.{name}")
-        self.__class__ = ModuleType
+        self.__class__ = ModuleType  # type: ignore[assignment]
         assert self.__spec__ is not None
         assert self.__spec__.loader is not None
         self.__spec__.loader.exec_module(self)

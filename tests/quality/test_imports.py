@@ -26,7 +26,7 @@ LAYERS = [
     "tracrcheck.error_codes",
     *(f"tracrcheck.{name}" for name in (
         "rasp", "compiler", "records", "truth", "importers", "grading", "planted", "generator",
-        "invariants", "trained", "executors", "mutants", "runs", "reports", "doctor", "commands", "cli", "strategies",
+        "invariants", "executors", "trained", "mutants", "runs", "reports", "doctor", "commands", "cli", "strategies",
         "testing", "pytest_items", "pytest_plugin", "__main__",
     )),
 ]  # fmt: skip
@@ -35,7 +35,7 @@ LAYERS = [
 HIDDEN = {
     "tracrcheck/compiler/haiku.py": ({"haiku", "jax", "tracr"}, "seconds to import, needed by `check` alone"),
     "tracrcheck/compiler/cross_check.py": ({"jax"}, "as above"),
-    "tracrcheck/executors/pool.py": ({"joblib"}, "needed only where --jobs asks for other processes"),
+    "tracrcheck/executors/worker.py": ({"joblib"}, "needed only where --jobs asks for other processes"),
     "tracrcheck/executors/dask_cluster.py": (
         {"distributed"},
         "an optional package, needed only where --cluster asks for it",

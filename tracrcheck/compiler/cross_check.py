@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from edgeprune_core.engine.forward import trace
+from edgeprune_core.engine import trace
 from edgeprune_core.errors import CheckError
 from edgeprune_core.weights import Model
 from tracrcheck.compiler.compile import Compiled

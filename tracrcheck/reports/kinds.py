@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from edgeprune_core.errors import CheckError
+from tracrcheck.error_codes import user_error
 from tracrcheck.reports.compare import compare_page
 from tracrcheck.reports.context import Beside
 from tracrcheck.reports.false_alarms import false_alarms_page
@@ -128,12 +128,8 @@ def _made(results: Shown, beside: Beside | None, what: str) -> str:
     made: Text | None = getattr(kind, what)
     if made is None:
         there = ", ".join(name for name in ("html", "markdown", "comment", "junit") if getattr(kind, name))
-        raise CheckError(
-            "TC117",
-            f"no {_NAMES[what]} of {kind.name}",
-            got=_NAMES[what],
-            wanted=there,
-            do="give --html FILE",
+        raise user_error(
+            "TC117.no_report", got=_NAMES[what], wanted=there, report=_NAMES[what], kind=kind.name
         )
     return made(results, beside or Beside())
 

@@ -168,7 +168,7 @@ def _ranked(method: Any) -> Sweep:
         found = method(task)
         scores = getattr(found, "scores", None)
         if scores is None:
-            raise user_error("TC187", where="--methods")  # fmt: skip
+            raise user_error("TC187", where="--methods")
         for n in sorted({round(x) for x in geometric(1, task.graph.n_edges, SIZES)}):
             yield f"top {n}", top_edges(task, scores, n)
 

@@ -44,9 +44,8 @@ def programs(
     """List the programs: vocabulary, longest input, layers x heads, edges."""
     from tracrcheck.compiler.compile import compile_program
     from tracrcheck.rasp.library import Library, load_file
-    from tracrcheck.reports import text
+    from tracrcheck.reports import program as report
     from tracrcheck.reports.render import terminal
-    from tracrcheck.reports.zoo import programs_page
     from tracrcheck.truth import pins
 
     found, wrong = [], []
@@ -59,9 +58,9 @@ def programs(
             wrong.append(error.at(str(path)))
     found.sort(key=lambda row: row[0].program.name)
     if pinned is None:
-        terminal.show(text.programs_table([compiled for compiled, _ in found]))
+        terminal.show(report.programs_table([compiled for compiled, _ in found]))
     else:
-        typer.echo(programs_page(found, pins.read(pinned)), nl=False)
+        typer.echo(report.programs_page(found, pins.read(pinned)), nl=False)
     stop_at(wrong)
     library.all()
 
@@ -85,7 +84,8 @@ def certify(
     """Prove what must be found. Exit 1 where `sufficient` or `minimal` is not proved, or a pin differs."""
     from tracrcheck.commands import options
     from tracrcheck.rasp.library import Library
-    from tracrcheck.reports import files, text
+    from tracrcheck.reports import certify as report
+    from tracrcheck.reports import files
     from tracrcheck.reports.outputs import Outputs
     from tracrcheck.reports.render import terminal
     from tracrcheck.runs import gate
@@ -124,7 +124,7 @@ def certify(
     ):
         found.append(cache.certificate_of(compiled, setting))
         if not pinning:
-            terminal.show(*text.certificate_block(compiled, found[-1]))
+            terminal.show(*report.certificate_block(compiled, found[-1]))
     files.write_json(json, files.certify_document(found))
     if html or junit or md:
         outputs.write(*_shown(ready, settings, entries, found, drawn=html is not None))

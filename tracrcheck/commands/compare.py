@@ -54,7 +54,7 @@ def compare(
     from tracrcheck.reports import files
     from tracrcheck.reports.context import Beside
     from tracrcheck.reports.outputs import Outputs
-    from tracrcheck.reports.render import terminal
+    from tracrcheck.reports.render import curves, terminal
     from tracrcheck.runs import compare as comparing
     from tracrcheck.runs.base import finished_there, open_ledger
     from tracrcheck.trained import prompts as prompt_lists
@@ -86,12 +86,12 @@ def compare(
         except KeyboardInterrupt:
             run.interrupted = True
         results = run.results(json)
-        terminal.show(report.table(results), *report.lines(results))
+        terminal.show_document(report.document(results))
         files.write_json(json, results.document, a_line_each=("curves",))
         run.written()
     outputs.write(results, Beside())
     if plot is not None:
-        files.write_text(plot, report.svg(results))
+        files.write_text(plot, curves.svg(report.plot(results)))
     if run.interrupted:
         typer.echo("interrupted: these are the curves that were finished", err=True)
         raise typer.Exit(130)

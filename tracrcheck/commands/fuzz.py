@@ -99,7 +99,7 @@ def fuzz(
     with open_ledger(json, header, resume=resume) as ledger:
         run = _sitting(plan, header, ledger)
         score = fuzz_score.score(run)
-        terminal.show(*report.parts(run, score, fuzz_score.Bar()))
+        terminal.show_document(report.document(FuzzResults.of(run)))
         for path in regressions.save_failures(run.rows, seed=seed, folder=save):
             terminal.show(f"saved {path}")
         files.write_json(json, files.fuzz_document(run, score), a_line_each=("programs", "rows"))

@@ -89,7 +89,7 @@ def gate(
     from tracrcheck.rasp.library import Library
     from tracrcheck.reports import files, text
     from tracrcheck.reports.context import Beside, beside_saved
-    from tracrcheck.reports.gate_baseline import comparison_lines
+    from tracrcheck.reports.gate import comparison_lines
     from tracrcheck.reports.outputs import Outputs
     from tracrcheck.reports.render import terminal
     from tracrcheck.runs import baseline as comparing
@@ -178,15 +178,15 @@ def _sitting(entries: Sequence[Entry], plan: Plan, header: Mapping[str, Any], le
 
 
 def _report(run: Run, allow_unknown: bool, asked: Mapping[str, str], replay_options: Sequence[str]) -> None:
+    from tracrcheck.reports import gate as report
     from tracrcheck.reports import text
+    from tracrcheck.reports.context import Beside
     from tracrcheck.reports.render import terminal
+    from tracrcheck.runs.results import Results
 
     for error in run.errors:
         terminal.tell(error)
-    terminal.show(text.verdict_table(run.verdicts))
-    for verdict in run.verdicts:
-        if verdict.verdict != "HOLDS":
-            terminal.show("", text.verdict_block(verdict, asked[verdict.program], replay_options))
-    terminal.show("", text.summary_line(run.summary, allow_unknown=allow_unknown))
+    beside = Beside(replay=lambda v: text.replay(v, asked[v.program], replay_options))
+    terminal.show_document(report.document(Results.of(run), beside, allow_unknown=allow_unknown))
     if run.interrupted:
         typer.echo("interrupted: these are the verdicts that were finished", err=True)

@@ -37,7 +37,7 @@ def invariants(
     from tracrcheck.executors import dask_cluster as clusters
     from tracrcheck.invariants.runner import chosen
     from tracrcheck.reports import files
-    from tracrcheck.reports.invariants import summary, table
+    from tracrcheck.reports import invariants as report
     from tracrcheck.reports.render import terminal
     from tracrcheck.runs import results
     from tracrcheck.runs.base import finished_there, open_ledger
@@ -68,7 +68,8 @@ def invariants(
                 pass
         except KeyboardInterrupt:
             run.interrupted = True
-        terminal.show(table(run.checks), summary(run.checks))
+        made = InvariantResults(path=json or Path(), run=run.record(), checks=tuple(run.checks))
+        terminal.show_document(report.document(made))
         files.write_json(json, document(run.record(), run.checks), a_line_each=("checks",))
         run.written()
     if run.interrupted:

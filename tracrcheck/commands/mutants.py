@@ -81,8 +81,8 @@ def mutants(
                 typer.echo(report.line(found), err=True)
         except KeyboardInterrupt:
             hunt.interrupted = True
-        terminal.show(report.table(hunt.found), report.summary(hunt.found))
         results = MutantResults(path=json or Path(), run=hunt.record(), found=tuple(hunt.found))
+        terminal.show_document(report.document(results))
         files.write_json(json, results.document, a_line_each=("mutants",))
         hunt.written()
     if hunt.interrupted:
@@ -98,7 +98,7 @@ def _without_faults(runs: int, *, jobs: int, cluster: str | None, json: Json, re
     from tracrcheck.runs import false_alarms
     from tracrcheck.runs import mutants as runner
     from tracrcheck.runs.base import open_ledger
-    from tracrcheck.runs.false_alarm_results import document
+    from tracrcheck.runs.false_alarm_results import FalseAlarmResults, document
 
     seeds, job = false_alarms.seeds_of(runs), runner.job_by("gauntlet")
     header = false_alarms.header_of(seeds, job, shlex.join(["tracrcheck", *sys.argv[1:]]))
@@ -111,7 +111,8 @@ def _without_faults(runs: int, *, jobs: int, cluster: str | None, json: Json, re
                 typer.echo(report.line(run), err=True)
         except KeyboardInterrupt:
             going.interrupted = True
-        terminal.show(report.summary(going.runs))
+        made = FalseAlarmResults(path=json or Path(), run=going.record(), runs=tuple(going.runs))
+        terminal.show_document(report.document(made))
         files.write_json(json, document(going.record(), going.runs), a_line_each=("runs",))
         going.written()
     if going.interrupted:

@@ -39,13 +39,13 @@ def check(
     """Compare interpreter, reference, torch and JAX on the whole domain, and certify. Every problem at once."""
     from tracrcheck.commands import options
     from tracrcheck.rasp.library import Library
-    from tracrcheck.reports import text
+    from tracrcheck.reports import program as report
     from tracrcheck.reports.render import terminal
     from tracrcheck.truth import program_check
 
     settings = options.settings_of(ablation or ["all"], [criterion], lengths, score_bos)
     found = program_check.check(Library.here(folder or []).load(program), settings)
-    terminal.show(*text.checkup_parts(found))
+    terminal.show(*report.checkup_parts(found))
     stop_at(found.problems)
     raise typer.Exit(0 if found.proved else 1)
 
@@ -63,14 +63,15 @@ def show(
     """Draw the circuit: required edges solid, permitted ones faint. Without --out, a tree."""
     from tracrcheck.commands import options
     from tracrcheck.rasp.library import Library
-    from tracrcheck.reports import circuit_drawing, files
+    from tracrcheck.reports import files
+    from tracrcheck.reports import program as report
     from tracrcheck.reports.render import terminal
     from tracrcheck.runs.gate import prepare
     from tracrcheck.truth import cache
 
     settings = options.settings_of(ablation or ["zero"], [criterion], lengths, score_bos)
     if out is not None:
-        circuit_drawing.kind_of(out)
+        report.kind_of(out)
         files.check_writable(out)
         if len(settings) > 1:
             raise CheckError(
@@ -81,9 +82,9 @@ def show(
     for setting in settings:
         certificate = cache.certificate_of(ready[0], setting)
         if out is None:
-            terminal.show(circuit_drawing.tree(ready[0], certificate))
+            terminal.show(report.tree(ready[0], certificate))
         else:
-            files.write_text(out, circuit_drawing.draw(ready[0], certificate, circuit_drawing.kind_of(out)))
+            files.write_text(out, report.draw(ready[0], certificate, report.kind_of(out)))
             typer.echo(f"wrote {out}")
 
 
@@ -101,7 +102,7 @@ def explain(
     from tracrcheck.commands import options
     from tracrcheck.grading.explain import explain as explanation_of
     from tracrcheck.rasp.library import Library
-    from tracrcheck.reports import text
+    from tracrcheck.reports import program as report
     from tracrcheck.runs.gate import prepare
 
     settings = options.settings_of(ablation or ["zero"], [criterion], lengths, score_bos)
@@ -112,4 +113,4 @@ def explain(
             found = explanation_of(ready[0], setting, edge)
         except CheckError as error:
             raise error.at(ready[0].program.name) from None
-        typer.echo(text.explanation_block(ready[0], setting.ablation, found))
+        typer.echo(report.explanation_block(ready[0], setting.ablation, found))

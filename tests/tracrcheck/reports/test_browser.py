@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from tracrcheck.reports.render.html.gate import gate_page
+from tracrcheck.reports.render.html.tables import Column, data_table
 
 from tests.tracrcheck.reports.hostile import MARK, NASTY, hostile
 from tracrcheck.reports.context import Beside
 from tracrcheck.reports.kinds import html_of
-from tracrcheck.reports.render.html.gate import gate_page
 from tracrcheck.reports.render.html.page import Page, Section
-from tracrcheck.reports.render.html.tables import Column, data_table
 from tracrcheck.runs.mutant_results import Found, MutantResults
 
 PHONE = {"width": 375, "height": 800, "deviceScaleFactor": 1, "mobile": True}

@@ -9,6 +9,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from tracrcheck.reports.render.html.circuits import Layer, Picture, circuit_figure
+from tracrcheck.reports.render.html.elements import Html, anchor, plain, tag
+from tracrcheck.reports.render.html.layers import judged_layer, picture_of
+from tracrcheck.reports.render.html.tables import Cell, Column, data_table
 
 from edgeprune_core.graph import ResidualGraph
 from tests import zoo
@@ -17,11 +21,7 @@ from tracrcheck.grading.edge_effects import Absent, evidence_of
 from tracrcheck.reports.context import Beside
 from tracrcheck.reports.kinds import html_of
 from tracrcheck.reports.render.html import elements
-from tracrcheck.reports.render.html.circuits import Layer, Picture, circuit_figure
-from tracrcheck.reports.render.html.elements import Html, anchor, plain, tag
-from tracrcheck.reports.render.html.layers import judged_layer, picture_of
 from tracrcheck.reports.render.html.page import Page, Section
-from tracrcheck.reports.render.html.tables import Cell, Column, data_table
 from tracrcheck.runs.results import read
 from tracrcheck.truth.setting import Setting
 

@@ -20,9 +20,9 @@ FUZZ_SEED ?= $(shell date -u +%Y%m%d)
 FUZZ_PROGRAMS ?= 500
 SEEDS ?= 20
 
-.PHONY: help gate test lint pins recheck bench ci quick nightly slow gpu certificates full mutants fuzz invariants coverage pages docs
+.PHONY: help gate test lint pins recheck bench ci quick nightly slow kernels gpu certificates full mutants suite-faults fuzz invariants coverage pages docs
 help: ## list the commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
 
 gate: $(STAMP) ## the main job: verdicts on reverse and xproportion
 	$(BIN)/tracrcheck gate reverse xproportion
@@ -36,7 +36,8 @@ lint: $(STAMP) ## ruff and mypy
 	$(BIN)/mypy
 
 recheck: $(STAMP) ## committed results: sound, stale or not, and a random share made again
-	set -e; for file in $(wildcard ci/results/*.json); do $(BIN)/tracrcheck recheck $$file; done
+	set -e; for file in $(filter-out %-suite.json,$(wildcard ci/results/*.json)); do $(BIN)/tracrcheck recheck $$file; done
+	$(BIN)/python -m ci.faults.suite recheck ci/results/mutants-suite.json
 
 bench: $(STAMP) ## the speed and memory of the gate, each figure with its bar
 	$(BIN)/python ci/bench/gate.py
@@ -50,10 +51,13 @@ quick: $(STAMP) ## the gate of a pull request: every program, zero and resample;
 	PATH="$(CURDIR)/$(BIN):$$PATH" METHOD=$(METHOD) PROFILE=$(PROFILE) PROGRAMS="$(PROGRAMS)" JOBS=$(JOBS) \
 	    BASELINE=$(BASELINE) RESULT=$(OUT)/quick.json ci/gate/run
 
-nightly: slow certificates full mutants fuzz invariants coverage ## hours; .github/workflows/nightly.yml runs the same
+nightly: slow kernels certificates full mutants fuzz invariants coverage ## hours; .github/workflows/nightly.yml runs the same
 
 slow: $(STAMP) ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow -n auto
+
+kernels: $(STAMP) ## the default tests with each set of kernels that the processor has, and in two threads
+	$(BIN)/python ci/kernels.py $(BIN)/python -m pytest -n auto
 
 gpu: $(STAMP) ## the tests that need a CUDA device: steps per second and memory too (tests/gpu/conftest.py)
 	$(BIN)/python -m pytest tests/gpu -m gpu
@@ -66,6 +70,9 @@ full: $(STAMP) $(OUT) ## the gate, every ablation and 20 seeds: an hour on two c
 
 mutants: $(STAMP) $(OUT) ## the seeded faults: every one must be caught
 	$(BIN)/tracrcheck mutants --jobs $(JOBS) --json $(OUT)/mutants.json --resume
+
+suite-faults: $(STAMP) $(OUT) ## the seeded faults by the default tests instead: hours
+	$(BIN)/python -m ci.faults.suite run --jobs $(JOBS) --json $(OUT)/mutants-suite.json --resume
 
 fuzz: $(STAMP) $(OUT) ## programs that nobody wrote, others each day (FUZZ_SEED)
 	$(BIN)/tracrcheck fuzz --programs $(FUZZ_PROGRAMS) --seed $(FUZZ_SEED) --method $(METHOD) --jobs $(JOBS) \

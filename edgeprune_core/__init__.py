@@ -1,4 +1,124 @@
 """edgeprune_core: one masked forward over the edges between components, and the methods that search them.
 
-Knows nothing of RASP or Tracr. Import what you need from its modules: this file imports nothing.
+It knows nothing of RASP or Tracr. Import what you need from here; deeper modules may move. A name loads its module
+when it is first used: `import edgeprune_core` alone loads the standard library.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgeprune_core.ablations import ABLATIONS, Ablation, Mean, Resample, Zero
+    from edgeprune_core.circuit import Circuit
+    from edgeprune_core.criterion import Outcome
+    from edgeprune_core.discovery import Discovery
+    from edgeprune_core.engine import outputs, run, trace
+    from edgeprune_core.errors import CheckError
+    from edgeprune_core.families import FAMILIES, Family, load
+    from edgeprune_core.graph import Edge, Reader, ResidualGraph, Writer
+    from edgeprune_core.mask import to_mask
+    from edgeprune_core.methods import (
+        METHODS,
+        Acdc,
+        Eap,
+        EapIg,
+        EdgePruning,
+        EdgePruningKl,
+        Exact,
+        Method,
+        RandomEdges,
+    )
+    from edgeprune_core.spec import ModelSpec
+    from edgeprune_core.task import Task
+    from edgeprune_core.tasks import TASKS, Pair, PromptSource, PromptTask, pairs, prompt_task, read_pairs
+    from edgeprune_core.trained_models import SUBJECTS, TrainedModel, load_model
+    from edgeprune_core.weights import Model, Weights
+
+_HOMES = {
+    "ablations": ("ABLATIONS", "Ablation", "Mean", "Resample", "Zero"),
+    "circuit": ("Circuit",),
+    "criterion": ("Outcome",),
+    "discovery": ("Discovery",),
+    "engine": ("outputs", "run", "trace"),
+    "errors": ("CheckError",),
+    "families": ("FAMILIES", "Family", "load"),
+    "graph": ("Edge", "Reader", "ResidualGraph", "Writer"),
+    "mask": ("to_mask",),
+    "methods": (
+        "METHODS",
+        "Acdc",
+        "Eap",
+        "EapIg",
+        "EdgePruning",
+        "EdgePruningKl",
+        "Exact",
+        "Method",
+        "RandomEdges",
+    ),
+    "spec": ("ModelSpec",),
+    "task": ("Task",),
+    "tasks": ("TASKS", "Pair", "PromptSource", "PromptTask", "pairs", "prompt_task", "read_pairs"),
+    "trained_models": ("SUBJECTS", "TrainedModel", "load_model"),
+    "weights": ("Model", "Weights"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "ABLATIONS",
+    "FAMILIES",
+    "METHODS",
+    "SUBJECTS",
+    "TASKS",
+    "Ablation",
+    "Acdc",
+    "CheckError",
+    "Circuit",
+    "Discovery",
+    "Eap",
+    "EapIg",
+    "Edge",
+    "EdgePruning",
+    "EdgePruningKl",
+    "Exact",
+    "Family",
+    "Mean",
+    "Method",
+    "Model",
+    "ModelSpec",
+    "Outcome",
+    "Pair",
+    "PromptSource",
+    "PromptTask",
+    "RandomEdges",
+    "Reader",
+    "Resample",
+    "ResidualGraph",
+    "Task",
+    "TrainedModel",
+    "Weights",
+    "Writer",
+    "Zero",
+    "load",
+    "load_model",
+    "outputs",
+    "pairs",
+    "prompt_task",
+    "read_pairs",
+    "run",
+    "to_mask",
+    "trace",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,4 +1,7 @@
-"""What every test shares: one thread, fixed seeds, and properties that draw the same each time."""
+"""What every test shares: one thread, fixed seeds, and properties that draw the same each time.
+
+The environment variable TRACRCHECK_TEST_THREADS asks PyTorch for another number of threads.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from tests import zoo
 
 pytest_plugins = ["pytester"]
 
-torch.set_num_threads(1)
+torch.set_num_threads(int(os.environ.get("TRACRCHECK_TEST_THREADS", "1")))
 settings.register_profile(
     "tests", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )

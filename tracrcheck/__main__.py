@@ -36,3 +36,7 @@ def _without_command_line(error: ImportError, words: list[str]) -> int:
     )
     sys.stderr.write(f"{told}\n")
     return 2
+
+
+if __name__ == "__main__":
+    main()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -49,14 +47,13 @@ def compare(
 ) -> None:
     """Compare methods on a trained model: the fewest edges of each at the same divergence, on prompts held out."""
     from edgeprune_core import trained_models
+    from tracrcheck.commands.resumable import command_line, run_or_read
     from tracrcheck.executors import dask_cluster as clusters
     from tracrcheck.reports import compare as report
     from tracrcheck.reports import files
-    from tracrcheck.reports.context import Beside
     from tracrcheck.reports.outputs import Outputs
     from tracrcheck.reports.render import curves, terminal
     from tracrcheck.runs import compare as comparing
-    from tracrcheck.runs.base import finished_there, open_ledger
     from tracrcheck.trained import prompts as prompt_lists
     from tracrcheck.trained.discover import check_ablation
 
@@ -72,27 +69,15 @@ def compare(
         task=task, model=model or trained_models.trained_on(task), ablation=ablation, methods=names,
         seeds=tuple(range(seeds)), prompts=prompts, jobs=jobs, cluster=cluster,
     ).checked()  # fmt: skip
-    header = plan.header(shlex.join(["tracrcheck", *sys.argv[1:]]))
-    if resume and finished_there(json, header):
-        typer.echo(f"{json} is this run, finished: there is nothing to resume", err=True)
-        raise typer.Exit(0)
-    with open_ledger(json, header, resume=resume) as ledger:
-        run = comparing.Comparing(plan, header, ledger)
-        if run.resumed:
-            typer.echo(f"resumed: {run.resumed} of {len(plan.units)} curves were made before", err=True)
-        try:
-            for made in terminal.progress(run.go(), run.left, "curves"):
-                typer.echo(report.line(made), err=True)
-        except KeyboardInterrupt:
-            run.interrupted = True
-        results = run.results(json)
-        terminal.show_document(report.document(results))
-        files.write_json(json, results.document, a_line_each=("curves",))
-        run.written()
-    outputs.write(results, Beside())
+    header = plan.header(command_line())
+    done = run_or_read(
+        header,
+        lambda ledger: comparing.Comparing(plan, header, ledger),
+        outputs=outputs,
+        resume=resume,
+        show=lambda results: terminal.show_document(report.document(results)),
+        line=report.line,
+    )
     if plot is not None:
-        files.write_text(plot, curves.svg(report.plot(results)))
-    if run.interrupted:
-        typer.echo("interrupted: these are the curves that were finished", err=True)
-        raise typer.Exit(130)
-    raise typer.Exit(1 if any(c.fault for c in results.curves) else 0)
+        files.write_text(plot, curves.svg(report.plot(done.results)))
+    done.end(done.results.exit_code)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,8 +19,7 @@ from tracrcheck.commands.arguments import (
 from tracrcheck.commands.errors import told
 
 if TYPE_CHECKING:
-    from tracrcheck.records.journal import Ledger
-    from tracrcheck.runs.fuzz import Campaign, Plan
+    from tracrcheck.runs.fuzz import Plan
 
 
 @told
@@ -54,17 +50,15 @@ def fuzz(
 ) -> None:
     """Run a method on programs that nobody wrote. Exit 1 below the bar, or where a replayed check fails."""
     from tracrcheck.commands import options
+    from tracrcheck.commands.resumable import command_line, run_or_read
     from tracrcheck.executors import dask_cluster as clusters
     from tracrcheck.grading.run_method import find_method
     from tracrcheck.reports import files
     from tracrcheck.reports import fuzz as report
-    from tracrcheck.reports.context import Beside
     from tracrcheck.reports.outputs import Outputs
     from tracrcheck.reports.render import terminal
     from tracrcheck.runs import fuzz as campaign
-    from tracrcheck.runs import fuzz_score, regressions, results
-    from tracrcheck.runs.base import finished_there, open_ledger
-    from tracrcheck.runs.fuzz_results import FuzzResults
+    from tracrcheck.runs import fuzz_score, regressions
 
     options.check_timeout(timeout)
     reports = {"--html": html, "--junit": junit, "--md": md}
@@ -90,43 +84,17 @@ def fuzz(
         _one(plan, number, save)
     outputs = Outputs(json=json, html=html, junit=junit, md=md)
     outputs.check()
-    header = plan.header(shlex.join(["tracrcheck", *sys.argv[1:]]))
-    if resume and finished_there(json, header):
-        typer.echo(f"{json} is this run, finished: there is nothing to resume", err=True)
-        there = cast(FuzzResults, results.read_any(cast(Path, json)))
-        outputs.write(there, Beside())
-        raise typer.Exit(1 if there.score(fuzz_score.Bar()).short else 0)
-    with open_ledger(json, header, resume=resume) as ledger:
-        run = _sitting(plan, header, ledger)
-        score = fuzz_score.score(run)
-        terminal.show_document(report.document(FuzzResults.of(run)))
-        for path in regressions.save_failures(run.rows, seed=seed, folder=save):
-            terminal.show(f"saved {path}")
-        files.write_json(json, files.fuzz_document(run, score), a_line_each=("programs", "rows"))
-        run.written()
-    outputs.write(FuzzResults.of(run), Beside())
-    if run.interrupted:
-        typer.echo("interrupted: these are the programs that were finished", err=True)
-        raise typer.Exit(130)
-    raise typer.Exit(1 if score.short else 0)
-
-
-def _sitting(plan: Plan, header: Mapping[str, Any], ledger: Ledger | None) -> Campaign:
-    """The campaign, done as far as it is not interrupted."""
-    from tracrcheck.reports.render import terminal
-    from tracrcheck.runs.fuzz import Campaign
-
-    run = Campaign(plan, header, ledger)
-    if run.resumed:
-        typer.echo(f"resumed: {run.resumed} of {plan.programs} programs were finished before", err=True)
-    try:
-        for _ in terminal.progress(run.draw(), plan.programs, "draw"):
-            pass
-        for _ in terminal.progress(run.go(), run.left, "fuzz"):
-            pass
-    except KeyboardInterrupt:
-        run.interrupted = True
-    return run
+    header, bar = plan.header(command_line()), fuzz_score.Bar()
+    done = run_or_read(
+        header,
+        lambda ledger: campaign.Campaign(plan, header, ledger),
+        outputs=outputs,
+        resume=resume,
+        show=lambda results: terminal.show_document(report.document(results)),
+    )
+    for path in regressions.save_failures(done.results.rows, seed=seed, folder=save):
+        terminal.show(f"saved {path}")
+    done.end(int(bool(done.results.score(bar).short)))
 
 
 def _one(plan: Plan, number: int, save: Path | None) -> None:

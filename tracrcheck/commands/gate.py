@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -29,10 +29,11 @@ from tracrcheck.commands.errors import stop_at, told
 
 if TYPE_CHECKING:
     from tracrcheck.grading.edge_effects import Evidence
+    from tracrcheck.grading.verdict import Verdict
     from tracrcheck.rasp.library import Entry
     from tracrcheck.records.journal import Ledger
-    from tracrcheck.runs.base import Run
-    from tracrcheck.runs.gate import Plan
+    from tracrcheck.runs.gate import Run
+    from tracrcheck.runs.results import Results
 
 
 @told
@@ -83,19 +84,18 @@ def gate(
 ) -> None:
     """Run a method on programs, and fail where it does not find what is proved."""
     from tracrcheck.commands import options
+    from tracrcheck.commands.resumable import command_line, run_or_read
     from tracrcheck.executors import dask_cluster as clusters
     from tracrcheck.grading.run_method import find_method
     from tracrcheck.grading.verdict import exit_code
     from tracrcheck.rasp.library import Library
-    from tracrcheck.reports import files, text
     from tracrcheck.reports.context import Beside, beside_saved
     from tracrcheck.reports.gate import comparison_lines
     from tracrcheck.reports.outputs import Outputs
     from tracrcheck.reports.render import terminal
     from tracrcheck.runs import baseline as comparing
     from tracrcheck.runs import gate as gating
-    from tracrcheck.runs import profiles, results
-    from tracrcheck.runs.base import finished_there, header_of, open_ledger
+    from tracrcheck.runs import profiles
 
     outputs = Outputs(json=json, html=html, junit=junit, md=md)
     outputs.check()
@@ -111,45 +111,55 @@ def gate(
         cluster=clusters.check(cluster, jobs=jobs),
         paths={entry.program.name: entry.path for entry in entries},
     )
-    header = header_of(plan, shlex.join(["tracrcheck", *sys.argv[1:]]))
-    if resume and finished_there(json, header):
-        typer.echo(f"{json} is this run, finished: there is nothing to resume", err=True)
-        there = results.read(cast(Path, json))
-        outputs.write(there, beside_saved(there, Library.here(folder or []), drawn=html is not None))
-        raise typer.Exit(exit_code(there.verdicts, allow_unknown=allow_unknown))
+    header = plan.header(command_line())
     factor = options.check_factor(slower)
     options.check_known(allow_known, baseline)
     before = comparing.read_baseline(baseline, header["asked"]) if baseline is not None else None
-    with open_ledger(json, header, resume=resume) as ledger:
-        run = _sitting(entries, plan, header, ledger)
-        names = {entry.program.name: entry.asked for entry in entries}
-        replay_options = options.replay_words(
-            lengths=lengths,
-            score_bos=score_bos,
-            folders=folder,
-            timeout=None if timeout == gating.TIMEOUT else timeout,
-        )
-        _report(run, allow_unknown, names, replay_options)
-        files.write_json(json, files.gate_document(run.verdicts, run.summary, run.record()))
-        run.written()
-    code, compared = run.exit_code(allow_unknown=allow_unknown), None
+    names = {entry.program.name: entry.asked for entry in entries}
+    replay_options = options.replay_words(
+        lengths=lengths,
+        score_bos=score_bos,
+        folders=folder,
+        timeout=None if timeout == gating.TIMEOUT else timeout,
+    )
+
+    replay = partial(_replay, names=names, options=replay_options)
+
+    def start(ledger: Ledger | None) -> gating.Run:
+        ready, wrong = gating.prepare(entries, plan.settings)
+        stop_at(wrong)
+        return gating.Run(ready, plan, header, ledger)
+
+    done = run_or_read(
+        header,
+        start,
+        outputs=outputs,
+        resume=resume,
+        show=lambda results: _report(results, replay, allow_unknown),
+    )
+    found, compared = done.results, None
+    code = exit_code(found.verdicts, allow_unknown=allow_unknown)
     if before is not None:
-        compared = comparing.compare(before, run.verdicts, run.record(), factor=factor)
+        compared = comparing.compare(before, found.verdicts, found.run, factor=factor)
         terminal.show("", *comparison_lines(compared))
         code = compared.exit_code(code, allow_known=allow_known)
-    outputs.write(
-        results.Results.of(run),
-        Beside(
-            replay=lambda v: text.replay(v, names[v.program], replay_options),
-            evidence=_evidence(run, entries) if html is not None else (),
-            compared=compared,
-        ),
-    )
-    raise typer.Exit(code)
+    beside = Beside()
+    if html is not None and done.run is not None:
+        beside = Beside(evidence=_evidence(done.run, entries))
+    elif html is not None:
+        beside = beside_saved(found, Library.here(folder or []), drawn=True)
+    done.end(code, replace(beside, replay=replay, compared=compared))
+
+
+def _replay(verdict: Verdict, *, names: Mapping[str, str], options: Sequence[str]) -> str:
+    """The command that gives the verdict again, with the program as it was named on the command line."""
+    from tracrcheck.reports import text
+
+    return text.replay(verdict, names[verdict.program], options)
 
 
 def _evidence(run: Run, entries: Sequence[Entry]) -> list[Evidence]:
-    """The truths to be drawn."""
+    """The required circuits to draw."""
     from tracrcheck.grading.edge_effects import of_compiled
     from tracrcheck.reports.render import terminal
 
@@ -158,35 +168,12 @@ def _evidence(run: Run, entries: Sequence[Entry]) -> list[Evidence]:
     return list(terminal.progress(found, len(run.programs) * len(run.plan.settings), "drawing"))
 
 
-def _sitting(entries: Sequence[Entry], plan: Plan, header: Mapping[str, Any], ledger: Ledger | None) -> Run:
-    """The run, done as far as it is not interrupted."""
-    from tracrcheck.reports.render import terminal
-    from tracrcheck.runs import gate as gating
-    from tracrcheck.runs.base import Run
-
-    ready, wrong = gating.prepare(entries, plan.settings)
-    stop_at(wrong)
-    run = Run(ready, plan, header, ledger)
-    if run.resumed:
-        typer.echo(f"resumed: {run.resumed} of {run.total} verdicts were finished before", err=True)
-    try:
-        for _ in terminal.progress(run.go(), run.left, "gate"):
-            pass
-    except KeyboardInterrupt:
-        run.interrupted = True
-    return run
-
-
-def _report(run: Run, allow_unknown: bool, asked: Mapping[str, str], replay_options: Sequence[str]) -> None:
+def _report(found: Results, replay: Callable[[Verdict], str], allow_unknown: bool) -> None:
     from tracrcheck.reports import gate as report
-    from tracrcheck.reports import text
     from tracrcheck.reports.context import Beside
     from tracrcheck.reports.render import terminal
-    from tracrcheck.runs.results import Results
+    from tracrcheck.runs.gate import foreign_edges
 
-    for error in run.errors:
+    for error in foreign_edges(found.verdicts):
         terminal.tell(error)
-    beside = Beside(replay=lambda v: text.replay(v, asked[v.program], replay_options))
-    terminal.show_document(report.document(Results.of(run), beside, allow_unknown=allow_unknown))
-    if run.interrupted:
-        typer.echo("interrupted: these are the verdicts that were finished", err=True)
+    terminal.show_document(report.document(found, Beside(replay=replay), allow_unknown=allow_unknown))

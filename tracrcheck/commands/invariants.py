@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
@@ -34,17 +31,16 @@ def invariants(
     ] = False,
 ) -> None:
     """Check what must hold of every model, mask and method; exit 1 where something does not."""
+    from tracrcheck.commands.resumable import command_line, run_or_read
     from tracrcheck.executors import dask_cluster as clusters
     from tracrcheck.invariants.runner import chosen
-    from tracrcheck.reports import files
     from tracrcheck.reports import invariants as report
+    from tracrcheck.reports.outputs import Outputs
     from tracrcheck.reports.render import terminal
-    from tracrcheck.runs import results
-    from tracrcheck.runs.base import finished_there, open_ledger
-    from tracrcheck.runs.invariant_results import InvariantResults, document
     from tracrcheck.runs.invariants import Campaign, Plan
 
-    files.check_writable(json)
+    outputs = Outputs(json=json)
+    outputs.check()
     plan = Plan(
         invariants=tuple(invariant.name for invariant in chosen(only or [])),
         seeds=tuple(range(first, first + seeds)),
@@ -53,27 +49,12 @@ def invariants(
         cluster=clusters.check(cluster, jobs=jobs),
         stop=stop,
     )
-    header = plan.header(shlex.join(["tracrcheck", *sys.argv[1:]]))
-    if resume and finished_there(json, header):
-        typer.echo(f"{json} is this run, finished: there is nothing to resume", err=True)
-        there = cast(InvariantResults, results.read_any(cast(Path, json))).checks
-        raise typer.Exit(1 if any(check.red for check in there) else 0)
-    with open_ledger(json, header, resume=resume) as ledger:
-        run = Campaign(plan, header, ledger)
-        if run.resumed:
-            typer.echo(f"resumed: {run.resumed} of {seeds} seeds were finished before", err=True)
-        most = len(plan.invariants) * run.left * (3 + programs)
-        try:
-            for _ in terminal.progress(run.go(), most, "check"):
-                pass
-        except KeyboardInterrupt:
-            run.interrupted = True
-        made = InvariantResults(path=json or Path(), run=run.record(), checks=tuple(run.checks))
-        terminal.show_document(report.document(made))
-        files.write_json(json, document(run.record(), run.checks), a_line_each=("checks",))
-        run.written()
-    if run.interrupted:
-        typer.echo("interrupted: these are the seeds that were finished", err=True)
-        raise typer.Exit(130)
-    if any(check.red for check in run.checks):
-        raise typer.Exit(1)
+    header = plan.header(command_line())
+    done = run_or_read(
+        header,
+        lambda ledger: Campaign(plan, header, ledger),
+        outputs=outputs,
+        resume=resume,
+        show=lambda results: terminal.show_document(report.document(results)),
+    )
+    done.end(done.results.exit_code)

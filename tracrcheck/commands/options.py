@@ -120,18 +120,6 @@ def check_without_faults(runs: int | None, others: Mapping[str, bool]) -> None:
         )
 
 
-def check_elsewhere(cluster: str | None, by: str) -> None:
-    """Tests are files of this checkout, which the workers of a cluster need not have."""
-    if cluster is not None and by == "suite":
-        raise CheckError(
-            "TC117",
-            "the tests of a checkout are run on this machine only",
-            where="--cluster",
-            got="--by suite",
-            wanted="--by gauntlet, or --jobs N",
-        )
-
-
 def check_known(allow_known: bool, baseline: Path | None) -> None:
     """What is known to be wrong is what is wrong in a baseline."""
     if allow_known and baseline is None:

@@ -1,8 +1,8 @@
-"""A copy of both packages with one edit in it, and what a process that imports the copy saw.
+"""A copy of both packages with one fault seeded in it, checked by a process that imports the copy.
 
-The copy is of the packages as they are installed, byte code included; that of the edited file is left out. There are two
-ways to check it: the gauntlet of invariants and gate, and the test suite. Errors are told as text and not raised: an edit
-that does not match exactly once, a copy that does not import, and one whose sources are those of the original, are no kill.
+The packages are copied as installed, with their byte code except that of the edited file. `Way` says which checks run on
+the copy. Problems are returned as text, not raised: an edit that does not match exactly once, a copy that does not
+import, and a copy whose sources equal the original's do not count as kills.
 """
 
 from __future__ import annotations
@@ -13,15 +13,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tracrcheck
-from edgeprune_core.errors import CheckError
-from tracrcheck.mutants import suite
 from tracrcheck.mutants.base import Mutant
 from tracrcheck.mutants.checks import Job
 from tracrcheck.mutants.child_process import sources
@@ -32,33 +29,27 @@ from tracrcheck.records.sources import OURS, package_folder
 class Way:
     """How a copy is checked.
 
-    module:    what its process runs on a job. imports: what it imports first, beside the edited module.
-    beside:    files and folders that it needs next to the packages.
-    processor: seconds of it that all checks of one copy may take.
-    endless:   whether a copy that takes more is red. Where each check has a limit of its own it is an error.
+    module:    the module that its process runs on a job.
+    imports:   what the process imports first, besides the edited module.
+    root:      a checkout with `beside`, the files and folders that the checks need next to the packages.
+    processor: limit on the CPU seconds of all checks of one copy.
+    endless:   whether exceeding the limit counts as red. Where each check has a limit of its own it is an error.
     """
 
     module: str
     imports: tuple[str, ...] = ()
+    root: Path = Path()
     beside: tuple[str, ...] = ()
     processor: int
     endless: bool
 
 
-# Unmutated, the gauntlet takes about 50 seconds of processor, and the suite about 290.
+# Without a fault, the gauntlet takes about 50 seconds of CPU time.
 GAUNTLET = Way(module="tracrcheck.mutants.checks", processor=600, endless=True)
-SUITE = Way(
-    module="tracrcheck.mutants.suite_process",
-    imports=("tracrcheck.mutants.checks",),
-    beside=suite.BESIDE,
-    processor=5400,
-    endless=False,
-)
-WAYS = {"gauntlet": GAUNTLET, "suite": SUITE}
 
 
 class NoCopy(Exception):
-    """Why an edit could not be made, in words."""
+    """The edit could not be made; the argument says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,30 +60,15 @@ class Seen:
     red: str | None = None
 
 
-def checkout() -> Path:
-    """The folder that the packages and their tests lie in. Errors: TC158 where they lie in none."""
-    root = package_folder(tracrcheck).parent
-    if lacking := [name for name in suite.BESIDE if not (root / name).exists()]:
-        raise CheckError(
-            "TC158",
-            "the tests are not beside the packages",
-            where="--by suite",
-            got=f"no {', '.join(lacking)} in {root}",
-            wanted="a checkout of the sources",
-            do="pip install -e . in a checkout, or leave --by out",
-        )
-    return root
-
-
 @contextmanager
-def copied(mutant: Mutant | None, beside: Sequence[str] = ()) -> Iterator[Path]:
-    """A folder with both packages, edited; None leaves them as they are. beside: of the checkout. Raises `NoCopy`."""
+def copied(mutant: Mutant | None, way: Way = GAUNTLET) -> Iterator[Path]:
+    """A folder with both packages, the fault seeded (None: unchanged), and what the way needs. Raises `NoCopy`."""
     with tempfile.TemporaryDirectory(prefix="tracrcheck-mutant-") as name:
         folder = Path(name)
         for top, package in OURS.items():
             shutil.copytree(package_folder(package), folder / top)
-        for part in beside:
-            _copy(checkout() / part, folder / part)
+        for part in way.beside:
+            _copy(way.root / part, folder / part)
         if mutant is not None:
             _edit(folder / mutant.file, mutant)
         yield folder
@@ -127,9 +103,9 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 def check(mutant: Mutant | None, job: Job, *, way: Way = GAUNTLET) -> Seen:
-    """Runs all checks in a process of its own, on a copy with this edit; on one without any where it is None."""
+    """Runs all checks in a separate process, on a copy with this fault (None: without any)."""
     try:
-        with copied(mutant, way.beside) as folder:
+        with copied(mutant, way) as folder:
             edited = () if mutant is None else (_module(mutant.file),)
             out = folder / "seen.json"
             text = Job(**{**_fields(job), "imports": (*edited, *way.imports), "out": out}).dumps()

@@ -165,7 +165,7 @@ def certificate_block(compiled: Compiled, c: Certificate) -> list[str | Table]:
     s = c.setting
     lengths = f", lengths {s.lengths[0]}-{s.lengths[1]}" if s.lengths else ""
     bos = ", position 0 scored" if s.score_bos else ""
-    pairs = f"pairs of {c.n_inputs:,} inputs" if s.ablation == "resample" else "inputs"
+    pairs = f"pairs of {c.n_inputs:,} inputs" if s.paired else "inputs"
     parts: list[str | Table] = [
         f"{c.program}: {s.ablation} ablation, criterion {s.criterion}{lengths}{bos}",
         f"  required  {len(c.required)} of {len(c.permitted)} permitted edges{vacuous_words(c)}",

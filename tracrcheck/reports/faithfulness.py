@@ -38,7 +38,7 @@ def matrix_block(matrix: Mapping[str, Any]) -> Table:
             )
             for c in matrix["cells"]
         ],
-        note=f"{matrix['n_edges']:,} edges on {matrix['n_prompts']:,} held-out prompts; intervals: {share}, bootstrap over prompts; "
+        note=f"{matrix['n_edges']:,} edges on {matrix['n_prompts']:,} prompts; intervals: {share}, bootstrap over prompts; "
         f"random: {matrix['draws']} circuits of as many edges, and the central {share} of them.",
     )  # fmt: skip
 

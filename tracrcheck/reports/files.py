@@ -14,38 +14,16 @@ from safetensors import SafetensorError
 
 from edgeprune_core.atomic_write import write_whole
 from edgeprune_core.errors import CheckError
-from tracrcheck.grading.verdict import Summary, Verdict
-from tracrcheck.runs import fuzz_results, results
+from tracrcheck.grading.verdict import Summary
 
 if TYPE_CHECKING:
     from edgeprune_core.weights import Model
-    from tracrcheck.runs.fuzz import Campaign
-    from tracrcheck.runs.fuzz_score import Score
     from tracrcheck.truth.certificate import Certificate
-
-
-def gate_document(verdicts: Sequence[Verdict], summary: Summary, run: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "schema": results.SCHEMA,
-        "run": dict(run),
-        "verdicts": [v.to_json() for v in verdicts],
-        "summary": summary.to_json(),
-    }
 
 
 def judged_document(verdicts: Sequence[dict[str, Any]], summary: Summary) -> dict[str, Any]:
     """Verdicts that came about outside a run of the gate."""
     return {"verdicts": list(verdicts), "summary": summary.to_json()}
-
-
-def fuzz_document(campaign: Campaign, score: Score) -> dict[str, Any]:
-    return {
-        "schema": fuzz_results.SCHEMA,
-        "run": campaign.record(),
-        "summary": {**score.to_json(), "drawn": campaign.drawn, "rejected": dict(campaign.rejected)},
-        "programs": [program.to_json() for program in campaign.programs],
-        "rows": [row.to_json() for row in campaign.rows],
-    }
 
 
 def certify_document(certificates: Sequence[Certificate]) -> dict[str, Any]:

@@ -98,7 +98,8 @@ def replayed(name: str, found: Replayed) -> str:
     if found.passes:
         return f"passes  {name}"
     rows = () if found.row is None else edge_rows(found.row.verdict)
-    return block(Finding(word="fails  ", title=name, reason=found.why, rows=rows))
+    _, *lines = block(Finding(word="", title="", rows=rows)).splitlines()
+    return "\n".join([f"fails   {name}: {found.why}", *lines])
 
 
 # Parts -------------------------------------------------------------------------------------------------

@@ -131,5 +131,5 @@ def _table(found: Sequence[Found]) -> Table:
         caption="Every seeded fault",
         columns=columns,
         rows=rows,
-        note="Blind: written before any check had been looked at.",
+        note="Blind: written before any check had been looked at." if any(row.blind for row in found) else "",
     )

@@ -1,53 +1,38 @@
-"""A run of the gate: what was asked, the verdicts so far, and what they come to. It may take several sittings."""
+"""What every kind of run shares: its header, its journal, and rows that are made unit by unit and can be resumed."""
 
 from __future__ import annotations
 
-import functools
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from edgeprune_core.errors import CheckError
-from tracrcheck.compiler.compile import Compiled
-from tracrcheck.grading.verdict import Summary, Verdict, exit_code
 from tracrcheck.records.journal import Ledger, differences
 from tracrcheck.records.machine import machine
-from tracrcheck.records.sources import commit, sources_of
-from tracrcheck.runs.gate import Plan, gate
+from tracrcheck.records.sources import commit
 
-# What must be equal for two sittings to be of one run.
+Unit = TypeVar("Unit")
+Row = TypeVar("Row")
+
+# The parts of the header that must be equal for a run to be resumed.
 AGREE = ("kind", "asked", "sources")
 
 
 def ledger_path(results: Path) -> Path:
-    """Where a run that is to be written to `results` keeps what is finished until it is whole."""
+    """The journal of a run whose results go to `results`; it exists until the run is finished."""
     return results.with_name(results.name + ".part")
-
-
-def header_of(plan: Plan, command: str) -> dict[str, Any]:
-    """What a run of the gate is, and what it is made on."""
-    asked = {
-        "programs": sorted(plan.paths),
-        "method": plan.method_name,
-        "ablations": list(dict.fromkeys(s.ablation for s in plan.settings)),
-        "criteria": list(dict.fromkeys(s.criterion for s in plan.settings)),
-        "lengths": _lengths(plan),
-        "score_bos": any(s.score_bos for s in plan.settings),
-        "seeds": list(plan.seeds),
-        "timeout": plan.timeout,
-    }
-    return header("gate", command, asked, sources_of(plan.paths.values(), plan.method))
 
 
 def header(
     kind: str, command: str, asked: Mapping[str, Any], sources: Mapping[str, str | None]
 ) -> dict[str, Any]:
-    """What a run of any kind is, and what it is made on, from now on."""
+    """What a run is, and what it is made with."""
     return {
         "kind": kind,
         "command": command,
@@ -60,7 +45,7 @@ def header(
 
 
 def made_now(command: str) -> dict[str, Any]:
-    """By which command and on what, of results that are not read back: as much of `run` as a report shows."""
+    """The part of `run` that reports show, for results that are not saved as a run."""
     return {"command": command, "commit": commit(), "machine": machine(), "started": _now()}
 
 
@@ -68,24 +53,10 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def record(
-    header: Mapping[str, Any], ledger: Ledger | None, *, finished: bool, seconds: float
-) -> dict[str, Any]:
-    """`run` of a results file."""
-    shown = {k: v for k, v in header.items() if k not in ("schema", "kind")}
-    sittings = 1 if ledger is None else ledger.sittings
-    return {**shown, "sittings": sittings, "finished": finished, "seconds": seconds}
-
-
-def _lengths(plan: Plan) -> list[int] | None:
-    lengths = plan.settings[0].lengths if plan.settings else None
-    return list(lengths) if lengths else None
-
-
 def finished_there(results: Path | None, header: Mapping[str, Any]) -> bool:
-    """Whether this very run stands in `results` already, whole: the same asked of the same sources.
+    """Whether `results` already holds this run, finished: the same request on the same sources.
 
-    Of other sources it is made anew. Errors: TC146, where something else was asked for.
+    False where the sources have changed: the run is then made again. Errors: TC146 if another request was made.
     """
     if results is None or not results.is_file() or ledger_path(results).exists():
         return False
@@ -109,9 +80,9 @@ def finished_there(results: Path | None, header: Mapping[str, Any]) -> bool:
 
 @contextmanager
 def open_ledger(results: Path | None, header: Mapping[str, Any], *, resume: bool) -> Iterator[Ledger | None]:
-    """The ledger of a run that is to be written to `results`; None where that is no file.
+    """The journal of a run whose results go to `results`; None if that is not a file.
 
-    One without any result in it does not stay. Errors: TC117, and those of `Ledger.open`.
+    A journal without any result is removed at the end. Errors: TC117, and those of `Ledger.open`.
     """
     if results is None or (results.exists() and not results.is_file()):
         if resume:
@@ -134,88 +105,89 @@ def open_ledger(results: Path | None, header: Mapping[str, Any], *, resume: bool
             ledger.remove()
 
 
-class Run:
-    """Verdicts in the order of the plan, whichever way they came.
+class ResumableRun(ABC, Generic[Unit, Row]):
+    """Makes a row for each unit. It can be stopped and resumed, and finish the units in any order.
 
-    ledger: where each is written as it is finished, and those of earlier sittings are read; None: nowhere.
+    A kind of run fills `units` and says how rows are made (`make`), identified (`key`) and read back (`row_of`).
+
+    units: by the key of their row, in the order of the results. ledger: the journal each row is written to as soon as it
+    is finished, and from which those of earlier sittings are read; None: no journal.
     """
 
-    def __init__(
-        self,
-        programs: Sequence[Compiled],
-        plan: Plan,
-        header: Mapping[str, Any],
-        ledger: Ledger | None = None,
-    ) -> None:
-        self.programs, self.plan, self.ledger = programs, plan, ledger
+    things: str  # what the rows are, in the plural
+    label: str  # of the progress bar
+
+    def __init__(self, header: Mapping[str, Any], ledger: Ledger | None = None) -> None:
+        self.ledger = ledger
         self.header = dict(ledger.header if ledger else header)
-        self.started = time.monotonic()
+        self.units: dict[Any, Unit] = {}
         self.interrupted = False
-        self._found = {v.key: v for v in map(_from_row, ledger.rows if ledger else ())}
+        self._started = time.monotonic()
+        rows = map(self.row_of, ledger.rows if ledger else ())
+        self._found = {self.key(row): row for row in rows}
         self.resumed = len(self._found)
 
-    def go(self) -> Iterator[Verdict]:
-        """Does what is left, a verdict at a time."""
-        for verdict in gate(self.programs, self.plan, done=self._found.keys()):
-            if self.ledger is not None:
-                self.ledger.append(verdict.to_json() | {"detail": verdict.detail})
-            self._found[verdict.key] = verdict
-            yield verdict
+    @abstractmethod
+    def make(self, units: list[Unit]) -> Iterator[Any]:
+        """The rows of these units, as they are finished."""
+
+    @abstractmethod
+    def key(self, row: Row) -> Hashable:
+        """Which unit the row is of."""
+
+    @abstractmethod
+    def row_of(self, line: Mapping[str, Any]) -> Row:
+        """A row from its line in the journal."""
+
+    @abstractmethod
+    def results(self, path: Path | None = None) -> Any:
+        """The results so far, as they are read from the file at `path`."""
+
+    def line_of(self, row: Any) -> dict[str, Any]:
+        """The inverse of `row_of`."""
+        return row.to_json()
+
+    def go(self) -> Iterator[Any]:
+        """Makes the rows that are missing."""
+        for row in self.make([unit for key, unit in self.units.items() if key not in self._found]):
+            self.keep(row)
+            yield row
+
+    def keep(self, row: Row) -> None:
+        if self.ledger is not None:
+            self.ledger.append(self.line_of(row))
+        self._found[self.key(row)] = row
+
+    def phases(self) -> Iterator[tuple[Iterable[Any], int, str]]:
+        """What is done, one after another: the items, how many there will be, and a label."""
+        yield self.go(), self.left, self.label
+
+    @property
+    def done(self) -> list[Any]:
+        """What is finished, in the order of the units."""
+        return [self._found[key] for key in self.units if key in self._found]
 
     @property
     def total(self) -> int:
-        return len(self.programs) * self.plan.runs_per_program
+        return len(self.units)
 
     @property
     def left(self) -> int:
-        return self.total - len(self._found)
+        return self.total - sum(key in self._found for key in self.units)
 
-    @property
-    def verdicts(self) -> list[Verdict]:
-        return [self._found[key] for key in self.plan.keys(self.programs) if key in self._found]
-
-    @functools.cached_property
-    def summary(self) -> Summary:
-        """Read once, at the end."""
-        return Summary.of(self.verdicts, self._seconds())
-
-    def _seconds(self) -> float:
-        return self.ledger.seconds if self.ledger is not None else time.monotonic() - self.started
+    @cached_property
+    def seconds(self) -> float:
+        """Of all sittings. Read once, at the end."""
+        seconds = self.ledger.seconds if self.ledger is not None else time.monotonic() - self._started
+        return round(seconds, 3)
 
     def record(self) -> dict[str, Any]:
         """`run` of the results file."""
-        return record(self.header, self.ledger, finished=self.left == 0, seconds=self.summary.seconds)
-
-    @property
-    def errors(self) -> list[CheckError]:
-        """Edges that the graph does not have: a verdict, and a wrong call as well."""
-        return foreign_edges(self.verdicts)
+        shown = {name: part for name, part in self.header.items() if name not in ("schema", "kind")}
+        sittings = 1 if self.ledger is None else self.ledger.sittings
+        return {**shown, "sittings": sittings, "finished": self.left == 0, "seconds": self.seconds}
 
     def written(self) -> None:
-        """All that was found is written elsewhere: the ledger goes, unless there is something left to resume."""
+        """The results are saved: removes the journal, unless something is left to resume."""
         if self.ledger is not None and not self.left:
             self.ledger.remove()
-
-    def exit_code(self, *, allow_unknown: bool = False) -> int:
-        return 130 if self.interrupted else exit_code(self.verdicts, allow_unknown=allow_unknown)
-
-
-def foreign_edges(verdicts: Iterable[Verdict]) -> list[CheckError]:
-    return [
-        CheckError(
-            "TC114",
-            f"the method '{v.method}' returns edges that '{v.program}' does not have",
-            where=f"{v.ablation}, seed {v.seed}:",
-            got=v.detail,
-            wanted="edges of `task.graph`",
-            do="return edges of `task.graph.edges`, or their text",
-        )
-        for v in verdicts
-        if v.reason == "foreign_edges"
-    ]
-
-
-def _from_row(row: Mapping[str, Any]) -> Verdict:
-    rest = dict(row)
-    detail = rest.pop("detail")
-    return replace(Verdict.from_json(rest), detail=detail)

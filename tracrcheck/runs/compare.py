@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from tracrcheck.executors.dask_cluster import Cluster
 from tracrcheck.executors.pool import sweep
 from tracrcheck.records.journal import Ledger
 from tracrcheck.records.sources import sources_of
-from tracrcheck.runs.base import header, record
+from tracrcheck.runs.base import ResumableRun, header
 from tracrcheck.trained import prompts as prompt_lists
 from tracrcheck.trained.curve import CompareResults, Curve
 from tracrcheck.trained.pareto import Job, curve_elsewhere, failed, sweep_of
@@ -77,49 +76,31 @@ def sources(task: str) -> dict[str, str | None]:
     return sources_of([Path(task)] if Path(task).is_file() else [], roots=ROOTS)
 
 
-class Comparing:
-    """Curves in the order of the plan, whichever way they were finished.
+class Comparing(ResumableRun[Job, Curve]):
+    """A curve for each method and seed."""
 
-    ledger: where each is written as it is finished, and those of earlier sittings are read; None: nowhere.
-    """
+    things, label = "curves", "curves"
 
     def __init__(self, plan: Plan, header: Mapping[str, Any], ledger: Ledger | None = None) -> None:
-        self.plan, self.ledger = plan, ledger
-        self.header = dict(ledger.header if ledger else header)
-        self.interrupted = False
-        self._started = time.monotonic()
-        rows = map(Curve.from_json, ledger.rows if ledger else ())
-        self._found = {(c.method, c.seed): c for c in rows}
-        self.resumed = len(self._found)
+        super().__init__(header, ledger)
+        self.plan = plan
+        self.units = {(job.method, job.seed): job for job in plan.units}
 
-    def go(self) -> Iterator[Curve]:
-        """Makes what is left."""
+    def key(self, row: Curve) -> tuple[str, int]:
+        return row.method, row.seed
+
+    def row_of(self, line: Mapping[str, Any]) -> Curve:
+        return Curve.from_json(line)
+
+    def make(self, units: list[Job]) -> Iterator[Curve]:
         plan = self.plan
-        left = [job for job in plan.units if (job.method, job.seed) not in self._found]
         files = (str(Path(plan.task).resolve()),) if Path(plan.task).is_file() else ()
         cluster = Cluster(address=plan.cluster, files=files) if plan.cluster else None
-        for _, made in sweep(curve_elsewhere, left, jobs=plan.jobs, lost=failed, cluster=cluster):
-            if self.ledger is not None:
-                self.ledger.append(made.to_json())
-            self._found[made.method, made.seed] = made
+        for _, made in sweep(curve_elsewhere, units, jobs=plan.jobs, lost=failed, cluster=cluster):
             yield made
 
-    @property
-    def left(self) -> int:
-        return len(self.plan.units) - len(self._found)
-
-    def results(self, path: Path | None) -> CompareResults:
-        """As far as they have come."""
-        seconds = self.ledger.seconds if self.ledger else time.monotonic() - self._started
-        run = record(self.header, self.ledger, finished=self.left == 0, seconds=round(seconds, 1))
-        keys = [(job.method, job.seed) for job in self.plan.units]
-        curves = tuple(self._found[key] for key in keys if key in self._found)
-        return CompareResults(path=path or Path(), run=run, curves=curves)
-
-    def written(self) -> None:
-        """All is written elsewhere: the ledger goes, unless there is something left to resume."""
-        if self.ledger is not None and not self.left:
-            self.ledger.remove()
+    def results(self, path: Path | None = None) -> CompareResults:
+        return CompareResults(path=path or Path(), run=self.record(), curves=tuple(self.done))
 
 
 def again(then: Curve, asked: Mapping[str, Any]) -> Curve:

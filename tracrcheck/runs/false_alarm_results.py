@@ -44,6 +44,7 @@ class FalseAlarmResults:
     runs: tuple[QuietRun, ...]
 
     units_are = "runs"
+    line_each = ("runs",)
 
     @classmethod
     def from_json(cls, path: Path, document: Mapping[str, Any]) -> FalseAlarmResults:
@@ -54,6 +55,16 @@ class FalseAlarmResults:
     def units(self) -> tuple[QuietRun, ...]:
         """What is made again, one by one, where the file is checked."""
         return self.runs
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every run was quiet."""
+        return int(any(not run.quiet for run in self.runs))
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As it stands in the file."""
+        return document(self.run, self.runs)
 
 
 def summary_of(runs: Sequence[QuietRun]) -> dict[str, int]:

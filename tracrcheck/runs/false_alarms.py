@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from tracrcheck.executors.dask_cluster import Cluster
@@ -14,8 +15,8 @@ from tracrcheck.invariants import INVARIANTS
 from tracrcheck.mutants.checks import APART, METHOD, Job
 from tracrcheck.mutants.sandbox import check
 from tracrcheck.records.journal import Ledger
-from tracrcheck.runs.base import header, record
-from tracrcheck.runs.false_alarm_results import QuietRun
+from tracrcheck.runs.base import ResumableRun, header
+from tracrcheck.runs.false_alarm_results import FalseAlarmResults, QuietRun
 from tracrcheck.runs.mutants import PROFILE, job_of, sources
 
 # Of the invariants, one in so many is checked again where a quiet run is.
@@ -35,7 +36,7 @@ def header_of(seeds: Sequence[int], job: Job, command: str) -> dict[str, Any]:
         "ablations": list(PROFILE.ablations),
         "method": METHOD,
     }
-    return header("false alarms", command, asked, sources("gauntlet", job.programs))
+    return header("false alarms", command, asked, sources(job.programs))
 
 
 def run(seed: int, job: Job) -> QuietRun:
@@ -53,8 +54,10 @@ def again(then: QuietRun, asked: Mapping[str, Any]) -> QuietRun:
     return run(then.seed, job)
 
 
-class FalseAlarms:
-    """Runs in the order of the seeds. ledger: where each is written as it is finished; None: nowhere. jobs, cluster: as of `Hunt`."""
+class FalseAlarms(ResumableRun[int, QuietRun]):
+    """A run of the gauntlet for each seed."""
+
+    things, label = "runs", "runs"
 
     def __init__(
         self,
@@ -66,48 +69,24 @@ class FalseAlarms:
         cluster: str | None = None,
         ledger: Ledger | None = None,
     ) -> None:
-        self.seeds, self.job, self.jobs, self.ledger = seeds, job, jobs, ledger
+        super().__init__(header, ledger)
+        self.job, self.jobs = job, jobs
         self.cluster = Cluster(address=cluster, files=tuple(map(str, job.programs))) if cluster else None
-        self.header = dict(ledger.header if ledger else header)
-        self.interrupted = False
-        self._started = time.monotonic()
-        self._done = {row["seed"]: QuietRun(**row) for row in (ledger.rows if ledger else ())}
-        self.resumed = len(self._done)
+        self.units = {seed: seed for seed in seeds}
 
-    def go(self) -> Iterator[QuietRun]:
-        """Runs what is left, one at a time."""
-        left = [seed for seed in self.seeds if seed not in self._done]
+    def key(self, row: QuietRun) -> int:
+        return row.seed
+
+    def row_of(self, line: Mapping[str, Any]) -> QuietRun:
+        return QuietRun(**line)
+
+    def make(self, units: list[int]) -> Iterator[QuietRun]:
         work = partial(run, job=self.job)
-        for _, done in sweep(work, left, jobs=self.jobs, lost=_given_up, cluster=self.cluster):
-            if self.ledger is not None:
-                self.ledger.append(done.to_json())
-            self._done[done.seed] = done
+        for _, done in sweep(work, units, jobs=self.jobs, lost=_given_up, cluster=self.cluster):
             yield done
 
-    @property
-    def runs(self) -> list[QuietRun]:
-        return [self._done[seed] for seed in self.seeds if seed in self._done]
-
-    @property
-    def left(self) -> int:
-        return len(self.seeds) - len(self.runs)
-
-    def record(self) -> dict[str, Any]:
-        """`run` of the results file."""
-        seconds = self.ledger.seconds if self.ledger else time.monotonic() - self._started
-        return record(self.header, self.ledger, finished=self.left == 0, seconds=round(seconds, 1))
-
-    @property
-    def exit_code(self) -> int:
-        """0 where every run was quiet."""
-        if self.interrupted:
-            return 130
-        return int(any(not run.quiet for run in self.runs))
-
-    def written(self) -> None:
-        """All is written elsewhere: the ledger goes, unless there is something left to resume."""
-        if self.ledger is not None and not self.left:
-            self.ledger.remove()
+    def results(self, path: Path | None = None) -> FalseAlarmResults:
+        return FalseAlarmResults(path=path or Path(), run=self.record(), runs=tuple(self.done))
 
 
 def _given_up(seed: int, why: str) -> QuietRun:

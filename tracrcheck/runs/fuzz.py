@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from tracrcheck.executors.dask_cluster import Cluster
 from tracrcheck.executors.pool import sweep
 from tracrcheck.generator.accept import Draws
-from tracrcheck.generator.features import Features
 from tracrcheck.grading.run_method import find_method
 from tracrcheck.records.journal import Ledger
 from tracrcheck.records.sources import sources_of
-from tracrcheck.runs.base import header, record
+from tracrcheck.runs.base import ResumableRun, header
 from tracrcheck.runs.fuzz_program import ROOTS, Examined, Row, examine
+from tracrcheck.runs.fuzz_results import FuzzResults
 from tracrcheck.truth.setting import Setting
 
 
@@ -50,74 +50,62 @@ class Plan:
         return header("fuzz", command, asked, sources_of([], find_method(self.method), roots=ROOTS))
 
 
-class Campaign:
-    """Programs in the order of their draws, whichever way they were finished.
+class Campaign(ResumableRun[int, Examined]):
+    """A row for each accepted draw, whose units are the numbers of the draws.
 
-    numbers: of the accepted draws; rejected: reason -> how many; drawn: in all. ledger: where each program is written
-    as it is finished, and those of earlier sittings are read; None: nowhere.
+    rejected: reason -> how many; drawn: in all.
     """
 
+    things, label = "programs", "fuzz"
+
     def __init__(self, plan: Plan, header: Mapping[str, Any], ledger: Ledger | None = None) -> None:
-        self.plan, self.ledger = plan, ledger
-        self.header = dict(ledger.header if ledger else header)
-        self.numbers: list[int] = []
+        self.plan = plan
+        super().__init__(header, ledger)
         self.rejected: Counter[str] = Counter()
         self.drawn = 0
-        self.interrupted = False
-        self._started = time.monotonic()
-        before = map(self._from_row, ledger.rows if ledger else ())
-        self._found = {done.program.number: done for done in before}
-        self.resumed = len(self._found)
 
-    def _from_row(self, row: Mapping[str, Any]) -> Examined:
-        return Examined.from_json(row, seed=self.plan.seed, method=self.plan.method)
+    def key(self, row: Examined) -> int:
+        return row.program.number
+
+    def row_of(self, line: Mapping[str, Any]) -> Examined:
+        return Examined.from_json(line, seed=self.plan.seed, method=self.plan.method)
+
+    def phases(self) -> Iterator[tuple[Iterable[Any], int, str]]:
+        yield self.draw(), self.plan.programs, "draw"
+        yield from super().phases()
 
     def draw(self) -> Iterator[int]:
         """The numbers of the accepted draws."""
         draws = Draws(seed=self.plan.seed, rejected=self.rejected)
         for number, _ in islice(draws, self.plan.programs):
             self.drawn = draws.drawn
-            self.numbers.append(number)
+            self.units[number] = number
             yield number
 
-    def go(self) -> Iterator[Examined]:
-        """Examines what is left of the programs drawn, one at a time."""
-        left = [number for number in self.numbers if number not in self._found]
+    def make(self, units: list[int]) -> Iterator[Examined]:
         plan = self.plan
         cluster = Cluster(address=plan.cluster, methods=(plan.method,)) if plan.cluster else None
         lost = partial(_given_up, plan)
-        for _, done in sweep(partial(_examine, plan), left, jobs=plan.jobs, lost=lost, cluster=cluster):
-            if self.ledger is not None:
-                self.ledger.append(done.to_json())
-            self._found[done.program.number] = done
+        for _, done in sweep(partial(_examine, plan), units, jobs=plan.jobs, lost=lost, cluster=cluster):
             yield done
 
     @property
-    def left(self) -> int:
-        """How many programs are not finished."""
-        return self.plan.programs - len(self.examined)
-
-    @property
-    def examined(self) -> list[Examined]:
-        return [self._found[number] for number in self.numbers if number in self._found]
-
-    @property
     def rows(self) -> list[Row]:
-        return [row for done in self.examined for row in done.rows]
+        return [row for done in self.done for row in done.rows]
 
     @property
-    def programs(self) -> list[Features]:
-        return [done.program for done in self.examined]
+    def total(self) -> int:
+        """All that are wanted, drawn or not."""
+        return self.plan.programs
 
-    def record(self) -> dict[str, Any]:
-        """`run` of the results file."""
-        seconds = self.ledger.seconds if self.ledger is not None else time.monotonic() - self._started
-        return record(self.header, self.ledger, finished=self.left == 0, seconds=round(seconds, 3))
-
-    def written(self) -> None:
-        """All that was found is written elsewhere: the ledger goes, unless there is something left to resume."""
-        if self.ledger is not None and not self.left:
-            self.ledger.remove()
+    def results(self, path: Path | None = None) -> FuzzResults:
+        return FuzzResults(
+            path=path or Path(),
+            run=self.record(),
+            units=tuple(self.done),
+            drawn=self.drawn,
+            rejected=dict(self.rejected),
+        )
 
 
 # In other processes ------------------------------------------------------------------------------------

@@ -6,16 +6,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tracrcheck.generator.features import Composition, Features
 from tracrcheck.records import validate
 from tracrcheck.records.validate import NUMBER, fields
 from tracrcheck.runs.fuzz_program import TRIVIAL, Examined, Row
 from tracrcheck.runs.fuzz_score import Bar, Score, score_of
-
-if TYPE_CHECKING:
-    from tracrcheck.runs.fuzz import Campaign
 
 SCHEMA = "tracrcheck.fuzz/1"
 TOP = {"schema": str, "run": dict, "summary": dict, "programs": list, "rows": list}
@@ -46,17 +43,7 @@ class FuzzResults:
     rejected: dict[str, int]
 
     units_are = "programs"
-
-    @classmethod
-    def of(cls, run: Campaign) -> FuzzResults:
-        """Of a campaign as far as it has come, written or not."""
-        return cls(
-            path=Path(),
-            run=run.record(),
-            units=tuple(run.examined),
-            drawn=run.drawn,
-            rejected=dict(run.rejected),
-        )
+    line_each = ("programs", "rows")
 
     @classmethod
     def from_json(cls, path: Path, document: Mapping[str, Any]) -> FuzzResults:
@@ -81,6 +68,18 @@ class FuzzResults:
         """The score against the bar there is now."""
         composition = Composition.of([done.program for done in self.units])
         return score_of(self.rows, composition, self.run["asked"]["ablations"], bar)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As it stands in the file."""
+        score = self.score(Bar()).to_json()
+        return {
+            "schema": SCHEMA,
+            "run": self.run,
+            "summary": {**score, "drawn": self.drawn, "rejected": self.rejected},
+            "programs": [done.program.to_json() for done in self.units],
+            "rows": [row.to_json() for row in self.rows],
+        }
 
 
 def problems(document: Mapping[str, Any]) -> list[str]:

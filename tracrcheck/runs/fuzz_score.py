@@ -9,7 +9,6 @@ from statistics import NormalDist
 from typing import Any
 
 from tracrcheck.generator.features import Composition, Quotas
-from tracrcheck.runs.fuzz import Campaign
 from tracrcheck.runs.fuzz_program import TRIVIAL, Row
 
 CONFIDENCE = 0.95
@@ -73,11 +72,6 @@ class Score:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
-
-
-def score(run: Campaign, bar: Bar = Bar()) -> Score:
-    """The score of what is finished."""
-    return score_of(run.rows, Composition.of(run.programs), [s.ablation for s in run.plan.settings], bar)
 
 
 def score_of(rows: Sequence[Row], composition: Composition, names: Sequence[str], bar: Bar) -> Score:

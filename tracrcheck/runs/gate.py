@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,12 @@ from tracrcheck.executors.dask_cluster import Cluster
 from tracrcheck.executors.pool import sweep
 from tracrcheck.grading.grade import grade
 from tracrcheck.grading.run_method import Answer, ask_all, find_method
-from tracrcheck.grading.verdict import Key, Verdict
+from tracrcheck.grading.verdict import Key, Summary, Verdict
 from tracrcheck.rasp.library import Entry, load_file
+from tracrcheck.records.journal import Ledger
+from tracrcheck.records.sources import sources_of
+from tracrcheck.runs.base import ResumableRun, header
+from tracrcheck.runs.results import Results
 from tracrcheck.truth.cache import certificate_for
 from tracrcheck.truth.setting import Setting, task_of
 
@@ -60,6 +64,21 @@ class Plan:
             for seed in self.seeds
         ]
 
+    def header(self, command: str) -> dict[str, Any]:
+        """What the run is, and what it is made with."""
+        lengths = self.settings[0].lengths if self.settings else None
+        asked = {
+            "programs": sorted(self.paths),
+            "method": self.method_name,
+            "ablations": list(dict.fromkeys(s.ablation for s in self.settings)),
+            "criteria": list(dict.fromkeys(s.criterion for s in self.settings)),
+            "lengths": list(lengths) if lengths else None,
+            "score_bos": any(s.score_bos for s in self.settings),
+            "seeds": list(self.seeds),
+            "timeout": self.timeout,
+        }
+        return header("gate", command, asked, sources_of(self.paths.values(), self.method))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Unit:
@@ -88,6 +107,69 @@ def prepare(
         else:
             ready.append(compiled)
     return ready, wrong
+
+
+class Run(ResumableRun[Key, Verdict]):
+    """A run of the gate: a verdict for each program, setting and seed."""
+
+    things, label = "verdicts", "gate"
+
+    def __init__(
+        self,
+        programs: Sequence[Compiled],
+        plan: Plan,
+        header: Mapping[str, Any],
+        ledger: Ledger | None = None,
+    ) -> None:
+        super().__init__(header, ledger)
+        self.programs, self.plan = programs, plan
+        self.units = {key: key for key in plan.keys(programs)}
+
+    def make(self, units: list[Key]) -> Iterator[Verdict]:
+        return gate(self.programs, self.plan, done=self.units.keys() - set(units))
+
+    def key(self, row: Verdict) -> Key:
+        return row.key
+
+    def line_of(self, row: Verdict) -> dict[str, Any]:
+        return row.to_json() | {"detail": row.detail}
+
+    def row_of(self, line: Mapping[str, Any]) -> Verdict:
+        rest = dict(line)
+        detail = rest.pop("detail")
+        return replace(Verdict.from_json(rest), detail=detail)
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        return self.done
+
+    @cached_property
+    def summary(self) -> Summary:
+        """Read once, at the end."""
+        return Summary.of(self.done, self.seconds)
+
+    def results(self, path: Path | None = None) -> Results:
+        """With the `detail` of each verdict, which the file does not keep."""
+        verdicts = tuple(replace(v, seconds=round(v.seconds, 3)) for v in self.done)  # as in the file
+        return Results(
+            path=path or Path(), run=self.record(), verdicts=verdicts, summary=self.summary.to_json()
+        )
+
+
+def foreign_edges(verdicts: Iterable[Verdict]) -> list[CheckError]:
+    """Edges that the graph does not have: a verdict, and a wrong call as well."""
+    return [
+        CheckError(
+            "TC114",
+            f"the method '{v.method}' returns edges that '{v.program}' does not have",
+            where=f"{v.ablation}, seed {v.seed}:",
+            got=v.detail,
+            wanted="edges of `task.graph`",
+            do="return edges of `task.graph.edges`, or their text",
+        )
+        for v in verdicts
+        if v.reason == "foreign_edges"
+    ]
 
 
 def gate(programs: Sequence[Compiled], plan: Plan, *, done: Collection[Key] = ()) -> Iterator[Verdict]:

@@ -61,6 +61,7 @@ class InvariantResults:
     checks: tuple[Check, ...]
 
     units_are = "subjects"
+    line_each = ("checks",)
 
     @classmethod
     def from_json(cls, path: Path, document: Mapping[str, Any]) -> InvariantResults:
@@ -73,6 +74,16 @@ class InvariantResults:
         for check in self.checks:
             found.setdefault((check.seed, check.subject), []).append(check)
         return [Checks(seed=s, subject=name, checks=tuple(of)) for (s, name), of in found.items()]
+
+    @property
+    def exit_code(self) -> int:
+        """0 if no law is broken."""
+        return int(any(check.red for check in self.checks))
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As it stands in the file."""
+        return document(self.run, self.checks)
 
 
 def summary_of(checks: Sequence[Check]) -> dict[str, int]:

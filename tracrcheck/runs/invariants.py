@@ -5,10 +5,10 @@ A seed is checked whole before it is written down; one that was cut short is che
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from edgeprune_core.methods import METHODS
@@ -19,8 +19,8 @@ from tracrcheck.invariants.runner import check_all, chosen
 from tracrcheck.invariants.subjects import Subject
 from tracrcheck.records.journal import Ledger
 from tracrcheck.records.sources import sources_of
-from tracrcheck.runs.base import header, record
-from tracrcheck.runs.invariant_results import Check
+from tracrcheck.runs.base import ResumableRun, header
+from tracrcheck.runs.invariant_results import Check, InvariantResults
 
 # What a check depends on: the invariants and what they import, and the methods, which they take from a table.
 ROOTS = (
@@ -49,70 +49,75 @@ class Plan:
         return header("invariants", command, asked, sources())
 
 
+@dataclass(frozen=True, kw_only=True)
+class SeedChecks:
+    """Every check of one seed: a row of the journal, written when the seed is finished."""
+
+    seed: int
+    checks: tuple[Check, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"seed": self.seed, "checks": [check.to_json() for check in self.checks]}
+
+
 def sources() -> dict[str, str | None]:
     return sources_of([], roots=ROOTS)
 
 
-class Campaign:
-    """Checks in the order of the seeds, whichever way they were finished.
+class Campaign(ResumableRun[int, SeedChecks]):
+    """The checks of each seed."""
 
-    ledger: where each seed is written as it is finished, and those of earlier sittings are read; None: nowhere.
-    """
+    things, label = "seeds", "check"
 
     def __init__(self, plan: Plan, header: Mapping[str, Any], ledger: Ledger | None = None) -> None:
-        self.plan, self.ledger = plan, ledger
-        self.header = dict(ledger.header if ledger else header)
-        self.interrupted = False
+        super().__init__(header, ledger)
+        self.plan = plan
         self.stopped = False
-        self._started = time.monotonic()
-        self._found: dict[int, list[Check]] = {}
-        for row in ledger.rows if ledger else ():
-            self._found[row["seed"]] = [Check(**check) for check in row["checks"]]
-        self.resumed = len(self._found)
+        self.units = {seed: seed for seed in plan.seeds}
+
+    def key(self, row: SeedChecks) -> int:
+        return row.seed
+
+    def row_of(self, line: Mapping[str, Any]) -> SeedChecks:
+        return SeedChecks(seed=line["seed"], checks=tuple(Check(**check) for check in line["checks"]))
+
+    def phases(self) -> Iterator[tuple[Iterable[Any], int, str]]:
+        yield self.go(), len(self.plan.invariants) * self.left * (3 + self.plan.programs), self.label
 
     def go(self) -> Iterator[Check]:
-        """Does what is left, a check at a time; with several processes, a seed's checks together."""
-        for seed, checks in self._units():
+        """Makes the rows that are missing, a check at a time; with several processes, a seed's checks together."""
+        for seed, checks in self.make([seed for seed in self.units if seed not in self._found]):
             done: list[Check] = []
             for check in checks:
                 done.append(check)
                 yield check
             self.stopped = self.plan.stop and any(check.red for check in done)
-            self._found[seed] = done
-            if self.ledger is not None:
-                self.ledger.append({"seed": seed, "checks": [check.to_json() for check in done]})
+            self.keep(SeedChecks(seed=seed, checks=tuple(done)))
             if self.stopped:
                 return
 
-    def _units(self) -> Iterator[tuple[int, Iterable[Check]]]:
-        left = [seed for seed in self.plan.seeds if seed not in self._found]
+    def make(self, units: list[int]) -> Iterator[tuple[int, Iterable[Check]]]:
         plan = self.plan
         if plan.jobs == 1 and plan.cluster is None:
-            yield from ((seed, checks(plan, seed)) for seed in left)
+            yield from ((seed, checks(plan, seed)) for seed in units)
             return
         cluster = Cluster(address=plan.cluster) if plan.cluster else None
         work, lost = partial(_checked, plan), partial(_given_up, plan)
-        for number, done in sweep(work, left, jobs=plan.jobs, lost=lost, cluster=cluster):
-            yield left[number], done
-
-    @property
-    def left(self) -> int:
-        """How many seeds are not finished."""
-        return len(set(self.plan.seeds) - set(self._found))
+        for number, done in sweep(work, units, jobs=plan.jobs, lost=lost, cluster=cluster):
+            yield units[number], done
 
     @property
     def checks(self) -> list[Check]:
-        return [check for seed in self.plan.seeds for check in self._found.get(seed, [])]
+        return [check for row in self.done for check in row.checks]
 
-    def record(self) -> dict[str, Any]:
-        """`run` of the results file."""
-        seconds = self.ledger.seconds if self.ledger is not None else time.monotonic() - self._started
-        return record(self.header, self.ledger, finished=self.left == 0, seconds=round(seconds, 3))
+    def results(self, path: Path | None = None) -> InvariantResults:
+        return InvariantResults(path=path or Path(), run=self.record(), checks=tuple(self.checks))
 
     def written(self) -> None:
-        """All that was found is written elsewhere: the ledger goes, unless there is something left to resume."""
-        if self.ledger is not None and (self.stopped or not self.left):
+        """A run that stopped at a broken law has nothing to resume."""
+        if self.ledger is not None and self.stopped:
             self.ledger.remove()
+        super().written()
 
 
 def checks(plan: Plan, seed: int, *, subject: str | None = None) -> Iterator[Check]:

@@ -52,11 +52,17 @@ class MutantResults:
     found: tuple[Found, ...]
 
     units_are = "seeded faults"
+    line_each = ("mutants",)
 
     @classmethod
     def from_json(cls, path: Path, document: Mapping[str, Any]) -> MutantResults:
         """Of a document without problems."""
         return cls(path=path, run=document["run"], found=tuple(Found(**m) for m in document["mutants"]))
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every fault was killed."""
+        return int(any(row.status != "killed" for row in self.found))
 
     @property
     def by(self) -> str:

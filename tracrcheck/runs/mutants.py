@@ -1,16 +1,16 @@
-"""The hunt: each seeded fault run through the gauntlet or the tests; killed, survived, or an error. It may take sittings.
+"""Hunts seeded faults: each is checked by a battery and is killed, survives, or is an error. A hunt can be resumed.
 
-Of the gauntlet, certificates are made here, by the code that is installed, and given to each process: were a copy to certify by itself,
-a fault that changes a truth would change it for the method as well, and both would agree.
+The gauntlet's certificates are made here, by the installed code, and handed to each process. If a copy certified itself,
+a fault that changes the truth would change it for the method too, and the two would agree.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property, partial
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,14 @@ from tracrcheck.compiler.compile import compile_program
 from tracrcheck.executors.dask_cluster import Cluster
 from tracrcheck.executors.pool import sweep
 from tracrcheck.grading.run_method import find_method
-from tracrcheck.mutants import MUTANTS, Mutant, suite
+from tracrcheck.mutants import MUTANTS, Mutant
 from tracrcheck.mutants.checks import METHOD, Job
-from tracrcheck.mutants.sandbox import WAYS, Seen, check, checkout
+from tracrcheck.mutants.sandbox import GAUNTLET, Seen, Way, check
 from tracrcheck.rasp.library import Library
 from tracrcheck.records.journal import Ledger
 from tracrcheck.records.sources import sources_of
-from tracrcheck.runs.base import header, record
-from tracrcheck.runs.mutant_results import Found, Status
+from tracrcheck.runs.base import ResumableRun, header
+from tracrcheck.runs.mutant_results import Found, MutantResults, Status
 from tracrcheck.runs.profiles import PROFILES
 from tracrcheck.truth.cache import certificate_of
 from tracrcheck.truth.setting import Setting
@@ -39,8 +39,22 @@ ROOTS = ("tracrcheck.mutants.checks", "tracrcheck.runs.mutants")
 METHODS_ASKED = tuple(sorted({type(method).__module__ for method in METHODS.values()}))
 # What the gauntlet says of a gate: its program, its ablation.
 RED_GATE = re.compile(r"gate: (\S+) (\S+) seed ")
-# The tests bring what they judge by.
-NOTHING = Job(programs=(), truths={}, out=Path())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Battery:
+    """The checks that a hunt runs on each copy.
+
+    job:     what the checks are given. way: how their process is run.
+    asked:   their settings, for `run.asked` of the results file. by: their name there.
+    sources: what the fate of a fault depends on.
+    """
+
+    by: str
+    job: Job
+    way: Way
+    asked: Mapping[str, Any]
+    sources: Mapping[str, str | None]
 
 
 def chosen(names: Sequence[str]) -> tuple[Mutant, ...]:
@@ -70,20 +84,39 @@ def job_of(programs: Sequence[str], ablations: Sequence[str], *, seed: int = 0) 
     return Job(programs=paths, truths=truths, out=Path(), seed=seed)
 
 
-def job_by(by: str) -> Job:
-    """What the checks of one of WAYS are given. Errors: TC117 (no such way), TC158 (no tests)."""
-    if by not in WAYS:
-        wanted = " or ".join(WAYS)
-        raise CheckError("TC117", "no way to check a fault", where="--by", got=by, wanted=wanted)
-    if by == "suite":
-        checkout()
-        return NOTHING
-    return job_of(PROFILE.programs or (), PROFILE.ablations)
+def gauntlet(job: Job | None = None) -> Battery:
+    """The invariants and the gate of the profile, or those of a job."""
+    job = job_of(PROFILE.programs or (), PROFILE.ablations) if job is None else job
+    asked = {
+        "programs": [path.stem for path in job.programs],
+        "ablations": list(PROFILE.ablations),
+        "method": METHOD,
+        "seed": job.seed,
+    }
+    return Battery(by="gauntlet", job=job, way=GAUNTLET, asked=asked, sources=sources(job.programs))
 
 
-def hunt(mutant: Mutant, job: Job, *, by: str = "gauntlet") -> Found:
+# Batteries by name. `ci/faults/suite.py` adds the test suite, which a wheel does not contain.
+BATTERIES: dict[str, Callable[[], Battery]] = {"gauntlet": gauntlet}
+
+
+def battery_of(by: str) -> Battery:
+    """Errors: TC117 (no such battery here)."""
+    if by not in BATTERIES:
+        raise CheckError(
+            "TC117",
+            "these faults were checked by the tests of a checkout",
+            where="run.asked.by",
+            got=by,
+            wanted=" or ".join(BATTERIES),
+            do="in a checkout: python -m ci.faults.suite recheck FILE",
+        )
+    return BATTERIES[by]()
+
+
+def hunt(mutant: Mutant, battery: Battery) -> Found:
     started = time.monotonic()
-    seen = check(mutant, job, way=WAYS[by])
+    seen = check(mutant, battery.job, way=battery.way)
     return _found(mutant, seen, time.monotonic() - started)
 
 
@@ -102,10 +135,10 @@ def _found(mutant: Mutant, seen: Seen, seconds: float) -> Found:
 def again(then: Found, asked: Mapping[str, Any]) -> Found:
     """The same fault run once more. Of the gate, only the program and ablation that were red then; of a survivor, all."""
     mutant = MUTANTS[then.name]
-    if asked["by"] == "suite":
-        return hunt(mutant, job_by("suite"), by="suite")
+    if asked["by"] != "gauntlet":
+        return hunt(mutant, battery_of(asked["by"]))
     programs, ablations = _asked_again(then, asked["programs"], asked["ablations"])
-    return hunt(mutant, job_of(programs, ablations, seed=asked["seed"]))
+    return hunt(mutant, gauntlet(job_of(programs, ablations, seed=asked["seed"])))
 
 
 def _asked_again(
@@ -119,9 +152,9 @@ def _asked_again(
     return programs[:1], ()
 
 
-def check_unmutated(job: Job, *, by: str = "gauntlet") -> None:
-    """Errors: TC157 where a copy without any edit is red: then a kill would mean nothing."""
-    seen = check(None, job, way=WAYS[by])
+def check_unmutated(battery: Battery) -> None:
+    """Errors: TC157 where a copy without a fault is red: then a kill would mean nothing."""
+    seen = check(None, battery.job, way=battery.way)
     if seen.error or seen.red:
         raise CheckError(
             "TC157",
@@ -132,105 +165,58 @@ def check_unmutated(job: Job, *, by: str = "gauntlet") -> None:
         )
 
 
-class Hunt:
-    """Seeded faults in the order of the table. ledger: where each is written as it is finished; None: nowhere.
+class Hunt(ResumableRun[Mutant, Found]):
+    """The seeded faults, in the order of the table. unchecked: whether the checks are not run without a fault first."""
 
-    jobs: processes at work. cluster: the address of a Dask scheduler, whose workers do it instead.
-    """
+    things, label = "faults", "mutants"
 
     def __init__(
         self,
         mutants: Sequence[Mutant],
-        job: Job,
+        battery: Battery,
         header: Mapping[str, Any],
         *,
-        by: str = "gauntlet",
         jobs: int = 1,
         cluster: str | None = None,
+        unchecked: bool = False,
         ledger: Ledger | None = None,
     ) -> None:
-        self.mutants, self.job, self.by, self.jobs, self.ledger = mutants, job, by, jobs, ledger
-        self.cluster = Cluster(address=cluster, files=tuple(map(str, job.programs))) if cluster else None
-        self.header = dict(ledger.header if ledger else header)
-        self.interrupted = False
-        self._started = time.monotonic()
-        self._found = {row["name"]: Found(**row) for row in (ledger.rows if ledger else ())}
-        self.resumed = len(self._found)
+        super().__init__(header, ledger)
+        self.battery, self.jobs, self.unchecked = battery, jobs, unchecked
+        files = tuple(map(str, battery.job.programs))
+        self.cluster = Cluster(address=cluster, files=files) if cluster else None
+        self.units = {mutant.name: mutant for mutant in mutants}
 
-    def go(self) -> Iterator[Found]:
-        """Runs what is left, one at a time."""
-        left = [m for m in self.mutants if m.name not in self._found]
-        work = partial(hunt, job=self.job, by=self.by)
-        for _, found in sweep(work, left, jobs=self.jobs, lost=_given_up, cluster=self.cluster):
-            if self.ledger is not None:
-                self.ledger.append(found.to_json())
-            self._found[found.name] = found
+    def key(self, row: Found) -> str:
+        return row.name
+
+    def row_of(self, line: Mapping[str, Any]) -> Found:
+        return Found(**line)
+
+    def phases(self) -> Iterator[tuple[Iterable[Any], int, str]]:
+        if not self.unchecked and not self.resumed:
+            check_unmutated(self.battery)
+        yield from super().phases()
+
+    def make(self, units: list[Mutant]) -> Iterator[Found]:
+        work = partial(hunt, battery=self.battery)
+        for _, found in sweep(work, units, jobs=self.jobs, lost=_given_up, cluster=self.cluster):
             yield found
 
-    @property
-    def found(self) -> list[Found]:
-        return [self._found[m.name] for m in self.mutants if m.name in self._found]
-
-    @property
-    def left(self) -> int:
-        return len(self.mutants) - len(self.found)
-
-    @cached_property
-    def seconds(self) -> float:
-        """Read once, at the end."""
-        return round(self.ledger.seconds if self.ledger else time.monotonic() - self._started, 1)
-
-    def record(self) -> dict[str, Any]:
-        """`run` of the results file."""
-        return record(self.header, self.ledger, finished=self.left == 0, seconds=self.seconds)
-
-    @property
-    def exit_code(self) -> int:
-        """0 where every fault was killed."""
-        if self.interrupted:
-            return 130
-        return int(any(found.status != "killed" for found in self.found))
-
-    def written(self) -> None:
-        """All is written elsewhere: the ledger goes, unless there is something left to resume."""
-        if self.ledger is not None and not self.left:
-            self.ledger.remove()
-
-
-def exit_code_there(results: Path) -> int:
-    """That of a finished hunt, from its file."""
-    rows = json.loads(results.read_text(encoding="utf-8"))["mutants"]
-    return int(any(row["status"] != "killed" for row in rows))
+    def results(self, path: Path | None = None) -> MutantResults:
+        return MutantResults(path=path or Path(), run=self.record(), found=tuple(self.done))
 
 
 def _given_up(mutant: Mutant, why: str) -> Found:
     return _found(mutant, Seen(error=why), 0.0)
 
 
-def header_of(mutants: Sequence[Mutant], job: Job, command: str, *, by: str = "gauntlet") -> dict[str, Any]:
-    """What the hunt is, and what it is made on."""
-    asked: dict[str, Any] = {"mutants": [m.name for m in mutants], "by": by}
-    if by == "suite":
-        asked |= {"tests": list(suite.TESTS)}
-    else:
-        programs = [path.stem for path in job.programs]
-        asked |= {
-            "programs": programs,
-            "ablations": list(PROFILE.ablations),
-            "method": METHOD,
-            "seed": job.seed,
-        }
-    return header("mutants", command, asked, sources(by, job.programs))
+def header_of(mutants: Sequence[Mutant], battery: Battery, command: str) -> dict[str, Any]:
+    """What the hunt is, and what it runs on."""
+    asked = {"mutants": [m.name for m in mutants], "by": battery.by, **battery.asked}
+    return header("mutants", command, asked, dict(battery.sources))
 
 
-def sources(by: str, programs: Sequence[Path]) -> dict[str, str | None]:
-    """What the faults' fate depends on. By the suite, the tests are among the files that are called programs."""
-    if by == "suite":
-        return sources_of(suite.files(checkout()), roots=roots(by))
-    return sources_of(programs, find_method(METHOD), roots=roots(by))
-
-
-def roots(by: str) -> tuple[str, ...]:
-    """The modules that the checks come from, and the table of faults."""
-    tests = suite.modules(checkout()) if by == "suite" else ()
-    return (*ROOTS, *METHODS_ASKED, *tests)
+def sources(programs: Sequence[Path]) -> dict[str, str | None]:
+    """What the gauntlet's results depend on."""
+    return sources_of(programs, find_method(METHOD), roots=(*ROOTS, *METHODS_ASKED))

@@ -150,12 +150,14 @@ def stale(results: AnyResults, library: Library) -> list[str]:
 
 def _stale_faults(results: MutantResults | FalseAlarmResults, library: Library) -> list[str]:
     asked = results.run["asked"]
-    by = asked.get("by", "gauntlet")
-    try:
-        entries = library.chosen(names) if (names := asked.get("programs")) else []
-        now = runner.sources(by, [entry.path for entry in entries])
-    except CheckError as error:
-        return [error.what]
+    if (by := asked.get("by", "gauntlet")) != "gauntlet":
+        now = dict(runner.battery_of(by).sources)
+    else:
+        try:
+            entries = library.chosen(names) if (names := asked["programs"]) else []
+        except CheckError as error:
+            return [error.what]
+        now = runner.sources([entry.path for entry in entries])
     gone = sorted(set(asked.get("mutants", ())) - set(MUTANTS))
     return [*differences(results.run["sources"], now, now.keys()), *(f"no fault {name} now" for name in gone)]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edgeprune_core.errors import CheckError
 from tracrcheck.grading.verdict import Summary, Verdict
@@ -19,9 +19,6 @@ from tracrcheck.runs.invariant_results import InvariantResults
 from tracrcheck.runs.mutant_results import MutantResults
 from tracrcheck.trained import curve
 from tracrcheck.trained.curve import CompareResults
-
-if TYPE_CHECKING:
-    from tracrcheck.runs.base import Run
 
 SCHEMA = "tracrcheck.gate/1"
 
@@ -44,17 +41,18 @@ class Results:
     summary: dict[str, Any]
 
     units_are = "verdicts"
-
-    @classmethod
-    def of(cls, run: Run) -> Results:
-        """Of a run as far as it has come, written or not; `detail` of its verdicts is kept."""
-        verdicts = tuple(replace(v, seconds=round(v.seconds, 3)) for v in run.verdicts)  # as in the file
-        return cls(path=Path(), run=run.record(), verdicts=verdicts, summary=run.summary.to_json())
+    line_each = ()
 
     @property
     def units(self) -> tuple[Verdict, ...]:
         """What is made again, one by one, where the file is checked."""
         return self.verdicts
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As it stands in the file."""
+        verdicts = [v.to_json() for v in self.verdicts]
+        return {"schema": SCHEMA, "run": self.run, "verdicts": verdicts, "summary": self.summary}
 
 
 AnyResults = Results | FuzzResults | InvariantResults | MutantResults | FalseAlarmResults | CompareResults

@@ -84,6 +84,7 @@ class CompareResults:
     curves: tuple[Curve, ...]
 
     units_are = "curves"
+    line_each = ("curves",)
 
     @classmethod
     def from_json(cls, path: Path, document: Mapping[str, Any]) -> CompareResults:
@@ -94,6 +95,11 @@ class CompareResults:
     def units(self) -> tuple[Curve, ...]:
         """What is made again, one by one, where the file is checked."""
         return self.curves
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every curve was made."""
+        return int(any(curve.fault for curve in self.curves))
 
     @property
     def document(self) -> dict[str, Any]:

@@ -167,7 +167,7 @@ def without(module: str, folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("module", ["typer", "rich"])
 def test_without_what_the_command_line_needs_doctor_says_so_and_the_rest_points_to_it(module, tmp_path):
-    begin = [sys.executable, "-c", "from tracrcheck.__main__ import main; main()"]
+    begin = [sys.executable, "-m", "tracrcheck"]
     env = without(module, tmp_path)
     done = subprocess.run([*begin, "gate"], env=env, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 2

@@ -3,38 +3,41 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from edgeprune_core.errors import CheckError
+from ci.faults import suite, suite_process
 from tests.tracrcheck.mutants.test_hunt import KILLED, _mutant, call, told  # noqa: F401
-from tracrcheck.mutants import MUTANTS, sandbox, suite, suite_process
-from tracrcheck.mutants.sandbox import SUITE, Seen, Way, check
+from tracrcheck.cli import app
+from tracrcheck.mutants import MUTANTS, sandbox
+from tracrcheck.mutants.sandbox import Seen, Way, check
 from tracrcheck.records.sources import reached
 from tracrcheck.runs import mutants as runner
 
 ROOT = Path(__file__).parents[3]
 
 
-def _way(tmp_path, monkeypatch, text: str) -> Way:
+def _way(tmp_path, text: str) -> Way:
     """A checkout of one file of tests."""
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_one.py").write_text(textwrap.dedent(text))
-    runs = "import sys, json\nfrom pathlib import Path\nfrom tracrcheck.mutants import suite_process\n"
+    runs = "import sys, json\nfrom pathlib import Path\nfrom ci.faults import suite_process\n"
     runs += "suite_process.main(json.loads(Path(sys.argv[1]).read_text()), ['tests'])\n"
     (tmp_path / "one.py").write_text(runs)
-    monkeypatch.setattr(sandbox, "checkout", lambda: tmp_path)
-    return Way(module="one", beside=("tests", "one.py"), processor=60, endless=False)
+    (tmp_path / "ci" / "faults").mkdir(parents=True)
+    shutil.copy(ROOT / "ci" / "faults" / "suite_process.py", tmp_path / "ci" / "faults")
+    return Way(module="one", root=tmp_path, beside=("tests", "one.py", "ci"), processor=60, endless=False)
 
 
-def test_a_fault_is_killed_by_the_first_test_that_fails_and_its_assertion(tmp_path, monkeypatch):
+def test_a_fault_is_killed_by_the_first_test_that_fails_and_its_assertion(tmp_path):
     way = _way(
         tmp_path,
-        monkeypatch,
         """
         from edgeprune_core.graph import ResidualGraph
 
@@ -46,14 +49,14 @@ def test_a_fault_is_killed_by_the_first_test_that_fails_and_its_assertion(tmp_pa
             assert n == 32, f"{n} edges"
         """,
     )
-    seen = check(KILLED, runner.NOTHING, way=way)
+    seen = check(KILLED, suite.NOTHING, way=way)
     assert seen.error is None
     assert seen.red is not None
     assert seen.red.startswith("tests/test_one.py::test_it_counts: AssertionError: ")
     assert (
         check(
             _mutant("HEAD = ", "# A comment.\nHEAD = ", "edgeprune_core/families/base.py"),
-            runner.NOTHING,
+            suite.NOTHING,
             way=way,
         )
         == Seen()
@@ -68,18 +71,16 @@ def test_a_fault_is_killed_by_the_first_test_that_fails_and_its_assertion(tmp_pa
         ("", "pytest ended with 5, and no test failed"),
     ],
 )
-def test_tests_that_cannot_be_collected_are_red_and_a_pytest_that_runs_none_is_no_kill(
-    text, seen, tmp_path, monkeypatch
-):
-    found = check(None, runner.NOTHING, way=_way(tmp_path, monkeypatch, text))
+def test_tests_that_cannot_be_collected_are_red_and_a_pytest_that_runs_none_is_no_kill(text, seen, tmp_path):
+    found = check(None, suite.NOTHING, way=_way(tmp_path, text))
     assert seen in (found.error or found.red or "")
     assert (found.red is None) == seen.startswith("pytest ended")
 
 
-def test_a_copy_that_does_not_import_is_an_error_before_any_test_runs(tmp_path, monkeypatch):
-    way = _way(tmp_path, monkeypatch, "def test(): assert False")
+def test_a_copy_that_does_not_import_is_an_error_before_any_test_runs(tmp_path):
+    way = _way(tmp_path, "def test(): assert False")
     crash = _mutant("HEAD = ", "HEAD = undefined\nHEAD = ", "edgeprune_core/families/base.py")
-    assert check(crash, runner.NOTHING, way=way) == Seen(
+    assert check(crash, suite.NOTHING, way=way) == Seen(
         error="the copy does not import: NameError: name 'undefined' is not defined"
     )
 
@@ -87,7 +88,7 @@ def test_a_copy_that_does_not_import_is_an_error_before_any_test_runs(tmp_path, 
 def test_a_process_that_is_killed_is_red_and_one_out_of_time_is_an_error():
     def seen(code: int) -> Seen:
         done = subprocess.CompletedProcess([], code, stderr="last\n")
-        return sandbox._seen({"imported": "other"}, done, mutated=True, way=SUITE)
+        return sandbox._seen({"imported": "other"}, done, mutated=True, way=suite.SUITE)
 
     assert seen(-11) == Seen(red="the process died (-11): last")
     assert seen(1) == Seen(error="the process died (1): last")
@@ -112,12 +113,13 @@ def test_of_a_failure_its_first_line_is_told():
 
 
 def test_what_is_run_exists_and_knows_no_faults():
-    assert all((ROOT / name).exists() for name in (*suite.TESTS, *suite.BESIDE))
+    assert all((ROOT / name).exists() for name in (*suite.TESTS, *suite.SUITE.beside))
     folders = {path.parent for path in (ROOT / "tests").rglob("test_*.py") if "prunelab" not in path.parts}
     left_out = {
         folder.name
         for folder in folders
-        if not any(
+        if any(folder.is_relative_to(ROOT / name) for name in suite.SKIPPED)
+        or not any(
             (ROOT / name).is_relative_to(folder) or folder.is_relative_to(ROOT / name) for name in suite.TESTS
         )
     }
@@ -125,35 +127,34 @@ def test_what_is_run_exists_and_knows_no_faults():
         "commands", "dask", "distributed", "docs", "e2e", "executors", "gpu", "grading", "mutants", "programs",
         "pytest_plugin", "quality", "records", "reports", "trained",
     }  # fmt: skip
-    assert all(name in (suite.__doc__ or "") for name in left_out)
-    whole = {str(p.relative_to(ROOT)) for p in (ROOT / "tests/tracrcheck/invariants").glob("test_*.py")}
-    assert whole <= set(suite.TESTS)
+    named = left_out - {"dask", "docs"}  # folders of executors and quality
+    assert all(name in (suite_process.__doc__ or "") for name in named)
 
 
 def test_the_faults_fate_rests_on_every_file_that_has_one():
     edited = {ROOT / mutant.file for mutant in MUTANTS.values()}
-    for by in ("gauntlet", "suite"):
-        read = reached(runner.roots(by))
-        assert edited <= set(read), by
-        assert ROOT / "tracrcheck" / "mutants" / "faults" / "blind.py" in read
-    files = set(suite.files(ROOT))
+    table = ROOT / "tracrcheck" / "mutants" / "faults" / "blind.py"
+    own = (*runner.ROOTS, *runner.METHODS_ASKED)
+    for roots in (own, (*own, *suite.modules())):
+        assert {*edited, table} <= set(reached(roots))
+    files = set(suite.files())
     assert {
         ROOT / "tests" / "zoo.py",
         ROOT / "tests" / "edgeprune_core" / "test_graph.py",
         ROOT / "programs" / "sort.py",
+        ROOT / "ci" / "faults" / "suite_process.py",
     } <= files
-    assert not any("__pycache__" in path.parts for path in files)
+    assert not any({"__pycache__", "distributed"} & set(path.parts) for path in files)
 
 
-def test_without_a_checkout_the_tests_are_asked_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(sandbox, "package_folder", lambda package: tmp_path / "tracrcheck")
-    with pytest.raises(CheckError) as caught:
-        sandbox.checkout()
-    assert str(caught.value) == (
-        "TC158 --by suite the tests are not beside the packages\n"
-        f"    got     no tests, programs, docs, pyproject.toml, ci/certificates.json, ci/subjects in {tmp_path}\n"
-        "    wanted  a checkout of the sources\n"
-        "    do      pip install -e . in a checkout, or leave --by out"
+def test_without_the_script_recheck_names_it(monkeypatch):
+    monkeypatch.delitem(runner.BATTERIES, "suite")
+    done = CliRunner().invoke(app, ["recheck", str(ROOT / "ci" / "results" / "mutants-suite.json")])
+    assert done.exit_code == 2
+    assert done.stderr == (
+        "TC117 run.asked.by these faults were checked by the tests of a checkout\n"
+        "    got     suite\n    wanted  gauntlet\n"
+        "    do      in a checkout: python -m ci.faults.suite recheck FILE\n"
     )
 
 
@@ -168,15 +169,19 @@ def test_pytest_is_needed_by_the_process_of_the_tests_alone():
 
 def test_a_hunt_by_the_suite_says_so_and_which_tests(told, tmp_path):  # noqa: F811
     path = tmp_path / "suite.json"
-    done = call("--by", "suite", "--only", "clamp_missing", "--json", path)
+    done = CliRunner().invoke(suite.app, ["run", "--only", "clamp_missing", "--json", str(path)])
     assert done.exit_code == 0, done.output
     run = json.loads(path.read_text())["run"]
     assert run["asked"] == {"mutants": ["clamp_missing"], "by": "suite", "tests": list(suite.TESTS)}
+    again = CliRunner().invoke(suite.app, ["recheck", str(path)])
+    assert again.exit_code == 0, again.output
+    assert "1 the same, 0 different" in again.stdout
+    told["clamp_missing"] = Seen()
+    again = CliRunner().invoke(suite.app, ["recheck", str(path)])
+    assert (again.exit_code, "0 the same, 1 different" in again.stdout) == (1, True)
 
 
-def test_a_way_to_check_that_is_none_is_a_wrong_call(told):  # noqa: F811
-    done = call("--by", "luck")
+def test_the_command_of_the_wheel_has_the_gauntlet_alone(told):  # noqa: F811
+    done = call("--by", "suite")
     assert done.exit_code == 2
-    assert done.stderr == (
-        "TC117 --by no way to check a fault\n    got     luck\n    wanted  gauntlet or suite\n"
-    )
+    assert "No such option" in done.stderr

@@ -37,9 +37,16 @@ def show(*parts: RenderableType | Block) -> None:
 
 def show_document(document: Document) -> None:
     """What is wrong below all else, then the figures: the last lines are those that are read."""
-    blocks = [block for section in document.shown("terminal") for block in section.blocks]
-    show(*sorted(blocks, key=lambda block: isinstance(block, Findings)))
-    show("", *document.summary)
+    findings: list[Block] = []
+    for section in document.shown("terminal"):
+        if any(isinstance(block, (Facts, Lines)) for block in section.blocks):
+            show("", section.title)
+        for block in section.blocks:
+            if isinstance(block, Findings):
+                findings.append(block)
+            else:
+                show(block)
+    show(*findings, "", *document.summary)
 
 
 def _rendered(part: RenderableType | Block) -> list[RenderableType]:
@@ -50,9 +57,9 @@ def _rendered(part: RenderableType | Block) -> list[RenderableType]:
             return [line for finding in findings for line in ("", in_lines(finding))]
         case Facts(rows=rows):
             width = max(len(name) for name, _ in rows)
-            return ["", *(f"{name:<{width}}  {plain(value)}" for name, value in rows)]
+            return [f"  {name:<{width}}  {plain(value)}" for name, value in rows]
         case Lines(lines=lines):
-            return ["", *lines]
+            return [f"  {line}" for line in lines]
         case Drawing() | Plot():
             return []
     return [part]

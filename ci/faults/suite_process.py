@@ -1,12 +1,24 @@
-"""The tests of `suite.py` in one row, up to the first that fails.
+"""Runs the default tests that are about what the core computes, up to the first failure.
 
-    python -m tracrcheck.mutants.suite_process JOB.json
+    python -m ci.faults.suite_process JOB.json
 
-runs them in the current folder, on whatever `edgeprune_core` and `tracrcheck` the process imports, and writes what it saw to
-the file that the job names: `imported` as soon as everything is imported, with a hash of the sources, then `red`, the
-first test that failed and its assertion. A test that runs for more than LONGEST seconds of processor (unmutated, the slowest
-takes a twentieth of that), or for more than WAITING seconds by the clock, hangs; that is red. So is a file of tests that
-cannot be collected: the packages themselves were imported before.
+runs them in the current folder, on whatever `edgeprune_core` and `tracrcheck` the process imports. The job names the file
+to write to: `imported`, a hash of the sources, once everything is imported, then `red`, the first test that failed and its
+assertion. A test that takes more than LONGEST seconds of CPU time (without a fault, the slowest takes a twentieth of that),
+or more than WAITING seconds of wall time, hangs, which is red. So is a test file that cannot be collected: the packages
+themselves were imported before.
+
+Left out, because they are not about what the core computes, or cannot run on a copy:
+
+    tests/quality                     compares source text: imports, codes of errors, workflows
+    tests/tracrcheck/mutants          knows the faults, and would run hunts within a hunt
+    tests/e2e                         builds wheels and installs them
+    tests/programs                    texts
+    commands, runs (but fuzz and invariants), grading, records, executors, reports, trained, pytest_plugin
+                                      commands, files, committed results: they pass on what the core finds
+    tests/gpu, distributed            other ways to run the core, compared with the engine itself, in separate processes
+
+A test that is left out can only lower the share of faults that is caught.
 """
 
 from __future__ import annotations
@@ -25,7 +37,25 @@ import pytest
 
 from edgeprune_core.atomic_write import write_whole
 from tracrcheck.mutants.child_process import leave_with_the_parent, sources
-from tracrcheck.mutants.suite import TESTS
+
+# In the order in which they run: those that catch a fault within seconds, then those that train and certify.
+TESTS = (
+    "tests/edgeprune_core",
+    "tests/tracrcheck/invariants",
+    "tests/tracrcheck/compiler",
+    "tests/tracrcheck/rasp",
+    "tests/tracrcheck/truth",
+    "tests/contracts",
+    "tests/tracrcheck/importers",
+    "tests/tracrcheck/planted",
+    "tests/tracrcheck/generator",
+    "tests/tracrcheck/test_strategies.py",
+    "tests/tracrcheck/runs/test_fuzz.py",
+    "tests/tracrcheck/runs/test_fuzz_results.py",
+    "tests/tracrcheck/runs/test_invariants.py",
+    "tests/tracrcheck/runs/test_regressions.py",
+)
+SKIPPED = ("tests/edgeprune_core/distributed",)
 
 LONGEST = 300.0
 WAITING = 1800.0
@@ -33,7 +63,7 @@ WATCH = 2.0
 
 
 class Watch:
-    """A plugin of pytest: the first failure, of a test or of what is collected; and a test that hangs."""
+    """A pytest plugin that notes the first failure, in a test or in collection, and a test that hangs."""
 
     def __init__(self, tell: Callable[[Mapping[str, Any]], None]) -> None:
         self.red: str | None = None
@@ -64,7 +94,7 @@ class Watch:
                 os._exit(1)
 
     def hangs(self, processor: float, clock: float) -> str | None:
-        """Which test does, at these readings of the processor's time and of the clock; in words."""
+        """The test that hangs, given these readings of CPU time and wall time, and why; None if none does."""
         if self._at is None:
             return None
         name, processor_then, clock_then = self._at
@@ -76,7 +106,7 @@ class Watch:
 
 
 def assertion(shown: Any) -> str:
-    """Of what pytest shows of a failure: the first line of what was raised; without any, the last that it shows."""
+    """The first line of the exception of a failure; without one, the last line that pytest shows."""
     crash = getattr(shown, "reprcrash", None)
     if crash is not None and crash.message:
         return crash.message.splitlines()[0]
@@ -87,7 +117,7 @@ def assertion(shown: Any) -> str:
 
 
 def main(job: Mapping[str, Any], tests: Sequence[str] = TESTS) -> None:
-    """job: `imports`, modules to import first; `out`, the file to write to. tests: what pytest is given."""
+    """job: `imports`, modules to import first; `out`, the file to write to. tests: pytest's arguments."""
     out = Path(job["out"])
     for name in job["imports"]:
         importlib.import_module(name)
@@ -95,8 +125,9 @@ def main(job: Mapping[str, Any], tests: Sequence[str] = TESTS) -> None:
     write_whole(out, json.dumps(seen))
     watch = Watch(lambda told: write_whole(out, json.dumps({**seen, **told})))
     watch.watch()
-    # What the packages imported is no test of ours, and has no assertions that pytest should rewrite.
+    # Modules imported so far are not tests: pytest need not rewrite their assertions, nor warn that it cannot.
     words = ["-x", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    words += [f"--ignore={folder}" for folder in SKIPPED]
     code = int(pytest.main([*words, *tests], plugins=[watch]))
     if watch.red is None and code != pytest.ExitCode.OK:
         seen["error"] = f"pytest ended with {code}, and no test failed"

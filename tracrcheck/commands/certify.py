@@ -23,6 +23,7 @@ from tracrcheck.commands.arguments import (
     ScoreBos,
 )
 from tracrcheck.commands.errors import stop_at, told
+from tracrcheck.commands.loading import loading
 
 if TYPE_CHECKING:
     from tracrcheck.compiler.compile import Compiled
@@ -42,14 +43,16 @@ def programs(
     ] = None,
 ) -> None:
     """List the programs: vocabulary, longest input, layers x heads, edges."""
-    from tracrcheck.compiler.compile import compile_program
     from tracrcheck.rasp.library import Library, load_file
-    from tracrcheck.reports import program as report
     from tracrcheck.reports.render import terminal
-    from tracrcheck.truth import pins
+
+    library = Library.here(folder or [])
+    with loading():
+        from tracrcheck.compiler.compile import compile_program
+        from tracrcheck.reports import program as report
+        from tracrcheck.truth import pins
 
     found, wrong = [], []
-    library = Library.here(folder or [])
     for path in library.files():
         try:
             entry = load_file(path)
@@ -84,12 +87,9 @@ def certify(
     """Prove what must be found. Exit 1 where `sufficient` or `minimal` is not proved, or a pin differs."""
     from tracrcheck.commands import options
     from tracrcheck.rasp.library import Library
-    from tracrcheck.reports import certify as report
     from tracrcheck.reports import files
     from tracrcheck.reports.outputs import Outputs
     from tracrcheck.reports.render import terminal
-    from tracrcheck.runs import gate
-    from tracrcheck.truth import cache, pins
 
     outputs = Outputs(json=json, html=html, junit=junit, md=md)
     pinning = check is not None or write is not None
@@ -112,11 +112,17 @@ def certify(
         )
     outputs.check()
     files.check_writable(write)
+    options.parse_lengths(lengths)
+    entries = Library.here(folder or []).chosen(program or [])
+    with loading():
+        from tracrcheck.reports import certify as report
+        from tracrcheck.truth import cache, pins
+        from tracrcheck.truth.program_check import prepare
+
     criteria = [criterion] if criterion else options.all_criteria() if pinning else ["value"]
     settings = options.settings_of(ablation or ["all"], criteria, lengths, score_bos)
     pinned = pins.read(check) if check else None
-    entries = Library.here(folder or []).chosen(program or [])
-    ready, wrong = gate.prepare(entries, settings)
+    ready, wrong = prepare(entries, settings)
     stop_at(wrong)
     found = []
     for compiled, setting in terminal.progress(

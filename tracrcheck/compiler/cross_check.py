@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import jax
 import numpy as np
 import torch
 
-from edgeprune_core.engine.forward import trace
+from edgeprune_core.engine import trace
 from edgeprune_core.errors import CheckError
 from edgeprune_core.weights import Model
 from tracrcheck.compiler.compile import Compiled
@@ -43,6 +42,8 @@ def _differing_weights(compiled: Compiled, oracle: Oracle) -> list[str]:
 
 
 def _differing_activations(compiled: Compiled, oracle: Oracle) -> list[CheckError]:
+    import jax
+
     ours = compiled.model.to(torch.float32)
     forward = jax.jit(oracle.assembled.forward)
     inputs = compiled.domain.inputs

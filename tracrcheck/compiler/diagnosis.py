@@ -18,7 +18,7 @@ from typing import Any
 
 from tracr.rasp import rasp
 
-from edgeprune_core.engine.forward import trace
+from edgeprune_core.engine import trace
 from tracrcheck.compiler.compile import Compiled
 from tracrcheck.compiler.craft import Place, places
 from tracrcheck.program import Token

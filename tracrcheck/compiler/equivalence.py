@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from edgeprune_core.criterion import decode
-from edgeprune_core.engine.forward import trace
+from edgeprune_core.engine import trace
 from edgeprune_core.errors import CheckError
 from tracrcheck.compiler.compile import Compiled
 from tracrcheck.compiler.diagnosis import Diagnosis, diagnose, diagnose_raising, has_large_numbers

@@ -28,7 +28,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.engine.forward import run, trace
+from edgeprune_core.engine import run, trace
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.mask import to_mask
 from edgeprune_core.task import Task

@@ -20,6 +20,7 @@ from pathlib import Path
 from edgeprune_core.errors import CheckError, did_you_mean
 from tracrcheck.error_codes import unknown_name, user_error
 from tracrcheck.program import Program
+from tracrcheck.rasp.tracr_without_jax import defer_jax
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,7 @@ def load_file(path: Path) -> Entry:
 
 
 def _module(path: Path):
+    defer_jax()
     name = f"tracrcheck_program_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None

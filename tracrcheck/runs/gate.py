@@ -11,13 +11,12 @@ from typing import Any
 from edgeprune_core.errors import CheckError
 from edgeprune_core.task import Task
 from tracrcheck.compiler.compile import Compiled, compile_program
-from tracrcheck.compiler.equivalence import check_compiled
 from tracrcheck.executors.dask_cluster import Cluster
 from tracrcheck.executors.pool import sweep
 from tracrcheck.grading.grade import grade
 from tracrcheck.grading.run_method import Answer, ask_all, find_method
 from tracrcheck.grading.verdict import Key, Summary, Verdict
-from tracrcheck.rasp.library import Entry, load_file
+from tracrcheck.rasp.library import load_file
 from tracrcheck.records.journal import Ledger
 from tracrcheck.records.sources import sources_of
 from tracrcheck.runs.base import ResumableRun, header
@@ -88,25 +87,6 @@ class Unit:
     path: Path
     setting: Setting
     seeds: tuple[int, ...]
-
-
-def prepare(
-    entries: Sequence[Entry], settings: Sequence[Setting] = ()
-) -> tuple[list[Compiled], list[CheckError]]:
-    """Compiled programs, each compared with RASP, and what is wrong with the others."""
-    ready, wrong = [], []
-    for entry in entries:
-        try:
-            compiled = compile_program(entry.program)
-            check_compiled(compiled)
-            for setting in settings[:1]:
-                if setting.lengths is not None:
-                    task_of(compiled, setting)  # TC112 now, not in the middle of the run
-        except CheckError as error:
-            wrong.append(error.at(str(entry.path)))
-        else:
-            ready.append(compiled)
-    return ready, wrong
 
 
 class Run(ResumableRun[Key, Verdict]):

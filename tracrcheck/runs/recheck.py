@@ -23,11 +23,12 @@ from tracrcheck.runs import mutants as runner
 from tracrcheck.runs.false_alarm_results import FalseAlarmResults, QuietRun
 from tracrcheck.runs.fuzz_program import ROOTS, Examined, Row, examine
 from tracrcheck.runs.fuzz_results import FuzzResults
-from tracrcheck.runs.gate import Plan, judge, prepare
+from tracrcheck.runs.gate import Plan, judge
 from tracrcheck.runs.invariant_results import Check, Checks, InvariantResults
 from tracrcheck.runs.mutant_results import Found, MutantResults
 from tracrcheck.runs.results import AnyResults, Results
 from tracrcheck.trained.curve import LEVELS, CompareResults, Curve
+from tracrcheck.truth.program_check import prepare
 from tracrcheck.truth.setting import Setting
 
 SHARE = 0.02

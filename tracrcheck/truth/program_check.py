@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from edgeprune_core.errors import CheckError
 from tracrcheck.compiler.compile import Compiled, compile_program
 from tracrcheck.compiler.cross_check import compare_routes
-from tracrcheck.compiler.equivalence import Faithfulness, compare
+from tracrcheck.compiler.equivalence import Faithfulness, check_compiled, compare
 from tracrcheck.compiler.truthiness import asked_for_truth
 from tracrcheck.rasp.library import Entry
 from tracrcheck.truth.cache import certificate_of
 from tracrcheck.truth.certificate import Certificate
-from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.setting import Setting, task_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,3 +63,22 @@ def check(entry: Entry, settings: Sequence[Setting]) -> Checkup:
         certificates=certificates,
         seconds=time.monotonic() - started,
     )
+
+
+def prepare(
+    entries: Sequence[Entry], settings: Sequence[Setting] = ()
+) -> tuple[list[Compiled], list[CheckError]]:
+    """Compiled programs, each compared with RASP, and what is wrong with the others."""
+    ready, wrong = [], []
+    for entry in entries:
+        try:
+            compiled = compile_program(entry.program)
+            check_compiled(compiled)
+            for setting in settings[:1]:
+                if setting.lengths is not None:
+                    task_of(compiled, setting)  # TC112 now, not in the middle of the run
+        except CheckError as error:
+            wrong.append(error.at(str(entry.path)))
+        else:
+            ready.append(compiled)
+    return ready, wrong

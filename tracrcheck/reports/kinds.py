@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-<<<<<<< HEAD
-from tracrcheck.error_codes import user_error
-from tracrcheck.reports.compare import compare_page
-=======
 from tracrcheck.reports import certify, compare, discovery, false_alarms, fuzz, gate, invariants, mutants
->>>>>>> main
 from tracrcheck.reports.context import Beside
 from tracrcheck.reports.document import Document
 from tracrcheck.reports.render import junit, markdown
@@ -56,22 +51,4 @@ def junit_of(results: Shown, beside: Beside | None = None) -> str:
 
 def html_of(results: Shown, beside: Beside | None = None) -> str:
     """A page for a browser, in one text."""
-<<<<<<< HEAD
-    return KINDS[type(results)].html(results, beside or Beside()).text()
-
-
-def _made(results: Shown, beside: Beside | None, what: str) -> str:
-    kind = KINDS[type(results)]
-    made: Text | None = getattr(kind, what)
-    if made is None:
-        there = ", ".join(name for name in ("html", "markdown", "comment", "junit") if getattr(kind, name))
-        raise user_error(
-            "TC117.no_report", got=_NAMES[what], wanted=there, report=_NAMES[what], kind=kind.name
-        )
-    return made(results, beside or Beside())
-
-
-_NAMES = {"markdown": "page of Markdown", "comment": "comment", "junit": "JUnit XML"}
-=======
     return html.page(document_of(results, beside))
->>>>>>> main

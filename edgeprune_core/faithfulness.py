@@ -25,7 +25,7 @@ from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.criterion import decode
-from edgeprune_core.engine.forward import live_writers
+from edgeprune_core.engine import live_writers
 from edgeprune_core.error_codes import user_error
 from edgeprune_core.mask import from_edge_values
 from edgeprune_core.metrics.divergence import sharp_temperature

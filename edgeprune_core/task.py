@@ -13,7 +13,7 @@ from torch import Tensor
 from edgeprune_core.ablations import Ablation
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.criterion import Outcome, decode
-from edgeprune_core.engine.forward import live_writers, outputs, run, trace
+from edgeprune_core.engine import live_writers, outputs, run, trace
 from edgeprune_core.error_codes import user_error
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.mask import to_mask

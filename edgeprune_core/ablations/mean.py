@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from edgeprune_core.ablations.base import Ablation
-from edgeprune_core.engine.forward import trace
+from edgeprune_core.engine import trace
 from edgeprune_core.error_codes import user_error
 from edgeprune_core.weights import Model
 

@@ -63,7 +63,7 @@ class Group:
     def sharded(self, model: Model) -> Model:
         """The same model, of which this process keeps its part of each tensor.
 
-        For runs without gradients and for `recomputed.run`. All processes must give equal weights.
+        For runs without gradients and for runs that `recompute`. All processes must give equal weights.
         """
         mesh = init_device_mesh(self.device.type, (self.size,))
         units = {}

@@ -93,7 +93,7 @@ def fuzz(
         lambda ledger: campaign.Campaign(plan, header, ledger),
         outputs=outputs,
         resume=resume,
-        show=lambda results: terminal.show(*report.parts(results, results.score(bar), bar)),
+        show=lambda results: terminal.show_document(report.document(results)),
     )
     for path in regressions.save_failures(done.results.rows, seed=seed, folder=save):
         terminal.show(f"saved {path}")

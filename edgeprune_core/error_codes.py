@@ -50,7 +50,7 @@ TOPICS: dict[str, dict[str, Message]] = {
         "EP172.rotary": Message("this scaling of rotary positions is not computed here", "default or linear"),
         "EP173": Message("a checkpoint lacks tensors"),
         "EP174": Message(
-            "a checkpoint has tensors that a '{kind}' language model of this configuration has not"
+            "a checkpoint has tensors that a '{kind}' language model of this configuration does not have"
         ),
         "EP175": Message("tensor '{name}' has another shape"),
         "EP176": Message("tensor '{name}' is not finite", "finite numbers"),
@@ -128,29 +128,29 @@ TOPICS: dict[str, dict[str, Message]] = {
     },
     "Checkpoints and processes": {
         "EP201": Message(
-            "a method that keeps no state to go on from",
+            "a method without a state to resume from",
             "a method with begin(task), such as edge_pruning",
             "leave the checkpoint out",
         ),
         "EP202": Message(
             "an unfinished run is there",
             "no such file, or --resume",
-            "add --resume to go on with it, or delete the file to begin anew",
+            "add --resume to continue it, or delete the file to start over",
         ),
         "EP203": Message(
             "the checkpoint there is another run's",
             "the same model, task, method, settings, seed and versions",
-            "give the command it was begun with, or delete the file to begin anew",
+            "repeat the command that started it, or delete the file to start over",
         ),
         "EP204": Message(
-            "no whole checkpoint",
+            "not a complete checkpoint",
             "a file of schema {schema}, as it was written",
-            "delete it to begin anew, or give another path",
+            "delete it to start over, or give another path",
         ),
         "EP205": Message(
             "a checkpoint cannot be written",
             "a file in a folder that exists and can be written",
-            "make room or give another path; what was written before is whole, and --resume goes on from it",
+            "make room or give another path; the last checkpoint written is complete, and --resume continues from it",
         ),
         "EP211": Message(
             "this process was not started as one of several",
@@ -159,9 +159,9 @@ TOPICS: dict[str, dict[str, Message]] = {
         ),
         "EP212": Message(
             "another process of this run is gone",
-            "all processes to the end",
-            "look for its own error, above or in its log; where a checkpoint was asked for, "
-            "the same command with --resume goes on from the last one",
+            "all processes until the end",
+            "look for its own error, above or in its log; with --checkpoint, "
+            "the same command with --resume continues from the last one",
         ),
     },
 }

@@ -5,18 +5,20 @@ from __future__ import annotations
 from edgeprune_core import error_codes as engine
 from edgeprune_core.errors import ErrorTable, Message
 
-_REPORT = "report it: this is a fault of tracrcheck or of another Tracr"
+_REPORT = "report it: this is a bug in tracrcheck, or an unsupported version of Tracr"
 
 TOPICS: dict[str, dict[str, Message]] = {
     "Programs": {
         "TC101.name": Message("no program '{name}'", "a program's name or file"),
         "TC101.folder": Message("no program files", "at least one *.py"),
         "TC101.file": Message("no program file '{path}'", "a Python file"),
-        "TC102": Message("the program file fails to import", "a file that Python imports", "mend that line"),
+        "TC102": Message(
+            "the program file cannot be imported", "a file that Python imports", "fix that line"
+        ),
         "TC103": Message(
-            "the file holds no program",
+            "the file defines no program",
             "program = Program(name=..., build=..., vocab=..., max_seq_len=...)",
-            "add it; `tracrcheck new NAME` writes a file that has it",
+            "add it, or start from a file that `tracrcheck new NAME` writes",
         ),
         "TC104": Message(
             "the vocabulary of '{program}' contains a token that Tracr adds itself",
@@ -24,15 +26,15 @@ TOPICS: dict[str, dict[str, Message]] = {
             "rename the token",
         ),
         "TC105.fields": Message(
-            "the domain of '{program}' is empty", "at least one of each", "mend `vocab` or `max_seq_len`"
+            "the domain of '{program}' is empty", "at least one of each", "change `vocab` or `max_seq_len`"
         ),
         "TC105.predicate": Message(
-            "the domain of '{program}' is empty", "at least one", "mend `domain`, `vocab` or `max_seq_len`"
+            "the domain of '{program}' is empty", "at least one", "change `domain`, `vocab` or `max_seq_len`"
         ),
         "TC105.raises": Message(
             "the `domain` predicate of '{program}' raised {error}",
             "True or False for every token list",
-            "mend `domain`",
+            "fix `domain`",
         ),
         "TC106.sop": Message(
             "`build` of '{program}' does not return an SOp",
@@ -49,12 +51,13 @@ TOPICS: dict[str, dict[str, Message]] = {
             do="see docs/compiler-faults.md for the classes of fault and their remedies",
         ),
         "TC107.by_hand": Message(
-            "the model of '{program}' is not the program: {definition}", do="mend `by_hand` or `build`"
+            "the model of '{program}' does not compute the program: {definition}",
+            do="fix `by_hand` or `build`",
         ),
         "TC108.raises": Message(
             "the RASP interpreter raises on '{program}'",
             "a value, or None, at every position",
-            "mend the program, or leave the input out by `domain`",
+            "fix the program, or exclude the input with `domain`",
         ),
         "TC108.length": Message("the RASP interpreter gives '{program}' another length"),
         "TC109": Message(
@@ -63,16 +66,16 @@ TOPICS: dict[str, dict[str, Message]] = {
         "TC110.raises": Message(
             "the reference of '{program}' raises",
             "{want}, as the RASP interpreter says",
-            "mend `reference`, or leave the input out by `domain`",
+            "fix `reference`, or exclude the input with `domain`",
         ),
         "TC110.differs": Message(
-            "the program '{program}' is not its reference: {definition}",
+            "the program '{program}' differs from its reference: {definition}",
             "{want}, as the RASP interpreter says",
-            "one of the two is not what you mean: mend `build` or `reference`",
+            "one of the two is wrong: fix `build` or `reference`",
         ),
         "TC118.toml": Message("cannot read it", "TOML"),
         "TC118.list": Message(
-            "`programs` of [tool.tracrcheck] is no list of folders", 'programs = ["folder"]'
+            "`programs` of [tool.tracrcheck] is not a list of folders", 'programs = ["folder"]'
         ),
         "TC118.folder": Message("no folder '{path}'", "a folder of program files"),
         "TC120.refused": Message("Tracr's own assembly refuses '{program}'", "a Haiku model"),
@@ -82,7 +85,7 @@ TOPICS: dict[str, dict[str, Message]] = {
         "TC121": Message("torch and JAX differ on '{program}' after {place}", "at most {bound}", _REPORT),
         "TC122": Message(
             "the model that '{program}' makes by hand does not fit the program: {part}",
-            do="mend `by_hand`, or the program's other fields",
+            do="fix `by_hand`, or the program's other fields",
         ),
     },
     "How a command was called": {
@@ -98,54 +101,54 @@ TOPICS: dict[str, dict[str, Message]] = {
             "cannot write '{path}'", "a file in a folder that exists and can be written", "give another path"
         ),
         "TC116.file_name": Message(
-            "'{name}' is no name for a program file", "letters, digits and _, then .py", "give another name"
+            "'{name}' is not a valid name for a program file",
+            "letters, digits and _, then .py",
+            "give another name",
         ),
         "TC116.name": Message(
-            "'{name}' is no name for a program",
-            "letters, digits and _, and no word of Python's own",
+            "'{name}' is not a valid name for a program",
+            "letters, digits and _, and not a Python keyword",
             "give another name",
         ),
         "TC116.taken": Message(
             "there is a program named '{name}' already",
-            "a name that no known program has",
+            "a name that no program has",
             "give another name",
         ),
         "TC116.same": Message("two files of one name", "two names", "give another name"),
-        "TC116.there": Message("'{name}' is there already", "a new file", "give another name"),
+        "TC116.there": Message("'{name}' already exists", "a new file", "give another name"),
         "TC117.no_program": Message("no program to certify", "names, or --all"),
         "TC117.names_and_all": Message("names and --all", "one of the two"),
-        "TC117.write": Message("pins are written of all programs", "--all", "add --all"),
+        "TC117.write": Message("pins are written for all programs", "--all", "add --all"),
         "TC117.timeout": Message("no time limit", "seconds, up to {longest}"),
         "TC117.threshold": Message("no threshold", "a number"),
         "TC117.slower": Message("no factor", "a number of at least 1"),
         "TC117.campaign": Message(
-            "an option of a campaign, beside that of a single program",
+            "an option for a campaign together with one for a single program",
             "one or the other",
             "leave {options} out",
         ),
         "TC117.seeded": Message(
-            "an option of seeded faults, where none is seeded", "one or the other", "leave {options} out"
+            "an option for seeded faults, but none is seeded", "one or the other", "leave {options} out"
         ),
         "TC117.allow_known": Message("nothing is known", "--baseline FILE"),
         "TC117.lengths": Message("no range of lengths", "A-B with 1 <= A <= B, such as 2-3"),
         "TC117.picture": Message("one picture shows one ablation", "one"),
         "TC117.jobs": Message(
-            "processes here and workers elsewhere",
+            "local processes and a cluster's workers",
             "one of the two",
-            "leave --jobs out: a cluster does as much at once as its workers have threads",
+            "leave --jobs out: a cluster runs one job per thread of its workers",
         ),
         "TC117.profile": Message("no profile '{name}'"),
         "TC117.test_profile": Message("no profile '{name}' of tests"),
         "TC117.wider": Message(
-            "the profile '{name}' does not hold this", do="narrow the profile, or leave --profile out"
+            "the profile '{name}' does not include this", do="narrow the profile, or leave --profile out"
         ),
-        "TC117.suffix": Message("another kind of file than is written", "a name that ends in {suffixes}"),
+        "TC117.suffix": Message("a file name of the wrong kind", "a name that ends in {suffixes}"),
         "TC117.same_file": Message("two files of one name", "a file each"),
-        "TC117.resume": Message(
-            "nothing to resume from", "{option} FILE, as it was given when the run was begun"
-        ),
+        "TC117.resume": Message("nothing to resume from", "{option} FILE, as given when the run was started"),
         "TC117.baseline": Message(
-            "only results of the gate are compared", "a file of `tracrcheck gate --json`"
+            "only results of the gate can be a baseline", "a file of `tracrcheck gate --json`"
         ),
         "TC117.no_method": Message("no method to compare", "one or more names"),
         "TC117.twice": Message("a method named twice", "each once"),
@@ -156,7 +159,7 @@ TOPICS: dict[str, dict[str, Message]] = {
         "TC117.ablation": Message("no ablation '{name}' of prompts"),
         "TC117.dtype": Message("no dtype '{name}' to train in"),
         "TC119": Message(
-            "not a file of pins",
+            "not a pins file",
             "JSON of schema {schema}",
             "write one: tracrcheck certify --all --write FILE",
         ),
@@ -167,12 +170,12 @@ TOPICS: dict[str, dict[str, Message]] = {
             "tracrcheck doctor says what is missing",
         ),
         "TC199": Message(
-            "a fault of tracrcheck itself",
+            "a bug in tracrcheck",
             "no such thing",
             "report it, with the traceback that TRACRCHECK_DEBUG=1 shows",
         ),
         "TC201": Message(
-            "the edges allowed in '{task}' are not faithful together",
+            "the permitted edges of '{task}' are not faithful together",
             "at most {limit}",
             "report this: an edge outside `permitted` carries something",
         ),
@@ -211,12 +214,12 @@ TOPICS: dict[str, dict[str, Message]] = {
             do="name the program, or the model, that the circuit was found in",
         ),
         "TC134": Message(
-            "heads that share keys and values cannot be told with q, k and v merged",
-            "as many of each, or a circuit that tells q, k and v apart",
+            "q, k and v cannot be merged for heads that share keys and values",
+            "as many of each, or a circuit with separate q, k and v",
         ),
         "TC135.edges": Message(
             "the file ({format}) lists the edges of a circuit",
-            "none: which edges are kept is said already",
+            "none: the file says already which edges are kept",
             "leave --threshold out",
         ),
         "TC135.scores": Message(
@@ -230,12 +233,12 @@ TOPICS: dict[str, dict[str, Message]] = {
         "TC140": Message(
             "an unfinished run is there",
             "no such file, or --resume",
-            "add --resume to go on with it, or delete the file to begin anew",
+            "add --resume to continue it, or delete the file to start over",
         ),
         "TC141": Message(
-            "the unfinished run there is another one",
+            "the unfinished run there is a different one",
             "the same sources, method, settings and programs",
-            "give the command it was begun with, or delete the file to begin anew",
+            "repeat the command that started it, or delete the file to start over",
         ),
         "TC142": Message(
             "another run is writing its results there",
@@ -248,7 +251,7 @@ TOPICS: dict[str, dict[str, Message]] = {
             "write it with `tracrcheck {command} --json FILE`",
         ),
         "TC144.settings": Message(
-            "the baseline is not of the same method and settings",
+            "the baseline has another method or other settings",
             "results of the same --method, --criterion, --lengths and --score-bos",
             "compare with results of the same kind",
         ),
@@ -263,46 +266,46 @@ TOPICS: dict[str, dict[str, Message]] = {
             "delete it, or give another path",
         ),
         "TC146": Message(
-            "the results there are of another run",
+            "the results there belong to another run",
             "the same method, settings and programs, or a path where there is nothing",
             "give another path; without --resume the file is replaced",
         ),
         "TC173": Message(
             "no `distributed`, which --cluster needs",
-            "it installed here and on every worker",
+            "the package, here and on every worker",
             "pip install 'tracrcheck[cluster]'",
         ),
         "TC174": Message(
             "no Dask scheduler answers",
             "one within {seconds} s",
-            "begin one with `dask scheduler`, and give the address that it prints",
+            "start one with `dask scheduler`, and give the address that it prints",
         ),
         "TC175": Message(
             "the cluster has no workers",
             "at least one",
-            "begin some with `dask worker ADDRESS`; with --json, go on with --resume",
+            "start some with `dask worker ADDRESS`; with --json, continue with --resume",
         ),
         "TC176": Message(
-            "a worker has not what this run is made of",
+            "a worker differs from what this run is made of",
             "the same sources, programs, methods and versions as here",
-            "bring it up to date, or stop that worker; docs/sweeps.md",
+            "update or stop that worker; see docs/sweeps.md",
         ),
         "TC177": Message(
             "the Dask scheduler is gone",
             "one that stays until the run is over",
-            "begin it again; with --json, go on with --resume",
+            "restart it; with --json, continue with --resume",
         ),
     },
     "Drawn programs, invariants and seeded faults": {
-        "TC130": Message("a program as data that is malformed", do="mend the recipe"),
+        "TC130": Message("a malformed recipe", do="fix the recipe"),
         "TC152": Message(
-            "a replay file that is malformed", do="mend the file, or save it anew by `tracrcheck fuzz --save`"
+            "a malformed replay file", do="fix the file, or save it again with `tracrcheck fuzz --save`"
         ),
         "TC153": Message("the program of this draw is rejected", "a draw that is accepted"),
         "TC155": Message("no invariant '{name}'", "an invariant"),
         "TC156": Message("no seeded fault '{name}'", "one of the table: tracrcheck mutants --list"),
         "TC157": Message(
-            "a check fails without any fault", "every check green on the code as it is", "mend that first"
+            "a check fails without any fault", "every check green on the unchanged code", "fix that first"
         ),
     },
     "Planted circuits": {
@@ -338,9 +341,11 @@ TOPICS: dict[str, dict[str, Message]] = {
         ),
     },
     "Trained models": {
-        "TC171": Message("no task '{name}'", "a task's name, or a file of pairs, one a line (docs/json.md)"),
+        "TC171": Message(
+            "no task '{name}'", "a task's name, or a file of pairs, one per line (docs/json.md)"
+        ),
         "TC172.single": Message(
-            "a task of a single pair leaves nothing to judge a circuit on", "2 or more, each another"
+            "a task with a single pair leaves none to evaluate a circuit on", "2 or more different pairs"
         ),
         "TC172.tokenizer": Message(
             "the model's tokenizer does not fit the prompts of '{task}'",
@@ -348,9 +353,9 @@ TOPICS: dict[str, dict[str, Message]] = {
             "name another task or another model",
         ),
         "TC181.seq": Message("prompts longer than the model's context", "at most {n_ctx}"),
-        "TC181.gpus": Message("fewer prompts than GPUs that share them", "a prompt or more for each"),
+        "TC181.gpus": Message("fewer prompts than GPUs that share them", "at least one prompt per GPU"),
         "TC182": Message(
-            "a method that processes cannot share",
+            "a method that cannot be shared by several processes",
             "edge_pruning, or module:NAME of an EdgePruning with settings of its own",
             "leave --distributed out, or name that method",
         ),

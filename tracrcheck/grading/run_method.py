@@ -75,7 +75,7 @@ def find_method(name: str, *, where: str = "--method") -> Callable[[Task], Any]:
                 where,
                 f"the method '{name}' cannot be imported",
                 f"{type(error).__name__}: {error}",
-                "mend the module or the name",
+                "fix the module or the name",
             ) from error
     if not callable(found):
         raise _no_method(

@@ -128,7 +128,7 @@ def load_file(path: Path) -> Entry:
         raise user_error(
             "TC101.file",
             got=path,
-            do=did_you_mean(path.stem, nearby) if nearby else "mend the path",
+            do=did_you_mean(path.stem, nearby) if nearby else "fix the path",
             path=path,
         )
     found = vars(_module(path)).get("program")

@@ -122,7 +122,7 @@ def test_a_process_that_torchrun_did_not_start_is_told_how(call, monkeypatch):
 def test_a_method_that_cannot_be_shared_is_refused(call, one_of_one):
     result = call("discover", "--task", "ioi", "--method", "eap", "--distributed")
     assert result.exit_code == 2
-    assert "TC182 --distributed a method that processes cannot share" in result.stderr
+    assert "TC182 --distributed a method that cannot be shared by several processes" in result.stderr
 
 
 def test_a_run_of_other_processes_is_not_gone_on_with(trained, tmp_path):

@@ -209,19 +209,19 @@ WRONG = {
     ),
     "a file beside a single draw": (
         ["fuzz", "--number", "5", "--json", "never.json"],
-        "TC117 --json an option of a campaign, beside that of a single program\n    got     --number\n"
+        "TC117 --json an option for a campaign together with one for a single program\n    got     --number\n"
         "    wanted  one or the other\n    do      leave --json out\n",
     ),
     "failures saved in a file": (["fuzz", "--programs", "1", "--save", "/proc/version"], "TC115 "),
     "pins of some": (
         ["certify", "hist", "--write", "p.json"],
-        "TC117 --write pins are written of all programs\n",
+        "TC117 --write pins are written for all programs\n",
     ),
     "names and all": (["certify", "hist", "--all"], "TC117 certify names and --all\n"),
     "nothing to certify": (["certify"], "TC117 certify no program to certify\n"),
     "pins that are none": (
         ["certify", "hist", "--check", "/no/such/pins.json"],
-        "TC119 /no/such/pins.json not a file of pins\n",
+        "TC119 /no/such/pins.json not a pins file\n",
     ),
     "a picture of no kind": (
         ["show", "hist", "--out", "x.png"],
@@ -295,7 +295,7 @@ def test_a_fault_of_our_own_is_told_without_a_traceback(call, monkeypatch):
 
     monkeypatch.setattr(program_check, "prepare", broken)
     assert finished(call("gate", "hist"), 2).stderr.startswith(
-        "TC199 a fault of tracrcheck itself\n    got     RuntimeError: ours"
+        "TC199 a bug in tracrcheck\n    got     RuntimeError: ours"
     )
 
 

@@ -190,7 +190,7 @@ def test_a_file_that_holds_no_pins_is_told(tmp_path, text):
     path.write_text(text)
     with pytest.raises(CheckError) as caught:
         pins.read(path)
-    assert str(caught.value).startswith(f"TC119 {path} not a file of pins\n")
+    assert str(caught.value).startswith(f"TC119 {path} not a pins file\n")
 
 
 def test_some_programs_are_compared_with_their_own_pins_only(pinned, call, here):

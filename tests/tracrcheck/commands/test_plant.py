@@ -92,8 +92,8 @@ def test_a_users_own_program_is_planted_and_found_again_from_the_file(call, writ
         (("hist", *SIZE, "--slots", "a0.h0=a7.h0,m0=m1"), "EP111 no writer 'a7.h0' in this graph\n"),
         (("histt", *SIZE), "TC101 no program 'histt'\n"),
         (("hist", *SIZE, "--ablation", "none"), "TC111 no ablation 'none'\n"),
-        (("hist", *SIZE, "--out", "hidden.txt"), "TC116 'hidden.txt' is no name for a program file\n"),
-        (("hist", *SIZE, "--out", "there.py"), "TC116 'there.py' is there already\n"),
+        (("hist", *SIZE, "--out", "hidden.txt"), "TC116 'hidden.txt' is not a valid name for a program file\n"),
+        (("hist", *SIZE, "--out", "there.py"), "TC116 'there.py' already exists\n"),
         (("hist", *SIZE, "--out", "no/hidden.py"), "TC115 cannot write 'no/hidden.py'\n"),
         (("hist", *SIZE, "--weights", "no/hidden.safetensors"), "TC115 cannot write 'no/hidden.safetensors'\n"),
     ],
@@ -109,7 +109,7 @@ def test_a_wrong_call_is_told_and_writes_nothing(call, here, words, told):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--weights", "mine.txt"), "TC116 'mine.txt' is there already"),
+        (("--weights", "mine.txt"), "TC116 'mine.txt' already exists"),
         (("--weights", "new.py", "--out", "new.py"), "TC116 --weights two files of one name"),
         (("--out", "reverse.py"), "TC116 there is a program named 'reverse' already"),
     ],

@@ -47,13 +47,13 @@ def test_the_example_in_a_new_program_is_right(call, here):
 @pytest.mark.parametrize(
     ("name", "start"),
     [
-        ("alike", "TC116 'programs/alike.py' is there already\n"),
+        ("alike", "TC116 'programs/alike.py' already exists\n"),
         ("reverse", "TC116 there is a program named 'reverse' already\n"),
         (
             "a-b",
-            "TC116 'a-b' is no name for a program\n    got     a-b\n    wanted  letters, digits and _, and no word of Python's own\n",
+            "TC116 'a-b' is not a valid name for a program\n    got     a-b\n    wanted  letters, digits and _, and not a Python keyword\n",
         ),
-        ("class", "TC116 'class' is no name for a program\n"),
+        ("class", "TC116 'class' is not a valid name for a program\n"),
     ],
 )
 def test_new_overwrites_nothing(call, here, name, start):

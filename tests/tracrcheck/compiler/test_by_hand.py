@@ -80,8 +80,8 @@ def test_a_model_that_does_not_fit_its_program_is_refused(what, program):
 
 def test_a_model_that_decodes_something_else_is_refused_with_the_input():
     assert told(changed(output_values=("b", "a", "c"))) == (
-        "TC107 the model of 'copy_tokens' is not the program: tokens\n"
+        "TC107 the model of 'copy_tokens' does not compute the program: tokens\n"
         "    got     'b' from the model at position 1 of input ['a']\n"
         "    wanted  'a', as the RASP interpreter says (['a'])\n"
-        "    do      mend `by_hand` or `build`"
+        "    do      fix `by_hand` or `build`"
     )

@@ -65,10 +65,10 @@ def test_a_numerical_output_may_be_off_by_a_hundredth_of_its_range():
 def test_a_reference_that_says_otherwise_is_told():
     made = compiled(flip, reference=lambda tokens: [t if len(tokens) > 1 else 1 - t for t in tokens])
     assert error_of(made) == (
-        "TC110 the program 'p' is not its reference: flip = map(tokens)\n"
+        "TC110 the program 'p' differs from its reference: flip = map(tokens)\n"
         "    got     [0, 0] from `reference` at position 1 of input [0, 0]\n"
         "    wanted  [1, 1], as the RASP interpreter says\n"
-        "    do      one of the two is not what you mean: mend `build` or `reference`"
+        "    do      one of the two is wrong: fix `build` or `reference`"
     )
 
 

@@ -431,5 +431,5 @@ def test_heads_that_share_keys_cannot_be_told_with_q_k_and_v_merged():
     from edgeprune_core.graph import ResidualGraph
     from tracrcheck.importers.granularity import Granularity
 
-    with refused("TC134", "heads that share keys and values cannot be told with q, k and v merged"):
+    with refused("TC134", "q, k and v cannot be merged for heads that share keys and values"):
         Granularity(merged_qkv=True).members(ResidualGraph(n_layers=1, n_heads=4, n_kv_heads=2))

@@ -201,7 +201,7 @@ def test_a_check_that_is_red_without_a_fault_is_told_and_nothing_runs(told):
     assert done.exit_code == 2
     assert done.stderr == (
         "TC157 a check fails without any fault\n    got     some check: it fails\n"
-        "    wanted  every check green on the code as it is\n    do      mend that first\n"
+        "    wanted  every check green on the unchanged code\n    do      fix that first\n"
     )
 
 

@@ -42,7 +42,7 @@ def test_an_empty_domain_is_refused():
         domain_of(replace(PROGRAM, domain=lambda tokens: False))
     assert str(caught.value) == (
         "TC105 the domain of 'p' is empty\n    got     no token list of length 1-2 over ['a', 'b'] is legal\n"
-        "    wanted  at least one\n    do      mend `domain`, `vocab` or `max_seq_len`"
+        "    wanted  at least one\n    do      change `domain`, `vocab` or `max_seq_len`"
     )
 
 

@@ -68,16 +68,16 @@ def test_an_unknown_path_says_which_was_meant(write):
 def test_a_file_that_raises_names_its_line(write):
     path = write("bad", text="x = 1\ny = x / 0\n")
     assert error_of(lambda: load_file(path)) == (
-        f"TC102 {path}:2 the program file fails to import\n"
+        f"TC102 {path}:2 the program file cannot be imported\n"
         "    got     ZeroDivisionError: division by zero\n"
         "    wanted  a file that Python imports\n"
-        "    do      mend that line"
+        "    do      fix that line"
     )
 
 
 def test_a_file_with_a_syntax_error_names_its_line(write):
     path = write("bad", text="x = 1\nif x\n")
-    assert error_of(lambda: load_file(path)).startswith(f"TC102 {path}:2 the program file fails to import")
+    assert error_of(lambda: load_file(path)).startswith(f"TC102 {path}:2 the program file cannot be imported")
 
 
 def test_a_file_that_exits_does_not_take_us_along(write):
@@ -92,10 +92,10 @@ def test_a_file_that_exits_does_not_take_us_along(write):
 def test_a_file_without_a_program_says_what_to_write(write, text, got):
     path = write("bad", text=text)
     assert error_of(lambda: load_file(path)) == (
-        f"TC103 {path} the file holds no program\n"
+        f"TC103 {path} the file defines no program\n"
         f"    got     {got}\n"
         "    wanted  program = Program(name=..., build=..., vocab=..., max_seq_len=...)\n"
-        "    do      add it; `tracrcheck new NAME` writes a file that has it"
+        "    do      add it, or start from a file that `tracrcheck new NAME` writes"
     )
 
 
@@ -145,7 +145,7 @@ def test_pyproject_names_folders_of_programs(write, here):
         ("[tool.tracrcheck\n", "TC118 pyproject.toml cannot read it"),
         (
             "[tool.tracrcheck]\nprograms = 3\n",
-            "TC118 pyproject.toml `programs` of [tool.tracrcheck] is no list of folders",
+            "TC118 pyproject.toml `programs` of [tool.tracrcheck] is not a list of folders",
         ),
         (
             '[tool.tracrcheck]\nprograms = ["gone"]\n',

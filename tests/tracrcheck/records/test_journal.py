@@ -104,7 +104,7 @@ def test_an_unfinished_run_is_not_written_over(three):
         f"TC140 {three} an unfinished run is there",
         "    got     3 finished results",
         "    wanted  no such file, or --resume",
-        "    do      add --resume to go on with it, or delete the file to begin anew",
+        "    do      add --resume to continue it, or delete the file to start over",
     ]
     assert three.read_bytes() == before
 
@@ -112,10 +112,10 @@ def test_an_unfinished_run_is_not_written_over(three):
 def test_a_run_of_other_sources_is_refused_and_it_says_what_differs(three):
     other = {**HEADER, "sources": {"packages": "b" * 64}}
     assert refusal(three, header=other, resume=True).splitlines() == [
-        f"TC141 {three} the unfinished run there is another one",
+        f"TC141 {three} the unfinished run there is a different one",
         f"    got     sources packages: {'a' * 12} there, {'b' * 12} now",
         "    wanted  the same sources, method, settings and programs",
-        "    do      give the command it was begun with, or delete the file to begin anew",
+        "    do      repeat the command that started it, or delete the file to start over",
     ]
 
 

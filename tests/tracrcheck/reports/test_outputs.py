@@ -144,7 +144,7 @@ WRONG = {
     "TC117 --html, --md two files of one name": [*CERTIFY[:2], "--html", "x"],
     "TC115 cannot write 'no/x.html'": [*CERTIFY, "--html", "no/x.html"],
     "TC143 bad.json not a results file of the seeded faults": ["report", "bad.json"],
-    "TC117 --html an option of a campaign, beside that of a single program": [
+    "TC117 --html an option for a campaign together with one for a single program": [
         "fuzz",
         "--number",
         "1",

@@ -85,7 +85,9 @@ def test_a_profile_of_some_programs_asks_those_and_may_be_narrowed_to_fewer(call
     finished(call("gate", "hist", "sort", *words), 0)
     assert document()["run"]["asked"]["programs"] == ["hist", "sort"]
     refused = finished(call("gate", "hist", "length", *words), 2).stderr
-    assert refused.startswith("TC117 PROGRAM the profile 'mutants' does not hold this\n    got     length\n")
+    assert refused.startswith(
+        "TC117 PROGRAM the profile 'mutants' does not include this\n    got     length\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -94,12 +96,12 @@ def test_a_profile_of_some_programs_asks_those_and_may_be_narrowed_to_fewer(call
         (["slow"], "TC117 --profile no profile 'slow'\n    got     slow\n    wanted  quick, full, mutants\n"),
         (
             ["quick", "--ablation", "zero,mean"],
-            "TC117 --ablation the profile 'quick' does not hold this\n    got     mean\n    wanted  some of zero, resample\n"
+            "TC117 --ablation the profile 'quick' does not include this\n    got     mean\n    wanted  some of zero, resample\n"
             "    do      narrow the profile, or leave --profile out\n",
         ),
         (
             ["quick", "--seeds", "2"],
-            "TC117 --seeds the profile 'quick' does not hold this\n    got     2\n    wanted  at most 1\n",
+            "TC117 --seeds the profile 'quick' does not include this\n    got     2\n    wanted  at most 1\n",
         ),
     ],
 )
@@ -201,7 +203,7 @@ def test_a_finished_run_is_not_done_again_where_it_is_to_be_resumed(call, here):
     words[words.index("2")] = "1"
     refused = finished(call("gate", *words, "--resume"), 2)
     assert refused.stderr.startswith(
-        "TC146 out.json the results there are of another run\n    got     asked seeds: [0, 1] there"
+        "TC146 out.json the results there belong to another run\n    got     asked seeds: [0, 1] there"
     )
     assert (here / "out.json").read_bytes() == before
     finished(call("gate", *words), 1)
@@ -237,7 +239,7 @@ def test_a_run_of_something_else_is_not_resumed(call, here, more, told):
     last |= dict(zip(more[::2], more[1::2], strict=True))
     given = [word for pair in last.items() for word in pair]
     result = finished(call("gate", "hist", *given, "--resume"), 2)
-    assert result.stderr.startswith("TC141 out.json.part the unfinished run there is another one\n")
+    assert result.stderr.startswith("TC141 out.json.part the unfinished run there is a different one\n")
     assert told in result.stderr
 
 
@@ -369,7 +371,7 @@ def test_a_baseline_of_another_method_is_refused(call, main):
     words = [w if not w.startswith(METHODS) else SOME for w in main]
     result = finished(call(*words, "--baseline", "main.json"), 2)
     assert result.stderr.splitlines() == [
-        "TC144 main.json the baseline is not of the same method and settings",
+        "TC144 main.json the baseline has another method or other settings",
         f"    got     method: {METHODS}only_for_even_seeds there, {SOME} now",
         "    wanted  results of the same --method, --criterion, --lengths and --score-bos",
         "    do      compare with results of the same kind",

@@ -261,4 +261,4 @@ def test_a_run_that_is_quiet_no_more_is_found(quiet, told, call):  # noqa: F811
 def test_options_of_faults_are_refused_where_none_is_seeded(words, call):  # noqa: F811
     result = call("mutants", "--false-alarms", "2", *words)
     assert result.exit_code == 2
-    assert result.stderr.startswith(f"TC117 {words[0]} an option of seeded faults, where none is seeded\n")
+    assert result.stderr.startswith(f"TC117 {words[0]} an option for seeded faults, but none is seeded\n")

@@ -164,7 +164,7 @@ def test_an_interrupted_run_ends_with_130_keeps_its_state_and_resumes_to_what_it
     assert refused.stderr == (
         "EP202 state an unfinished run is there\n    got     a checkpoint after 9 steps\n"
         "    wanted  no such file, or --resume\n"
-        "    do      add --resume to go on with it, or delete the file to begin anew\n"
+        "    do      add --resume to continue it, or delete the file to start over\n"
     )
     result = finished(call(*WORDS, *EVERY, "--resume"), 0)
     assert result.stderr == "resumed: 9 steps were taken before\n"
@@ -298,7 +298,7 @@ def test_writing_that_is_broken_off_leaves_the_state_before_and_nothing_beside_i
 WRONG = {
     "a method without a state": (
         [*WORDS[:3], "--method", "acdc", "--json", "out.json", *EVERY],
-        "EP201 a method that keeps no state to go on from",
+        "EP201 a method without a state to resume from",
         "begin(task)",
     ),
     "nothing to resume from": ([*WORDS, "--resume"], "TC117 --resume nothing to resume from", "no --checkpoint"),
@@ -307,8 +307,8 @@ WRONG = {
         "EP205 no/such/state a checkpoint cannot be written",
         "No such file or directory",
     ),
-    "a folder": ([*WORDS, "--checkpoint", "."], "EP204 . no whole checkpoint", "delete it"),
-    "something else": ([*WORDS, "--checkpoint", "else", "--resume"], "EP204 else no whole checkpoint", "schema"),
+    "a folder": ([*WORDS, "--checkpoint", "."], "EP204 . not a complete checkpoint", "delete it"),
+    "something else": ([*WORDS, "--checkpoint", "else", "--resume"], "EP204 else not a complete checkpoint", "schema"),
 }  # fmt: skip
 
 

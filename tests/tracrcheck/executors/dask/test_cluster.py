@@ -161,7 +161,7 @@ def test_a_worker_that_joins_later_and_differs_is_named(monkeypatch, ending, got
     with pytest.raises(CheckError) as told:
         stubbed(monkeypatch, ending)
     assert str(told.value).startswith(
-        f"TC176 tcp://w:1: a worker has not what this run is made of\n    got     {got}\n"
+        f"TC176 tcp://w:1: a worker differs from what this run is made of\n    got     {got}\n"
     )
 
 

@@ -71,7 +71,7 @@ def test_a_worker_with_other_sources_or_none_is_named_and_gets_no_work(dask, at,
         until(lambda: set(dask.scheduler.workers) - before)
         (address,) = set(dask.scheduler.workers) - before
         whole = refused("TC176", pool_work.square, at, told)
-        assert whole.startswith(f"TC176 {address}: a worker has not what this run is made of\n")
+        assert whole.startswith(f"TC176 {address}: a worker differs from what this run is made of\n")
         assert "edgeprune_core" not in whole
     finally:
         other.kill()
@@ -218,7 +218,7 @@ def free_port() -> int:
 def test_processes_here_and_a_cluster_are_not_asked_for_together(call):
     result = call("gate", "hist", "--cluster", "tcp://127.0.0.1:1", "--jobs", "2")
     assert result.exit_code == 2
-    assert result.stderr.startswith("TC117 --jobs, --cluster processes here and workers elsewhere\n")
+    assert result.stderr.startswith("TC117 --jobs, --cluster local processes and a cluster's workers\n")
 
 
 def test_what_is_not_installed_is_named(call, monkeypatch):
@@ -235,5 +235,5 @@ def test_a_program_has_no_use_for_a_cluster(call):
     result = call("fuzz", "--number", "3", "--cluster", "tcp://127.0.0.1:1")
     assert result.exit_code == 2
     assert result.stderr.startswith(
-        "TC117 --cluster an option of a campaign, beside that of a single program\n"
+        "TC117 --cluster an option for a campaign together with one for a single program\n"
     )

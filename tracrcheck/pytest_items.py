@@ -1,8 +1,8 @@
 """What `--tracrcheck-method` adds to a pytest run: a test for every (program, ablation), and one JSON file.
 
-Tests are named `tracrcheck::reverse::zero`, so that ids are the same in every process, `-k` and `--deselect` find
-them, and pytest-xdist's `--dist loadscope` keeps a program's on one worker. Verdicts travel with the test reports:
-the process that prints them has them all, whoever ran them.
+Test ids such as `tracrcheck::reverse::zero` are the same in every process, so `-k` and `--deselect` find them, and
+pytest-xdist's `--dist loadscope` keeps a program's tests on one worker. Verdicts travel with the test reports, so the
+process that prints them has them all, whichever process ran them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from tracrcheck.truth.program_check import prepare
 from tracrcheck.truth.setting import Setting
 
 ROOT = "tracrcheck"  # the first part of every test id
-SHOWN = 3  # seeds of one test whose failures are told in full
+SHOWN = 3  # failing seeds per test that are shown in full
 PROFILES = ("quick", "full")
 _REPORT = "tracrcheck_verdicts"
 
@@ -45,7 +45,7 @@ class NotRecovered(Exception):
 
 @dataclass(kw_only=True, eq=False)  # pytest keeps plugins in sets
 class GatePlugin:
-    """plan: what is asked of every program. rows: verdicts by test. errors: tests that ended without one."""
+    """plan: what to run on every program. rows: verdicts by test. errors: tests that ended without a verdict."""
 
     plan: Plan
     profile: str
@@ -61,7 +61,7 @@ class GatePlugin:
 
     @classmethod
     def of(cls, config: pytest.Config) -> GatePlugin:
-        """From the options. A mistake ends the run as pytest's own usage errors do."""
+        """From the options. An invalid option is a pytest usage error."""
         _check_given(config)
         method = config.getoption("tracrcheck_method")
         timeout = config.getoption("tracrcheck_timeout")
@@ -95,7 +95,7 @@ class GatePlugin:
         )
 
     def verdicts(self, entry: Entry, setting: Setting) -> list[Verdict]:
-        """All seeds of one test. Errors: what `prepare` finds wrong with the program."""
+        """The verdicts of all seeds of a test. Errors: what `prepare` finds wrong with the program."""
         if entry.path not in self.compiled:
             ready, wrong = prepare([entry], [setting])
             if wrong:
@@ -105,7 +105,7 @@ class GatePlugin:
             return list(gate([self.compiled[entry.path]], replace(self.plan, settings=(setting,))))
 
     def told(self, entry: Entry, failed: list[Verdict]) -> str:
-        """The first few failures in full, and the seeds of the others."""
+        """The text of a failure: the first few seeds in full, and the numbers of the others."""
         compiled = self.compiled[entry.path]
         blocks = [
             failure_block(v, compiled, replay=replay(v, entry.asked, self.replay_options))
@@ -143,18 +143,18 @@ class GatePlugin:
             self.errors[report.nodeid] = report.longreprtext
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """A program that is not there has no test to be named by: its collector is."""
+        """A program that cannot be loaded has no tests, so its collector is recorded."""
         if report.failed and report.nodeid.split("::")[0] == ROOT:
             self.errors[report.nodeid] = report.longreprtext
 
     def pytest_runtest_logstart(self) -> None:
-        """What an earlier run left there is not to be taken for this one's, however this one ends."""
+        """Replaces an earlier run's results, so that they cannot pass for this run's however it ends."""
         if not self.begun:
             self.begun = True
             self._write(finished=False)
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Where nothing was to be run, nothing is written."""
+        """Writes the results, unless nothing was to be run."""
         if session.config.option.collectonly or exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             return
         ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
@@ -185,7 +185,7 @@ class GatePlugin:
 
 
 def _check_given(config: pytest.Config) -> None:
-    """An option without a value is a variable that was not set, and not a wish for the default."""
+    """An empty option usually comes from an unset variable, not from a wish for the default."""
     for name in ("method", "profile", "programs", "json"):
         if config.getoption(f"tracrcheck_{name}") == "":
             raise pytest.UsageError(f"--tracrcheck-{name} is empty: give it a value, or leave it out")
@@ -196,7 +196,7 @@ def _no_profile(name: str) -> CheckError:
 
 
 class GateCollector(pytest.Collector):
-    """All programs that were asked for."""
+    """All selected programs."""
 
     def __init__(self, *, plugin: GatePlugin, **rest: Any) -> None:
         super().__init__(**rest)

@@ -1,9 +1,11 @@
-"""The pytest plugin: options, marks and a fixture. Loaded by every pytest run of whoever has us installed, so it
-imports nothing that is not there already; what it needs is loaded where it is asked for.
+"""The pytest plugin: options, marks and a fixture.
+
+Every pytest run loads it wherever tracrcheck is installed, so it imports only what pytest has loaded already; the rest
+is imported when it is used.
 
     pytest --tracrcheck-method=mypkg.prune:discover
 
-adds a test for every (program, ablation); `tracrcheck.testing` is for tests written by hand.
+adds a test per (program, ablation); `tracrcheck.testing` is for hand-written tests.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ MARKS = (
     "gpu: needs a CUDA device",
 )
 
-# Option, what it takes, what it does. `None` where it was not given.
+# Option, its value, what it does. The default is None.
 OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     (
         "method",
@@ -55,7 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def tracrcheck_case() -> Callable[..., Case]:
-    """`tracrcheck_case("reverse", ablation="zero")`: a program in a setting, to be solved and judged."""
+    """`tracrcheck_case("reverse", ablation="zero")`: a program in a setting, whose circuit a method must find."""
     from tracrcheck.testing import Case
 
     return Case

@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 
 class _Drawn:
-    """Choices by Hypothesis, whose smallest number stands for the first option, the simplest."""
+    """Choices by Hypothesis; the smallest number is the first and simplest option, so that examples shrink to it."""
 
     def __init__(self, draw: st.DrawFn) -> None:
         self.draw = draw

@@ -1,4 +1,4 @@
-"""For tests written by hand: a program in a setting, to be solved and judged.
+"""For hand-written tests: a program in a setting, whose circuit a method must find.
 
     from tracrcheck.testing import cases
 
@@ -6,8 +6,8 @@
     def test_my_pruner(case):
         case.assert_exact(my_pruner(case.task))
 
-A circuit is what a method may return: a `Discovery`, a `Circuit`, or edges such as `"tok -> a3.h0.v"`. A program is
-named, or given by the path of its file. What is proved of it is kept in the cache of certificates.
+A circuit is anything that a method may return: a `Discovery`, a `Circuit`, or edges such as `"tok -> a3.h0.v"`. A
+program is given by name or by the path of its file. Its certificates are cached.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Case:
-    """A program in a setting. Nothing is compiled before it is used."""
+    """A program in a setting. It is compiled when it is first used."""
 
     program: str
     ablation: str = "zero"
@@ -42,7 +42,7 @@ class Case:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Lengths may be given as any pair; what is none is refused where it is written."""
+        """Accepts any pair as lengths, and refuses anything else at once."""
         if self.lengths is None:
             return
         try:
@@ -55,11 +55,11 @@ class Case:
 
     @property
     def task(self) -> Task:
-        """What a method is given: a copy of its own, anew each time."""
+        """The task for a method: a new copy at each access."""
         return copy.deepcopy(replace(self._exam.task, seed=self.seed))
 
     def verdict(self, circuit: Any) -> Verdict:
-        """Whether a circuit is the proved one."""
+        """The verdict on a circuit."""
         from tracrcheck.grading.run_method import read_answer
 
         return self._judged(read_answer(circuit, self._exam.task.graph))
@@ -71,14 +71,14 @@ class Case:
         return grade(exam.compiled, exam.task, exam.certificate, answer, method="", seed=self.seed)
 
     def assert_exact(self, circuit: Any) -> None:
-        """The circuit is the proved one, or one of several; UNKNOWN fails too."""
+        """Asserts that the circuit is a proved smallest one; UNKNOWN fails too."""
         __tracebackhide__ = True
         verdict = self.verdict(circuit)
         if verdict.verdict != "HOLDS":
             raise AssertionError(self._told(verdict))
 
     def assert_faithful(self, circuit: Any) -> None:
-        """The circuit gives the model's outputs on the whole list of inputs, whatever its size."""
+        """Asserts that the circuit reproduces the model's outputs on all inputs, whatever its size."""
         __tracebackhide__ = True
         from edgeprune_core.circuit import Circuit
         from tracrcheck.grading.grade import witness_of
@@ -116,9 +116,9 @@ class Case:
 def cases(
     *programs: str, ablations: str | Sequence[str] = ("zero",), argument: str = "case", **setting: Any
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A decorator: the test runs for every program under every ablation. `setting`: further fields of `Case`.
+    """A decorator that runs the test for every program under every ablation. `setting`: other fields of `Case`.
 
-    Without programs: all of the user's own, or else all that are shipped.
+    Without programs: all of the user's own, or all shipped ones if there are none.
     """
     import pytest
 
@@ -142,7 +142,7 @@ def cases(
 
 @dataclass(frozen=True)
 class _Exam:
-    """The grader's side; no method holds any of it."""
+    """The grader's side, which no method sees."""
 
     compiled: Compiled
     task: Task
@@ -162,7 +162,7 @@ def _compiled(program: str, folder: str) -> Compiled:
 
 @cache
 def _exam(program: str, setting: Setting, folder: str) -> _Exam:
-    """folder: where names and paths are looked up."""
+    """folder: the place where names and paths are looked up."""
     from tracrcheck.truth.cache import certificate_for
     from tracrcheck.truth.setting import task_of
 

@@ -1,4 +1,4 @@
-"""Docstrings as they are written here: `name: what it means`, a line or more each, become a list."""
+"""Turns our docstrings' fields, `name: what it means` over one or more lines, into a list."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FIELD = re.compile(r"(?P<names>[a-z_]\w*(?:, [a-z_]\w*)*):\s+(?P<rest>\S.*)")
 
 
 class Fields(griffe.Extension):
-    """Rewrites docstrings of whatever is loaded; nothing is imported."""
+    """Rewrites the docstrings of everything that griffe loads; nothing is imported."""
 
     def on_object(self, *, obj: griffe.Object, **kwargs: Any) -> None:
         if obj.docstring is not None:
@@ -19,7 +19,7 @@ class Fields(griffe.Extension):
 
 
 def listed(text: str) -> str:
-    """Paragraphs that begin as fields become lists; all else stays as it is."""
+    """Paragraphs that start with a field become lists; all other text stays as it is."""
     return "\n\n".join(_paragraph(part) for part in re.split(r"\n\s*\n", text))
 
 

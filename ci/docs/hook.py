@@ -1,4 +1,4 @@
-"""What mkdocs.yml cannot say: pages that are made from the code, and pages that lie elsewhere in the repository."""
+"""Adds pages to the site that are generated from the code, or that lie elsewhere in the repository."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import pages  # noqa: E402 - beside this file
 
-# Pages of the repository that are pages of the site too.
+# Files of the repository that are also pages of the site.
 ELSEWHERE = {
     "changes.md": ROOT / "CHANGELOG.md",
     "results/programs.md": ROOT / "programs" / "README.md",
@@ -22,7 +22,7 @@ ELSEWHERE = {
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """The results that are committed, and pages that the navigation does not name yet, have their places."""
+    """Adds the committed results, and pages that the navigation does not name, to the navigation."""
     sections = {next(iter(section)): next(iter(section.values())) for section in config.nav}
     results = [name for name in ELSEWHERE if name.startswith("results/") and name not in _named(config.nav)]
     sections["Results"] += [{Path(name).stem: name} for name in results]
@@ -41,7 +41,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def _named(part: object) -> list[str]:
-    """The pages that a navigation names."""
+    """The pages in a navigation."""
     if isinstance(part, str):
         return [part]
     parts = part.values() if isinstance(part, dict) else part

@@ -1,4 +1,4 @@
-"""Pages of the site that are made from the code: the codes of errors, the commands, the JSON Schemas."""
+"""Pages of the site that are generated from the code: error codes, commands and JSON Schemas."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 ROOT = Path(__file__).resolve().parents[2]
-# What stands for a number where an option names nothing better.
+# Placeholders for numbers in options without a metavar.
 WORDS = {"int": "N", "float": "X"}
 
 
@@ -86,7 +86,7 @@ def commands() -> str:
 
 
 def _row(names: str, parameter: Any) -> str:
-    """An argument or option, what it takes, what it means, and its value by default."""
+    """A row of the table: an argument or option, its value, its meaning, and its default."""
     flag = getattr(parameter, "is_flag", False)
     if parameter.param_type_name == "option" and not flag:
         kind = getattr(parameter.type_descriptor.annotation, "__name__", "")
@@ -104,7 +104,7 @@ def _of(metavar: str | None) -> str:
 
 
 def schemas() -> str:
-    """The schemas of docs/schemas, one after the other."""
+    """All schemas of docs/schemas."""
     lines = [
         "# JSON Schemas",
         "",

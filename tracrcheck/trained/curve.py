@@ -1,4 +1,4 @@
-"""Results files of a comparison of methods, read back; and what they come to: the fewest edges of each at a divergence."""
+"""Results of a comparison of methods: reads the files, and finds each method's fewest edges at a divergence."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ POINT = {"setting": str, "n_edges": int, "train_kl": NUMBER, "held_out_kl": NUMB
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """A circuit of a frontier. setting: what gave it. KL(model || circuit) in nats, its mean over prompts."""
+    """A circuit of a frontier. setting: what produced it. KL(model || circuit) in nats, averaged over prompts."""
 
     setting: str
     n_edges: int

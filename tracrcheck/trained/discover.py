@@ -1,4 +1,4 @@
-"""A method asked for the circuit of a trained model on a task, and any circuit judged there: on prompts not discovered on."""
+"""Runs a method on a trained model, and evaluates circuits on held-out prompts."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from tracrcheck.records.sources import sources_of
 
 @dataclass(frozen=True, kw_only=True)
 class Keeping:
-    """Where the state of a long run is kept: written every so many seconds; `resume` goes on with what is there.
+    """Where a long run saves its state, and how often. `resume`: continue from a saved state.
 
-    writes: whether this process does, of several.
+    writes: whether this process writes it, of several.
     """
 
     path: Path
@@ -37,7 +37,7 @@ class Keeping:
 
 
 def keeping_of(path: Path | None, *, every_seconds: float, resume: bool) -> Keeping | None:
-    """What was asked for. Errors: TC117, where there is nothing to resume from."""
+    """The checkpoint options. Errors: TC117 (nothing to resume from)."""
     if path is not None:
         return Keeping(path=path, every_seconds=every_seconds, resume=resume)
     if resume:
@@ -47,7 +47,7 @@ def keeping_of(path: Path | None, *, every_seconds: float, resume: bool) -> Keep
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Run:
-    """Who works, and on what. first: whether this process prints and writes; asking: as `examinee.ask` does."""
+    """How to run: the model, and on one process or several. first: whether this process prints and writes."""
 
     subject: TrainedModel
     method: Callable[[Task], Any]
@@ -58,16 +58,16 @@ class Run:
 
 @contextmanager
 def alone(subject: TrainedModel, method: Callable[[Task], Any], keeping: Keeping | None) -> Iterator[Run]:
-    """This process by itself; `together.sharing` is for several."""
+    """A run in this process alone; `torchrun.sharing` is for several."""
     yield Run(subject=subject, method=method, keeping=keeping)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A method's answer on a task: `circuit` without the edges that no path joins to `out`, of which there were `dangling`.
+    """A method's answer on a task. `circuit` lacks the `dangling` edges from which no path leads to `out`.
 
-    kl_mean, kl_worst: nats on the prompts it was found on. None, as `circuit`, where no circuit came back.
-    resumed_after: steps that were taken before, of a run that was gone on with; else None.
+    kl_mean, kl_worst: nats on the training prompts. None, like `circuit`, if the method returned no circuit.
+    resumed_after: steps taken before the run was resumed, else None.
     """
 
     answer: Answer
@@ -97,9 +97,9 @@ def discover(
     keeping: Keeping | None = None,
     asking: Callable[..., Answer] = ask,
 ) -> Found:
-    """Asks a method for the circuit on these prompts. What it does wrong stands in `answer.fault`.
+    """Runs a method on these prompts. Its errors are reported in `answer.fault`.
 
-    asking: as `examinee.ask` does. Errors: EP201-EP205, where its state is to be kept.
+    asking: runs the method, as `run_method.ask` does. Errors: EP201-EP205, if its state is saved.
     """
     task = _task(subject, pairs).under(ablation)
     state = None if keeping is None else _kept(method, replace(task, seed=seed), keeping)
@@ -147,14 +147,14 @@ def judge(
 
 
 def circuit_of(path: Path, subject: TrainedModel) -> Circuit:
-    """A circuit of this subject from a file of any format that is imported. Errors: TC131-TC136."""
+    """A circuit of this model from a file in any importable format. Errors: TC131-TC136."""
     graph = ResidualGraph.of(subject.model.spec)
     imported = read_file(path, graph, format=AUTO, threshold=None)
     return imported.granularity.expand(graph, imported.kept).connected()
 
 
 def check_pairs(subject: TrainedModel, pairs: Sequence[Pair]) -> None:
-    """Now, and not when a circuit has been found and is to be judged on them. Errors: EP182-EP185, EP187."""
+    """Checks the prompts before the work starts, not when a circuit is evaluated. Errors: EP182-EP185, EP187."""
     _task(subject, pairs)
 
 

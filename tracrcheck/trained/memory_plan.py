@@ -1,4 +1,4 @@
-"""Whether a step of training fits, before a machine is rented: what it takes on each of so many GPUs."""
+"""Estimates the memory and FLOPs of a training step on each of several GPUs, without the hardware."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from edgeprune_core.spec import ModelSpec
 from tracrcheck.error_codes import unknown_name, user_error
 
 DTYPES = {name: getattr(torch, name) for name in ("bfloat16", "float16", "float32", "float64")}
-# Of the memory, left free: the tests hold the count to within this share of what is measured.
+# Share of the memory to leave free: the tests check that the estimate is within this share of measurements.
 MARGIN = 0.15
 GATE_BYTES = 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """gpus: that share the batch and the weights. step: of one of them. memory: bytes of each, or None.
+    """A plan. gpus: share the batch and the weights. step: of one GPU. memory: bytes per GPU, or None.
 
-    weights: bytes that each holds. cost: of a step there; without: the same with all activations kept.
+    weights: bytes on each GPU. cost: of a step there; without: the same without recomputing activations.
     """
 
     model: str
@@ -41,7 +41,7 @@ class Plan:
 
     @property
     def peak(self) -> int:
-        """Bytes on each GPU, weights and all."""
+        """Peak bytes on each GPU, including weights."""
         return self.weights + self.cost.peak
 
     @property
@@ -50,26 +50,26 @@ class Plan:
 
     @property
     def flops(self) -> int:
-        """Of the whole step, on all GPUs."""
+        """FLOPs of a step, on all GPUs."""
         return self.gpus * self.cost.flops
 
     @property
     def flops_again(self) -> int:
-        """Those of them that compute a layer once more."""
+        """The part of `flops` that recomputes layers."""
         return self.gpus * (self.cost.flops - self.without.flops)
 
     @property
     def received(self) -> int:
-        """Bytes of weights that each GPU is sent in a step by the others."""
+        """Bytes of weights that each GPU receives from the others per step."""
         return self.cost.weights_used * (self.gpus - 1) // self.gpus
 
     @property
     def summed(self) -> int:
-        """Bytes of gradients of gates that are added up over the GPUs."""
+        """Bytes of gate gradients that are summed over the GPUs."""
         return GATE_BYTES * self.n_edges if self.gpus > 1 else 0
 
     def within(self, peak: int) -> bool | None:
-        """Whether so much fits with the margin; None where no memory was stated."""
+        """Whether it fits with the margin; None if no memory is given."""
         return None if self.memory is None else peak * (1 + MARGIN) <= self.memory
 
     @property
@@ -78,7 +78,7 @@ class Plan:
 
     @property
     def largest_batch(self) -> int | None:
-        """On all GPUs, at least: as if all but weights and gates grew with the batch."""
+        """A lower bound, on all GPUs: assumes that everything except weights and gates grows with the batch."""
         if self.memory is None:
             return None
         left = self.memory / (1 + MARGIN) - self.weights - self.cost.gates
@@ -96,7 +96,7 @@ def plan(
     dtype: str = "bfloat16",
     memory: float | None = None,
 ) -> Plan:
-    """batch: prompts of a step, on all GPUs. pos: tokens of each. memory: of a GPU, in GB of 10^9 bytes.
+    """batch: prompts per step, on all GPUs. pos: tokens per prompt. memory: per GPU, in GB of 10^9 bytes.
 
     Errors: TC117 (no such dtype), TC181 (too long, or too few prompts), and those of `shape_of`.
     """

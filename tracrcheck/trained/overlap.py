@@ -1,7 +1,7 @@
-"""Two circuits of one model side by side: which edges they share, and what each is worth on the other's task.
+"""Compares two circuits of one model: which edges they share, and how faithful each is on the other's task.
 
-The case study of Bhaskar et al. 2024 (arXiv 2406.16778): circuits of one task asked in two ways, by an instruction and
-by examples, overlap substantially. How much is by chance is told beside it.
+In the case study of Bhaskar et al. 2024 (arXiv 2406.16778), the circuits of one task, prompted by an instruction and by
+examples, overlap substantially. We also report the overlap expected by chance.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Which = Literal["a", "b", "shared"]
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """Edges into one layer's readers; of `out`, layer is None."""
+    """Edges into one layer's readers; for `out`, layer is None."""
 
     layer: int | None
     shared: int
@@ -56,17 +56,17 @@ class Overlap:
 
     @property
     def jaccard(self) -> float | None:
-        """Shared edges of all that either has (Jaccard 1901); None where neither has any."""
+        """Shared edges divided by edges in either (Jaccard 1901); None if both circuits are empty."""
         either = len(self.a | self.b)
         return len(self.shared) / either if either else None
 
     @property
     def expected(self) -> float:
-        """Edges that two random circuits of these sizes share in the mean."""
+        """Edges that two random circuits of these sizes share on average."""
         return len(self.a) * len(self.b) / self.a.graph.n_edges
 
     def layers(self) -> tuple[Layer, ...]:
-        """By the layer that reads, `out` last; layers into which neither has an edge are left out."""
+        """By the reader's layer, `out` last; layers without edges in either circuit are left out."""
         counts = [Counter(map(_layer_of, part)) for part in (self.shared, self.only_a, self.only_b)]
         numbers = [*range(self.a.graph.n_layers), None]
         found = [(n, *(count[n] for count in counts)) for n in numbers]
@@ -75,7 +75,7 @@ class Overlap:
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """A circuit's faithfulness on one of the tasks. which: the first, the second, or the edges that they share."""
+    """A circuit's faithfulness on one of the tasks. which: the first, the second, or their shared edges."""
 
     which: Which
     task: str
@@ -94,9 +94,9 @@ def overlap(a: Circuit, b: Circuit) -> Overlap:
 
 
 def circuit_in(path: Path) -> Circuit:
-    """A circuit file of ours, or what `discover --json` wrote, without the edges that no path joins to `out`.
+    """A circuit from our own file or from `discover --json`, without edges from which no path leads to `out`.
 
-    Errors: TC184 (no such file, no JSON), and those of `Circuit.from_json` with the path.
+    Errors: TC184 (cannot be read, or not JSON), and those of `Circuit.from_json` with the path.
     """
     try:
         document: Any = json.loads(path.read_bytes())
@@ -112,7 +112,7 @@ def circuit_in(path: Path) -> Circuit:
 
 
 def check_tasks(a: str | None, b: str | None, model: str | None) -> None:
-    """Both are named, or none is. Errors: TC185."""
+    """Checks that both tasks are given, or neither. Errors: TC185."""
     if (a is None) == (b is None) and (model is None or a is not None):
         return
     raise user_error(
@@ -126,7 +126,7 @@ def check_tasks(a: str | None, b: str | None, model: str | None) -> None:
 def crossed(
     found: Overlap, subject: TrainedModel, tasks: dict[str, tuple[Pair, ...]], *, draws: int, seed: int
 ) -> Iterator[Judged]:
-    """Both circuits and what they share, on each of the tasks. Errors: EP121 (a circuit of another model's graph)."""
+    """Both circuits and their shared edges, on each of the tasks. Errors: EP121 (another model's graph)."""
     circuits: dict[Which, Circuit] = {"a": found.a, "b": found.b, "shared": found.shared.connected()}
     for task, pairs in tasks.items():
         for which, circuit in circuits.items():

@@ -1,13 +1,13 @@
-"""Edges against divergence: what each method can trade, on prompts that chose nothing.
+"""Edges against divergence: the trade-off that each method offers, measured on held-out prompts.
 
-A method is swept: it gives candidates of many sizes on the training prompts. Those are kept than which no smaller one has
-a lower divergence *there*: its frontier. The frontier is then measured on held-out prompts, and at a level of
-divergence the method needs the fewest edges of a circuit on it that meets the level there. So no setting is chosen by
-the prompts that judge it.
+A method is swept to get candidate circuits of many sizes on the training prompts. Its Pareto frontier is kept: circuits
+that no smaller circuit beats there. The frontier is then measured on held-out prompts; at a level of divergence, the
+method's result is the smallest of its circuits that meets the level. So no setting is chosen on the prompts that judge
+it.
 
-One rule for all: circuits without dangling edges (`Circuit.connected`), their edges counted after that; the divergence
-is KL(model || circuit) at the scored position, in nats, its mean over prompts. The model is run with its norms folded
-into its weights (`folding.py`), which changes no output.
+The same rules apply to all methods: dangling edges are removed (`Circuit.connected`) before edges are counted, and the
+divergence is KL(model || circuit) at the scored position, in nats, averaged over prompts. The model runs with its norms
+folded into its weights (`fold_norms.py`), which does not change its outputs.
 
 A method that has a `sweep` is swept by it: `edge_pruning` in one training whose price per edge rises, `acdc` over a
 series of thresholds. The ranking of any other method is cut at 60 sizes in geometric steps, and a method that gives no
@@ -52,7 +52,7 @@ Sweep = Callable[[Task], Iterator[Candidate]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One curve. model: as `--model` names it. prompts: of each list, which the seed draws; it is the method's too."""
+    """One curve. model: as in `--model`. prompts: per list, drawn with the seed, which is the method's too."""
 
     task: str
     model: str
@@ -131,7 +131,7 @@ def mean_kl(task: Task, circuits: Sequence[Circuit]) -> list[float]:
 
 
 def _frontier(candidates: Sequence[Candidate], kls: Sequence[float]) -> list[tuple[str, Circuit, float]]:
-    """Fewest edges first; each has a lower divergence than all before it."""
+    """The Pareto frontier, fewest edges first: each circuit has a lower divergence than all before it."""
     rows = [(setting, circuit, kl) for (setting, circuit), kl in zip(candidates, kls, strict=True)]
     best, chosen = math.inf, []
     for row in sorted(rows, key=lambda r: (len(r[1]), r[2], r[0])):
@@ -156,7 +156,7 @@ def _ranked(method: Callable[[Task], Any]) -> Sweep:
 
 
 def _peak_mib() -> float:
-    """The most memory this process has had; where Linux does not say, that of its parent before it counts too."""
+    """This process's peak memory; without Linux's own record, it can include that of the parent process."""
     try:
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM:"):

@@ -1,4 +1,4 @@
-"""The prompts of a task, by its name or from a file of pairs: some to discover on, and others to judge on."""
+"""The prompts of a task, by name or from a file of pairs: a training list, and a held-out list."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from edgeprune_core.tasks.encode import encode
 from edgeprune_core.tasks.tokenizer import Tokenizer
 from tracrcheck.error_codes import unknown_name, user_error
 
-# Drawn pairs, one after the other, that a tokenizer may cut wrongly before the task is given up: where it cuts one in
-# twenty right, that happens once in 30,000.
+# Give up on a task after this many unusable pairs in a row. If the tokenizer suits one pair in twenty, that happens
+# once in 30,000.
 PATIENCE = 200
 
 
 @dataclass(frozen=True, kw_only=True)
 class PromptLists:
-    """train, held_out: of a named task they share no (template, names); of a file, no line."""
+    """train, held_out: for a named task they share no (template, names); for a file, no line."""
 
     train: tuple[Pair, ...]
     held_out: tuple[Pair, ...]
@@ -35,7 +35,7 @@ def check_task(task: str) -> str:
 
 
 def both_lists(task: str, tokenizer: Tokenizer, *, n: int, seed: int) -> PromptLists:
-    """`n` of each list. A file's lines go to them in turn, as far as there are lines; none that is in both.
+    """`n` prompts per list. A file's lines are dealt to the lists in turn, as far as they go; none is in both.
 
     Errors: TC171, TC172 (too few pairs), and those of `read_pairs` and `encode`.
     """
@@ -58,14 +58,14 @@ def both_lists(task: str, tokenizer: Tokenizer, *, n: int, seed: int) -> PromptL
 
 
 def judging_list(task: str, tokenizer: Tokenizer, *, n: int, seed: int) -> tuple[Pair, ...]:
-    """Those of `both_lists` that no circuit is found on. Errors: as there."""
+    """The held-out list of `both_lists`. Errors: as there."""
     if check_task(task) in TASKS:
         return _drawn(task, tokenizer, n=n, seed=seed, split="held_out")
     return both_lists(task, tokenizer, n=n, seed=seed).held_out
 
 
 def _content(pair: Pair) -> Pair:
-    """Without the line it stands in."""
+    """A pair without its place in the file."""
     return replace(pair, where="")
 
 
@@ -74,7 +74,7 @@ def _drawn(task: str, tokenizer: Tokenizer, *, n: int, seed: int, split: Split) 
 
 
 def _fitting(task: str, drawn: Iterator[Pair], tokenizer: Tokenizer) -> Iterator[Pair]:
-    """Pairs that the tokenizer cuts into equal lengths and single answers. Errors: TC172, where hardly any is."""
+    """Pairs that the tokenizer splits into equal lengths and one-token answers. Errors: TC172 (hardly any)."""
     missed = 0
     for pair in drawn:
         try:

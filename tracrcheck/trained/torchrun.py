@@ -1,4 +1,4 @@
-"""`discover` by several processes of `torchrun`: the same calls in each, on a model of which each holds a part."""
+"""`discover` under torchrun, with the model sharded over the processes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def check_method(method: Callable[[Task], Any]) -> EdgePruning:
 
 @contextmanager
 def sharing(subject: TrainedModel, method: Callable[[Task], Any], keeping: Keeping | None) -> Iterator[Run]:
-    """All processes are here, and each has its part of the model. Errors: TC182, EP211, EP212."""
+    """Waits for all processes, and shards the model over them. Errors: TC182, EP211, EP212."""
     settings = check_method(method)
     with joined() as group:
         yield Run(
@@ -42,7 +42,7 @@ def sharing(subject: TrainedModel, method: Callable[[Task], Any], keeping: Keepi
 
 
 def ask(method: Callable[[Task], Any], task: Task, *, seed: int, timeout: float | None) -> Answer:
-    """As `examinee.ask`, of a method of ours: no copy of the model is made, and what is raised goes on."""
+    """Like `run_method.ask`, for our own methods: the model is not copied, and exceptions propagate."""
     started = time.monotonic()
     answer = read_answer(method(replace(task, seed=seed)), task.graph)
     return replace(answer, seconds=time.monotonic() - started)

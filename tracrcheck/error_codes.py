@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgeprune_core import error_codes as engine
 from edgeprune_core.errors import ErrorTable, Message
 
+_METHOD = "a method's name, or module:callable that takes a Task"
 _REPORT = "report it: this is a bug in tracrcheck, or an unsupported version of Tracr"
 
 TOPICS: dict[str, dict[str, Message]] = {
@@ -91,7 +92,11 @@ TOPICS: dict[str, dict[str, Message]] = {
     "How a command was called": {
         "TC111": Message("no {kind} '{name}'"),
         "TC112": Message("'{program}' has no input of these lengths", "lengths within 1-{longest}"),
-        "TC113": Message("a method that cannot be found or called"),
+        "TC113.name": Message("no method '{name}'", _METHOD),
+        "TC113.import": Message(
+            "the method '{name}' cannot be imported", _METHOD, "fix the module or the name"
+        ),
+        "TC113.call": Message("the method '{name}' cannot be called", _METHOD, "name a function"),
         "TC114": Message(
             "the method '{method}' returns edges that '{program}' does not have",
             "edges of `task.graph`",

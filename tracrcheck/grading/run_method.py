@@ -23,11 +23,11 @@ from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
-from edgeprune_core.errors import CheckError, did_you_mean
+from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import Edge, ResidualGraph
 from edgeprune_core.methods import METHODS
 from edgeprune_core.task import Task
-from tracrcheck.error_codes import user_error
+from tracrcheck.error_codes import unknown_name, user_error
 
 # Seconds between further alarms, for a method that swallows the first.
 AGAIN = 1.0
@@ -61,7 +61,7 @@ def find_method(name: str, *, where: str = "--method") -> Callable[[Task], Any]:
     if name in METHODS:
         return METHODS[name]
     if ":" not in name:
-        raise _no_method(where, f"no method '{name}'", f"{name}", did_you_mean(name, METHODS))
+        raise unknown_name("TC113.name", name, METHODS, where=where)
     module_name, _, attribute = name.partition(":")
     with _current_folder_importable():
         try:
@@ -71,22 +71,11 @@ def find_method(name: str, *, where: str = "--method") -> Callable[[Task], Any]:
             if isinstance(found, type):
                 found = found()
         except (Exception, SystemExit) as error:
-            raise _no_method(
-                where,
-                f"the method '{name}' cannot be imported",
-                f"{type(error).__name__}: {error}",
-                "fix the module or the name",
-            ) from error
+            got = f"{type(error).__name__}: {error}"
+            raise user_error("TC113.import", where=where, got=got, name=name) from error
     if not callable(found):
-        raise _no_method(
-            where, f"the method '{name}' cannot be called", f"a {type(found).__name__}", "name a function"
-        )
+        raise user_error("TC113.call", where=where, got=f"a {type(found).__name__}", name=name)
     return found
-
-
-def _no_method(where: str, what: str, got: str, do: str) -> CheckError:
-    wanted = "a method's name, or module:callable that takes a Task"
-    return user_error("TC113", what, where=where, got=got, wanted=wanted, do=do)
 
 
 @contextmanager

@@ -173,7 +173,7 @@ def deserted(monkeypatch):
 
 def test_a_cluster_without_workers_is_told(deserted):
     told = refused("TC175", pool_work.square, Cluster(address=deserted), "none for 0.3 s")
-    assert "begin some with `dask worker ADDRESS`" in told
+    assert "start some with `dask worker ADDRESS`" in told
 
 
 TERMS = Terms(sweep="one", passport={}, folder="/", threads=1)

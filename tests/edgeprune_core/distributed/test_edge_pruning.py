@@ -70,7 +70,7 @@ def test_where_one_is_killed_the_other_says_so_within_a_minute_and_leaves_a_whol
     lines = told.splitlines()
     assert lines[0] == "EP212 another process of this run is gone"
     assert lines[1].startswith("    got     ")
-    assert lines[3].endswith("--resume goes on from the last one")
+    assert lines[3].endswith("--resume continues from the last one")
     assert len(lines) == 4
     header, _ = checkpoint.read(trained / "left")
     assert header["steps"] == str(STEP_OF_DEATH)

@@ -1,22 +1,20 @@
-"""The one exception a user may see: what, where, got, wanted, do."""
+"""The exception that users see: what is wrong, where, what was got, what was wanted, what to do."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 
 class CheckError(Exception):
-    """A mistake in what was given to us, told so that it can be mended.
-
-    Every part stays on the exception as an attribute; `str()` is the block a person reads.
-    """
+    """A mistake in the input. Every part is an attribute; `str()` is the block of text that a person reads."""
 
     def __init__(
-        self, code: str, what: str, *, where: str = "", got: Any = "", wanted: Any = "", do: str = ""
+        self, code: str, what: str, *, where: Any = "", got: Any = "", wanted: Any = "", do: str = ""
     ) -> None:
-        self.code, self.what, self.where = code, what, where
+        self.code, self.what, self.where = code, what, str(where)
         self.got, self.wanted, self.do = str(got), str(wanted), do
         super().__init__(code, what)
 
@@ -27,15 +25,60 @@ class CheckError(Exception):
                 lines.append(f"    {label:<7} {text}")
         return "\n".join(lines)
 
-    def at(self, where: str) -> CheckError:
-        """The same error with its place added, once, at the edge that knows it."""
-        if not self.where:
-            self.where = where
+    def at(self, where: Any) -> CheckError:
+        """The same error; sets `where`, unless it is set already."""
+        self.where = self.where or str(where)
         return self
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A closing sentence for a failed look-up: the nearest names, or all of them where none is near."""
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What an error code means. Each text may contain fields, such as `{name}`, which `raise` fills in."""
+
+    what: str
+    wanted: str = ""
+    do: str = ""
+
+
+class ErrorTable:
+    """A package's error messages, by topic and code; a code with several messages has rows such as `TC101.file`."""
+
+    def __init__(self, topics: Mapping[str, Mapping[str, Message]]) -> None:
+        self.topics = topics
+        self.messages = {code: message for codes in topics.values() for code, message in codes.items()}
+
+    def error(
+        self,
+        code: str,
+        what: str = "",
+        *,
+        where: Any = "",
+        got: Any = "",
+        wanted: Any = "",
+        do: str = "",
+        **fields: Any,
+    ) -> CheckError:
+        """The error of a row; `what`, `wanted` and `do` replace the texts of the table."""
+        message = self.messages[code]
+        return CheckError(
+            code.partition(".")[0],
+            what or message.what.format(**fields),
+            where=where,
+            got=got,
+            wanted=str(wanted) or message.wanted.format(**fields),
+            do=do or message.do.format(**fields),
+        )
+
+    def unknown(self, code: str, name: str, known: Collection[str], **given: Any) -> CheckError:
+        """The error of a failed look-up, with the field `name` and the nearest names that exist."""
+        given = {"got": name, "do": did_you_mean(name, known), **given}
+        if not self.messages[code].wanted:
+            given.setdefault("wanted", ", ".join(known))
+        return self.error(code, name=name, **given)
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """Advice for a failed look-up: the nearest names, or all of them if none is near."""
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     if near:

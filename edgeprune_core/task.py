@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from edgeprune_core.ablations import Ablation, Mean, Resample
+from edgeprune_core.ablations import Ablation
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.criterion import Outcome, decode
 from edgeprune_core.engine.forward import live_writers, outputs, run, trace
@@ -33,7 +33,7 @@ class Task:
     scored:  `input place`: which outputs are judged.
     places:  `input place`: the positions whose outputs are wanted, distinct in a row; None: every position.
     items:   `item 2`: rows of (clean, corrupted) inputs, of equal length. Ablations that need no
-             corruption pair each input with itself.
+             corruption pair each input with itself (`Ablation.paired`).
     sampled: how many items there would be in all, where `items` is a sample; else None.
     seed:    of every random choice a method makes: the same seed gives the same circuit.
     """
@@ -75,8 +75,7 @@ class Task:
 
     def to(self, dtype: torch.dtype) -> Task:
         """The same task in another precision."""
-        ablation = self.ablation.to(dtype) if isinstance(self.ablation, Mean) else self.ablation
-        return replace(self, model=self.model.to(dtype), ablation=ablation)
+        return replace(self, model=self.model.to(dtype), ablation=self.ablation.to(dtype))
 
     @cached_property
     def writers(self) -> Float[Tensor, "writer input pos d_model"]:
@@ -90,7 +89,7 @@ class Task:
 
     def background(self, items: Int[Tensor, "item 2"]) -> Float[Tensor, "writer item pos d_model"] | None:
         """What cut edges carry on these items."""
-        if isinstance(self.ablation, Resample) and self._held:
+        if self.ablation.interchange and self._held:
             return self.writers[:, items[:, 1]]
         return self.ablation.background(self.model, self.tokens[items[:, 1]], self.valid[items[:, 1]])
 

@@ -16,10 +16,11 @@ from typing import Any
 
 import pytest
 
-from edgeprune_core.errors import CheckError, did_you_mean
+from edgeprune_core.errors import CheckError
 from tracrcheck.commands import options
 from tracrcheck.compiler.compile import Compiled
-from tracrcheck.grading.no_exit import kept_from_leaving
+from tracrcheck.error_codes import unknown_name
+from tracrcheck.grading.no_exit import forbid_os_exit
 from tracrcheck.grading.run_method import find_method
 from tracrcheck.grading.verdict import Summary, Verdict
 from tracrcheck.rasp.library import Entry, Library
@@ -99,7 +100,7 @@ class GatePlugin:
             if wrong:
                 raise wrong[0]
             self.compiled[entry.path] = ready[0]
-        with kept_from_leaving():
+        with forbid_os_exit():
             return list(gate([self.compiled[entry.path]], replace(self.plan, settings=(setting,))))
 
     def told(self, entry: Entry, failed: list[Verdict]) -> str:
@@ -190,14 +191,7 @@ def _check_given(config: pytest.Config) -> None:
 
 
 def _no_profile(name: str) -> CheckError:
-    return CheckError(
-        "TC117",
-        f"no profile '{name}' of tests",
-        where="--profile",
-        got=name,
-        wanted=" or ".join(PROFILES),
-        do=did_you_mean(name, PROFILES),
-    )
+    return unknown_name("TC117.test_profile", name, PROFILES, where="--profile", wanted=" or ".join(PROFILES))
 
 
 class GateCollector(pytest.Collector):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ast
+import importlib
 import json
-import re
 import sys
-import tomllib
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -16,79 +13,27 @@ import typer
 ROOT = Path(__file__).resolve().parents[2]
 # What stands for a number where an option names nothing better.
 WORDS = {"int": "N", "float": "X"}
-CODE = re.compile(r"\b(?:TC|EP)[0-9]{3}\b")
-HEADINGS = {
-    "engine": "Graphs, circuits and models",
-    "families": "Models of `transformers`",
-    "prompts": "Prompts and tokenizers",
-    "programs": "Programs",
-    "calls": "How a command was called",
-    "circuits": "Circuits made elsewhere",
-    "results": "Files of results",
-    "drawn": "Drawn programs, invariants and seeded faults",
-    "planted": "Planted circuits",
-    "trained": "Trained models",
-}
 
 
 # Codes -------------------------------------------------------------------------------------------------
 
 
-def meanings() -> dict[str, dict[str, str]]:
-    """Topic -> code -> what it means."""
-    return tomllib.loads((Path(__file__).parent / "codes.toml").read_text(encoding="utf-8"))
-
-
-def sources() -> list[Path]:
-    return sorted((*ROOT.glob("edgeprune_core/**/*.py"), *ROOT.glob("tracrcheck/**/*.py")))
-
-
-def said() -> dict[str, list[tuple[str, str]]]:
-    """Code -> (what is said, the file that says it), where both stand in a `CheckError(...)`."""
-    found = defaultdict(list)
-    for path in sources():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not (
-                isinstance(node, ast.Call) and ast.unparse(node.func).endswith("CheckError") and node.args
-            ):
-                continue
-            code, what = (*node.args, None)[:2]
-            if isinstance(code, ast.Constant) and isinstance(code.value, str):
-                for text in _texts(what):
-                    entry = (text, str(path.relative_to(ROOT)))
-                    if entry not in found[code.value]:
-                        found[code.value].append(entry)
-    return dict(found)
-
-
-def _texts(node: ast.expr | None) -> list[str]:
-    """What an expression can come to, with `...` for what is filled in."""
-    match node:
-        case ast.Constant(value=str(text)):
-            return [text]
-        case ast.JoinedStr(values=parts):
-            return ["".join(p.value if isinstance(p, ast.Constant) else "..." for p in parts)]
-        case ast.IfExp(body=one, orelse=other):
-            return _texts(one) + _texts(other)
-    return ["..."]
-
-
 def errors() -> str:
-    """The page of codes."""
-    found = said()
+    """The page of codes, from the tables of the packages."""
     lines = [
         "# Error codes",
         "",
-        "A mistake in what was given to a command or a function is a `CheckError`: a code, what is wrong, where, what was",
-        "got, what was wanted, and what to do. Commands print it and end with exit code 2. `EP` codes are the engine's",
-        "(`edgeprune_core`), `TC` codes those of `tracrcheck`. This page is made from the sources.",
+        "A mistake in what a command or a function was given is a `CheckError`: a code, what is wrong, where, what was got,",
+        "what was wanted, and what to do. Commands print it and end with exit code 2. `EP` codes are the engine's",
+        "(`edgeprune_core`), `TC` codes those of `tracrcheck`. This page is made from the tables in the sources; `{...}`",
+        "stands for what the error fills in, and a dash for what depends on the case.",
         "",
     ]
-    for topic, codes in meanings().items():
-        lines += [f"## {HEADINGS[topic]}", "", "| code | means | said as |", "|---|---|---|"]
-        for code, meaning in codes.items():
-            texts = "<br>".join(f"{_cell(text)} (`{path}`)" for text, path in found.get(code, []))
-            lines.append(f"| {code} | {meaning} | {texts} |")
+    for topic, codes in table().topics.items():
+        lines += [f"## {topic}", "", "| code | what is wrong | wanted | what to do |", "|---|---|---|---|"]
+        for key, message in codes.items():
+            texts = (message.what, message.wanted or "-", message.do or "-")
+            lines.append(f"| {key.partition('.')[0]} | {' | '.join(map(_cell, texts))} |")
         lines.append("")
     lines += ["## What Tracr compiles wrongly, or not at all", ""]
     lines += [
@@ -100,13 +45,21 @@ def errors() -> str:
     return "\n".join(lines) + "\n"
 
 
-def fault_classes() -> dict:
+def table() -> Any:
+    return _ours("tracrcheck.error_codes").TABLE
+
+
+def fault_classes() -> dict[str, Any]:
+    return _ours("tracrcheck.compiler.tracr_bugs").FAULT_CLASSES
+
+
+def _ours(module: str) -> Any:
+    """A module of these sources, wherever the build was started."""
     sys.path.insert(0, str(ROOT))
     try:
-        from tracrcheck.compiler.tracr_bugs import FAULT_CLASSES
+        return importlib.import_module(module)
     finally:
         sys.path.remove(str(ROOT))
-    return FAULT_CLASSES
 
 
 def _cell(text: str) -> str:
@@ -118,12 +71,7 @@ def _cell(text: str) -> str:
 
 def commands() -> str:
     """Every command with its arguments and options."""
-    sys.path.insert(0, str(ROOT))
-    try:
-        from tracrcheck.cli import app
-    finally:
-        sys.path.remove(str(ROOT))
-    group: Any = typer.main.get_command(app)
+    group: Any = typer.main.get_command(_ours("tracrcheck.cli").app)
     lines = ["# Commands", "", "As `tracrcheck COMMAND --help` says it.", ""]
     for name, command in group.commands.items():
         arguments = [p for p in command.params if p.param_type_name == "argument"]

@@ -1,7 +1,7 @@
 """Mean ablation: a cut edge carries the writer's mean output in the unpruned model.
 
 The mean is taken over fixed reference inputs *of the same length*, per position. The reference inputs are
-given once and are a set: neither the batch at hand nor repeats in it enter. `mean_pooled` pools the lengths.
+a set, fixed by `of`: the current batch has no influence, and repeats count once. `mean_pooled` pools the lengths.
 """
 
 from __future__ import annotations
@@ -13,28 +13,33 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from edgeprune_core.ablations.base import Ablation
 from edgeprune_core.engine.forward import trace
 from edgeprune_core.errors import CheckError
 from edgeprune_core.weights import Model
 
 
 @dataclass(frozen=True, eq=False)
-class Mean:
-    """`table[n]` holds the means of inputs of n tokens (BOS included): `writer pos d_model`."""
+class Mean(Ablation):
+    """`table[n]` holds the means of inputs of n tokens (BOS included), `writer pos d_model`: empty until `of`."""
 
-    table: dict[int, Float[Tensor, "writer pos d_model"]] = field(repr=False)
-    name: str = "mean"
+    pooled: bool = False
+    table: dict[int, Float[Tensor, "writer pos d_model"]] = field(default_factory=dict, repr=False)
+    within_span: bool = True
 
-    @classmethod
-    def of(cls, model: Model, inputs: Sequence[Int[Tensor, "batch pos"]], *, pooled: bool = False) -> Mean:
+    @property
+    def name(self) -> str:
+        return "mean_pooled" if self.pooled else "mean"
+
+    def of(self, model: Model, inputs: Sequence[Int[Tensor, "batch pos"]]) -> Mean:
         """Means over the distinct rows of `inputs`, tensors of one length each. Summed in float64."""
         exact = model.to(torch.float64)
         lengths = sorted({t.shape[1] for t in inputs})
         inputs = [torch.cat([t for t in inputs if t.shape[1] == n]).unique(dim=0) for n in lengths]
         sums = {len(t[0]): trace(exact, t).writers.sum(1) for t in inputs}
         counts = {len(t[0]): len(t) for t in inputs}
-        if not pooled:
-            return cls({n: (s / counts[n]).to(model.dtype) for n, s in sums.items()})
+        if not self.pooled:
+            return replace(self, table={n: (s / counts[n]).to(model.dtype) for n, s in sums.items()})
         table = {}
         for n in sums:
             rows = []
@@ -43,7 +48,7 @@ class Mean:
                 total = torch.stack([sums[m][:, p] for m in longer]).sum(0)
                 rows.append(total / sum(counts[m] for m in longer))
             table[n] = torch.stack(rows, 1).to(model.dtype)
-        return cls(table, "mean_pooled")
+        return replace(self, table=table)
 
     def to(self, dtype: torch.dtype) -> Mean:
         return replace(self, table={n: t.to(dtype) for n, t in self.table.items()})

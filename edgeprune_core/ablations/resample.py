@@ -9,12 +9,16 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from edgeprune_core.ablations.base import Ablation
 from edgeprune_core.engine.forward import trace
 
 
 @dataclass(frozen=True)
-class Resample:
+class Resample(Ablation):
     name: str = "resample"
+    paired: bool = True
+    interchange: bool = True
+    within_span: bool = True
 
     def background(self, model, corrupted, valid) -> Tensor:
         return trace(model, corrupted, valid=valid).writers

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgeprune_core.ablations.base import Ablation
+
 
 @dataclass(frozen=True)
-class Zero:
+class Zero(Ablation):
     name: str = "zero"
+    within_span: bool = True
 
     def background(self, model, corrupted, valid) -> None:
         return None

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from edgeprune_core.ablations import ABLATIONS, Ablation, Mean, Resample, Zero
+from edgeprune_core.ablations import ABLATIONS, Ablation, Resample
 from edgeprune_core.criterion import Outcome
 from edgeprune_core.errors import CheckError, did_you_mean
 from edgeprune_core.metrics.answers import answer_margin, answers_lead
@@ -47,24 +47,19 @@ class PromptTask(Task):
         return answers_lead(outputs[:, :, 0], self.answers[clean])
 
     def under(self, ablation: str) -> PromptTask:
-        """The same prompts, with cut edges that carry something else: zero, mean or resample.
+        """The same prompts under another ablation of the table, with the corrupted prompts as its reference inputs.
 
-        mean: over the corrupted prompts of as many tokens. Errors: EP152, another name.
+        Errors: EP152, a name not in the table.
         """
-        match ablation:
-            case "zero":
-                return replace(self, ablation=Zero())
-            case "resample":
-                return replace(self, ablation=Resample())
-            case "mean":
-                return replace(self, ablation=Mean.of(self.model, self._corrupted_by_length()))
-        raise CheckError(
-            "EP152",
-            f"no ablation '{ablation}' of prompts",
-            got=ablation,
-            wanted=", ".join(ABLATIONS),
-            do=did_you_mean(ablation, ABLATIONS),
-        )
+        if (row := ABLATIONS.get(ablation)) is None:
+            raise CheckError(
+                "EP152",
+                f"no ablation '{ablation}' of prompts",
+                got=ablation,
+                wanted=", ".join(ABLATIONS),
+                do=did_you_mean(ablation, ABLATIONS),
+            )
+        return replace(self, ablation=row.of(self.model, self._corrupted_by_length()))
 
     def _corrupted_by_length(self) -> list[Int[Tensor, "batch pos"]]:
         corrupted = self.items[:, 1]

@@ -80,7 +80,7 @@ def random_task(shape: Shape, device: torch.device, ablation: str = "resample") 
     n, model = 2 * shape.batch, random_model(shape.spec, device)
     tokens = torch.randint(shape.spec.d_vocab, (2 * n, shape.seq), generator=draw).to(device)
     rows = torch.arange(n, device=device)
-    what = {"zero": Zero, "resample": Resample, "mean": lambda: Mean.of(model, [tokens[n:]])}[ablation]()
+    what = {"zero": Zero, "resample": Resample, "mean": lambda: Mean().of(model, [tokens[n:]])}[ablation]()
     return Task(
         name="random",
         model=model,

@@ -16,13 +16,14 @@ ROOT = Path(__file__).parents[2]
 LAYERS = [
     "edgeprune_core",
     *(f"edgeprune_core.{name}" for name in (
-        "errors", "spec", "weights", "graph", "circuit", "mask", "criterion", "atomic_write", "fold_norms",
+        "errors", "error_codes", "spec", "weights", "graph", "circuit", "mask", "criterion", "atomic_write", "fold_norms",
         "engine", "ablations", "metrics", "families", "task", "discovery", "attribution", "deviations",
         "training", "tasks", "faithfulness", "trained_models", "methods", "distributed",
     )),
     "tracrcheck._version",
     "tracrcheck.program",
     "tracrcheck",
+    "tracrcheck.error_codes",
     *(f"tracrcheck.{name}" for name in (
         "rasp", "compiler", "records", "truth", "importers", "grading", "planted", "generator",
         "invariants", "trained", "executors", "mutants", "runs", "reports", "doctor", "commands", "cli", "strategies",

@@ -13,7 +13,7 @@ from typing import Any
 import typer
 
 from edgeprune_core.errors import CheckError
-from tracrcheck.grading.no_exit import kept_from_leaving
+from tracrcheck.grading.no_exit import forbid_os_exit
 from tracrcheck.reports.render.terminal import tell
 
 # A disk, a quota or a device that takes no more.
@@ -26,7 +26,7 @@ def told(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
-            with kept_from_leaving():
+            with forbid_os_exit():
                 return command(*args, **kwargs)
         except CheckError as error:
             tell(error)

@@ -13,6 +13,7 @@ from edgeprune_core.errors import CheckError
 from edgeprune_core.weights import Model
 from tracrcheck.compiler.compile import Compiled
 from tracrcheck.compiler.haiku import Oracle, compile_by_haiku
+from tracrcheck.error_codes import user_error
 from tracrcheck.program import Token
 
 # Of the largest magnitude of a tensor, at least 1: what float32 may lose in another order of summation.
@@ -28,19 +29,9 @@ def compare_routes(compiled: Compiled) -> list[CheckError]:
         oracle = compile_by_haiku(compiled.program)
     except Exception as error:
         got = f"{type(error).__name__}: {error}"
-        return [
-            CheckError("TC120", f"Tracr's own assembly refuses '{name}'", got=got, wanted="a Haiku model")
-        ]
+        return [user_error("TC120.refused", got=got, program=name)]
     if differing := _differing_weights(compiled, oracle):
-        return [
-            CheckError(
-                "TC120",
-                f"the two compile routes give '{name}' different weights",
-                got=", ".join(differing),
-                wanted="equal tensors in float32",
-                do="report it: this is a fault of tracrcheck or of another Tracr",
-            )
-        ]
+        return [user_error("TC120.weights", got=", ".join(differing), program=name)]
     return _differing_activations(compiled, oracle)
 
 
@@ -89,10 +80,10 @@ def _activation_error(
         "the embeddings",
         *(f"{k} of layer {n}" for n in range(compiled.graph.n_layers) for k in ("attention", "the MLP")),
     ]
-    return CheckError(
+    return user_error(
         "TC121",
-        f"torch and JAX differ on '{compiled.program.name}' after {places[half]}",
         got=f"{off:.3g} apart at input {list(tokens)}",
-        wanted=f"at most {bound:.3g}",
-        do="report it: this is a fault of tracrcheck or of another Tracr",
+        program=compiled.program.name,
+        place=places[half],
+        bound=f"{bound:.3g}",
     )

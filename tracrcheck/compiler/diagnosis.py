@@ -19,7 +19,8 @@ from typing import Any
 from tracr.rasp import rasp
 
 from edgeprune_core.engine.forward import trace
-from tracrcheck.compiler.compile import Compiled, Place, places
+from tracrcheck.compiler.compile import Compiled
+from tracrcheck.compiler.craft import Place, places
 from tracrcheck.program import Token
 from tracrcheck.rasp.expressions import post_order
 from tracrcheck.rasp.interpreter import Walk
@@ -83,7 +84,7 @@ class _Seen:
     def __init__(self, compiled: Compiled, tokens: Sequence[Token]) -> None:
         self.compiled, self.exactness = compiled, compiled.program.mlp_exactness
         self.said = Walk(tokens, causal=compiled.program.causal)
-        self.places: dict[str, Place] = places(compiled)
+        self.places: dict[str, Place] = places(compiled.program, compiled.sop)
         ids, valid = compiled.encode([tokens])
         found = trace(compiled.model, ids, valid=valid).writers.sum(0)[0]
         self.stream = found + compiled.model.weights.b_o.sum(0)  # pos d_model, BOS first

@@ -18,8 +18,9 @@ from edgeprune_core.engine.forward import trace
 from edgeprune_core.errors import CheckError
 from tracrcheck.compiler.compile import Compiled
 from tracrcheck.compiler.diagnosis import Diagnosis, diagnose, diagnose_raising, has_large_numbers
-from tracrcheck.compiler.tracr_bugs import FAULT_CLASSES
-from tracrcheck.rasp.provenance import describe
+from tracrcheck.compiler.tracr_bugs import tracr_bug
+from tracrcheck.error_codes import user_error
+from tracrcheck.rasp.expressions import describe
 
 # Of a numerical output's range: the tolerance of the criterion `value`.
 TOLERANCE = 0.01
@@ -73,22 +74,18 @@ def _interpret(compiled: Compiled, tokens: tuple[Any, ...]) -> list[Any]:
     try:
         outputs = compiled.interpret(tokens)
     except Exception as error:
-        code, what, do = "TC108", "", "mend the program, or leave the input out by `domain`"
-        if (found := diagnose_raising(compiled, tokens)) is not None:
-            code, what, do = found.code, _named(found), FAULT_CLASSES[found.code].do
-        raise CheckError(
-            code,
-            f"the RASP interpreter raises on '{name}'{what}",
-            got=f"{type(error).__name__}: {error}, at input {list(tokens)}",
-            wanted="a value, or None, at every position",
-            do=do,
-        ) from error
+        got = f"{type(error).__name__}: {error}, at input {list(tokens)}"
+        if (found := diagnose_raising(compiled, tokens)) is None:
+            raise user_error("TC108.raises", got=got, program=name) from error
+        wanted = "a value, or None, at every position"
+        what = f"the RASP interpreter raises on '{name}'"
+        raise tracr_bug(found.code, what, describe(found.expression), got=got, wanted=wanted) from error
     if len(outputs) != len(tokens):
-        raise CheckError(
-            "TC108",
-            f"the RASP interpreter gives '{name}' another length",
+        raise user_error(
+            "TC108.length",
             got=f"{len(outputs)} outputs at input {list(tokens)}",
-            wanted=f"{len(tokens)}",
+            wanted=len(tokens),
+            program=name,
         )
     return outputs
 
@@ -119,35 +116,16 @@ def _first_difference(compiled: Compiled, said: list[list[Any]]) -> tuple[Any, i
 def _wrong(
     compiled: Compiled, tokens: Any, place: int, want: list[Any], got: Any, *, named: Diagnosis | None = None
 ) -> CheckError:
-    """The error, with its class where that is recognised."""
+    """The error, with the class of the bug if it is a known one."""
     name, by_hand = compiled.program.name, compiled.program.by_hand is not None
-    code, what, model = (
-        "TC107",
-        f"Tracr compiles '{name}' wrongly: {describe(compiled.sop)}",
-        "the compiled model",
-    )
-    do = "see docs/compiler-faults.md for the classes of fault and their remedies"
-    if by_hand:
-        what, model = f"the model of '{name}' is not the program: {describe(compiled.sop)}", "the model"
-        do = "mend `by_hand` or `build`"
-    elif (found := named or diagnose(compiled, tokens)) is not None:
-        code, what, do = (
-            found.code,
-            f"Tracr compiles '{name}' wrongly{_named(found)}",
-            FAULT_CLASSES[found.code].do,
-        )
-    model += " in float32" if named else ""
-    return CheckError(
-        code,
-        what,
-        got=f"{_show(got)} from {model} at position {place} of input {list(tokens)}",
-        wanted=f"{_show(want[place - 1])}, as the RASP interpreter says ({_show_all(want)})",
-        do=do,
-    )
-
-
-def _named(found: Diagnosis) -> str:
-    return f", {FAULT_CLASSES[found.code].words}: {describe(found.expression)}"
+    model = f"the {'' if by_hand else 'compiled '}model{' in float32' if named else ''}"
+    found_here = f"{_show(got)} from {model} at position {place} of input {list(tokens)}"
+    wanted = f"{_show(want[place - 1])}, as the RASP interpreter says ({_show_all(want)})"
+    if not by_hand and (found := named or diagnose(compiled, tokens)) is not None:
+        what = f"Tracr compiles '{name}' wrongly"
+        return tracr_bug(found.code, what, describe(found.expression), got=found_here, wanted=wanted)
+    row = "TC107.by_hand" if by_hand else "TC107.compiled"
+    return user_error(row, got=found_here, wanted=wanted, program=name, definition=describe(compiled.sop))
 
 
 def outputs(compiled: Compiled) -> Iterator[list[Any]]:
@@ -185,20 +163,19 @@ def _misreferenced(compiled: Compiled, said: list[list[Any]]) -> CheckError | No
         try:
             got = list(program.reference(list(tokens)))
         except Exception as error:
-            return CheckError(
-                "TC110",
-                f"the reference of '{program.name}' raises",
+            return user_error(
+                "TC110.raises",
                 got=f"{type(error).__name__}: {error}, at input {list(tokens)}",
-                wanted=f"{_show_all(want)}, as the RASP interpreter says",
-                do="mend `reference`, or leave the input out by `domain`",
+                program=program.name,
+                want=_show_all(want),
             )
         if len(got) != len(want) or not all(map(_same, want, got)):
-            return CheckError(
-                "TC110",
-                f"the program '{program.name}' is not its reference: {describe(compiled.sop)}",
+            return user_error(
+                "TC110.differs",
                 got=f"{_show_all(got)} from `reference` at {_place(want, got)}input {list(tokens)}",
-                wanted=f"{_show_all(want)}, as the RASP interpreter says",
-                do="one of the two is not what you mean: mend `build` or `reference`",
+                program=program.name,
+                definition=describe(compiled.sop),
+                want=_show_all(want),
             )
     return None
 

@@ -6,6 +6,9 @@ docs/compiler-faults.md shows the smallest program of each class, why it fails, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from edgeprune_core.errors import CheckError
 
 
 @dataclass(frozen=True)
@@ -115,3 +118,10 @@ FAULT_CLASSES = {
         "chained-comparison", "(0 < tokens) & (tokens < 3), or Map(lambda token: 0 < token < 3, tokens)"
     ),
 }
+
+
+def tracr_bug(code: str, what: str, expression: str = "", **given: Any) -> CheckError:
+    """The error of a class of fault: what happened, the name of the class, and the expression at fault."""
+    known = FAULT_CLASSES[code]
+    what = f"{what}, {known.words}" + (f": {expression}" if expression else "")
+    return CheckError(code, what, do=known.do, **given)

@@ -14,7 +14,7 @@ import tracr
 from tracr.rasp import rasp
 
 from edgeprune_core.errors import CheckError
-from tracrcheck.compiler.tracr_bugs import FAULT_CLASSES
+from tracrcheck.compiler.tracr_bugs import tracr_bug
 from tracrcheck.program import Program
 
 _TRACR = str(Path(tracr.__path__[0]))  # asks SOps for their truth itself, and rightly
@@ -37,15 +37,8 @@ def asked_for_truth(program: Program) -> list[CheckError]:
         return []
     finally:
         del rasp.SOp.__bool__
-    known = FAULT_CLASSES["TC351"]
+    what = f"'{program.name}' asks an expression whether it is true"
+    got = "a chained comparison, `and`, `or`, `not` or `if` on a SOp, which always counts as true"
     return [
-        CheckError(
-            "TC351",
-            f"'{program.name}' asks an expression whether it is true, {known.words}",
-            where=line,
-            got="a chained comparison, `and`, `or`, `not` or `if` on a SOp, which always counts as true",
-            wanted="an operation on its values",
-            do=known.do,
-        )
-        for line in lines
+        tracr_bug("TC351", what, where=line, got=got, wanted="an operation on its values") for line in lines
     ]

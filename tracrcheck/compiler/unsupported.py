@@ -14,10 +14,10 @@ from tracr.compiler import nodes, validating
 from tracr.rasp import rasp
 
 from edgeprune_core.errors import CheckError
-from tracrcheck.compiler.tracr_bugs import FAULT_CLASSES
+from tracrcheck.compiler.tracr_bugs import tracr_bug
+from tracrcheck.error_codes import user_error
 from tracrcheck.program import Program
-from tracrcheck.rasp.expressions import expressions, post_order
-from tracrcheck.rasp.provenance import describe
+from tracrcheck.rasp.expressions import describe, expressions, post_order
 
 # Steps of Tracr's two walks over paths that it may take: a few seconds.
 MOST_STEPS = 3_000_000
@@ -59,9 +59,8 @@ def check_expressions(program: Program, sop: rasp.SOp) -> None:
 
 def refusal(code: str, program: Program, expr: rasp.RASPExpr, got: Any, wanted: str) -> CheckError:
     """The error of a class, at the expression at fault."""
-    known = FAULT_CLASSES[code]
-    what = f"Tracr cannot compile '{program.name}', {known.words}: {describe(expr)}"
-    return CheckError(code, what, got=got, wanted=wanted, do=known.do)
+    what = f"Tracr cannot compile '{program.name}'"
+    return tracr_bug(code, what, describe(expr), got=got, wanted=wanted)
 
 
 def _invalid(program: Program, bad: list[Any]) -> CheckError:
@@ -80,13 +79,7 @@ def _code_of_reason(found: Any) -> str:
 
 
 def unrecognised(program: Program, got: Any) -> CheckError:
-    return CheckError(
-        "TC106",
-        f"Tracr refuses '{program.name}'",
-        got=got,
-        wanted="a program that Tracr compiles",
-        do="see docs/compiler-faults.md for what Tracr does not support",
-    )
+    return user_error("TC106.tracr", got=got, program=program.name)
 
 
 def steps_of(sop: rasp.RASPExpr) -> int:

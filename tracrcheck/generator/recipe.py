@@ -15,6 +15,7 @@ from typing import Any
 from tracr.rasp import rasp
 
 from edgeprune_core.errors import CheckError, did_you_mean
+from tracrcheck.error_codes import user_error
 from tracrcheck.program import Program
 
 COMPARISONS = {c.name: c for c in rasp.Comparison}
@@ -275,4 +276,4 @@ def _listed(value: Any) -> Any:
 
 
 def _bad(what: str, got: Any, wanted: Any) -> CheckError:
-    return CheckError("TC130", what, got=got, wanted=wanted, do="mend the recipe")
+    return user_error("TC130", what, got=got, wanted=wanted)

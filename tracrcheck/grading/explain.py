@@ -62,7 +62,7 @@ def _weights(permitted: Circuit, edge: Edge) -> str:
 
 def _exhausted(certificate: Certificate) -> str:
     n = certificate.n_items
-    lists = f"{n:,} pairs" if certificate.setting.ablation == "resample" else f"{n:,} inputs"
+    lists = f"{n:,} pairs" if certificate.setting.paired else f"{n:,} inputs"
     size = len(certificate.required)
     if certificate.sampled is not None:
         lists += f" (a sample of {certificate.sampled:,})"

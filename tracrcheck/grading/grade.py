@@ -142,7 +142,7 @@ def shown_on(compiled: Compiled, task: Task, circuit: Circuit, item: torch.Tenso
     values = _values(compiled, want[position], got[position])
     return Witness(
         input=_tokens(compiled, task, clean),
-        corruption=_tokens(compiled, task, corrupted) if task.ablation.name == "resample" else None,
+        corruption=_tokens(compiled, task, corrupted) if task.ablation.paired else None,
         position=position,
         want=values[0],
         got=values[1],

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 
 @contextmanager
-def kept_from_leaving() -> Iterator[None]:
+def forbid_os_exit() -> Iterator[None]:
     """`os._exit` raises `SystemExit` in this process. In one that is forked from it, it does what it always does."""
     leave, here = os._exit, os.getpid()
 

@@ -27,6 +27,7 @@ from edgeprune_core.errors import CheckError, did_you_mean
 from edgeprune_core.graph import Edge, ResidualGraph
 from edgeprune_core.methods import METHODS
 from edgeprune_core.task import Task
+from tracrcheck.error_codes import user_error
 
 # Seconds between alarms after the first, for a method that swallows it.
 AGAIN = 1.0
@@ -85,7 +86,7 @@ def find_method(name: str) -> Callable[[Task], Any]:
 
 def _no_method(name: str, what: str, got: str, do: str) -> CheckError:
     wanted = "a method's name, or module:callable that takes a Task"
-    return CheckError("TC113", what, where="--method", got=got, wanted=wanted, do=do)
+    return user_error("TC113", what, where="--method", got=got, wanted=wanted, do=do)
 
 
 @contextmanager

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
-from edgeprune_core.errors import CheckError, did_you_mean
+from edgeprune_core.errors import CheckError
+from edgeprune_core.graph import ResidualGraph
+from tracrcheck.error_codes import unknown_name, user_error
 from tracrcheck.importers.acdc import Acdc
 from tracrcheck.importers.autocircuit import AutoCircuit
 from tracrcheck.importers.base import Imported, Importer
@@ -18,7 +22,22 @@ IMPORTERS: dict[str, Importer] = {
 }
 AUTO = "auto"
 
-__all__ = ["AUTO", "IMPORTERS", "Imported", "Importer", "importer_for"]
+__all__ = ["AUTO", "IMPORTERS", "Imported", "Importer", "importer_for", "read_file"]
+
+
+def read_file(path: Path, graph: ResidualGraph, *, format: str, threshold: float | None) -> Imported:
+    """Errors: TC131 (no JSON, or of no format), TC132-TC136 (see `importers`)."""
+    try:
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise user_error("TC131.file", got=error.strerror or error, path=path) from None
+    except (ValueError, RecursionError) as error:
+        got = f"{type(error).__name__}: {error}"
+        raise user_error("TC131.json", got=got, path=path) from None
+    try:
+        return importer_for(format, document).read(document, graph, threshold=threshold)
+    except CheckError as error:
+        raise error.at(str(path)) from None
 
 
 def importer_for(format: str, document: Any) -> Importer:
@@ -26,23 +45,13 @@ def importer_for(format: str, document: Any) -> Importer:
     if format in IMPORTERS:
         return IMPORTERS[format]
     if format != AUTO:
-        raise CheckError(
-            "TC136",
-            f"no format '{format}'",
-            where="--format",
-            got=format,
-            wanted=", ".join((AUTO, *IMPORTERS)),
-            do=did_you_mean(format, (AUTO, *IMPORTERS)),
-        )
+        raise unknown_name("TC136", format, (AUTO, *IMPORTERS), where="--format")
     found = [importer for importer in IMPORTERS.values() if importer.recognises(document)]
     if len(found) != 1:
-        raise CheckError(
-            "TC131",
-            "no format recognises the file" if not found else "several formats recognise the file",
-            got=", ".join(i.name for i in found) or _shape(document),
-            wanted=f"a circuit of one of: {', '.join(IMPORTERS)}",
-            do="name it by --format; docs/importers.md shows each",
-        )
+        row, got = "TC131.none", _shape(document)
+        if found:
+            row, got = "TC131.several", ", ".join(i.name for i in found)
+        raise user_error(row, got=got, formats=", ".join(IMPORTERS))
     return found[0]
 
 

@@ -26,6 +26,7 @@ from typing import Any
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import ResidualGraph
+from tracrcheck.error_codes import user_error
 from tracrcheck.importers.base import Imported, imported, malformed, no_threshold
 from tracrcheck.importers.granularity import MERGED, Granularity
 
@@ -135,13 +136,7 @@ class Acdc:
 
 
 def _beyond(what: str, graph: ResidualGraph) -> CheckError:
-    return CheckError(
-        "TC133",
-        "the circuit has nodes that the model's graph does not have",
-        got=what,
-        wanted=f"those of {graph.n_layers} layers x {graph.n_heads} heads",
-        do="name the program that the circuit was found in",
-    )
+    return user_error("TC133.nodes", got=what, layers=graph.n_layers, heads=graph.n_heads)
 
 
 def _is_rows(document: Any) -> bool:

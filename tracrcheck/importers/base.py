@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from edgeprune_core.errors import CheckError, did_you_mean
 from edgeprune_core.graph import ResidualGraph
+from tracrcheck.error_codes import user_error
 from tracrcheck.importers.granularity import Granularity
 
 
@@ -62,12 +63,12 @@ def imported(
     kept, scores = frozenset(kept), dict(scores or {})
     if foreign := sorted((kept | set(scores)) - set(members)):
         named = ", ".join(foreign[:5]) + (", ..." if len(foreign) > 5 else "")
-        raise CheckError(
-            "TC133",
-            "the circuit has edges that the model's graph does not have",
+        raise user_error(
+            "TC133.edges",
             got=named,
-            wanted=f"edges of {graph.n_layers} layers x {graph.n_heads} heads",
             do=did_you_mean(foreign[0], members),
+            layers=graph.n_layers,
+            heads=graph.n_heads,
         )
     if bad := [name for name, score in scores.items() if not is_number(score)]:
         raise malformed(format, f"the score of {bad[0]} is not a number", "numbers")
@@ -90,29 +91,15 @@ def is_number(score: float) -> bool:
 def no_threshold(format: str, threshold: float | None) -> None:
     """A threshold where edges are listed would say nothing. Errors: TC135."""
     if threshold is not None:
-        raise CheckError(
-            "TC135",
-            f"the file ({format}) lists the edges of a circuit",
-            where="--threshold",
-            got=f"{threshold:g}",
-            wanted="none: which edges are kept is said already",
-            do="leave --threshold out",
-        )
+        raise user_error("TC135.edges", where="--threshold", got=f"{threshold:g}", format=format)
 
 
 def kept_above(format: str, scores: Mapping[str, float], threshold: float | None) -> list[str]:
     """Edges whose score is at least the threshold. Errors: TC135, where there is none."""
     if threshold is None:
-        raise CheckError(
-            "TC135",
-            f"the file ({format}) holds scores, and no circuit",
-            where="--threshold",
-            got="none",
-            wanted="a number: edges are kept from this score upwards",
-            do="give --threshold",
-        )
+        raise user_error("TC135.scores", where="--threshold", got="none", format=format)
     return [name for name, score in scores.items() if score >= threshold]
 
 
 def malformed(format: str, got: str, wanted: str) -> CheckError:
-    return CheckError("TC132", f"not a circuit in the format '{format}'", got=got, wanted=wanted)
+    return user_error("TC132", got=got, wanted=wanted, format=format)

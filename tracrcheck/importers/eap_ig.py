@@ -13,8 +13,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import ResidualGraph
+from tracrcheck.error_codes import user_error
 from tracrcheck.importers.base import Imported, imported, malformed
 from tracrcheck.importers.granularity import Granularity
 
@@ -59,12 +59,10 @@ class EapIg:
         got = (cfg.get("n_layers"), cfg.get("n_heads"), bool(cfg.get("parallel_attn_mlp")))
         wanted = (graph.n_layers, graph.n_heads, graph.parallel_blocks)
         if got != wanted:
-            raise CheckError(
-                "TC133",
-                "the circuit is of another graph than the model's",
+            raise user_error(
+                "TC133.graph",
                 got="{} layers, {} heads, parallel blocks: {}".format(*got),
                 wanted="{} layers, {} heads, parallel blocks: {}".format(*wanted),
-                do="name the program, or the model, that the circuit was found in",
             )
         nodes = document["nodes"].items() if isinstance(document["nodes"], dict) else ()
         for name, told in nodes:

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import Edge, ResidualGraph
+from tracrcheck.error_codes import user_error
 
 # How a tool treats the embeddings: two writers; one writer; tokens alone, the position embedding being always there;
 # or no writer at all, both being always there.
@@ -63,12 +63,7 @@ class Granularity:
     def members(self, graph: ResidualGraph) -> dict[str, tuple[Edge, ...]]:
         """Every coarse edge, in the order of `graph.edges`. Errors: TC134."""
         if self.merged_qkv and graph.n_kv_heads != graph.n_heads:
-            raise CheckError(
-                "TC134",
-                "heads that share keys and values cannot be told with q, k and v merged",
-                got=f"{graph.n_heads} heads, {graph.n_kv_heads} of keys and values",
-                wanted="as many of each, or a circuit that tells q, k and v apart",
-            )
+            raise user_error("TC134", got=f"{graph.n_heads} heads, {graph.n_kv_heads} of keys and values")
         found: dict[str, list[Edge]] = {}
         for edge in graph.edges:
             if (name := self.coarse(edge)) is not None:

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from edgeprune_core.circuit import SCHEMA, Circuit
-from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import ResidualGraph
+from tracrcheck.error_codes import user_error
 from tracrcheck.importers.base import Imported, imported, malformed, no_threshold
 from tracrcheck.importers.granularity import Granularity
 
@@ -50,10 +50,8 @@ class Native:
             raise malformed(self.name, f"a graph with '{strange[0]}'", f"one of {', '.join(ours)}")
         differs = [name for name, value in ours.items() if name in claimed and claimed[name] != value]
         if differs:
-            raise CheckError(
-                "TC133",
-                "the circuit is of another graph than the model's",
+            raise user_error(
+                "TC133.graph",
                 got=", ".join(f"{name} {claimed[name]!r}" for name in differs),
                 wanted=", ".join(f"{name} {ours[name]!r}" for name in differs),
-                do="name the program, or the model, that the circuit was found in",
             )

@@ -45,7 +45,7 @@ def repeated_references(subject: Subject, seed: int) -> Violation | None:
     draw = generator_of(seed)
     more = [torch.cat([rows, rows[torch.randint(len(rows), (3,), generator=draw)]]) for rows in once]
     for pooled in (False, True):
-        want, got = (Mean.of(task.model, rows, pooled=pooled).table for rows in (once, more))
+        want, got = (Mean(pooled=pooled).of(task.model, rows).table for rows in (once, more))
         for n in want:
             if not torch.equal(want[n], got[n]):
                 off = float((want[n] - got[n]).abs().max())

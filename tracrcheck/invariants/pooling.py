@@ -23,7 +23,7 @@ def pooling(subject: Subject, seed: int) -> Violation | None:
     wrote = {n: _written(task, rows) for n, rows in by_length.items()}
     batches = [part for rows in by_length.values() for part in rows.split(1)]
     for pooled in (False, True):
-        found = Mean.of(task.model, batches, pooled=pooled).table
+        found = Mean(pooled=pooled).of(task.model, batches).table
         for n in by_length:
             if pooled:
                 columns = [

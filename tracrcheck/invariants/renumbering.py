@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from edgeprune_core.ablations import Mean
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.graph import Edge, ResidualGraph
 from edgeprune_core.task import Task
@@ -92,8 +91,6 @@ def _two_heads(task: Task) -> Task:
 
 
 def with_model(task: Task, model: Model) -> Task:
-    if not isinstance(task.ablation, Mean):
-        return replace(task, model=model)
     lengths = task.valid.sum(1)
     inputs = [task.tokens[lengths == n, :n] for n in lengths.unique().tolist()]
-    return replace(task, model=model, ablation=Mean.of(model, inputs))
+    return replace(task, model=model, ablation=task.ablation.of(model, inputs))

@@ -136,7 +136,7 @@ def of_model(name: str, model: Model, seed: int) -> Subject:
         seed=seed,
     )
     lengths = valid.sum(1)
-    mean = Mean.of(model, [tokens[lengths == n, :n] for n in sorted(set(LENGTHS))])
+    mean = Mean().of(model, [tokens[lengths == n, :n] for n in sorted(set(LENGTHS))])
     others: tuple[tuple[Ablation, Tensor], ...] = ((mean, same), (Resample(), torch.tensor(pairs)))
     tasks = {"zero": plain} | {a.name: replace(plain, ablation=a, items=items) for a, items in others}
     return Subject(name=name, tasks=tasks)

@@ -30,6 +30,8 @@ def fed(circuit: Circuit) -> Circuit:
 def outside_permitted(subject: Subject, seed: int) -> Violation | None:
     full = Circuit.full(subject.graph)
     for name, task in subject.tasks.items():
+        if not task.ablation.within_span:
+            continue
         allowed = structure.permitted(task.model, task.tokens)
         circuits = [*some_circuits(task.graph, seed), full]
         if wrong := _same(

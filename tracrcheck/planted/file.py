@@ -7,7 +7,7 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-from edgeprune_core.errors import CheckError
+from tracrcheck.error_codes import user_error
 from tracrcheck.planted.planting import Planted
 from tracrcheck.rasp.library import shipped_folder
 
@@ -48,42 +48,22 @@ program = replace(original, name="{name}", by_hand=by_hand)
 def check_new_file(path: Path, taken: Collection[str] = ()) -> None:
     """Errors: TC116, where the file is there already or its name is no name for a program, or `taken` by another."""
     if path.suffix != ".py" or not path.stem.isidentifier() or keyword.iskeyword(path.stem):
-        raise CheckError(
-            "TC116",
-            f"'{path.name}' is no name for a program file",
-            got=path.name,
-            wanted="letters, digits and _, then .py",
-        )
+        raise user_error("TC116.file_name", got=path.name, name=path.name)
     _check_new(path)
     if path.stem in taken:
-        raise CheckError(
-            "TC116",
-            f"there is a program named '{path.stem}' already",
-            got=path.stem,
-            wanted="a name that no known program has",
-            do="give another name",
-        )
+        raise user_error("TC116.taken", got=path.stem, name=path.stem)
 
 
 def check_new_weights(path: Path, out: Path | None) -> None:
     """Errors: TC116, where the file is there already, or is to be the program's too."""
     _check_new(path)
     if out is not None and path.resolve() == out.resolve():
-        raise CheckError(
-            "TC116",
-            "two files of one name",
-            where="--weights",
-            got=f"--weights {path} --out {out}",
-            wanted="two names",
-            do="give another name",
-        )
+        raise user_error("TC116.same", where="--weights", got=f"--weights {path} --out {out}")
 
 
 def _check_new(path: Path) -> None:
     if path.exists():
-        raise CheckError(
-            "TC116", f"'{path}' is there already", got=str(path), wanted="a new file", do="give another name"
-        )
+        raise user_error("TC116.there", got=path, name=path)
 
 
 def file_text(planted: Planted, source: Path, path: Path) -> str:

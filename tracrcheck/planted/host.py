@@ -16,11 +16,11 @@ from torch import Tensor
 
 from edgeprune_core.engine.blocks.attention import heads_output
 from edgeprune_core.engine.blocks.mlp import mlp_output
-from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.spec import ModelSpec
 from edgeprune_core.weights import Model, Weights, expected_shapes
 from tracrcheck.compiler.compile import Compiled
+from tracrcheck.error_codes import user_error
 from tracrcheck.planted.distractors import Draw, Room, copied_head, copied_mlp, dense_head, dense_mlp
 
 # Of the program's stream, at each place: how long the stream outside it may be after the embeddings, and after the
@@ -114,12 +114,7 @@ class Host:
         assert w.pos is not None
         own = _lengths(w.tok[ids] + w.pos[: ids.shape[1]], n)[0][valid]
         if float(own.min()) == 0:
-            raise CheckError(
-                "TC160",
-                f"the stream of '{self.compiled.program.name}' is empty somewhere after its embeddings",
-                got=0,
-                wanted="a length, in proportion to which distractors write",
-            )
+            raise user_error("TC160.stream", got=0, program=self.compiled.program.name)
         self.shortest, self.room = (
             float(own.min()),
             Room(self.spec.d_model, n, float(own.square().mean().sqrt())),

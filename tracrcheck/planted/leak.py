@@ -29,11 +29,11 @@ from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.engine.forward import run, trace
-from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.mask import to_mask
 from edgeprune_core.task import Task
 from edgeprune_core.weights import Model
+from tracrcheck.error_codes import user_error
 from tracrcheck.planted.planting import Planted
 from tracrcheck.truth.setting import Setting, task_of
 
@@ -85,12 +85,12 @@ def measure(planted: Planted, settings: Sequence[Setting], *, random_circuits: i
         ("what the outputs differ by from the program's", found.deviation, MOST),
     ):
         if not got <= most:
-            raise CheckError(
+            raise user_error(
                 "TC162",
-                f"{what} is too large in the planted '{planted.original.program.name}'",
                 got=f"{got:.3g}",
-                wanted=f"at most {most:g}",
-                do="report this, with the command",
+                quantity=what,
+                program=planted.original.program.name,
+                most=f"{most:g}",
             )
     return found
 

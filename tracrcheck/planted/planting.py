@@ -28,10 +28,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import Edge, ResidualGraph
 from edgeprune_core.weights import Model
 from tracrcheck.compiler.compile import Compiled, compile_program
+from tracrcheck.error_codes import user_error
 from tracrcheck.planted.distractors import Draw
 from tracrcheck.planted.host import Host
 from tracrcheck.planted.slots import check_slots, components, random_slots
@@ -160,13 +160,7 @@ def _size(name: str, got: int | None, least: int, usual: int) -> int:
     if got is None:
         return usual
     if got < least:
-        raise CheckError(
-            "TC160",
-            f"{name} is too small for the program",
-            got=got,
-            wanted=f"at least {least}",
-            do="give more",
-        )
+        raise user_error("TC160.size", got=got, name=name, least=least)
     return got
 
 
@@ -182,10 +176,4 @@ def _check_kind(compiled: Compiled) -> None:
     )
     loose = any(bool((w.b_o[n] != 0).any()) and not bool((w.w_o[n] != 0).any()) for n in range(spec.n_layers))
     if spec != plain or loose:
-        raise CheckError(
-            "TC160",
-            f"the model of '{compiled.program.name}' is not of the kind that Tracr compiles",
-            got=spec,
-            wanted="learned positions, a key for every query, no norm, no gates, sequential blocks, "
-            "no attention bias in a layer without heads",
-        )
+        raise user_error("TC160.kind", got=spec, program=compiled.program.name)

@@ -15,6 +15,7 @@ import torch
 from edgeprune_core.errors import CheckError, did_you_mean
 from edgeprune_core.graph import ResidualGraph, Writer
 from edgeprune_core.weights import Model
+from tracrcheck.error_codes import user_error
 
 
 def components(model: Model) -> list[list[str]]:
@@ -54,13 +55,7 @@ def _blocks(stage: Sequence[str], host: ResidualGraph) -> list[Sequence[str]]:
         return [stage]
     share = host.n_heads // 2
     if share == 0:
-        raise CheckError(
-            "TC160",
-            "too few heads to hide one among distractors",
-            got=f"{host.n_heads} a layer",
-            wanted="at least 2: half of the heads beside the program's are distractors",
-            do="give more --heads",
-        )
+        raise user_error("TC160.heads", got=f"{host.n_heads} a layer")
     return [stage[start : start + share] for start in range(0, len(stage), share)]
 
 
@@ -77,13 +72,10 @@ def _random_halves(is_mlp: Sequence[bool], host: ResidualGraph, generator: torch
             row[h] = row[h + 1] + (ways[0][h + 1] if h % 2 == odd else 0)
         ways.insert(0, row)
     if not ways[0][0]:
-        raise CheckError(
-            "TC160",
-            "too few layers for the program",
+        raise user_error(
+            "TC160.layers",
             got=f"{host.n_layers} layers of {host.n_heads} heads",
-            wanted=f"at least {_layers_needed(is_mlp)}: its layers stay in order, and at least half of the heads "
-            "beside its own are distractors",
-            do="give more --layers",
+            least=_layers_needed(is_mlp),
         )
     halves, at = [], 0
     for i, odd in enumerate(is_mlp):
@@ -154,9 +146,7 @@ def check_slots(
 
 
 def _wrong(what: str, got: str, do: str) -> CheckError:
-    return CheckError(
-        "TC161", what, got=got, wanted="a slot for each component of the program, in its order", do=do
-    )
+    return user_error("TC161", what, got=got, do=do)
 
 
 def _is_mlp(name: str) -> bool:

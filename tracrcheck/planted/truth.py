@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgeprune_core.errors import CheckError
+from tracrcheck.error_codes import user_error
 from tracrcheck.planted.planting import Planted
 from tracrcheck.truth.cache import certificate_of
 from tracrcheck.truth.certificate import Certificate
@@ -18,11 +18,11 @@ def truth_of(planted: Planted, setting: Setting) -> Certificate:
     several = {"smallest", "unique"} - (set(host.proved) & set(mine.proved))
     want = planted.mapped(mine.required)
     if len(host.required) != len(want) or (not several and host.required != want):
-        raise CheckError(
+        raise user_error(
             "TC163",
-            f"the truth of the planted '{planted.original.program.name}' is not the program's ({setting.ablation})",
             got=", ".join(host.required.texts) or "no edges",
             wanted=", ".join(want.texts) or "no edges",
-            do="report this, with the command",
+            program=planted.original.program.name,
+            ablation=setting.ablation,
         )
     return host

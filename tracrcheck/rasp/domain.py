@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from edgeprune_core.errors import CheckError
+from tracrcheck.error_codes import user_error
 from tracrcheck.program import Program, Token
 
 # Above this many lists a domain (or a list of pairs) is a stated, deterministic sample.
@@ -47,12 +47,10 @@ def domain_of(program: Program) -> Domain:
         lists = iter(_sample(vocab, sizes))
     inputs = tuple(x for x in lists if _legal(program, x))
     if not inputs:
-        raise CheckError(
-            "TC105",
-            f"the domain of '{program.name}' is empty",
+        raise user_error(
+            "TC105.predicate",
             got=f"no token list of length 1-{program.max_seq_len} over {vocab} is legal",
-            wanted="at least one",
-            do="mend `domain`, `vocab` or `max_seq_len`",
+            program=program.name,
         )
     return Domain(inputs, sampled)
 
@@ -82,10 +80,6 @@ def _legal(program: Program, tokens: tuple[Token, ...]) -> bool:
     try:
         return bool(program.domain(list(tokens)))
     except Exception as error:
-        raise CheckError(
-            "TC105",
-            f"the `domain` predicate of '{program.name}' raised {type(error).__name__}",
-            got=f"{list(tokens)}: {error}",
-            wanted="True or False for every token list",
-            do="mend `domain`",
+        raise user_error(
+            "TC105.raises", got=f"{list(tokens)}: {error}", program=program.name, error=type(error).__name__
         ) from error

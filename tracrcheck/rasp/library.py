@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgeprune_core.errors import CheckError, did_you_mean
+from tracrcheck.error_codes import unknown_name, user_error
 from tracrcheck.program import Program
 
 
@@ -76,13 +77,7 @@ class Library:
             raise _ambiguous(found)
         if not found:
             known = {path.stem for path in files}
-            raise CheckError(
-                "TC101",
-                f"no program '{name}'",
-                got=name,
-                wanted="a program's name or file",
-                do=did_you_mean(name, known),
-            )
+            raise unknown_name("TC101.name", name, known)
         return found[0]
 
     def chosen(self, names: Iterable[str]) -> list[Entry]:
@@ -93,7 +88,7 @@ class Library:
         files = self.files(own_only=bool(self.own))
         if not files:
             where = ", ".join(str(place) for place in self.own or (self.shipped,))
-            raise CheckError("TC101", "no program files", where=where, got="none", wanted="at least one *.py")
+            raise user_error("TC101.folder", where=where, got="none")
         return _distinct([load_file(path) for path in files])
 
     def all(self) -> list[Entry]:
@@ -114,16 +109,10 @@ def configured(pyproject: Path) -> tuple[Path, ...]:
     try:
         record = tomllib.loads(pyproject.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise CheckError("TC118", "cannot read it", where=str(pyproject), got=error, wanted="TOML") from None
+        raise user_error("TC118.toml", where=pyproject, got=error) from None
     places = record.get("tool", {}).get("tracrcheck", {}).get("programs", [])
     if not isinstance(places, list) or not all(isinstance(p, str) for p in places):
-        raise CheckError(
-            "TC118",
-            "`programs` of [tool.tracrcheck] is no list of folders",
-            where=str(pyproject),
-            got=repr(places),
-            wanted='programs = ["folder"]',
-        )
+        raise user_error("TC118.list", where=pyproject, got=repr(places))
     paths = tuple(pyproject.parent / place for place in places)
     for path in paths:
         if not path.exists():
@@ -135,22 +124,18 @@ def load_file(path: Path) -> Entry:
     """The program of one file. Errors: TC101 (no such file), TC102 (does not import), TC103 (no program)."""
     if not path.is_file():
         nearby = [p.stem for p in path.parent.glob("*.py")] if path.parent.is_dir() else []
-        raise CheckError(
-            "TC101",
-            f"no program file '{path}'",
-            got=str(path),
-            wanted="a Python file",
+        raise user_error(
+            "TC101.file",
+            got=path,
             do=did_you_mean(path.stem, nearby) if nearby else "mend the path",
+            path=path,
         )
     found = vars(_module(path)).get("program")
     if not isinstance(found, Program):
-        raise CheckError(
+        raise user_error(
             "TC103",
-            "the file holds no program",
-            where=str(path),
+            where=path,
             got="no `program`" if found is None else f"`program` is a {type(found).__name__}",
-            wanted="program = Program(name=..., build=..., vocab=..., max_seq_len=...)",
-            do="add it; `tracrcheck new NAME` writes a file that has it",
         )
     return Entry(found, path, asked=found.name)
 
@@ -166,13 +151,8 @@ def _module(path: Path):
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         line = _line(path, error)
-        raise CheckError(
-            "TC102",
-            "the program file fails to import",
-            where=f"{path}:{line}" if line else str(path),
-            got=f"{type(error).__name__}: {error}",
-            wanted="a file that Python imports",
-            do="mend that line",
+        raise user_error(
+            "TC102", where=f"{path}:{line}" if line else str(path), got=f"{type(error).__name__}: {error}"
         ) from error
     return module
 
@@ -207,16 +187,10 @@ def _distinct(entries: list[Entry]) -> list[Entry]:
 
 
 def _ambiguous(entries: list[Entry]) -> CheckError:
-    return CheckError(
-        "TC109",
-        f"two programs are named '{entries[0].program.name}'",
-        got=" and ".join(str(e.path) for e in entries[:2]),
-        wanted="one",
-        do="rename one, or give the path of the one you mean",
+    return user_error(
+        "TC109", got=" and ".join(str(e.path) for e in entries[:2]), name=entries[0].program.name
     )
 
 
 def _no_folder(path: Path, source: str) -> CheckError:
-    return CheckError(
-        "TC118", f"no folder '{path}'", where=source, got=str(path), wanted="a folder of program files"
-    )
+    return user_error("TC118.folder", where=source, got=path, path=path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 from pathlib import Path
 
-from edgeprune_core.errors import CheckError
+from tracrcheck.error_codes import user_error
 
 TEXT = '''"""How many of the tokens are equal to the first one.
 
@@ -44,31 +44,15 @@ program = Program(
 def new_file(name: str, folder: Path, taken: set[str]) -> Path:
     """Writes `folder`/`name`.py. Errors: TC116, where the name is no name or is taken."""
     if not name.isidentifier() or keyword.iskeyword(name):
-        raise CheckError(
-            "TC116",
-            f"'{name}' is no name for a program",
-            got=name,
-            wanted="letters, digits and _, and no word of Python's own",
-            do="give another name",
-        )
+        raise user_error("TC116.name", got=name, name=name)
     path = folder / f"{name}.py"
     if path.exists():
-        raise CheckError(
-            "TC116", f"'{path}' is there already", got=str(path), wanted="a new file", do="give another name"
-        )
+        raise user_error("TC116.there", got=path, name=path)
     if name in taken:
-        raise CheckError(
-            "TC116",
-            f"there is a program named '{name}' already",
-            got=name,
-            wanted="a name that no known program has",
-            do="give another name",
-        )
+        raise user_error("TC116.taken", got=name, name=name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(TEXT.format(name=name), encoding="utf-8")
     except OSError as error:
-        raise CheckError(
-            "TC115", f"cannot write '{path}'", got=error.strerror or error, wanted="a folder to write to"
-        ) from None
+        raise user_error("TC115", got=error.strerror or error, path=path) from None
     return path

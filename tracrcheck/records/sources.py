@@ -92,7 +92,7 @@ def programs_sha(paths: Iterable[Path]) -> str:
 
 
 def method_sha(method: Callable[..., Any]) -> str | None:
-    """Of the file that defines a method of somebody else's; None for ours, which `packages_sha` covers."""
+    """Of the file that defines a third-party method or ablation; None for ours, which `packages_sha` covers."""
     module = sys.modules.get(_module_of(method))
     file = getattr(module, "__file__", None)
     if file is None or not Path(file).is_file():

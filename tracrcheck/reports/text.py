@@ -209,7 +209,7 @@ def _proved(c: Certificate) -> str:
 
 
 def _on(c: Certificate) -> str:
-    if c.setting.ablation == "resample":
+    if c.setting.paired:
         return f"on {c.n_items:,} pairs of {c.n_inputs:,} inputs"
     return f"on {c.n_items:,} inputs"
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from edgeprune_core.ablations import ABLATIONS
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.errors import CheckError, did_you_mean
 from edgeprune_core.faithfulness import Matrix, faithfulness
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.task import Task
@@ -18,9 +17,9 @@ from edgeprune_core.tasks import Pair, prompt_task
 from edgeprune_core.tasks.prompt_task import PromptTask
 from edgeprune_core.trained_models import TrainedModel
 from edgeprune_core.training.checkpoint import Kept, kept
+from tracrcheck.error_codes import unknown_name, user_error
 from tracrcheck.grading.run_method import Answer, ask
-from tracrcheck.importers import AUTO
-from tracrcheck.importers.reading import read_file
+from tracrcheck.importers import AUTO, read_file
 from tracrcheck.records.sources import sources_of
 
 
@@ -42,13 +41,7 @@ def keeping_of(path: Path | None, *, every_seconds: float, resume: bool) -> Keep
     if path is not None:
         return Keeping(path=path, every_seconds=every_seconds, resume=resume)
     if resume:
-        raise CheckError(
-            "TC117",
-            "nothing to resume from",
-            where="--resume",
-            got="no --checkpoint",
-            wanted="--checkpoint FILE, as it was given when the run was begun",
-        )
+        raise user_error("TC117.resume", where="--resume", got="no --checkpoint", option="--checkpoint")
     return None
 
 
@@ -90,14 +83,7 @@ class Found:
 def check_ablation(name: str) -> str:
     """Errors: TC117."""
     if name not in ABLATIONS:
-        raise CheckError(
-            "TC117",
-            f"no ablation '{name}' of prompts",
-            where="--ablation",
-            got=name,
-            wanted=", ".join(ABLATIONS),
-            do=did_you_mean(name, ABLATIONS),
-        )
+        raise unknown_name("TC117.ablation", name, ABLATIONS, where="--ablation")
     return name
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import torch
 
 from edgeprune_core.distributed.step_cost import Cost, Step, cost, weight_count
-from edgeprune_core.errors import CheckError, did_you_mean
 from edgeprune_core.families.presets import shape_of
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.spec import ModelSpec
+from tracrcheck.error_codes import unknown_name, user_error
 
 DTYPES = {name: getattr(torch, name) for name in ("bfloat16", "float16", "float32", "float64")}
 # Of the memory, left free: the tests hold the count to within this share of what is measured.
@@ -101,31 +101,12 @@ def plan(
     Errors: TC117 (no such dtype), TC181 (too long, or too few prompts), and those of `shape_of`.
     """
     if dtype not in DTYPES:
-        raise CheckError(
-            "TC117",
-            f"no dtype '{dtype}' to train in",
-            where="--dtype",
-            got=dtype,
-            wanted=", ".join(DTYPES),
-            do=did_you_mean(dtype, DTYPES),
-        )
+        raise unknown_name("TC117.dtype", dtype, DTYPES, where="--dtype")
     spec = shape_of(model)
     if pos > spec.n_ctx:
-        raise CheckError(
-            "TC181",
-            "prompts longer than the model's context",
-            where="--seq",
-            got=f"{pos} tokens",
-            wanted=f"at most {spec.n_ctx:,}",
-        )
+        raise user_error("TC181.seq", where="--seq", got=f"{pos} tokens", n_ctx=f"{spec.n_ctx:,}")
     if gpus > batch:
-        raise CheckError(
-            "TC181",
-            "fewer prompts than GPUs that share them",
-            where="--gpus",
-            got=f"{batch} and {gpus}",
-            wanted="a prompt or more for each",
-        )
+        raise user_error("TC181.gpus", where="--gpus", got=f"{batch} and {gpus}")
     step = Step(batch=-(-batch // gpus), pos=pos, circuits=circuits, dtype=DTYPES[dtype], gathered=gpus > 1)
     return Plan(
         model=model,

@@ -19,6 +19,7 @@ from edgeprune_core.faithfulness import Matrix
 from edgeprune_core.graph import Edge
 from edgeprune_core.tasks import Pair
 from edgeprune_core.trained_models import TrainedModel
+from tracrcheck.error_codes import user_error
 from tracrcheck.trained.discover import judge
 
 Which = Literal["a", "b", "shared"]
@@ -88,13 +89,7 @@ def _layer_of(edge: Edge) -> int | None:
 def overlap(a: Circuit, b: Circuit) -> Overlap:
     """Errors: EP121 (circuits of different graphs)."""
     if a.graph != b.graph:
-        raise CheckError(
-            "EP121",
-            "two circuits of different graphs",
-            got=b.graph,
-            wanted=a.graph,
-            do="compare circuits of one model",
-        )
+        raise user_error("EP121.circuit", got=b.graph, wanted=a.graph, do="compare circuits of one model")
     return Overlap(a=a, b=b)
 
 
@@ -107,12 +102,7 @@ def circuit_in(path: Path) -> Circuit:
         document: Any = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         got = error.strerror or error if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
-        raise CheckError(
-            "TC184",
-            f"cannot read a circuit from '{path}'",
-            got=got,
-            wanted="a circuit.json, as `tracrcheck discover --out` writes it",
-        ) from None
+        raise user_error("TC184", got=got, path=path) from None
     if isinstance(document, dict) and isinstance(document.get("circuit"), dict):
         document = document["circuit"]
     try:
@@ -125,13 +115,11 @@ def check_tasks(a: str | None, b: str | None, model: str | None) -> None:
     """Both are named, or none is. Errors: TC185."""
     if (a is None) == (b is None) and (model is None or a is not None):
         return
-    raise CheckError(
+    raise user_error(
         "TC185",
-        "faithfulness needs the tasks of both circuits",
         where="--task-a, --task-b" if model is None else "--model",
         got=", ".join(f"{name} {value}" for name, value in (("--task-a", a), ("--task-b", b)) if value)
         or "neither",
-        wanted="--task-a and --task-b; without them only edges are compared, and no model is needed",
     )
 
 

@@ -34,13 +34,14 @@ from typing import Any
 
 from edgeprune_core import trained_models
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.errors import CheckError, did_you_mean
+from edgeprune_core.errors import CheckError
 from edgeprune_core.fold_norms import folded
 from edgeprune_core.methods import METHODS, Acdc
 from edgeprune_core.methods.penalty_sweep import RisingPrice
 from edgeprune_core.methods.top_edges import top_edges
 from edgeprune_core.task import Task
 from edgeprune_core.tasks.prompt_task import prompt_task
+from tracrcheck.error_codes import unknown_name, user_error
 from tracrcheck.grading.run_method import find_method
 from tracrcheck.trained import prompts as prompt_lists
 from tracrcheck.trained.curve import Curve, Point
@@ -80,13 +81,8 @@ def sweep_of(name: str) -> Sweep:
         return _ranked(find_method(name))
     if name in SWEPT:
         return _ranked(METHODS[name])
-    raise CheckError(
-        "TC186",
-        f"no method '{name}' to sweep",
-        where="--methods",
-        got=name,
-        wanted=f"{', '.join(SWEPT)}, or module:callable with scores",
-        do=did_you_mean(name, SWEPT),
+    raise unknown_name(
+        "TC186", name, SWEPT, where="--methods", wanted=f"{', '.join(SWEPT)}, or module:callable with scores"
     )
 
 
@@ -174,10 +170,7 @@ def _ranked(method: Any) -> Sweep:
         found = method(task)
         scores = getattr(found, "scores", None)
         if scores is None:
-            raise CheckError(
-                "TC187", "a method without scores gives one circuit, and no curve",
-                where="--methods", wanted="a Discovery with `scores`",
-            )  # fmt: skip
+            raise user_error("TC187", where="--methods")  # fmt: skip
         for n in sorted({round(x) for x in geometric(1, task.graph.n_edges, SIZES)}):
             yield f"top {n}", top_edges(task, scores, n)
 

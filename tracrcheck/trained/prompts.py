@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from edgeprune_core.errors import CheckError, did_you_mean
+from edgeprune_core.errors import CheckError
 from edgeprune_core.tasks import TASKS, Pair, pairs, read_pairs
 from edgeprune_core.tasks.base import Split
 from edgeprune_core.tasks.encode import encode
 from edgeprune_core.tasks.tokenizer import Tokenizer
+from tracrcheck.error_codes import unknown_name, user_error
 
 # Drawn pairs, one after the other, that a tokenizer may cut wrongly before the task is given up: where it cuts one in
 # twenty right, that happens once in 30,000.
@@ -30,14 +31,7 @@ def check_task(task: str) -> str:
     """A task's name, or a file of pairs. Errors: TC171."""
     if task in TASKS or Path(task).is_file():
         return task
-    raise CheckError(
-        "TC171",
-        f"no task '{task}'",
-        where="--task",
-        got=task,
-        wanted="a task's name, or a file of pairs, one a line (docs/json.md)",
-        do=did_you_mean(task, TASKS),
-    )
+    raise unknown_name("TC171", task, TASKS, where="--task")
 
 
 def both_lists(task: str, tokenizer: Tokenizer, *, n: int, seed: int) -> PromptLists:
@@ -55,12 +49,10 @@ def both_lists(task: str, tokenizer: Tokenizer, *, n: int, seed: int) -> PromptL
     seen = {_content(pair) for pair in train}
     held_out = tuple(pair for pair in some[1::2] if _content(pair) not in seen)
     if not held_out:
-        raise CheckError(
-            "TC172",
-            "a task of a single pair leaves nothing to judge a circuit on",
+        raise user_error(
+            "TC172.single",
             where=task,
             got="1 pair" if len(some) < 2 else f"{len(some)} pairs, every second of which repeats another",
-            wanted="2 or more, each another",
         )
     return PromptLists(train=train, held_out=held_out)
 
@@ -90,13 +82,11 @@ def _fitting(task: str, drawn: Iterator[Pair], tokenizer: Tokenizer) -> Iterator
         except CheckError as error:
             missed += 1
             if missed > PATIENCE:
-                raise CheckError(
-                    "TC172",
-                    f"the model's tokenizer does not fit the prompts of '{task}'",
+                raise user_error(
+                    "TC172.tokenizer",
                     where="--task",
                     got=f"{error.code} {error.what}: {error.got}",
-                    wanted="a task in the model's own words",
-                    do="name another task or another model",
+                    task=task,
                 ) from None
             continue
         missed = 0

@@ -10,10 +10,10 @@ from typing import Any
 
 from edgeprune_core.distributed.edge_pruning import EdgePruningTogether
 from edgeprune_core.distributed.process_group import joined
-from edgeprune_core.errors import CheckError
 from edgeprune_core.methods import EdgePruningKl
 from edgeprune_core.task import Task
 from edgeprune_core.trained_models import TrainedModel
+from tracrcheck.error_codes import user_error
 from tracrcheck.grading.run_method import Answer, read_answer
 from tracrcheck.trained.discover import Keeping, Run
 
@@ -22,13 +22,8 @@ def check_method(method: Callable[[Task], Any]) -> EdgePruningKl:
     """Errors: TC182."""
     if isinstance(method, EdgePruningKl):
         return method
-    raise CheckError(
-        "TC182",
-        "a method that processes cannot share",
-        where="--distributed",
-        got=getattr(method, "__qualname__", type(method).__name__),
-        wanted="edge_pruning_kl, or module:NAME of an EdgePruningKl with settings of its own",
-        do="leave --distributed out, or name that method",
+    raise user_error(
+        "TC182", where="--distributed", got=getattr(method, "__qualname__", type(method).__name__)
     )
 
 

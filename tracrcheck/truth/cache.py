@@ -25,7 +25,7 @@ from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.task import Task
 from tracrcheck.compiler.compile import Compiled
-from tracrcheck.records.sources import digest_of, package_folder
+from tracrcheck.records.sources import digest_of, method_sha, package_folder
 from tracrcheck.truth.certificate import Certificate
 from tracrcheck.truth.certify import certify
 from tracrcheck.truth.search import Limits
@@ -79,7 +79,8 @@ def key_of(task: Task, setting: Setting, limits: Limits) -> str:
         tensor = getattr(task, name)
         h.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
         h.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    h.update(repr((task.outcome, task.ablation.name, task.sampled, setting, limits)).encode())
+    ablation = (task.ablation.name, task.ablation, method_sha(type(task.ablation)))
+    h.update(repr((task.outcome, ablation, task.sampled, setting, limits)).encode())
     return h.hexdigest()
 
 

@@ -63,7 +63,6 @@ class Certificate:
 
     def to_json(self) -> dict[str, Any]:
         low_high = self.setting.lengths
-        resample = self.setting.ablation == "resample"
         return {
             "program": self.program,
             "ablation": self.setting.ablation,
@@ -79,6 +78,6 @@ class Certificate:
             "gap_above": self.gap_above,
             "vacuous": self.vacuous,
             "n_inputs": self.n_inputs,
-            "n_pairs": self.n_items if resample else 0,
+            "n_pairs": self.n_items if self.setting.paired else 0,
             "sampled": self.sampled,
         }

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.errors import CheckError
 from edgeprune_core.task import Task
+from tracrcheck.error_codes import user_error
 from tracrcheck.truth.certificate import Certificate
 from tracrcheck.truth.permitted import permitted
 from tracrcheck.truth.search import Limits, SearchTooLarge, faithful_circuits
@@ -32,9 +32,14 @@ def certify(
 ) -> Certificate:
     """The certificate of a task. `allowed` replaces `permitted` (a check of this check; leave it alone)."""
     started = time.monotonic()
-    proof = _Proof(task, permitted(task.model, task.tokens) if allowed is None else allowed, limits)
+    proof = _Proof(task, _permitted(task) if allowed is None else allowed, limits)
     certificate = proof.certificate(setting)
     return replace(certificate, seconds=time.monotonic() - started)
+
+
+def _permitted(task: Task) -> Circuit:
+    """The proof of `permitted.py` holds for cut edges that carry what their writers can write."""
+    return permitted(task.model, task.tokens) if task.ablation.within_span else Circuit.full(task.graph)
 
 
 class _Proof:
@@ -48,12 +53,8 @@ class _Proof:
         task = self.task
         off, _ = self._worst(self.allowed)
         if off > self.limit:
-            raise CheckError(
-                "TC201",
-                f"the edges allowed in '{task.name}' are not faithful together",
-                got=f"a deviation of {off:.2g}",
-                wanted=f"at most {self.limit:g}",
-                do="report this: an edge outside `permitted` carries something",
+            raise user_error(
+                "TC201", got=f"a deviation of {off:.2g}", task=task.name, limit=f"{self.limit:g}"
             )
         required = self._minimal(self.allowed)
         proved, unknown, other = ["sufficient", "minimal"], {}, None

@@ -1,6 +1,6 @@
 """`permitted`: the edges that can carry anything, read off the weights. A sound upper bound.
 
-A cut edge changes the reader's input by a vector d in the writer's output space. What a reader does with d is
+A cut edge changes the reader's input by a vector d in the writer's output space (`Ablation.within_span`). What a reader does with d is
 linear before anything else happens to it:
 
     q:    scores change by  d W_q (x W_k + b_k)^T        nothing, where  d W_q [W_k^T, b_k^T] = 0

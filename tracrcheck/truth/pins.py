@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from edgeprune_core.errors import CheckError
+from tracrcheck.error_codes import user_error
 from tracrcheck.truth.certificate import Certificate
 
 SCHEMA = "tracrcheck.pins/1"
@@ -67,14 +68,7 @@ def _well_formed(programs: Any) -> TypeGuard[Pins]:
 
 
 def _broken(path: Path, got: str) -> CheckError:
-    return CheckError(
-        "TC119",
-        "not a file of pins",
-        where=str(path),
-        got=got,
-        wanted=f"JSON of schema {SCHEMA}",
-        do="write one: tracrcheck certify --all --write FILE",
-    )
+    return user_error("TC119", where=path, got=got, schema=SCHEMA)
 
 
 def differences(pinned: Pins, now: Pins, *, whole: bool) -> list[str]:

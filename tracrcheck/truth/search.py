@@ -314,10 +314,12 @@ class _Search:
         return stream
 
     def _columns(self, writer: Writer | None) -> Tensor:
-        """Residual coordinates that a writer writes to."""
+        """Residual coordinates on which what a writer writes can differ from its background."""
         w = self.model.weights
         if writer is None:
             return torch.empty(0, dtype=torch.long)
+        if not self.task.ablation.within_span:
+            return torch.arange(self.model.spec.d_model)
         if writer.kind == "mlp":
             used = (w.w_out[writer.layer] != 0).any(0) | (w.b_out[writer.layer] != 0)
         else:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import torch
 
-from edgeprune_core.ablations import ABLATIONS, Ablation, Mean, Resample, Zero
+from edgeprune_core.ablations import ABLATIONS, VARIANTS, Ablation
 from edgeprune_core.criterion import Criterion, Outcome
 from edgeprune_core.engine.forward import trace
-from edgeprune_core.errors import CheckError, did_you_mean
 from edgeprune_core.task import Task
 from tracrcheck.compiler.compile import Compiled
+from tracrcheck.error_codes import unknown_name, user_error
 from tracrcheck.rasp.domain import WHOLE, Domain
 
 CRITERIA = ("value", "decoded")
@@ -34,17 +34,20 @@ class Setting:
 
     def __post_init__(self) -> None:
         for what, got, known in (
-            ("ablation", self.ablation, (*ABLATIONS, "mean_pooled")),
+            ("ablation", self.ablation, tuple(_ablations())),
             ("criterion", self.criterion, CRITERIA),
         ):
             if got not in known:
-                raise CheckError(
-                    "TC111",
-                    f"no {what} '{got}'",
-                    got=got,
-                    wanted=", ".join(known),
-                    do=did_you_mean(got, known),
-                )
+                raise unknown_name("TC111", got, known, kind=what)
+
+    @property
+    def paired(self) -> bool:
+        """Whether its items are pairs of a clean and a corrupted input."""
+        return _ablations()[self.ablation].paired
+
+
+def _ablations() -> dict[str, Ablation]:
+    return ABLATIONS | VARIANTS
 
 
 def task_of(compiled: Compiled, setting: Setting) -> Task:
@@ -52,11 +55,13 @@ def task_of(compiled: Compiled, setting: Setting) -> Task:
     domain = _inputs(compiled, setting)
     tokens, valid = compiled.encode(domain.inputs)
     scored = _scored(compiled, domain, valid, setting.score_bos)
-    items, of = _items(domain, setting.ablation)
+    items, of = _items(domain, setting.paired)
+    lengths = valid.sum(1)
+    by_length = [tokens[lengths == n, :n] for n in lengths.unique().tolist()]
     return Task(
         name=compiled.program.name,
         model=compiled.model,
-        ablation=_ablation(compiled, setting.ablation, tokens, valid),
+        ablation=_ablations()[setting.ablation].of(compiled.model, by_length),
         tokens=tokens,
         valid=valid,
         scored=scored,
@@ -72,11 +77,8 @@ def _inputs(compiled: Compiled, setting: Setting) -> Domain:
     domain = compiled.domain.of_lengths(*setting.lengths)
     if not domain.inputs:
         low, high = setting.lengths
-        raise CheckError(
-            "TC112",
-            f"'{compiled.program.name}' has no input of these lengths",
-            got=f"{low}-{high}",
-            wanted=f"lengths within 1-{compiled.program.max_seq_len}",
+        raise user_error(
+            "TC112", got=f"{low}-{high}", program=compiled.program.name, longest=compiled.program.max_seq_len
         )
     return domain
 
@@ -101,19 +103,9 @@ def _outcome(compiled: Compiled, setting: Setting, tokens, valid, scored) -> Out
     return Outcome(categorical=compiled.categorical, criterion=setting.criterion, scale=scale)
 
 
-def _ablation(compiled: Compiled, name: str, tokens: torch.Tensor, valid: torch.Tensor) -> Ablation:
-    if name == "zero":
-        return Zero()
-    if name == "resample":
-        return Resample()
-    lengths = valid.sum(1)
-    inputs = [tokens[lengths == n, :n] for n in lengths.unique().tolist()]
-    return Mean.of(compiled.model, inputs, pooled=name == "mean_pooled")
-
-
-def _items(domain: Domain, ablation: str) -> tuple[torch.Tensor, int | None]:
+def _items(domain: Domain, paired: bool) -> tuple[torch.Tensor, int | None]:
     """Rows of (clean, corrupted), and of how many they are a sample (None: they are all)."""
-    if ablation != "resample":
+    if not paired:
         each = torch.arange(len(domain.inputs))
         return torch.stack([each, each], 1), domain.sampled
     by_length: dict[int, list[int]] = {}

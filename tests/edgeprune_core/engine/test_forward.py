@@ -60,7 +60,7 @@ def reference_inputs(model, length):
 
 def ablation_of(name, model):
     if name == "mean":
-        return Mean.of(model, [torch.tensor(reference_inputs(model, n)) for n in sorted(set(LENGTHS))])
+        return Mean().of(model, [torch.tensor(reference_inputs(model, n)) for n in sorted(set(LENGTHS))])
     return {"zero": Zero(), "resample": Resample()}[name]
 
 

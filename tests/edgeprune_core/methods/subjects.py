@@ -35,7 +35,7 @@ def ablation(name: str, model: Model) -> Ablation:
         for prompt in islice(pairs(TASKS["gendered_pronoun"], seed=9), 40):
             ids = WORDS.encode(prompt.clean)
             by_length.setdefault(len(ids), []).append(ids)
-        return Mean.of(model, [torch.tensor(rows) for rows in by_length.values()])
+        return Mean().of(model, [torch.tensor(rows) for rows in by_length.values()])
     return {"zero": Zero(), "resample": Resample()}[name]
 
 

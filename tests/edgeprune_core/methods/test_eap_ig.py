@@ -66,7 +66,7 @@ def test_along_inputs_scores_are_clean_differences_times_gradients_at_interpolat
         other = positions_task(Zero())
         inputs = [row[on][None] for row, on in zip(other.tokens, other.valid, strict=True)]
         task = positions_task(
-            {"zero": Zero(), "resample": Resample(), "mean": Mean.of(other.model, inputs)}[name]
+            {"zero": Zero(), "resample": Resample(), "mean": Mean().of(other.model, inputs)}[name]
         )
     m = 3
     got = margin_gradient_along_inputs(task, steps=m)

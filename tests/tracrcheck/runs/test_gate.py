@@ -436,8 +436,8 @@ def test_a_method_that_would_end_our_process_with_code_0_fails(call, here):
 def test_a_child_of_ours_may_end_itself_as_it_likes():
     program = """
 import os
-from tracrcheck.grading.no_exit import kept_from_leaving
-with kept_from_leaving():
+from tracrcheck.grading.no_exit import forbid_os_exit
+with forbid_os_exit():
     if (child := os.fork()) == 0:
         os._exit(7)
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))

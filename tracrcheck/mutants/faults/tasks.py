@@ -140,8 +140,8 @@ TASKS = (
     Mutant(
         name="program_tokens_by_another_order",
         file="tracrcheck/compiler/compile.py",
-        old="token_ids={d.value: i for i, d in enumerate(_tokens_space(graph).basis)},",
-        new="token_ids={d.value: i for i, d in enumerate(reversed(_tokens_space(graph).basis))},",
+        old="token_ids={d.value: i for i, d in enumerate(craft.tokens.basis)},",
+        new="token_ids={d.value: i for i, d in enumerate(reversed(craft.tokens.basis))},",
         why="tokens are numbered by another rule than Tracr's sorted labels",
         source="ACDC, proportion: ids by own rule",
     ),

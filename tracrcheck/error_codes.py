@@ -1,0 +1,373 @@
+"""The error codes of `tracrcheck`, with their texts; those of Tracr's compiler are in `compiler/tracr_bugs.py`."""
+
+from __future__ import annotations
+
+from edgeprune_core import error_codes as engine
+from edgeprune_core.errors import ErrorTable, Message
+
+_REPORT = "report it: this is a fault of tracrcheck or of another Tracr"
+
+TOPICS: dict[str, dict[str, Message]] = {
+    "Programs": {
+        "TC101.name": Message("no program '{name}'", "a program's name or file"),
+        "TC101.folder": Message("no program files", "at least one *.py"),
+        "TC101.file": Message("no program file '{path}'", "a Python file"),
+        "TC102": Message("the program file fails to import", "a file that Python imports", "mend that line"),
+        "TC103": Message(
+            "the file holds no program",
+            "program = Program(name=..., build=..., vocab=..., max_seq_len=...)",
+            "add it; `tracrcheck new NAME` writes a file that has it",
+        ),
+        "TC104": Message(
+            "the vocabulary of '{program}' contains a token that Tracr adds itself",
+            "a vocabulary without '{bos}' and '{pad}'",
+            "rename the token",
+        ),
+        "TC105.fields": Message(
+            "the domain of '{program}' is empty", "at least one of each", "mend `vocab` or `max_seq_len`"
+        ),
+        "TC105.predicate": Message(
+            "the domain of '{program}' is empty", "at least one", "mend `domain`, `vocab` or `max_seq_len`"
+        ),
+        "TC105.raises": Message(
+            "the `domain` predicate of '{program}' raised {error}",
+            "True or False for every token list",
+            "mend `domain`",
+        ),
+        "TC106.sop": Message(
+            "`build` of '{program}' does not return an SOp",
+            "a tracr.rasp SOp",
+            "return the program's last expression",
+        ),
+        "TC106.tracr": Message(
+            "Tracr refuses '{program}'",
+            "a program that Tracr compiles",
+            "see docs/compiler-faults.md for what Tracr does not support",
+        ),
+        "TC107.compiled": Message(
+            "Tracr compiles '{program}' wrongly: {definition}",
+            do="see docs/compiler-faults.md for the classes of fault and their remedies",
+        ),
+        "TC107.by_hand": Message(
+            "the model of '{program}' is not the program: {definition}", do="mend `by_hand` or `build`"
+        ),
+        "TC108.raises": Message(
+            "the RASP interpreter raises on '{program}'",
+            "a value, or None, at every position",
+            "mend the program, or leave the input out by `domain`",
+        ),
+        "TC108.length": Message("the RASP interpreter gives '{program}' another length"),
+        "TC109": Message(
+            "two programs are named '{name}'", "one", "rename one, or give the path of the one you mean"
+        ),
+        "TC110.raises": Message(
+            "the reference of '{program}' raises",
+            "{want}, as the RASP interpreter says",
+            "mend `reference`, or leave the input out by `domain`",
+        ),
+        "TC110.differs": Message(
+            "the program '{program}' is not its reference: {definition}",
+            "{want}, as the RASP interpreter says",
+            "one of the two is not what you mean: mend `build` or `reference`",
+        ),
+        "TC118.toml": Message("cannot read it", "TOML"),
+        "TC118.list": Message(
+            "`programs` of [tool.tracrcheck] is no list of folders", 'programs = ["folder"]'
+        ),
+        "TC118.folder": Message("no folder '{path}'", "a folder of program files"),
+        "TC120.refused": Message("Tracr's own assembly refuses '{program}'", "a Haiku model"),
+        "TC120.weights": Message(
+            "the two compile routes give '{program}' different weights", "equal tensors in float32", _REPORT
+        ),
+        "TC121": Message("torch and JAX differ on '{program}' after {place}", "at most {bound}", _REPORT),
+        "TC122": Message(
+            "the model that '{program}' makes by hand does not fit the program: {part}",
+            do="mend `by_hand`, or the program's other fields",
+        ),
+    },
+    "How a command was called": {
+        "TC111": Message("no {kind} '{name}'"),
+        "TC112": Message("'{program}' has no input of these lengths", "lengths within 1-{longest}"),
+        "TC113": Message("a method that cannot be found or called"),
+        "TC114": Message(
+            "the method '{method}' returns edges that '{program}' does not have",
+            "edges of `task.graph`",
+            "return edges of `task.graph.edges`, or their text",
+        ),
+        "TC115": Message(
+            "cannot write '{path}'", "a file in a folder that exists and can be written", "give another path"
+        ),
+        "TC116.file_name": Message(
+            "'{name}' is no name for a program file", "letters, digits and _, then .py", "give another name"
+        ),
+        "TC116.name": Message(
+            "'{name}' is no name for a program",
+            "letters, digits and _, and no word of Python's own",
+            "give another name",
+        ),
+        "TC116.taken": Message(
+            "there is a program named '{name}' already",
+            "a name that no known program has",
+            "give another name",
+        ),
+        "TC116.same": Message("two files of one name", "two names", "give another name"),
+        "TC116.there": Message("'{name}' is there already", "a new file", "give another name"),
+        "TC117.no_program": Message("no program to certify", "names, or --all"),
+        "TC117.names_and_all": Message("names and --all", "one of the two"),
+        "TC117.write": Message("pins are written of all programs", "--all", "add --all"),
+        "TC117.timeout": Message("no time limit", "seconds, up to {longest}"),
+        "TC117.threshold": Message("no threshold", "a number"),
+        "TC117.slower": Message("no factor", "a number of at least 1"),
+        "TC117.campaign": Message(
+            "an option of a campaign, beside that of a single program",
+            "one or the other",
+            "leave {options} out",
+        ),
+        "TC117.seeded": Message(
+            "an option of seeded faults, where none is seeded", "one or the other", "leave {options} out"
+        ),
+        "TC117.allow_known": Message("nothing is known", "--baseline FILE"),
+        "TC117.lengths": Message("no range of lengths", "A-B with 1 <= A <= B, such as 2-3"),
+        "TC117.picture": Message("one picture shows one ablation", "one"),
+        "TC117.jobs": Message(
+            "processes here and workers elsewhere",
+            "one of the two",
+            "leave --jobs out: a cluster does as much at once as its workers have threads",
+        ),
+        "TC117.profile": Message("no profile '{name}'"),
+        "TC117.test_profile": Message("no profile '{name}' of tests"),
+        "TC117.wider": Message(
+            "the profile '{name}' does not hold this", do="narrow the profile, or leave --profile out"
+        ),
+        "TC117.suffix": Message("another kind of file than is written", "a name that ends in {suffixes}"),
+        "TC117.no_report": Message("no {report} of {kind}", do="give --html FILE"),
+        "TC117.same_file": Message("two files of one name", "a file each"),
+        "TC117.resume": Message(
+            "nothing to resume from", "{option} FILE, as it was given when the run was begun"
+        ),
+        "TC117.baseline": Message(
+            "only results of the gate are compared", "a file of `tracrcheck gate --json`"
+        ),
+        "TC117.no_method": Message("no method to compare", "one or more names"),
+        "TC117.twice": Message("a method named twice", "each once"),
+        "TC117.by_suite": Message(
+            "these faults were checked by the tests of a checkout",
+            do="in a checkout: python -m ci.faults.suite recheck FILE",
+        ),
+        "TC117.ablation": Message("no ablation '{name}' of prompts"),
+        "TC117.dtype": Message("no dtype '{name}' to train in"),
+        "TC119": Message(
+            "not a file of pins",
+            "JSON of schema {schema}",
+            "write one: tracrcheck certify --all --write FILE",
+        ),
+        "TC123": Message("no picture of kind '{kind}'", ".svg, .html or .dot"),
+        "TC198": Message(
+            "the command line cannot be loaded",
+            "every package that tracrcheck needs",
+            "tracrcheck doctor says what is missing",
+        ),
+        "TC199": Message(
+            "a fault of tracrcheck itself",
+            "no such thing",
+            "report it, with the traceback that TRACRCHECK_DEBUG=1 shows",
+        ),
+        "TC201": Message(
+            "the edges allowed in '{task}' are not faithful together",
+            "at most {limit}",
+            "report this: an edge outside `permitted` carries something",
+        ),
+    },
+    "Circuits made elsewhere": {
+        "TC131.none": Message(
+            "no format recognises the file",
+            "a circuit of one of: {formats}",
+            "name it by --format; docs/importers.md shows each",
+        ),
+        "TC131.several": Message(
+            "several formats recognise the file",
+            "a circuit of one of: {formats}",
+            "name it by --format; docs/importers.md shows each",
+        ),
+        "TC131.file": Message(
+            "cannot read a circuit from '{path}'", "a file that exists and can be read", "give its path"
+        ),
+        "TC131.json": Message(
+            "cannot read a circuit from '{path}'",
+            "JSON: pickles are not read",
+            "write it as JSON where it was made; docs/importers.md says how",
+        ),
+        "TC132": Message("not a circuit in the format '{format}'"),
+        "TC133.nodes": Message(
+            "the circuit has nodes that the model's graph does not have",
+            "those of {layers} layers x {heads} heads",
+            "name the program that the circuit was found in",
+        ),
+        "TC133.edges": Message(
+            "the circuit has edges that the model's graph does not have",
+            "edges of {layers} layers x {heads} heads",
+        ),
+        "TC133.graph": Message(
+            "the circuit is of another graph than the model's",
+            do="name the program, or the model, that the circuit was found in",
+        ),
+        "TC134": Message(
+            "heads that share keys and values cannot be told with q, k and v merged",
+            "as many of each, or a circuit that tells q, k and v apart",
+        ),
+        "TC135.edges": Message(
+            "the file ({format}) lists the edges of a circuit",
+            "none: which edges are kept is said already",
+            "leave --threshold out",
+        ),
+        "TC135.scores": Message(
+            "the file ({format}) holds scores, and no circuit",
+            "a number: edges are kept from this score upwards",
+            "give --threshold",
+        ),
+        "TC136": Message("no format '{name}'"),
+    },
+    "Files of results": {
+        "TC140": Message(
+            "an unfinished run is there",
+            "no such file, or --resume",
+            "add --resume to go on with it, or delete the file to begin anew",
+        ),
+        "TC141": Message(
+            "the unfinished run there is another one",
+            "the same sources, method, settings and programs",
+            "give the command it was begun with, or delete the file to begin anew",
+        ),
+        "TC142": Message(
+            "another run is writing its results there",
+            "one run at a time",
+            "wait for it to end, or give another path",
+        ),
+        "TC143": Message(
+            "not a results file of {kind}",
+            "JSON of schema {schema}, as docs/json.md says",
+            "write it with `tracrcheck {command} --json FILE`",
+        ),
+        "TC144.settings": Message(
+            "the baseline is not of the same method and settings",
+            "results of the same --method, --criterion, --lengths and --score-bos",
+            "compare with results of the same kind",
+        ),
+        "TC144.verdicts": Message(
+            "the baseline has none of this run's verdicts",
+            "some of the same programs, ablations and seeds",
+            "compare with results of the same kind",
+        ),
+        "TC145": Message(
+            "not the results of an unfinished run",
+            "JSON lines of schema {schema}",
+            "delete it, or give another path",
+        ),
+        "TC146": Message(
+            "the results there are of another run",
+            "the same method, settings and programs, or a path where there is nothing",
+            "give another path; without --resume the file is replaced",
+        ),
+        "TC173": Message(
+            "no `distributed`, which --cluster needs",
+            "it installed here and on every worker",
+            "pip install 'tracrcheck[cluster]'",
+        ),
+        "TC174": Message(
+            "no Dask scheduler answers",
+            "one within {seconds} s",
+            "begin one with `dask scheduler`, and give the address that it prints",
+        ),
+        "TC175": Message(
+            "the cluster has no workers",
+            "at least one",
+            "begin some with `dask worker ADDRESS`; with --json, go on with --resume",
+        ),
+        "TC176": Message(
+            "a worker has not what this run is made of",
+            "the same sources, programs, methods and versions as here",
+            "bring it up to date, or stop that worker; docs/sweeps.md",
+        ),
+        "TC177": Message(
+            "the Dask scheduler is gone",
+            "one that stays until the run is over",
+            "begin it again; with --json, go on with --resume",
+        ),
+    },
+    "Drawn programs, invariants and seeded faults": {
+        "TC130": Message("a program as data that is malformed", do="mend the recipe"),
+        "TC152": Message(
+            "a replay file that is malformed", do="mend the file, or save it anew by `tracrcheck fuzz --save`"
+        ),
+        "TC153": Message("the program of this draw is rejected", "a draw that is accepted"),
+        "TC155": Message("no invariant '{name}'", "an invariant"),
+        "TC156": Message("no seeded fault '{name}'", "one of the table: tracrcheck mutants --list"),
+        "TC157": Message(
+            "a check fails without any fault", "every check green on the code as it is", "mend that first"
+        ),
+    },
+    "Planted circuits": {
+        "TC160.stream": Message(
+            "the stream of '{program}' is empty somewhere after its embeddings",
+            "a length, in proportion to which distractors write",
+        ),
+        "TC160.size": Message("{name} is too small for the program", "at least {least}", "give more"),
+        "TC160.kind": Message(
+            "the model of '{program}' is not of the kind that Tracr compiles",
+            "learned positions, a key for every query, no norm, no gates, sequential blocks, "
+            "no attention bias in a layer without heads",
+        ),
+        "TC160.heads": Message(
+            "too few heads to hide one among distractors",
+            "at least 2: half of the heads beside the program's are distractors",
+            "give more --heads",
+        ),
+        "TC160.layers": Message(
+            "too few layers for the program",
+            "at least {least}: its layers stay in order, and at least half of the heads beside its own are distractors",
+            "give more --layers",
+        ),
+        "TC161": Message("slots that do not fit", "a slot for each component of the program, in its order"),
+        "TC162": Message(
+            "{quantity} is too large in the planted '{program}'",
+            "at most {most}",
+            "report this, with the command",
+        ),
+        "TC163": Message(
+            "the truth of the planted '{program}' is not the program's ({ablation})",
+            do="report this, with the command",
+        ),
+    },
+    "Trained models": {
+        "TC171": Message("no task '{name}'", "a task's name, or a file of pairs, one a line (docs/json.md)"),
+        "TC172.single": Message(
+            "a task of a single pair leaves nothing to judge a circuit on", "2 or more, each another"
+        ),
+        "TC172.tokenizer": Message(
+            "the model's tokenizer does not fit the prompts of '{task}'",
+            "a task in the model's own words",
+            "name another task or another model",
+        ),
+        "TC181.seq": Message("prompts longer than the model's context", "at most {n_ctx}"),
+        "TC181.gpus": Message("fewer prompts than GPUs that share them", "a prompt or more for each"),
+        "TC182": Message(
+            "a method that processes cannot share",
+            "edge_pruning_kl, or module:NAME of an EdgePruningKl with settings of its own",
+            "leave --distributed out, or name that method",
+        ),
+        "TC184": Message(
+            "cannot read a circuit from '{path}'", "a circuit.json, as `tracrcheck discover --out` writes it"
+        ),
+        "TC185": Message(
+            "faithfulness needs the tasks of both circuits",
+            "--task-a and --task-b; without them only edges are compared, and no model is needed",
+        ),
+        "TC186": Message("no method '{name}' to sweep"),
+        "TC187": Message(
+            "a method without scores gives one circuit, and no curve", "a Discovery with `scores`"
+        ),
+    },
+}
+
+TABLE = ErrorTable({**engine.TOPICS, **TOPICS})
+user_error, unknown_name = TABLE.error, TABLE.unknown

@@ -40,7 +40,7 @@ def read(
     if origin in (list, tuple):
         items = (read(args[0], item, f"{where}[{i}]", problems) for i, item in enumerate(value))
         return origin(items)
-    if args and issubclass(origin, Mapping):
+    if args and origin in (dict, Mapping):
         return {name: read(args[1], item, f"{where}.{name}", problems) for name, item in value.items()}
     return value
 
@@ -60,7 +60,7 @@ def _fits(kind: Any, value: Any) -> bool:
 
 
 def _wrong(kind: Any, value: Any, where: str, problems: list[str]) -> None:
-    problems.append(f"{where}: {_short(value)}, wanted {_words(kind)}")
+    problems.append(f"{where or 'file'}: {_short(value)}, wanted {_words(kind)}")
 
 
 def _words(kind: Any) -> str:
@@ -77,15 +77,20 @@ def _short(value: Any, most: int = 60) -> str:
     return text if len(text) <= most else text[:most] + "..."
 
 
-def _object(kind: Any, value: dict[str, Any], where: str, problems: list[str], given: Mapping[str, Any]) -> Any:
-    wanted = _names(kind) - given.keys()
+def _object(
+    kind: Any, value: dict[str, Any], where: str, problems: list[str], given: Mapping[str, Any]
+) -> Any:
+    before, wanted = len(problems), _names(kind) - given.keys()
     at = where or "file"
     problems += [f"{at}.{name}: not there" for name in _ordered(kind) if name in wanted and name not in value]
     problems += [f"{at}.{name}: no such field" for name in value if name not in wanted]
-    return _built(kind, value, where, problems, given)
+    found = _built(kind, value, where, problems, given)
+    return found if len(problems) == before else None
 
 
-def _built(kind: Any, value: dict[str, Any], where: str, problems: list[str], given: Mapping[str, Any]) -> Any:
+def _built(
+    kind: Any, value: dict[str, Any], where: str, problems: list[str], given: Mapping[str, Any]
+) -> Any:
     before, made = len(problems), {}
     for name, of in _hints(kind).items():
         if name in _flat(kind):

@@ -10,7 +10,8 @@ from xml.sax.saxutils import escape
 from rich.table import Table
 
 from tracrcheck.reports.render.markdown import provenance
-from tracrcheck.trained.curve import LEVELS, CompareResults, Curve, Standing, standings
+from tracrcheck.runs.compare import CompareResults
+from tracrcheck.trained.curve import LEVELS, Curve, Standing, standings
 
 NONE = "-"
 # Told apart by those who see no red or no green as well (Okabe & Ito 2008), and by their dashes.

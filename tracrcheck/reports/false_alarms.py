@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tracrcheck.reports.render.markdown import provenance
-from tracrcheck.runs.false_alarm_results import FalseAlarmResults, QuietRun, summary_of
+from tracrcheck.runs.false_alarms import FalseAlarmResults, QuietRun, summary_of
 
 
 def line(run: QuietRun) -> str:

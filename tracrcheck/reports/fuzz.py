@@ -11,8 +11,8 @@ from rich.table import Table
 from tracrcheck.reports.text import table
 
 if TYPE_CHECKING:
+    from tracrcheck.runs.fuzz import FuzzResults
     from tracrcheck.runs.fuzz_program import Row
-    from tracrcheck.runs.fuzz_results import FuzzResults
     from tracrcheck.runs.fuzz_score import Bar, Score, Share
     from tracrcheck.runs.regressions import Replayed
 

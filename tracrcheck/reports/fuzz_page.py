@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tracrcheck.generator.features import Composition, Quotas
 from tracrcheck.reports.fuzz import failure, rejections, slow
 from tracrcheck.reports.render.markdown import provenance
-from tracrcheck.runs.fuzz_results import FuzzResults
+from tracrcheck.runs.fuzz import FuzzResults
 from tracrcheck.runs.fuzz_score import Bar, Score, Share
 
 

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from tracrcheck.invariants import INVARIANTS
 from tracrcheck.reports.render.markdown import provenance
-from tracrcheck.runs.invariant_results import Check, InvariantResults
+from tracrcheck.runs.invariants import Check, InvariantResults
 
 
 def table(done: Sequence[Check]) -> Table:

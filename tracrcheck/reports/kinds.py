@@ -24,12 +24,12 @@ from tracrcheck.reports.render.html import mutants as html_mutants
 from tracrcheck.reports.render.html.page import Page
 from tracrcheck.reports.render.markdown import results_page
 from tracrcheck.reports.saved import CertificatesFile, DiscoveryFile, Shown
-from tracrcheck.runs.false_alarm_results import FalseAlarmResults
-from tracrcheck.runs.fuzz_results import FuzzResults
-from tracrcheck.runs.invariant_results import InvariantResults
-from tracrcheck.runs.mutant_results import MutantResults
-from tracrcheck.runs.results import Results
-from tracrcheck.trained.curve import CompareResults
+from tracrcheck.runs.compare import CompareResults
+from tracrcheck.runs.false_alarms import FalseAlarmResults
+from tracrcheck.runs.fuzz import FuzzResults
+from tracrcheck.runs.gate import Results
+from tracrcheck.runs.invariants import InvariantResults
+from tracrcheck.runs.mutants import MutantResults
 
 Text = Callable[[Any, Beside], str]
 

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from tracrcheck.mutants import Mutant
 from tracrcheck.reports.render.markdown import provenance
-from tracrcheck.runs.mutant_results import Found, MutantResults, summary_of
+from tracrcheck.runs.mutants import Found, MutantResults, summary_of
 
 
 def names(mutants: Sequence[Mutant]) -> Table:

@@ -14,7 +14,7 @@ from tracrcheck.reports.kinds import html_of
 from tracrcheck.reports.render.html.gate import gate_page
 from tracrcheck.reports.render.html.page import Page, Section
 from tracrcheck.reports.render.html.tables import Column, data_table
-from tracrcheck.runs.mutant_results import Found, MutantResults
+from tracrcheck.runs.mutants import Found, MutantResults
 
 PHONE = {"width": 375, "height": 800, "deviceScaleFactor": 1, "mobile": True}
 

@@ -12,10 +12,10 @@ from tracrcheck.reports.fuzz import failure
 from tracrcheck.reports.render.sanitize import shown
 from tracrcheck.reports.saved import CertificatesFile, DiscoveryFile, setting_words, usable
 from tracrcheck.reports.text import verdict_story
-from tracrcheck.runs.fuzz_results import FuzzResults
-from tracrcheck.runs.mutant_results import MutantResults
-from tracrcheck.runs.results import Results
-from tracrcheck.trained.curve import CompareResults
+from tracrcheck.runs.compare import CompareResults
+from tracrcheck.runs.fuzz import FuzzResults
+from tracrcheck.runs.gate import Results
+from tracrcheck.runs.mutants import MutantResults
 
 Outcome = Literal["passed", "failure", "error"]
 

@@ -11,7 +11,7 @@ from tracrcheck.records.machine import in_words
 from tracrcheck.reports.gate_baseline import comparison_lines, in_a_sentence
 from tracrcheck.reports.text import verdict_block
 from tracrcheck.runs.baseline import Comparison
-from tracrcheck.runs.results import Results
+from tracrcheck.runs.gate import Results
 
 # Verdicts of which a page says why they do not hold.
 MOST = 20

@@ -18,11 +18,11 @@ from tracrcheck.reports.render.sanitize import shown
 from tracrcheck.reports.saved import CertificatesFile, DiscoveryFile, setting_words, usable
 from tracrcheck.reports.text import verdict_story
 from tracrcheck.runs.baseline import Comparison
-from tracrcheck.runs.fuzz_results import FuzzResults
+from tracrcheck.runs.compare import CompareResults
+from tracrcheck.runs.fuzz import FuzzResults
 from tracrcheck.runs.fuzz_score import Bar
-from tracrcheck.runs.mutant_results import MutantResults
-from tracrcheck.runs.results import Results
-from tracrcheck.trained.curve import CompareResults
+from tracrcheck.runs.gate import Results
+from tracrcheck.runs.mutants import MutantResults
 
 # Bytes of UTF-8. GitHub refuses a comment above 65,536 characters; a character is a byte at least.
 LIMIT = 65_000

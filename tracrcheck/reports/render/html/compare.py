@@ -7,7 +7,7 @@ from tracrcheck.reports.render.html.elements import Html, joined, tag
 from tracrcheck.reports.render.html.environment import environment, unfinished
 from tracrcheck.reports.render.html.page import Page, Section, Tile
 from tracrcheck.reports.render.html.tables import Column, data_table
-from tracrcheck.trained.curve import CompareResults
+from tracrcheck.runs.compare import CompareResults
 
 
 def compare_page(results: CompareResults) -> Page:

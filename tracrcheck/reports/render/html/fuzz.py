@@ -8,8 +8,8 @@ from tracrcheck.reports.render.html.elements import Html, badge, joined, tag
 from tracrcheck.reports.render.html.environment import environment, unfinished
 from tracrcheck.reports.render.html.page import Page, Section, Tile
 from tracrcheck.reports.render.html.tables import Column, Row, data_table, facts
+from tracrcheck.runs.fuzz import FuzzResults
 from tracrcheck.runs.fuzz_program import Row as Examined
-from tracrcheck.runs.fuzz_results import FuzzResults
 from tracrcheck.runs.fuzz_score import Bar, Score
 
 

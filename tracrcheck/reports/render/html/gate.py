@@ -19,7 +19,7 @@ from tracrcheck.reports.render.html.page import Page, Section, Tile
 from tracrcheck.reports.render.html.tables import Cell, Column, Row, data_table
 from tracrcheck.reports.text import share
 from tracrcheck.runs.baseline import Comparison
-from tracrcheck.runs.results import Results
+from tracrcheck.runs.gate import Results
 
 # Edges that no layer requires, over all drawings of a page: they keep it under two megabytes.
 MOST_LOOSE = 1000

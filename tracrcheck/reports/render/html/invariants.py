@@ -7,7 +7,7 @@ from tracrcheck.reports.render.html.elements import badge, joined
 from tracrcheck.reports.render.html.environment import environment, unfinished
 from tracrcheck.reports.render.html.page import Page, Section, Tile
 from tracrcheck.reports.render.html.tables import Column, Row, data_table
-from tracrcheck.runs.invariant_results import InvariantResults
+from tracrcheck.runs.invariants import InvariantResults
 
 
 def invariants_page(results: InvariantResults) -> Page:

@@ -10,7 +10,7 @@ from tracrcheck.reports.render.html.environment import environment, unfinished
 from tracrcheck.reports.render.html.findings import Finding, finding_list
 from tracrcheck.reports.render.html.page import Page, Section, Tile
 from tracrcheck.reports.render.html.tables import Column, Row, data_table
-from tracrcheck.runs.false_alarm_results import FalseAlarmResults
+from tracrcheck.runs.false_alarms import FalseAlarmResults
 
 
 def mutants_page(document: Mapping[str, Any]) -> Page:

@@ -27,7 +27,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.engine.forward import run, trace
+from edgeprune_core.engine import run, trace
 from edgeprune_core.mask import edge_values, to_mask
 from edgeprune_core.task import Task
 from edgeprune_core.weights import Model

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from edgeprune_core.errors import CheckError
+from edgeprune_core.error_codes import user_error
 from edgeprune_core.graph import Edge, ResidualGraph
 
 SCHEMA = "edgeprune_core.circuit/1"
@@ -53,7 +53,7 @@ class Circuit:
 
     def _same(self, other: Circuit) -> ResidualGraph:
         if self.graph != other.graph:
-            raise CheckError("EP121", "two circuits of different graphs", got=other.graph, wanted=self.graph)
+            raise user_error("EP121.circuit", got=other.graph, wanted=self.graph)
         return self.graph
 
     def without(self, edge: Edge) -> Circuit:
@@ -103,23 +103,19 @@ class Circuit:
     def from_json(cls, record: Any) -> Circuit:
         if not isinstance(record, dict) or record.get("schema") != SCHEMA:
             got = record.get("schema", "no schema") if isinstance(record, dict) else type(record).__name__
-            raise CheckError("EP122", "not a circuit file", got=got, wanted=SCHEMA)
+            raise user_error("EP122.schema", got=got, wanted=SCHEMA)
         try:
             graph = ResidualGraph(**record["graph"])
             edges = record["edges"]
         except (KeyError, TypeError) as error:
-            raise CheckError(
-                "EP122", "a circuit file lacks a part", got=repr(error), wanted="graph and edges"
-            ) from error
+            raise user_error("EP122.part", got=repr(error)) from error
         sizes = (graph.n_layers, graph.n_heads, graph.n_kv_heads)
         if not all(isinstance(n, int) and n > 0 for n in sizes) or graph.n_heads % graph.n_kv_heads:
             wanted = "sizes of 1 or more, n_kv_heads a divisor of n_heads"
-            raise CheckError("EP122", "a circuit file describes no graph", got=record["graph"], wanted=wanted)
+            raise user_error("EP122.graph", got=record["graph"], wanted=wanted)
         if not isinstance(edges, list) or not all(isinstance(edge, str) for edge in edges):
             wanted = "a list of texts, such as ['tok -> a0.h0.v']"
-            raise CheckError(
-                "EP122", "the edges of a circuit file are no list of texts", got=edges, wanted=wanted
-            )
+            raise user_error("EP122.edges", got=edges, wanted=wanted)
         return cls.of(graph, edges)
 
     def dumps(self) -> str:

@@ -9,8 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from edgeprune_core.engine.forward import live_writers
-from edgeprune_core.engine.suffix import run_from
+from edgeprune_core.engine import live_writers, run
 from edgeprune_core.metrics.divergence import bounded, kl, sharp_temperature
 from edgeprune_core.task import CHUNK_FLOATS, HELD_FLOATS, Task
 
@@ -38,7 +37,7 @@ def divergences_of(
     """The mean over scored positions of all items of a divergence from the model (`metrics/divergence.py`).
 
     None: kl where outputs are categorical, else bounded. The one-hot scores of compiled models are sharpened for kl.
-    whole_before: a layer; the caller vouches that the masks keep every edge into those before it (`suffix.py`).
+    whole_before: a layer; the caller vouches that the masks keep every edge into earlier ones.
     """
     outcome = task.outcome
     if divergence is None:
@@ -80,13 +79,14 @@ def _held(task: Task) -> bool:
 
 def _outputs_from(task: Task, mask: Tensor, items: Tensor, live: Tensor, layer: int) -> Tensor:
     clean = items[:, 0]
-    return run_from(
+    return run(
         task.model,
-        layer,
-        task.writers[:, clean],
+        task.tokens[clean],
         mask,
         task.background(items),
         valid=task.valid[clean],
         places=None if task.places is None else task.places[clean],
         live=live,
+        first_layer=layer,
+        written=task.writers[:, clean],
     )

@@ -98,7 +98,7 @@ TOPICS: dict[str, dict[str, Message]] = {
         "EP183.empty": Message("a prompt without tokens", "1 or more"),
         "EP183.length": Message("clean and corrupted prompts differ in length", "as many tokens"),
         "EP184.tokens": Message(
-            "{answer} does not continue the prompt as one token",
+            "{answer!r} does not continue the prompt as one token",
             do="begin an answer with a space where the prompt ends in a word",
         ),
         "EP184.foil": Message("an answer that is a foil too", "one or the other"),

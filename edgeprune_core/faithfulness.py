@@ -25,8 +25,8 @@ from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.criterion import decode
-from edgeprune_core.engine.forward import live_writers
-from edgeprune_core.errors import CheckError
+from edgeprune_core.engine import live_writers
+from edgeprune_core.error_codes import user_error
 from edgeprune_core.mask import from_edge_values
 from edgeprune_core.metrics.divergence import sharp_temperature
 from edgeprune_core.task import Task
@@ -138,14 +138,9 @@ def faithfulness(
 
 def _check(task: Task, circuit: Circuit) -> None:
     if not task.outcome.categorical:
-        raise CheckError(
-            "EP195",
-            "faithfulness of numerical outputs",
-            where=task.name,
-            wanted="a task whose outputs are scores of values or tokens",
-        )
+        raise user_error("EP195", where=task.name)
     if circuit.graph != task.graph:
-        raise CheckError("EP121", "a circuit of another graph", got=circuit.graph, wanted=task.graph)
+        raise user_error("EP121.task", got=circuit.graph, wanted=task.graph)
 
 
 def _circuits(

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from edgeprune_core.errors import CheckError, did_you_mean
+from edgeprune_core.error_codes import unknown_name, user_error
 from edgeprune_core.spec import ModelSpec
 
 NodeKind = Literal["tok", "pos", "head", "mlp", "out"]
@@ -168,38 +168,19 @@ class ResidualGraph:
         try:
             return self._writer_named[name]
         except KeyError:
-            raise CheckError(
-                "EP111",
-                f"no writer '{name}' in this graph",
-                got=name,
-                wanted="a writer",
-                do=did_you_mean(name, self._writer_named),
-            ) from None
+            raise unknown_name("EP111", name, self._writer_named, kind="writer") from None
 
     def reader(self, name: str) -> Reader:
         try:
             return self._reader_named[name]
         except KeyError:
-            raise CheckError(
-                "EP111",
-                f"no reader '{name}' in this graph",
-                got=name,
-                wanted="a reader",
-                do=did_you_mean(name, self._reader_named),
-            ) from None
+            raise unknown_name("EP111", name, self._reader_named, kind="reader") from None
 
     def edge(self, text: str) -> Edge:
         """Parses `writer -> reader`; the inverse of `str(edge)`."""
         if not (match := _EDGE.match(text)):
-            raise CheckError(
-                "EP112", "not an edge", got=repr(text), wanted="'writer -> reader', such as 'tok -> a0.h0.v'"
-            )
+            raise user_error("EP112", got=repr(text))
         edge = Edge(self.writer(match[1]), self.reader(match[2]))
         if edge.writer.index >= self.reach[edge.reader.index]:
-            raise CheckError(
-                "EP113",
-                f"'{edge}' is not an edge of this graph",
-                got=str(edge),
-                wanted="a writer that writes before the reader reads",
-            )
+            raise user_error("EP113", got=edge, edge=edge)
         return edge

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.errors import CheckError
+from edgeprune_core.error_codes import user_error
 from edgeprune_core.graph import ResidualGraph
 
 
@@ -35,7 +35,7 @@ def to_mask(
     mask = torch.zeros(len(circuits), len(graph.readers), len(graph.writers), dtype=dtype)
     for row, circuit in zip(mask, circuits, strict=True):
         if circuit.graph != graph:
-            raise CheckError("EP121", "two circuits of different graphs", got=circuit.graph, wanted=graph)
+            raise user_error("EP121.circuit", got=circuit.graph, wanted=graph)
         if circuit.edges:
             readers, writers = zip(*(edge.key for edge in circuit.edges), strict=True)
             row[list(readers), list(writers)] = 1
@@ -45,12 +45,7 @@ def to_mask(
 def to_circuit(graph: ResidualGraph, kept: Bool[Tensor, "reader writer"]) -> Circuit:
     """The circuit of the edges that `kept` marks."""
     if tuple(kept.shape) != (len(graph.readers), len(graph.writers)):
-        raise CheckError(
-            "EP141",
-            "a mask of another graph",
-            got=tuple(kept.shape),
-            wanted=(len(graph.readers), len(graph.writers)),
-        )
+        raise user_error("EP141", got=tuple(kept.shape), wanted=(len(graph.readers), len(graph.writers)))
     on = kept & legal(graph, device=kept.device)
     starts = [0]
     for reach in graph.reach:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
-from edgeprune_core.errors import CheckError
+from edgeprune_core.error_codes import user_error
 
 Norm = Literal["none", "layernorm", "rmsnorm", "rms"]
 Positions = Literal["learned", "rotary", "none"]
@@ -48,18 +48,11 @@ class ModelSpec:
             object.__setattr__(self, "n_kv_heads", self.n_heads)
         for name in ("n_layers", "n_heads", "d_model", "d_head", "d_mlp", "d_vocab", "d_out", "n_ctx"):
             if getattr(self, name) < 1:
-                raise CheckError(
-                    "EP101", f"ModelSpec.{name} is not a size", got=getattr(self, name), wanted="1 or more"
-                )
+                raise user_error("EP101.size", got=getattr(self, name), name=name)
         if self.n_heads % self.n_kv_heads:
-            raise CheckError(
-                "EP101",
-                "ModelSpec.n_kv_heads does not divide n_heads",
-                got=f"{self.n_kv_heads} and {self.n_heads}",
-                wanted="a divisor",
-            )
+            raise user_error("EP101.kv_heads", got=f"{self.n_kv_heads} and {self.n_heads}")
         if self.positions == "rotary" and self.d_head % 2:
-            raise CheckError("EP101", "rotary positions need an even d_head", got=self.d_head, wanted="even")
+            raise user_error("EP101.rotary", got=self.d_head)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -68,10 +61,8 @@ class ModelSpec:
     def from_json(cls, record: dict[str, Any]) -> ModelSpec:
         known = {f.name for f in fields(cls)}
         if surplus := sorted(set(record) - known):
-            raise CheckError("EP102", "unknown fields in a model spec", got=surplus, wanted=sorted(known))
+            raise user_error("EP102.surplus", got=surplus, wanted=sorted(known))
         try:
             return cls(**record)
         except TypeError as error:
-            raise CheckError(
-                "EP102", "a model spec lacks fields", got=sorted(record), wanted=str(error)
-            ) from error
+            raise user_error("EP102.missing", got=sorted(record), wanted=error) from error

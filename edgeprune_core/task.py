@@ -13,8 +13,8 @@ from torch import Tensor
 from edgeprune_core.ablations import Ablation
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.criterion import Outcome, decode
-from edgeprune_core.engine.forward import live_writers, outputs, run, trace
-from edgeprune_core.errors import CheckError
+from edgeprune_core.engine import live_writers, outputs, run, trace
+from edgeprune_core.error_codes import user_error
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.mask import to_mask
 from edgeprune_core.weights import Model
@@ -53,12 +53,7 @@ class Task:
     def __post_init__(self) -> None:
         lengths = self.valid.sum(1)
         if (lengths[self.items[:, 0]] != lengths[self.items[:, 1]]).any():
-            raise CheckError(
-                "EP161",
-                "a pair of unequal lengths",
-                where=self.name,
-                wanted="clean and corrupted of one length",
-            )
+            raise user_error("EP161", where=self.name)
 
     @cached_property
     def graph(self) -> ResidualGraph:

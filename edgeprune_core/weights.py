@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from edgeprune_core.errors import CheckError
+from edgeprune_core.error_codes import user_error
 from edgeprune_core.spec import ModelSpec
 
 FORMAT = "edgeprune_core.model/1"
@@ -115,28 +115,19 @@ class Model:
         tensors = self.weights.tensors()
         wanted = expected_shapes(self.spec)
         if missing := sorted(set(wanted) - set(tensors)):
-            raise CheckError("EP131", "a model lacks tensors", got=sorted(tensors), wanted=missing)
+            raise user_error("EP131.model", got=sorted(tensors), wanted=missing)
         if surplus := sorted(set(tensors) - set(wanted) - {"b_unembed"}):
-            raise CheckError(
-                "EP132", "a model has tensors that its spec does not use", got=surplus, wanted=sorted(wanted)
-            )
+            raise user_error("EP132.model", got=surplus, wanted=sorted(wanted))
         if "b_unembed" in tensors:
             wanted["b_unembed"] = (self.spec.d_out,)
         for name, shape in wanted.items():
             if tuple(tensors[name].shape) != shape:
-                raise CheckError(
-                    "EP133",
-                    f"tensor '{name}' has another shape",
-                    got=tuple(tensors[name].shape),
-                    wanted=shape,
-                )
+                raise user_error("EP133", got=tuple(tensors[name].shape), wanted=shape, name=name)
         if len(kinds := {t.dtype for t in tensors.values()}) > 1:
-            raise CheckError("EP134", "a model mixes dtypes", got=sorted(map(str, kinds)), wanted="one")
+            raise user_error("EP134", got=sorted(map(str, kinds)))
         for name, t in tensors.items():
             if not torch.isfinite(t).all():
-                raise CheckError(
-                    "EP135", f"tensor '{name}' is not finite", got="NaN or infinity", wanted="finite numbers"
-                )
+                raise user_error("EP135", got="NaN or infinity", name=name)
 
     def to(self, *args, **kwargs) -> Model:
         return Model(self.spec, self.weights.to(*args, **kwargs))
@@ -172,25 +163,13 @@ class Model:
                 meta = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (OSError, SafetensorError) as error:
-            raise CheckError(
-                "EP136", "cannot read a model file", where=str(path), got=str(error), wanted="safetensors"
-            ) from None
+            raise user_error("EP136.unreadable", where=path, got=error) from None
         if meta.get("format") != FORMAT:
-            raise CheckError(
-                "EP136", "not a model file of ours", where=str(path), got=meta.get("format"), wanted=FORMAT
-            )
+            raise user_error("EP136.format", where=path, got=meta.get("format"), wanted=FORMAT)
         known = {f.name for f in fields(Weights)}
         if surplus := sorted(set(tensors) - known):
-            raise CheckError(
-                "EP132",
-                "a model file has unknown tensors",
-                where=str(path),
-                got=surplus,
-                wanted=sorted(known),
-            )
+            raise user_error("EP132.file", where=path, got=surplus, wanted=sorted(known))
         spec = ModelSpec.from_json(json.loads(meta["spec"]))
         if missing := sorted(set(expected_shapes(spec)) - set(tensors)):
-            raise CheckError(
-                "EP131", "a model file lacks tensors", where=str(path), got=sorted(tensors), wanted=missing
-            )
+            raise user_error("EP131.file", where=path, got=sorted(tensors), wanted=missing)
         return cls(spec, Weights(**tensors))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 from functools import cache
 from pathlib import Path
-from unittest import mock
 
 from tracrcheck import Program
 
@@ -39,13 +38,6 @@ def oracle(name: str):
 
 
 def oracle_of(a_program: Program):
-    """`compile_by_haiku`, without the seconds in which Haiku draws random weights for Tracr to overwrite.
-
-    That every one of them is overwritten is tested in `tests/brute`.
-    """
-    import haiku as hk
-
     from tracrcheck.compiler.haiku import compile_by_haiku
 
-    with mock.patch("haiku.initializers.VarianceScaling", return_value=hk.initializers.Constant(0.0)):
-        return compile_by_haiku(a_program)
+    return compile_by_haiku(a_program)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
-from edgeprune_core.errors import CheckError
+from tracrcheck.error_codes import user_error
 
 
 def main() -> None:
@@ -27,13 +27,7 @@ def _without_command_line(error: ImportError, words: list[str]) -> int:
         from tracrcheck.doctor import main as doctor
 
         return doctor(words[1:])
-    told = CheckError(
-        "TC198",
-        "the command line cannot be loaded",
-        got=error,
-        wanted="every package that tracrcheck needs",
-        do="tracrcheck doctor says what is missing",
-    )
+    told = user_error("TC198", got=error)
     sys.stderr.write(f"{told}\n")
     return 2
 

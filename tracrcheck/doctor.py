@@ -22,6 +22,7 @@ from typing import Any, Literal
 from edgeprune_core.atomic_write import write_whole
 from edgeprune_core.errors import CheckError
 from tracrcheck._version import __version__
+from tracrcheck.error_codes import user_error
 from tracrcheck.records.machine import machine
 
 SCHEMA = "tracrcheck.doctor/1"
@@ -309,13 +310,7 @@ def write(report: Report, path: Path) -> None:
         else:
             write_whole(path.resolve(), text)
     except OSError as error:
-        raise CheckError(
-            "TC115",
-            f"cannot write '{path}'",
-            got=error.strerror or error,
-            wanted="a file in a folder that exists and can be written",
-            do="give another path",
-        ) from None
+        raise user_error("TC115", got=error.strerror or error, path=path) from None
 
 
 def main(words: Sequence[str] | None = None) -> int:

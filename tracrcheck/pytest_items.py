@@ -29,7 +29,8 @@ from tracrcheck.reports.failure import failure_block
 from tracrcheck.reports.render.sanitize import shown
 from tracrcheck.reports.text import replay, summary_line
 from tracrcheck.runs import profiles
-from tracrcheck.runs.gate import TIMEOUT, Plan, gate, prepare
+from tracrcheck.runs.gate import TIMEOUT, Plan, gate
+from tracrcheck.truth.program_check import prepare
 from tracrcheck.truth.setting import Setting
 
 ROOT = "tracrcheck"  # the first part of every test id

@@ -152,7 +152,7 @@ class _Exam:
 @cache
 def _compiled(program: str, folder: str) -> Compiled:
     from tracrcheck.rasp.library import Library
-    from tracrcheck.runs.gate import prepare
+    from tracrcheck.truth.program_check import prepare
 
     ready, wrong = prepare([Library.here().load(program)])
     if wrong:

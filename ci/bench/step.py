@@ -33,7 +33,7 @@ from typing import Any
 import torch
 
 from edgeprune_core.atomic_write import write_whole
-from edgeprune_core.engine.forward import outputs, run, trace
+from edgeprune_core.engine import outputs, run, trace
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.metrics.divergence import kl
 from edgeprune_core.spec import ModelSpec

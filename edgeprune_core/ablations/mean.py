@@ -14,8 +14,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from edgeprune_core.ablations.base import Ablation
-from edgeprune_core.engine.forward import trace
-from edgeprune_core.errors import CheckError
+from edgeprune_core.engine import trace
+from edgeprune_core.error_codes import user_error
 from edgeprune_core.weights import Model
 
 
@@ -60,6 +60,6 @@ class Mean(Ablation):
         lengths = valid.sum(1)
         for n in lengths.unique().tolist():
             if n not in self.table:
-                raise CheckError("EP151", "no mean for this length", got=n, wanted=sorted(self.table))
+                raise user_error("EP151", got=n, wanted=sorted(self.table))
             out[:, lengths == n, :n] = self.table[n].to(out)[:, None]
         return out

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from edgeprune_core.ablations.base import Ablation
-from edgeprune_core.engine.forward import trace
+from edgeprune_core.engine import trace
 
 
 @dataclass(frozen=True)

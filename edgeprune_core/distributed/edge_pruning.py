@@ -6,7 +6,7 @@ process alone would take the mean of, over items and circuits, is here a sum of 
     d/d gates  of  mean over all items   =   sum over processes of   share * d/d gates of  mean over its own items,
 
 summed by one all-reduce, to the same bits everywhere; the price of gates is added afterwards, by each. So gates stay
-equal without being sent. The weights are sharded, so layers are computed again going back (`recomputed`).
+equal without being sent. The weights are sharded, so layers are computed again going back (`recompute`).
 
 A candidate circuit is judged by all, on a share of the list each: the worst coordinate of all decides.
 """
@@ -23,8 +23,7 @@ from torch import Tensor
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.distributed.process_group import Group
-from edgeprune_core.engine import recomputed
-from edgeprune_core.engine.forward import live_writers
+from edgeprune_core.engine import live_writers, run
 from edgeprune_core.mask import from_edge_values
 from edgeprune_core.methods.edge_pruning_kl import EdgePruningKl, KlTraining
 from edgeprune_core.task import Task
@@ -105,7 +104,7 @@ def _outputs(
     """As `Task.outputs`, with layers computed again going back."""
     clean = items[:, 0]
     valid = task.valid[clean]
-    return recomputed.run(
+    return run(
         task.model,
         task.tokens[clean],
         mask,
@@ -113,4 +112,5 @@ def _outputs(
         valid=None if bool(valid.all()) else valid,
         places=None if task.places is None else task.places[clean],
         live=live_writers(mask, task.graph),
+        recompute=True,
     )

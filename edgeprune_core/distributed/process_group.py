@@ -26,6 +26,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
 
 from edgeprune_core.distributed.sharded_weights import ENDS, gathered, unit_of
+from edgeprune_core.error_codes import user_error
 from edgeprune_core.errors import CheckError
 from edgeprune_core.weights import Model
 
@@ -62,7 +63,7 @@ class Group:
     def sharded(self, model: Model) -> Model:
         """The same model, of which this process keeps its part of each tensor.
 
-        For runs without gradients and for `recomputed.run`. All processes must give equal weights.
+        For runs without gradients and for runs that `recompute`. All processes must give equal weights.
         """
         mesh = init_device_mesh(self.device.type, (self.size,))
         units = {}
@@ -118,13 +119,7 @@ def _sharding(module: nn.Module) -> FSDPModule:
 def joined(*, patience: float = PATIENCE) -> Iterator[Group]:
     """The group that this process was started into. Errors: EP211 (it was not), EP212."""
     if missing := [name for name in _SAID if name not in os.environ]:
-        raise CheckError(
-            "EP211",
-            "this process was not started as one of several",
-            got=f"no {', '.join(missing)} in the environment",
-            wanted="torchrun",
-            do="torchrun --nproc-per-node 2 -m tracrcheck.cli discover --distributed ...",
-        )
+        raise user_error("EP211", got=f"no {', '.join(missing)} in the environment")
     device = _device()
     try:
         store, rank, size = next(dist.rendezvous("env://", timeout=timedelta(seconds=UNTIL_ALL_ARE_HERE)))
@@ -172,11 +167,4 @@ def _told_to_stop() -> Iterator[None]:
 def _gone(told: str) -> CheckError:
     # Of what gloo says, the sentence between the place in its source and its advice.
     sentence = re.sub(r"^\[\S+\]\s*", "", told.strip()).split(". This is")[0].split("\n")[0]
-    return CheckError(
-        "EP212",
-        "another process of this run is gone",
-        got=sentence or "no answer",
-        wanted="all processes to the end",
-        do="look for its own error, above or in its log; where a checkpoint was asked for, the same command with --resume "
-        "goes on from the last one",
-    )
+    return user_error("EP212", got=sentence or "no answer")

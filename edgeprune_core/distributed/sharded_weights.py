@@ -5,7 +5,7 @@ The engine asks a stacked tensor for one layer at a time, `weights.w_q[layer]`, 
 no second version. Anything else done to a stacked one is an error and no slow success.
 
 What a shelf hands out lasts until it is asked for another unit: whoever goes back through a run must compute a layer
-again beforehand (`recomputed`). Autograd that holds on to a weight of another unit reads freed memory.
+again beforehand (`recompute`). Autograd that holds on to a weight of another unit reads freed memory.
 """
 
 from __future__ import annotations

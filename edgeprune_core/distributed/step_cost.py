@@ -24,7 +24,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from edgeprune_core.distributed.sharded_weights import gathered, unit_of
-from edgeprune_core.engine import forward, recomputed
+from edgeprune_core.engine import run, trace
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.mask import from_edge_values
 from edgeprune_core.metrics.divergence import kl
@@ -124,10 +124,9 @@ def _step(model: Model, step: Step, meter: _Meter) -> None:
         gates = gate.sample(log_alpha, noise)
         mask = from_edge_values(graph, gates)
     with meter.phase("background"):
-        background = forward.trace(model, tokens).writers
+        background = trace(model, tokens).writers
     with meter.phase("forward"):
-        run = recomputed.run if step.recompute else forward.run
-        got = run(model, tokens, mask, background, places=places).to(_GATES)
+        got = run(model, tokens, mask, background, places=places, recompute=step.recompute).to(_GATES)
         want = torch.zeros(got.shape[1:], dtype=_GATES, device=_META)
         loss = kl(got, want, torch.ones(step.batch, 1, dtype=torch.bool, device=_META)).mean()
         loss = loss + gate.p_kept(log_alpha).sum()

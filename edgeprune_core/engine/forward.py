@@ -8,15 +8,28 @@ where `out_w` is what writer w writes *in this run* and `background_w` is what a
 (the ablation). So a kept edge carries the recomputed value and a cut one the background; nothing is frozen.
 Attention output biases belong to no head and are always there. Normalisation acts on x_r, after the sum, for
 each reader by itself. A batch of circuits is run at once along the leading `circuit` axis.
+
+Two options save work or memory and change no result:
+
+    first_layer  Methods that go from `out` back to the embeddings (ACDC) cut edges of a layer while everything before it
+                 is kept. Earlier layers then write what they write in the unpruned model, and are not run: over a whole
+                 sweep, less than half of the work.
+    recompute    Each layer is a checkpoint (Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost", arXiv
+                 1604.06174): its activations are dropped, and computed again in the backward pass. Only what writers
+                 wrote is kept, once: a layer reads a prefix of that buffer, and computing it again writes the same rows
+                 again. The second forward pass costs about a third of a training step.
 """
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from edgeprune_core.engine.blocks.attention import attended
 from edgeprune_core.engine.blocks.mlp import mlp_output
@@ -43,19 +56,34 @@ def run(
     valid: Bool[Tensor, "batch pos"] | None = None,
     places: Int[Tensor, "batch place"] | None = None,
     live: Bool[Tensor, " writer"] | None = None,
+    first_layer: int = 0,
+    written: Float[Tensor, "writer batch pos d_model"] | None = None,
+    recompute: bool = False,
 ) -> Float[Tensor, "circuit batch place d_out"]:
     """Outputs of every circuit on every input.
 
-    background: None stands for zeros (zero ablation).
-    valid:      marks real tokens where inputs of several lengths share a batch.
-    places:     the positions whose outputs are wanted, distinct in a row; None: every position.
-    live:       writers that need computing; the caller vouches that no kept path joins the others to `out`.
+    background:  None stands for zeros (zero ablation).
+    valid:       marks real tokens where inputs of several lengths share a batch.
+    places:      the positions whose outputs are wanted, distinct in a row; None: every position.
+    live:        writers that need computing; the caller guarantees that no kept path joins the others to `out`.
+    first_layer: the first layer to run, n_layers for the unembedding only; the caller guarantees that the masks keep
+                 every edge into earlier layers. Needs `written`.
+    written:     what every writer writes in the unpruned model on these tokens.
+    recompute:   drop activations, and compute them again in the backward pass.
 
-    The mask may be of another dtype than the model: its gradient is of its own.
+    The mask may have another dtype than the model; its gradient has the mask's.
     """
     alive = [True] * mask.shape[-1] if live is None else live.tolist()
     stream = Stream(model, mask, background, tokens.shape, alive)
-    return _forward(model, tokens, stream, valid, places)
+    if written is None:
+        assert first_layer == 0, "a run from a later layer needs what was written before it"
+        _embed(model, tokens, stream)
+    else:
+        n = _writers_before(model, first_layer)
+        stream.write(written[None, :n].expand(len(mask), -1, -1, -1, -1), range(n))
+        for bias in model.weights.b_o[:first_layer]:
+            stream.shift(bias)
+    return _forward(model, stream, valid, places, first_layer, recompute and stream.tape is not None)
 
 
 @torch.no_grad()
@@ -68,7 +96,8 @@ def trace(
 ) -> Trace:
     """The unpruned model's run: the clean reference, or the corrupted run that a resample ablation reads."""
     stream = Plain(model, tokens.shape, len(ResidualGraph.of(model.spec).writers), keep=True)
-    outputs = _forward(model, tokens, stream, valid, places)[0]
+    _embed(model, tokens, stream)
+    outputs = _forward(model, stream, valid, places)[0]
     assert stream.writers is not None
     return Trace(stream.writers, outputs)
 
@@ -83,7 +112,8 @@ def outputs(
 ) -> Float[Tensor, "batch place d_out"]:
     """The unpruned model's outputs, without what its writers wrote."""
     stream = Plain(model, tokens.shape, len(ResidualGraph.of(model.spec).writers), keep=False)
-    return _forward(model, tokens, stream, valid, places)[0]
+    _embed(model, tokens, stream)
+    return _forward(model, stream, valid, places)[0]
 
 
 def live_writers(
@@ -99,22 +129,43 @@ def live_writers(
     return live
 
 
-def _forward(
-    model: Model, tokens: Tensor, stream: Stream | Plain, valid: Tensor | None, places: Tensor | None
-) -> Float[Tensor, "circuit batch place d_out"]:
-    graph, weights = ResidualGraph.of(model.spec), model.weights
-    batch, pos = tokens.shape
+def _embed(model: Model, tokens: Tensor, stream: Stream | Plain) -> None:
+    weights = model.weights
     embedded = [weights.tok[tokens]]
     if weights.pos is not None:
-        embedded.append(weights.pos[:pos].expand_as(embedded[0]))
-    stream.write(torch.stack(embedded)[None], range(graph.n_embeddings))
-    for layer in range(model.spec.n_layers):
-        _layer(model, layer, graph, stream, valid)
+        embedded.append(weights.pos[: tokens.shape[1]].expand_as(embedded[0]))
+    stream.write(torch.stack(embedded)[None], range(len(embedded)))
+
+
+def _forward(
+    model: Model,
+    stream: Stream | Plain,
+    valid: Tensor | None,
+    places: Tensor | None,
+    first_layer: int = 0,
+    recompute: bool = False,
+) -> Float[Tensor, "circuit batch place d_out"]:
+    """From what was written before `first_layer` to the outputs."""
+    graph = ResidualGraph.of(model.spec)
+    for layer in range(first_layer, model.spec.n_layers):
+        if recompute:
+            assert isinstance(stream, Stream)
+            stream = _recomputed_layer(model, layer, graph, stream, valid)
+        else:
+            _layer(model, layer, graph, stream, valid)
+    batch, pos = stream.base.shape[:2]
     flat = None
     if places is not None:
         flat = (places + pos * torch.arange(batch, device=places.device)[:, None]).flatten()
-    seen = stream.read_last(len(graph.readers) - 1, flat)
-    return unembed(model, seen.unflatten(1, (batch, -1)))
+
+    def last(here: Stream | Plain) -> Tensor:
+        return unembed(model, here.read_last(len(graph.readers) - 1, flat).unflatten(1, (batch, -1)))
+
+    return _checkpointed(stream, last) if recompute else last(stream)
+
+
+def _writers_before(model: Model, layer: int) -> int:
+    return ResidualGraph.of(model.spec).n_embeddings + layer * (model.spec.n_heads + 1)
 
 
 def _layer(
@@ -122,7 +173,7 @@ def _layer(
 ) -> None:
     """The heads' readers and the MLP's share one read of what was written before; the MLP's goes on from there."""
     spec = model.spec
-    first, row = graph.n_embeddings + layer * (spec.n_heads + 1), layer * graph.readers_per_layer
+    first, row = _writers_before(model, layer), layer * graph.readers_per_layer
     mlp, mlp_row = first + spec.n_heads, row + graph.readers_per_layer - 1
     alive = stream.alive[mlp]
     heads = [h for h in range(spec.n_heads) if stream.alive[first + h]]
@@ -147,3 +198,37 @@ def _layer(
     if not graph.parallel_blocks:
         seen = stream.read_on(mlp_row, seen, base, written)
     stream.write(mlp_output(model, layer, seen), [mlp])
+
+
+def _recomputed_layer(
+    model: Model, layer: int, graph: ResidualGraph, stream: Stream, valid: Tensor | None
+) -> Stream:
+    """The stream after this layer."""
+    after: list[Stream] = []
+
+    def written(here: Stream) -> Tensor:
+        _layer(model, layer, graph, here, valid)
+        if not after:
+            after.append(here)
+        assert here.tape is not None
+        return here.tape
+
+    tape = _checkpointed(stream, written)
+    after[0].tape, after[0].mask = tape, stream.mask
+    return after[0]
+
+
+def _checkpointed(stream: Stream | Plain, work: Callable[[Stream], Tensor]) -> Tensor:
+    """`work` on a copy of the stream: now without a graph, and again in the backward pass.
+
+    It uses the reentrant kind of checkpoint. The gradients of what writers wrote pass through the buffer's twin, which
+    autograd does not see, and only this kind finishes one layer's backward pass before it starts the one before.
+    """
+    assert isinstance(stream, Stream)
+
+    def on_copy(tape: Tensor, mask: Tensor) -> Tensor:
+        here = copy.copy(stream)
+        here.tape, here.mask = tape, mask
+        return work(here)
+
+    return checkpoint(on_copy, stream.tape, stream.mask, use_reentrant=True, preserve_rng_state=False)

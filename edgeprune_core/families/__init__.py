@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from edgeprune_core.error_codes import user_error
 from edgeprune_core.errors import CheckError
 from edgeprune_core.families.base import Config, Family, Row
 from edgeprune_core.families.checkpoints import of_folder, of_hub, of_live
@@ -48,13 +49,11 @@ def family_of(config: Config) -> Family:
     kind = config.get("model_type")
     if kind in FAMILIES:
         return FAMILIES[kind]
-    raise CheckError(
+    raise user_error(
         "EP171",
-        "no table for this architecture",
         got=f"model_type {kind!r}, architectures {config.get('architectures')}",
         wanted="one of: " + ", ".join(sorted(FAMILIES)),
-        do=f"add edgeprune_core/families/{kind or 'your_family'}.py with its table, and a row in "
-        "edgeprune_core/families/__init__.py",
+        file=kind or "your_family",
     )
 
 

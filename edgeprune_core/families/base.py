@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from edgeprune_core.errors import CheckError, did_you_mean
+from edgeprune_core.error_codes import unknown_name, user_error
 from edgeprune_core.spec import Activation, ModelSpec
 
 Config = Mapping[str, Any]
@@ -69,7 +69,7 @@ def transposed(theirs: str, ours: str, n_out: int, n_in: int) -> Row:
 def required(config: Config, name: str) -> int:
     """A size that a configuration must have. Errors: EP172."""
     if name not in config:
-        raise CheckError("EP172", f"the configuration lacks '{name}'", got=sorted(config), wanted=name)
+        raise user_error("EP172.missing", got=sorted(config), name=name)
     return size(name, config[name])
 
 
@@ -81,9 +81,7 @@ def optional(config: Config, name: str, default: int) -> int:
 def size(name: str, value: Any) -> int:
     """Errors: EP172, where a field is no size."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise CheckError(
-            "EP172", f"'{name}' of the configuration is not a size", got=repr(value), wanted="1 or more"
-        )
+        raise user_error("EP172.size", got=repr(value), name=name)
     return value
 
 
@@ -91,18 +89,14 @@ def epsilon(config: Config, name: str, default: float) -> float:
     """What a norm adds to a variance. Errors: EP172."""
     value = config.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-        raise CheckError(
-            "EP172", f"'{name}' of the configuration is not a number", got=repr(value), wanted="0 or more"
-        )
+        raise user_error("EP172.number", got=repr(value), name=name)
     return value
 
 
 def refuse(config: Config, name: str, computed: Any, default: Any) -> None:
     """An option of which we compute one value only. Errors: EP172."""
     if (got := config.get(name, default)) != computed:
-        raise CheckError(
-            "EP172", f"the option '{name}' is not computed here", got=got, wanted=f"{name} = {computed}"
-        )
+        raise user_error("EP172.option", got=got, name=name, computed=computed)
 
 
 _ACTIVATIONS: dict[str, Activation] = {
@@ -118,11 +112,5 @@ _ACTIVATIONS: dict[str, Activation] = {
 def activation(name: str) -> Activation:
     """Ours, by the name in `transformers.activations`. Errors: EP172."""
     if name not in _ACTIVATIONS:
-        raise CheckError(
-            "EP172",
-            f"no activation '{name}' here",
-            got=name,
-            wanted=", ".join(_ACTIVATIONS),
-            do=did_you_mean(name, _ACTIVATIONS),
-        )
+        raise unknown_name("EP172.activation", name, _ACTIVATIONS)
     return _ACTIVATIONS[name]

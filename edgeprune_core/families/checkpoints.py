@@ -14,6 +14,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from edgeprune_core.error_codes import user_error
 from edgeprune_core.errors import CheckError
 
 CONFIG, SINGLE, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
@@ -58,10 +59,9 @@ def of_folder(folder: Path) -> Checkpoint:
         file_of = dict.fromkeys(_names(folder / SINGLE), SINGLE)
     else:
         pickled = sorted(p.name for p in folder.glob("*.bin")) + sorted(p.name for p in folder.glob("*.pt*"))
-        raise CheckError(
-            "EP177",
-            "no safetensors in this folder",
-            where=str(folder),
+        raise user_error(
+            "EP177.weights",
+            where=folder,
             got=f"pickled weights: {', '.join(pickled)}" if pickled else "no weights",
             wanted=f"{SINGLE}, or {INDEX} and the files it names",
             do="load the model with `transformers` where you trust it, and give us the live model, or the folder "
@@ -83,32 +83,16 @@ def of_hub(name: str, revision: str | None = None) -> Checkpoint:
         import huggingface_hub
         from huggingface_hub import errors
     except ImportError:
-        raise CheckError(
-            "EP178",
-            f"'{name}' is no local folder, and the hub needs a package that is not installed",
-            got=name,
-            wanted="huggingface-hub",
-            do="pip install 'tracrcheck[models]', or give a local folder",
-        ) from None
+        raise user_error("EP178.package", got=name, name=name) from None
     try:
         folder = huggingface_hub.snapshot_download(
             name, revision=revision, allow_patterns=[CONFIG, "*.safetensors", INDEX]
         )
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.HFValidationError) as error:
-        raise CheckError(
-            "EP178",
-            f"the hub has no model '{name}' for you",
-            got=_first_line(error),
-            wanted="a repository's name, or a local folder",
-            do="check the name; a gated model needs `hf auth login`",
-        ) from None
+        raise user_error("EP178.missing", got=_first_line(error), name=name) from None
     except Exception as error:  # every kind of failed connection, of whichever client the hub's package uses
-        raise CheckError(
-            "EP178",
-            f"cannot reach the hub for '{name}'",
-            got=f"{type(error).__name__}: {_first_line(error)}",
-            wanted="a connection, or a local folder",
-            do=f"where there is one, run `hf download {name} --local-dir DIR`, and give the folder DIR instead",
+        raise user_error(
+            "EP178.connection", got=f"{type(error).__name__}: {_first_line(error)}", name=name
         ) from None
     return of_folder(Path(folder))
 
@@ -118,12 +102,7 @@ def of_live(model: Any) -> Checkpoint:
     try:
         config, tensors = model.config.to_dict(), model.state_dict()
     except AttributeError:
-        raise CheckError(
-            "EP177",
-            "not a model of `transformers`",
-            got=type(model).__name__,
-            wanted="a hub name, a local folder, or an object with `config` and `state_dict()`",
-        ) from None
+        raise user_error("EP177.model", got=type(model).__name__) from None
     return Checkpoint(config, tensors, type(model).__name__)
 
 
@@ -131,9 +110,7 @@ def _indexed(path: Path) -> list[str]:
     """The files that an index names, all of the index's own folder."""
     told = _json(path).get("weight_map")
     if not isinstance(told, dict) or not all(isinstance(f, str) and Path(f).name == f for f in told.values()):
-        raise CheckError(
-            "EP177", "not an index of tensors", where=str(path), wanted="weight_map: name -> file"
-        )
+        raise user_error("EP177.index", where=path)
     return sorted(set(told.values()))
 
 
@@ -151,21 +128,13 @@ def _json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from None
     if not isinstance(record, dict):
-        raise CheckError(
-            "EP177", "not an object", where=str(path), got=type(record).__name__, wanted="an object"
-        )
+        raise user_error("EP177.object", where=path, got=type(record).__name__)
     return record
 
 
 def _unreadable(path: Path, error: Exception) -> CheckError:
     got = "no such file" if isinstance(error, FileNotFoundError) else _first_line(error)
-    return CheckError(
-        "EP177",
-        "cannot read a part of a model",
-        where=str(path),
-        got=got,
-        wanted=f"{CONFIG} and safetensors, whole, as `save_pretrained` writes them",
-    )
+    return user_error("EP177.part", where=path, got=got, config=CONFIG)
 
 
 def _first_line(error: Exception) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from edgeprune_core.errors import CheckError
+from edgeprune_core.error_codes import user_error
 from edgeprune_core.families.base import Config, Row, activation, as_is, epsilon, optional, refuse, required
 from edgeprune_core.spec import ModelSpec
 
@@ -30,9 +30,7 @@ class Gpt2:
         refuse(config, "add_cross_attention", False, False)
         d_model, n_heads = required(config, "n_embd"), required(config, "n_head")
         if d_model % n_heads:
-            raise CheckError(
-                "EP172", "n_head does not divide n_embd", got=f"{n_heads} and {d_model}", wanted="a divisor"
-            )
+            raise user_error("EP172.heads", got=f"{n_heads} and {d_model}")
         d_vocab = required(config, "vocab_size")
         return ModelSpec(
             n_layers=required(config, "n_layer"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgeprune_core.errors import CheckError
+from edgeprune_core.error_codes import user_error
 from edgeprune_core.families.base import (
     Config,
     Row,
@@ -90,12 +90,7 @@ def _rotary(config: Config) -> tuple[float, float]:
     told = config.get("rope_parameters") or config.get("rope_scaling") or {}
     kind = told.get("rope_type") or told.get("type") or "default"
     if kind not in ("default", "linear") or told.get("partial_rotary_factor", 1.0) != 1.0:
-        raise CheckError(
-            "EP172",
-            "this scaling of rotary positions is not computed here",
-            got=told,
-            wanted="default or linear",
-        )
+        raise user_error("EP172.rotary", got=told)
     theta = told.get("rope_theta") or config.get("rope_theta") or 10_000.0
     return float(theta), float(told.get("factor", 1.0)) if kind == "linear" else 1.0
 

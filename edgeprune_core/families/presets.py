@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from edgeprune_core.errors import CheckError, did_you_mean
+from edgeprune_core.error_codes import unknown_name
+from edgeprune_core.errors import CheckError
 from edgeprune_core.families import family_of
 from edgeprune_core.families.base import Config
 from edgeprune_core.families.checkpoints import CONFIG, config_in
@@ -62,13 +63,7 @@ def shape_of(model: str) -> ModelSpec:
         return family_of(KNOWN[model]).spec(KNOWN[model])
     path = Path(model)
     if not path.exists() and os.sep not in model and path.suffix != ".json":
-        raise CheckError(
-            "EP196",
-            f"no shape of '{model}' here",
-            got=model,
-            wanted=f"a name, a folder with {CONFIG}, or such a file",
-            do=did_you_mean(model, KNOWN),
-        )
+        raise unknown_name("EP196", model, KNOWN, wanted=f"a name, a folder with {CONFIG}, or such a file")
     config = config_in(path / CONFIG if path.is_dir() else path)
     try:
         return family_of(config).spec(config)

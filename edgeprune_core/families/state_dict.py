@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
-from edgeprune_core.errors import CheckError
+from edgeprune_core.error_codes import user_error
 from edgeprune_core.families.base import HEAD, Config, Family, Row, transposed
 from edgeprune_core.spec import ModelSpec
 from edgeprune_core.weights import Model, Weights, expected_shapes
@@ -26,15 +26,10 @@ def model_of(
     lines = dict(_lines(family, spec, config))
     named = _named_as_in_the_table(family, tensors)
     if missing := sorted(set(lines) - set(named)):
-        raise CheckError(
-            "EP173", "a checkpoint lacks tensors", got=f"{len(named)} tensors", wanted=_some(missing)
-        )
+        raise user_error("EP173", got=f"{len(named)} tensors", wanted=_some(missing))
     if surplus := sorted(set(named) - set(lines) - ({HEAD} if tied else set())):
-        raise CheckError(
-            "EP174",
-            f"a checkpoint has tensors that a '{family.model_type}' language model of this configuration has not",
-            got=_some(surplus),
-            wanted=f"the {len(lines)} of the table",
+        raise user_error(
+            "EP174", got=_some(surplus), wanted=f"the {len(lines)} of the table", kind=family.model_type
         )
 
     ours: dict[str, Tensor] = {}
@@ -59,7 +54,7 @@ def tensors_of(family: Family, config: Config, model: Model) -> dict[str, Tensor
     Errors: EP179 where the family, so configured, cannot hold the model.
     """
     if (spec := family.spec(config)) != model.spec:
-        raise CheckError("EP179", "a configuration of another shape", got=spec, wanted=model.spec)
+        raise user_error("EP179.shape", got=spec, wanted=model.spec)
     ours, told, out = model.weights.tensors(), set(), {}
     for name, (row, layer) in _lines(family, spec, config):
         parts = [ours[key] if layer is None else ours[key][layer] for key in row.ours]
@@ -69,12 +64,7 @@ def tensors_of(family: Family, config: Config, model: Model) -> dict[str, Tensor
         _same_as_embedding(ours["unembed"].T, ours["tok"])
         told.add("unembed")
     if lost := sorted(key for key in set(ours) - told if ours[key].any()):
-        raise CheckError(
-            "EP179",
-            f"a '{family.model_type}' of this configuration has no place for some tensors",
-            got=_some(lost),
-            wanted="zeros",
-        )
+        raise user_error("EP179.zeros", got=_some(lost), kind=family.model_type)
     return out
 
 
@@ -104,22 +94,15 @@ def _named_as_in_the_table(family: Family, tensors: Mapping[str, Tensor]) -> dic
 
 def _checked(name: str, t: Tensor, shape: tuple[int, ...]) -> Tensor:
     if tuple(t.shape) != shape:
-        raise CheckError("EP175", f"tensor '{name}' has another shape", got=tuple(t.shape), wanted=shape)
+        raise user_error("EP175", got=tuple(t.shape), wanted=shape, name=name)
     if not torch.isfinite(t).all():
-        raise CheckError(
-            "EP176", f"tensor '{name}' is not finite", got="NaN or infinity", wanted="finite numbers"
-        )
+        raise user_error("EP176", got="NaN or infinity", name=name)
     return t
 
 
 def _same_as_embedding(head: Tensor, tok: Tensor) -> None:
     if not torch.equal(head, tok):
-        raise CheckError(
-            "EP179",
-            "the unembedding is not the token embedding, though the configuration ties them",
-            got=f"a largest difference of {float((head - tok).abs().max()):.3g}",
-            wanted="equal tensors, or tie_word_embeddings = false",
-        )
+        raise user_error("EP179.tied", got=f"a largest difference of {float((head - tok).abs().max()):.3g}")
 
 
 def _some(names: list[str]) -> str:

@@ -30,7 +30,7 @@ from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
-from edgeprune_core.engine.forward import live_writers
+from edgeprune_core.engine import live_writers
 from edgeprune_core.mask import from_edge_values
 from edgeprune_core.methods.sparsity_penalty import Price, SparsityTarget
 from edgeprune_core.methods.top_edges import fewest_edges, top_edges

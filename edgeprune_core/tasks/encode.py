@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from edgeprune_core.error_codes import user_error
 from edgeprune_core.errors import CheckError
 from edgeprune_core.tasks.base import Pair
 from edgeprune_core.tasks.tokenizer import Tokenizer
@@ -64,7 +65,7 @@ def encoded(pairs: Iterable[Pair], tokenizer: Tokenizer) -> Iterator[EncodedPair
         yield encode(pair, tokenizer)
         any_pair = True
     if not any_pair:
-        raise CheckError("EP180", "a task without pairs", got="no pair", wanted="one or more")
+        raise user_error("EP180", got="no pair")
 
 
 def fitting(pairs: Iterable[Pair], tokenizer: Tokenizer) -> Iterator[Pair]:
@@ -108,13 +109,11 @@ def _padded(rows: Sequence[tuple[int, ...]], fill: int) -> Int[Tensor, "row plac
 
 def _check_lengths(clean: tuple[int, ...], corrupted: tuple[int, ...], tokenizer: Tokenizer) -> None:
     if not clean:
-        raise CheckError("EP183", "a prompt without tokens", got="0 tokens", wanted="1 or more")
+        raise user_error("EP183.empty", got="0 tokens")
     if len(clean) != len(corrupted):
-        raise CheckError(
-            "EP183",
-            "clean and corrupted prompts differ in length",
+        raise user_error(
+            "EP183.length",
             got=f"{len(clean)} and {len(corrupted)} tokens: {_cut(clean, tokenizer)} against {_cut(corrupted, tokenizer)}",
-            wanted="as many tokens",
         )
 
 
@@ -122,24 +121,18 @@ def _continuation(prompt: str, text: str, ids: tuple[int, ...], tokenizer: Token
     """The one token by which `text` continues the prompt."""
     whole = tuple(tokenizer.encode(prompt + text))
     if whole[:-1] != ids:
-        raise CheckError(
-            "EP184",
-            f"{text!r} does not continue the prompt as one token",
+        raise user_error(
+            "EP184.tokens",
             got=_cut(whole[-4:], tokenizer),
             wanted=f"{_cut(ids[-3:], tokenizer)} and one more",
-            do="begin an answer with a space where the prompt ends in a word",
+            answer=text,
         )
     return whole[-1]
 
 
 def _check_answers(pair: Pair, same_prompt: bool, both: set[int], tokenizer: Tokenizer) -> None:
     if both:
-        raise CheckError(
-            "EP184",
-            "an answer that is a foil too",
-            got=_cut(tuple(both), tokenizer),
-            wanted="one or the other",
-        )
+        raise user_error("EP184.foil", got=_cut(tuple(both), tokenizer))
     if same_prompt or (
         pair.corrupted_answers is not None and set(pair.corrupted_answers) == set(pair.answers)
     ):
@@ -148,12 +141,7 @@ def _check_answers(pair: Pair, same_prompt: bool, both: set[int], tokenizer: Tok
             if same_prompt
             else f"is answered by {', '.join(map(repr, pair.answers[:5]))} too"
         )
-        raise CheckError(
-            "EP185",
-            "a corrupted prompt that leaves the answer unchanged",
-            got=f"the corrupted prompt {what}",
-            wanted="a prompt after which something else, or nothing, is right",
-        )
+        raise user_error("EP185", got=f"the corrupted prompt {what}")
 
 
 def _cut(ids: Sequence[int], tokenizer: Tokenizer) -> str:

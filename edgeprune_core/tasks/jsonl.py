@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from edgeprune_core.error_codes import user_error
 from edgeprune_core.errors import CheckError
 from edgeprune_core.tasks.base import Pair
 
@@ -26,32 +27,18 @@ def read_pairs(path: str | Path) -> Iterator[Pair]:
                     yield _pair(line, f"{path}:{number}")
                     any_pair = True
     except OSError as error:
-        raise CheckError(
-            "EP181",
-            "cannot read a task file",
-            where=str(path),
-            got=error.strerror,
-            wanted="a file of pairs, one a line",
-        ) from None
+        raise user_error("EP181.file", where=path, got=error.strerror) from None
     if not any_pair:
-        raise CheckError(
-            "EP180", "a task without pairs", where=str(path), got="an empty file", wanted="one a line"
-        )
+        raise user_error("EP180", where=path, got="an empty file", wanted="one a line")
 
 
 def _pair(line: bytes, where: str) -> Pair:
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise CheckError(
-            "EP181",
-            "not a line of JSON",
-            where=where,
-            got=str(error),
-            wanted="an object with clean, corrupted and answer",
-        ) from None
+        raise user_error("EP181.json", where=where, got=error) from None
     if not isinstance(record, dict):
-        raise CheckError("EP181", "not an object", where=where, got=type(record).__name__, wanted="an object")
+        raise user_error("EP181.object", where=where, got=type(record).__name__)
     corrupted_answers = _texts(record, "corrupted_answer", where, optional=True)
     return Pair(
         clean=_text(record, "clean", where),
@@ -84,6 +71,4 @@ def _texts(
 
 def _lacks(record: dict[str, Any], field: str, where: str, wanted: str) -> CheckError:
     got = repr(record[field]) if field in record else "fields " + ", ".join(sorted(record))
-    return CheckError(
-        "EP181", f"'{field}' is missing or no text", where=where, got=got, wanted=f"{field}: {wanted}"
-    )
+    return user_error("EP181.field", where=where, got=got, wanted=f"{field}: {wanted}", field=field)

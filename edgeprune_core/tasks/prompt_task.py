@@ -16,7 +16,7 @@ from torch import Tensor
 
 from edgeprune_core.ablations import ABLATIONS, Ablation, Resample
 from edgeprune_core.criterion import Outcome
-from edgeprune_core.errors import CheckError, did_you_mean
+from edgeprune_core.error_codes import unknown_name, user_error
 from edgeprune_core.metrics.answers import answer_margin, answers_lead
 from edgeprune_core.task import Task
 from edgeprune_core.tasks.base import Pair
@@ -52,13 +52,7 @@ class PromptTask(Task):
         Errors: EP152, a name not in the table.
         """
         if (row := ABLATIONS.get(ablation)) is None:
-            raise CheckError(
-                "EP152",
-                f"no ablation '{ablation}' of prompts",
-                got=ablation,
-                wanted=", ".join(ABLATIONS),
-                do=did_you_mean(ablation, ABLATIONS),
-            )
+            raise unknown_name("EP152", ablation, ABLATIONS)
         return replace(self, ablation=row.of(self.model, self._corrupted_by_length()))
 
     def _corrupted_by_length(self) -> list[Int[Tensor, "batch pos"]]:
@@ -104,20 +98,10 @@ def prompt_task(
 def _known(pair: EncodedPair, model: Model) -> EncodedPair:
     spec = model.spec
     if len(pair.clean) > spec.n_ctx:
-        raise CheckError(
-            "EP187",
-            "a prompt longer than the model's context",
-            where=pair.where,
-            got=f"{len(pair.clean)} tokens",
-            wanted=f"at most {spec.n_ctx}",
-        )
+        raise user_error("EP187.length", where=pair.where, got=f"{len(pair.clean)} tokens", n_ctx=spec.n_ctx)
     largest = max(*pair.clean, *pair.corrupted, *pair.answers, *pair.foils)
     if largest >= min(spec.d_vocab, spec.d_out):
-        raise CheckError(
-            "EP187",
-            "a token that the model does not know",
-            where=pair.where,
-            got=f"id {largest}",
-            wanted=f"below {min(spec.d_vocab, spec.d_out)}: the model's own tokenizer",
+        raise user_error(
+            "EP187.token", where=pair.where, got=f"id {largest}", n=min(spec.d_vocab, spec.d_out)
         )
     return pair

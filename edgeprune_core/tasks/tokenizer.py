@@ -15,7 +15,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from edgeprune_core.errors import CheckError, did_you_mean
+from edgeprune_core.error_codes import user_error
+from edgeprune_core.errors import did_you_mean
 
 SCHEMA = "edgeprune_core.words/1"
 END = "<|endoftext|>"  # for padding and beginnings: no text encodes to it
@@ -53,12 +54,12 @@ class WordTokenizer:
             return [self._ids[piece] for piece in _PIECE.findall(text)]
         except KeyError as error:
             piece = error.args[0]
-            raise CheckError(
+            raise user_error(
                 "EP182",
-                f"out of vocabulary: {piece!r}",
                 got=repr(text if len(text) <= 80 else text[:77] + "..."),
                 wanted=f"pieces among the tokenizer's {len(self)}",
                 do=did_you_mean(piece, self.pieces),
+                piece=piece,
             ) from None
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -82,13 +83,8 @@ class WordTokenizer:
         try:
             record = json.loads(Path(path).read_text())
         except (OSError, ValueError) as error:
-            raise CheckError("EP188", "cannot read a tokenizer", where=str(path), got=str(error)) from None
+            raise user_error("EP188.unreadable", where=path, got=error) from None
         pieces = record.get("pieces") if isinstance(record, dict) and record.get("schema") == SCHEMA else None
         if not pieces or pieces[0] != END or len(set(pieces)) < len(pieces):
-            raise CheckError(
-                "EP188",
-                "not a tokenizer file",
-                where=str(path),
-                wanted=f"{SCHEMA}, pieces once each, {END} first",
-            )
+            raise user_error("EP188.file", where=path, wanted=f"{SCHEMA}, pieces once each, {END} first")
         return cls(tuple(pieces))

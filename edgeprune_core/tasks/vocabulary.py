@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgeprune_core.errors import CheckError, did_you_mean
+from edgeprune_core.error_codes import unknown_name
 from edgeprune_core.tasks.base import PromptSource
 from edgeprune_core.tasks.boolean_expressions import BooleanExpressions
 from edgeprune_core.tasks.gendered_pronoun import GenderedPronoun
@@ -25,13 +25,7 @@ VOCABULARIES: dict[str, tuple[PromptSource, ...]] = {
 def tokenizer(name: str) -> WordTokenizer:
     """The list of this name, as shipped. Errors: EP188."""
     if name not in VOCABULARIES:
-        raise CheckError(
-            "EP188",
-            f"no vocabulary '{name}'",
-            got=name,
-            wanted="one of ours",
-            do=did_you_mean(name, VOCABULARIES),
-        )
+        raise unknown_name("EP188.name", name, VOCABULARIES)
     return WordTokenizer.load(FOLDER / f"{name}.json")
 
 

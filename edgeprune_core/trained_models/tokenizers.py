@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from edgeprune_core.error_codes import user_error
 from edgeprune_core.errors import CheckError
 from edgeprune_core.tasks.tokenizer import Tokenizer, WordTokenizer
 
@@ -19,14 +20,7 @@ def tokenizer_of(source: str | Path) -> Tokenizer:
     try:
         from transformers import AutoTokenizer
     except ImportError:
-        raise CheckError(
-            "EP189",
-            "the model's tokenizer needs a package that is not installed",
-            where=str(source),
-            got=f"no {WORDS} of ours in it",
-            wanted="transformers",
-            do="pip install 'tracrcheck[models]'",
-        ) from None
+        raise user_error("EP189.package", where=source, got=f"no {WORDS} of ours in it") from None
     try:
         found: Any = AutoTokenizer.from_pretrained(str(folder) if folder.is_dir() else str(source))
     except Exception as error:  # missing files, broken ones, no connection: of whichever package below
@@ -38,11 +32,9 @@ def tokenizer_of(source: str | Path) -> Tokenizer:
 
 
 def _none(source: str | Path, got: str) -> CheckError:
-    return CheckError(
-        "EP189",
-        "no tokenizer of this model can be read",
-        where=str(source),
+    return user_error(
+        "EP189.files",
+        where=source,
         got=got,
         wanted=f"{WORDS} of ours, or the files of a tokenizer of `transformers`, in the model's folder",
-        do="copy tokenizer.json of the same model into the folder",
     )

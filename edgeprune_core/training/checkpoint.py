@@ -27,6 +27,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from edgeprune_core.discovery import Discovery
+from edgeprune_core.error_codes import user_error
 from edgeprune_core.errors import CheckError
 from edgeprune_core.task import Task
 
@@ -135,13 +136,7 @@ def kept(
     run's), EP204 (no whole checkpoint), EP205 (cannot be written).
     """
     if not isinstance(method, Resumable):
-        raise CheckError(
-            "EP201",
-            "a method that keeps no state to go on from",
-            got=_text(method),
-            wanted="a method with begin(task), such as edge_pruning_kl",
-            do="leave the checkpoint out",
-        )
+        raise user_error("EP201", got=_text(method))
     header = header_of(method, task) | {name: _text(value) for name, value in (depends_on or {}).items()}
     state = None
     if path.exists():
@@ -149,14 +144,7 @@ def kept(
         header["steps"] = there.get("steps", "")
         _check_same(path, there, header)
         if not resume:
-            raise CheckError(
-                "EP202",
-                "an unfinished run is there",
-                where=str(path),
-                got=f"a checkpoint after {header['steps']} steps",
-                wanted="no such file, or --resume",
-                do="add --resume to go on with it, or delete the file to begin anew",
-            )
+            raise user_error("EP202", where=path, got=f"a checkpoint after {header['steps']} steps")
         _check_names(path, state, method.begin(task))
     _check_writable(path)
     return Kept(method=method, path=path, every_seconds=every_seconds, header=header, state=state)
@@ -237,13 +225,10 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
 def _check_same(path: Path, there: Mapping[str, str], here: Mapping[str, str]) -> None:
     names = [name for name in {**there, **here} if there.get(name) != here.get(name)]
     if names:
-        raise CheckError(
+        raise user_error(
             "EP203",
-            "the checkpoint there is another run's",
-            where=str(path),
+            where=path,
             got="; ".join(f"{n}: {_short(there.get(n))} there, {_short(here.get(n))} now" for n in names),
-            wanted="the same model, task, method, settings, seed and versions",
-            do="give the command it was begun with, or delete the file to begin anew",
         )
 
 
@@ -268,25 +253,11 @@ def _check_writable(path: Path) -> None:
 
 
 def _unwritable(path: Path, error: OSError) -> CheckError:
-    return CheckError(
-        "EP205",
-        "a checkpoint cannot be written",
-        where=str(path),
-        got=error.strerror or error,
-        wanted="a file in a folder that exists and can be written",
-        do="make room or give another path; what was written before is whole, and --resume goes on from it",
-    )
+    return user_error("EP205", where=path, got=error.strerror or error)
 
 
 def _no_checkpoint(path: Path, got: str) -> CheckError:
-    return CheckError(
-        "EP204",
-        "no whole checkpoint",
-        where=str(path),
-        got=got,
-        wanted=f"a file of schema {SCHEMA}, as it was written",
-        do="delete it to begin anew, or give another path",
-    )
+    return user_error("EP204", where=path, got=got, schema=SCHEMA)
 
 
 def _text(value: Any) -> str:

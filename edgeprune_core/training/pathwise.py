@@ -27,7 +27,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from edgeprune_core.engine.forward import live_writers
+from edgeprune_core.engine import live_writers
 from edgeprune_core.mask import from_edge_values
 from edgeprune_core.metrics.divergence import bounded, kl, sharp_temperature
 from edgeprune_core.task import Task

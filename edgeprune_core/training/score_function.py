@@ -30,7 +30,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from edgeprune_core.engine.forward import live_writers
+from edgeprune_core.engine import live_writers
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.mask import from_edge_values, to_circuit
 from edgeprune_core.task import Task

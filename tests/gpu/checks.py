@@ -16,7 +16,7 @@ import torch
 from edgeprune_core.ablations import ABLATIONS, Mean, Resample, Zero
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.criterion import Outcome
-from edgeprune_core.engine.forward import outputs, run
+from edgeprune_core.engine import outputs, run
 from edgeprune_core.faithfulness import faithfulness
 from edgeprune_core.mask import to_mask
 from edgeprune_core.methods import METHODS, EdgePruning, EdgePruningKl

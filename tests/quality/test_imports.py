@@ -26,15 +26,16 @@ LAYERS = [
     "tracrcheck.error_codes",
     *(f"tracrcheck.{name}" for name in (
         "rasp", "compiler", "records", "truth", "importers", "grading", "planted", "generator",
-        "invariants", "trained", "executors", "mutants", "runs", "reports", "doctor", "commands", "cli", "strategies",
+        "invariants", "executors", "trained", "mutants", "runs", "reports", "doctor", "commands", "cli", "strategies",
         "testing", "pytest_items", "pytest_plugin", "__main__",
     )),
 ]  # fmt: skip
 
 # Packages that a file may import inside a function, and why.
 HIDDEN = {
-    "tracrcheck/compiler/haiku.py": ({"haiku", "jax"}, "seconds to import, needed by one function"),
-    "tracrcheck/executors/pool.py": ({"joblib"}, "needed only where --jobs asks for other processes"),
+    "tracrcheck/compiler/haiku.py": ({"haiku", "jax", "tracr"}, "seconds to import, needed by `check` alone"),
+    "tracrcheck/compiler/cross_check.py": ({"jax"}, "as above"),
+    "tracrcheck/executors/worker.py": ({"joblib"}, "needed only where --jobs asks for other processes"),
     "tracrcheck/executors/dask_cluster.py": (
         {"distributed"},
         "an optional package, needed only where --cluster asks for it",
@@ -46,6 +47,11 @@ HIDDEN = {
     "tracrcheck/executors/fingerprint.py": (
         {"tracrcheck"},
         "what finds a method loads torch: only those of others are looked for",
+    ),
+    "tracrcheck/commands/options.py": (None, "a wrong call is answered before torch is loaded"),
+    "tracrcheck/reports/outputs.py": (
+        {"tracrcheck"},
+        "outputs are checked before anything is loaded; the reports of every kind are needed only to write one",
     ),
     "tracrcheck/commands/fuzz.py": (None, "as the other commands"),
     "edgeprune_core/families/checkpoints.py": (

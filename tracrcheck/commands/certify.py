@@ -23,6 +23,7 @@ from tracrcheck.commands.arguments import (
     ScoreBos,
 )
 from tracrcheck.commands.errors import stop_at, told
+from tracrcheck.commands.loading import loading
 
 if TYPE_CHECKING:
     from tracrcheck.compiler.compile import Compiled
@@ -42,15 +43,17 @@ def programs(
     ] = None,
 ) -> None:
     """List the programs: vocabulary, longest input, layers x heads, edges."""
-    from tracrcheck.compiler.compile import compile_program
     from tracrcheck.rasp.library import Library, load_file
     from tracrcheck.reports import text
     from tracrcheck.reports.render import terminal
-    from tracrcheck.reports.zoo import programs_page
-    from tracrcheck.truth import pins
+
+    library = Library.here(folder or [])
+    with loading():
+        from tracrcheck.compiler.compile import compile_program
+        from tracrcheck.reports.zoo import programs_page
+        from tracrcheck.truth import pins
 
     found, wrong = [], []
-    library = Library.here(folder or [])
     for path in library.files():
         try:
             entry = load_file(path)
@@ -88,8 +91,6 @@ def certify(
     from tracrcheck.reports import files, text
     from tracrcheck.reports.outputs import Outputs
     from tracrcheck.reports.render import terminal
-    from tracrcheck.runs import gate
-    from tracrcheck.truth import cache, pins
 
     outputs = Outputs(json=json, html=html, junit=junit, md=md)
     pinning = check is not None or write is not None
@@ -112,11 +113,16 @@ def certify(
         )
     outputs.check()
     files.check_writable(write)
+    options.parse_lengths(lengths)
+    entries = Library.here(folder or []).chosen(program or [])
+    with loading():
+        from tracrcheck.truth import cache, pins
+        from tracrcheck.truth.program_check import prepare
+
     criteria = [criterion] if criterion else options.all_criteria() if pinning else ["value"]
     settings = options.settings_of(ablation or ["all"], criteria, lengths, score_bos)
     pinned = pins.read(check) if check else None
-    entries = Library.here(folder or []).chosen(program or [])
-    ready, wrong = gate.prepare(entries, settings)
+    ready, wrong = prepare(entries, settings)
     stop_at(wrong)
     found = []
     for compiled, setting in terminal.progress(

@@ -26,6 +26,7 @@ from tracrcheck.commands.arguments import (
     ScoreBos,
 )
 from tracrcheck.commands.errors import stop_at, told
+from tracrcheck.commands.loading import loading
 
 if TYPE_CHECKING:
     from tracrcheck.grading.edge_effects import Evidence
@@ -83,36 +84,41 @@ def gate(
 ) -> None:
     """Run a method on programs, and fail where it does not find what is proved."""
     from tracrcheck.commands import options
-    from tracrcheck.commands.resumable import command_line, run_or_read
     from tracrcheck.executors import dask_cluster as clusters
-    from tracrcheck.grading.run_method import find_method
     from tracrcheck.grading.verdict import exit_code
     from tracrcheck.rasp.library import Library
-    from tracrcheck.reports.context import Beside, beside_saved
-    from tracrcheck.reports.gate_baseline import comparison_lines
     from tracrcheck.reports.outputs import Outputs
     from tracrcheck.reports.render import terminal
-    from tracrcheck.runs import baseline as comparing
-    from tracrcheck.runs import gate as gating
     from tracrcheck.runs import profiles
 
     outputs = Outputs(json=json, html=html, junit=junit, md=md)
     outputs.check()
     asked = profiles.chosen(profile, ablation or [], seeds, programs=program or [])
     entries = Library.here(folder or []).chosen(asked.programs or [])
+    options.parse_lengths(lengths)
+    options.check_timeout(timeout)
+    factor = options.check_factor(slower)
+    options.check_known(allow_known, baseline)
+    with loading():
+        from tracrcheck.commands.resumable import command_line, run_or_read
+        from tracrcheck.grading.run_method import find_method
+        from tracrcheck.reports.context import Beside, beside_saved
+        from tracrcheck.reports.gate_baseline import comparison_lines
+        from tracrcheck.runs import baseline as comparing
+        from tracrcheck.runs import gate as gating
+        from tracrcheck.truth.program_check import prepare
+
     plan = gating.Plan(
         settings=options.settings_of(asked.ablations, [criterion], lengths, score_bos),
         method=find_method(method),
         method_name=method,
         seeds=tuple(range(seed, seed + asked.seeds)),
-        timeout=options.check_timeout(timeout),
+        timeout=timeout,
         jobs=jobs,
         cluster=clusters.check(cluster, jobs=jobs),
         paths={entry.program.name: entry.path for entry in entries},
     )
     header = plan.header(command_line())
-    factor = options.check_factor(slower)
-    options.check_known(allow_known, baseline)
     before = comparing.read_baseline(baseline, header["asked"]) if baseline is not None else None
     names = {entry.program.name: entry.asked for entry in entries}
     replay_options = options.replay_words(
@@ -123,7 +129,7 @@ def gate(
     )
 
     def start(ledger: Ledger | None) -> gating.Run:
-        ready, wrong = gating.prepare(entries, plan.settings)
+        ready, wrong = prepare(entries, plan.settings)
         stop_at(wrong)
         return gating.Run(ready, plan, header, ledger)
 

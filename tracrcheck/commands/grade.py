@@ -11,6 +11,7 @@ import typer
 
 from tracrcheck.commands.arguments import Ablations, Criterion, Folders, Json, Lengths, ScoreBos
 from tracrcheck.commands.errors import stop_at, told
+from tracrcheck.commands.loading import loading
 
 if TYPE_CHECKING:
     from tracrcheck.grading.verdict import Verdict
@@ -45,18 +46,23 @@ def grade(
     import time
 
     from tracrcheck.commands import options
-    from tracrcheck.grading import grade_imported
     from tracrcheck.grading.verdict import Summary, exit_code
     from tracrcheck.rasp.library import Library
-    from tracrcheck.reports import failure, files, text
+    from tracrcheck.reports import files, text
     from tracrcheck.reports.render import terminal
-    from tracrcheck.runs.gate import prepare
 
     started = time.monotonic()
     options.check_threshold(threshold)
+    options.parse_lengths(lengths)
     files.check_writable(json)
+    entry = Library.here(folder or []).load(program)
+    with loading():
+        from tracrcheck.grading import grade_imported
+        from tracrcheck.reports import failure
+        from tracrcheck.truth.program_check import prepare
+
     settings = options.settings_of(ablation or ["zero"], [criterion], lengths, score_bos)
-    ready, wrong = prepare([Library.here(folder or []).load(program)], settings)
+    ready, wrong = prepare([entry], settings)
     stop_at(wrong)
     imported = grade_imported.read_circuit(circuit, ready[0], format=format, threshold=threshold)
     verdicts = grade_imported.verdicts_on(ready[0], settings, imported, name=str(circuit))

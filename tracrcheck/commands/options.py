@@ -6,12 +6,14 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from edgeprune_core.ablations import ABLATIONS
-from edgeprune_core.criterion import Criterion
 from edgeprune_core.errors import CheckError
-from tracrcheck.truth.setting import CRITERIA, Setting
+from tracrcheck.commands.loading import loading
+
+if TYPE_CHECKING:
+    from edgeprune_core.criterion import Criterion
+    from tracrcheck.truth.setting import Setting
 
 LONGEST_TIMEOUT = 10_000_000  # about four months; an alarm cannot be set to infinity
 
@@ -20,17 +22,23 @@ def settings_of(
     ablations: Sequence[str], criteria: Sequence[str], lengths: str | None, score_bos: bool
 ) -> tuple[Setting, ...]:
     """Every ablation with every criterion. `all` stands for zero, mean and resample."""
+    limits = parse_lengths(lengths)
+    with loading():
+        from edgeprune_core.ablations import ABLATIONS
+        from tracrcheck.truth.setting import Setting
+
     names = [name.strip() for text in ablations for name in text.split(",")]
     chosen = list(dict.fromkeys(a for name in names for a in (ABLATIONS if name == "all" else (name,))))
-    limits = parse_lengths(lengths)
     return tuple(
-        Setting(ablation=a, criterion=cast(Criterion, c), lengths=limits, score_bos=score_bos)
+        Setting(ablation=a, criterion=cast("Criterion", c), lengths=limits, score_bos=score_bos)
         for a in chosen
         for c in criteria
     )
 
 
 def all_criteria() -> tuple[str, ...]:
+    from tracrcheck.truth.setting import CRITERIA
+
     return CRITERIA
 
 

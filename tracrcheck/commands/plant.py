@@ -49,7 +49,7 @@ def plant(
     from tracrcheck.reports import files
     from tracrcheck.reports.planted import planted_block, truth_line
     from tracrcheck.reports.render import terminal
-    from tracrcheck.runs.gate import prepare
+    from tracrcheck.truth.program_check import prepare
 
     settings = options.settings_of(ablation or ["all"], ["value"], None, False)
     if out is not None:

@@ -10,6 +10,7 @@ import typer
 from edgeprune_core.errors import CheckError
 from tracrcheck.commands.arguments import Ablations, Criterion, Folders, Lengths, Name, ScoreBos
 from tracrcheck.commands.errors import stop_at, told
+from tracrcheck.commands.loading import loading
 
 
 @told
@@ -41,10 +42,14 @@ def check(
     from tracrcheck.rasp.library import Library
     from tracrcheck.reports import text
     from tracrcheck.reports.render import terminal
-    from tracrcheck.truth import program_check
+
+    options.parse_lengths(lengths)
+    entry = Library.here(folder or []).load(program)
+    with loading():
+        from tracrcheck.truth import program_check
 
     settings = options.settings_of(ablation or ["all"], [criterion], lengths, score_bos)
-    found = program_check.check(Library.here(folder or []).load(program), settings)
+    found = program_check.check(entry, settings)
     terminal.show(*text.checkup_parts(found))
     stop_at(found.problems)
     raise typer.Exit(0 if found.proved else 1)
@@ -63,20 +68,25 @@ def show(
     """Draw the circuit: required edges solid, permitted ones faint. Without --out, a tree."""
     from tracrcheck.commands import options
     from tracrcheck.rasp.library import Library
-    from tracrcheck.reports import circuit_drawing, files
+    from tracrcheck.reports import files
     from tracrcheck.reports.render import terminal
-    from tracrcheck.runs.gate import prepare
-    from tracrcheck.truth import cache
+
+    options.parse_lengths(lengths)
+    files.check_writable(out)
+    entry = Library.here(folder or []).load(program)
+    with loading():
+        from tracrcheck.reports import circuit_drawing
+        from tracrcheck.truth import cache
+        from tracrcheck.truth.program_check import prepare
 
     settings = options.settings_of(ablation or ["zero"], [criterion], lengths, score_bos)
     if out is not None:
         circuit_drawing.kind_of(out)
-        files.check_writable(out)
         if len(settings) > 1:
             raise CheckError(
                 "TC117", "one picture shows one ablation", where="--ablation", got=len(settings), wanted="one"
             )
-    ready, wrong = prepare([Library.here(folder or []).load(program)], settings)
+    ready, wrong = prepare([entry], settings)
     stop_at(wrong)
     for setting in settings:
         certificate = cache.certificate_of(ready[0], setting)
@@ -99,13 +109,17 @@ def explain(
 ) -> None:
     """Say why an edge is required, or why it is not."""
     from tracrcheck.commands import options
-    from tracrcheck.grading.explain import explain as explanation_of
     from tracrcheck.rasp.library import Library
     from tracrcheck.reports import text
-    from tracrcheck.runs.gate import prepare
+
+    options.parse_lengths(lengths)
+    entry = Library.here(folder or []).load(program)
+    with loading():
+        from tracrcheck.grading.explain import explain as explanation_of
+        from tracrcheck.truth.program_check import prepare
 
     settings = options.settings_of(ablation or ["zero"], [criterion], lengths, score_bos)
-    ready, wrong = prepare([Library.here(folder or []).load(program)], settings)
+    ready, wrong = prepare([entry], settings)
     stop_at(wrong)
     for setting in settings:
         try:

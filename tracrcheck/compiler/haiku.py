@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from tracr.compiler import compiling
-from tracr.compiler.assemble import AssembledTransformerModel
 
 from edgeprune_core.spec import ModelSpec
 from edgeprune_core.weights import Model, Weights
 from tracrcheck.compiler.compile import build
 from tracrcheck.program import BOS, PAD, Program
+
+if TYPE_CHECKING:
+    from tracr.compiler.assemble import AssembledTransformerModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,17 +28,46 @@ class Oracle:
 
 
 def compile_by_haiku(program: Program) -> Oracle:
-    """Program -> Haiku parameters -> torch. Seconds, where the fast route takes milliseconds."""
-    assembled = compiling.compile_rasp_to_model(
-        build(program),
-        set(program.vocab),
-        program.max_seq_len,
-        causal=program.causal,
-        compiler_bos=BOS,
-        compiler_pad=PAD,
-        mlp_exactness=program.mlp_exactness,
-    )
+    """Program -> Haiku parameters -> torch. Takes a second; `compile_program` takes milliseconds."""
+    from tracr.compiler import compiling
+
+    with _initialised_with_zeros():
+        assembled = compiling.compile_rasp_to_model(
+            build(program),
+            set(program.vocab),
+            program.max_seq_len,
+            causal=program.causal,
+            compiler_bos=BOS,
+            compiler_pad=PAD,
+            mlp_exactness=program.mlp_exactness,
+        )
     return Oracle(assembled, _to_torch(assembled))
+
+
+@contextmanager
+def _initialised_with_zeros() -> Iterator[None]:
+    """Haiku's `init` makes zeros, in one XLA program.
+
+    Tracr needs only the shapes: it overwrites every parameter of the transformer, and embeddings are constants. Left
+    alone, `init` draws random weights and runs the model one operation at a time, with an XLA program for each.
+    """
+    import haiku as hk
+    import jax
+
+    transform, drawn = hk.transform, hk.initializers.VarianceScaling
+
+    def with_one_program(f: Any, **options: Any) -> Any:
+        made = transform(f, **options)
+        return hk.Transformed(init=jax.jit(made.init), apply=made.apply)
+
+    def zeros(*_: Any, **__: Any) -> Any:
+        return hk.initializers.Constant(0.0)
+
+    vars(hk)["transform"], vars(hk.initializers)["VarianceScaling"] = with_one_program, zeros
+    try:
+        yield
+    finally:
+        vars(hk)["transform"], vars(hk.initializers)["VarianceScaling"] = transform, drawn
 
 
 def _to_torch(assembled: AssembledTransformerModel) -> Model:

@@ -1,9 +1,9 @@
-"""The same units of work handed to a Dask cluster: sent out, done again where a worker dies, results as they come.
+"""Runs units of work on a Dask cluster: sends them out, repeats those whose worker dies, yields results as they finish.
 
-joblib has a Dask backend too. It runs work in the workers' own threads, where no time limit can be kept and where a
-method that dies takes the worker with it; and a worker's death ends the sweep. Here every worker has processes of its
-own for that (`hands.py`), a unit that loses its worker is done elsewhere, and one that kills its process every time is
-given up, as with several processes on one machine (`sweep.py`).
+joblib has a Dask backend too. It runs work in the workers' own threads, where no time limit can be enforced and where a
+method that dies takes the worker with it; and the death of a worker ends the run. Here every thread of a worker has a process
+(`worker.py`) for that. A unit that loses its Dask worker runs elsewhere, and a unit that kills its process every time is
+given up, as in `pool.py`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
 from edgeprune_core.errors import CheckError
-from tracrcheck.executors.dask_worker import Done, Terms, packed, unpacked
+from tracrcheck.executors.dask_worker import Done, Terms
 from tracrcheck.executors.fingerprint import passport
+from tracrcheck.executors.worker import packed, unpacked
 
 U = TypeVar("U")
 R = TypeVar("R")
@@ -239,7 +240,7 @@ class _Round(Generic[U, R]):
             {"workers": others, "allow_other_workers": True} if number in self.shunned and others else {}
         )
         future = self.client.submit(
-            _now("do"), self.terms, packed((self.work, self.units[number])),
+            _now("do"), self.terms, packed((self.work, (self.units[number],))),
             key=f"tracrcheck-{number}-{uuid.uuid4().hex}", pure=False, **elsewhere,
         )  # fmt: skip
         self.running[future] = number

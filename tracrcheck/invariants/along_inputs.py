@@ -15,7 +15,7 @@ from torch import Tensor
 
 from edgeprune_core.attribution import margin_gradient, margin_gradient_along_inputs
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.engine.forward import run
+from edgeprune_core.engine import run
 from edgeprune_core.task import Task
 from edgeprune_core.weights import Model
 from tracrcheck.invariants.base import Invariant, Violation

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 from edgeprune_core.ablations import Resample, Zero
-from edgeprune_core.engine.forward import run
+from edgeprune_core.engine import run
 from edgeprune_core.task import Task
 from tracrcheck.invariants.base import Invariant, Violation
 from tracrcheck.invariants.circuits import mask_of, some_circuits

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from edgeprune_core.engine.forward import trace
+from edgeprune_core.engine import trace
 from edgeprune_core.families import FAMILIES, model_of
 from edgeprune_core.spec import ModelSpec
 from tracrcheck.invariants.base import Invariant, Violation

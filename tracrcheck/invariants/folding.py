@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from edgeprune_core.engine.forward import outputs, run, trace
+from edgeprune_core.engine import outputs, run, trace
 from edgeprune_core.fold_norms import folded
 from edgeprune_core.weights import Model
 from tracrcheck.invariants.base import Invariant, Violation

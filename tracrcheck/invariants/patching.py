@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.engine.forward import live_writers
+from edgeprune_core.engine import live_writers
 from edgeprune_core.graph import ResidualGraph
 from tracrcheck.invariants.base import Invariant, Violation
 from tracrcheck.invariants.circuits import mask_of, some_circuits, some_shares

@@ -16,7 +16,7 @@ from itertools import islice
 import torch
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.engine.forward import trace
+from edgeprune_core.engine import trace
 from edgeprune_core.mask import to_mask
 from edgeprune_core.tasks import TASKS, Pair, pairs, prompt_task
 from edgeprune_core.tasks.tokenizer import WordTokenizer

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgeprune_core.errors import CheckError
 from tracrcheck.reports import files
-from tracrcheck.reports.context import Beside
-from tracrcheck.reports.kinds import comment_of, html_of, junit_of
-from tracrcheck.reports.saved import Shown
+
+if TYPE_CHECKING:
+    from tracrcheck.reports.context import Beside
+    from tracrcheck.reports.saved import Shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +43,8 @@ class Outputs:
 
     def write(self, results: Shown, beside: Beside) -> None:
         """All texts are made before the first is written. Errors: TC115."""
+        from tracrcheck.reports.kinds import comment_of, html_of, junit_of
+
         texts = [
             (path, made(results, beside))
             for path, made in ((self.html, html_of), (self.junit, junit_of), (self.md, comment_of))

@@ -12,19 +12,19 @@ from typing import Any, TypedDict
 from edgeprune_core.errors import CheckError
 from edgeprune_core.task import Task
 from tracrcheck.compiler.compile import Compiled, compile_program
-from tracrcheck.compiler.equivalence import check_compiled
 from tracrcheck.executors.dask_cluster import Cluster
 from tracrcheck.executors.pool import sweep
 from tracrcheck.grading.grade import grade
 from tracrcheck.grading.run_method import Answer, ask_all, find_method
 from tracrcheck.grading.verdict import Key, Summary, Verdict
-from tracrcheck.rasp.library import Entry, Library, load_file
+from tracrcheck.rasp.library import Library, load_file
 from tracrcheck.records.journal import Ledger
 from tracrcheck.records.reading import read
 from tracrcheck.records.sources import sources_of
 from tracrcheck.runs.base import ResumableRun, header
 from tracrcheck.runs.results import File, RunKind, RunResults, coverage
 from tracrcheck.truth.cache import certificate_for
+from tracrcheck.truth.program_check import prepare
 from tracrcheck.truth.setting import Setting, task_of
 
 # Seconds one run of a method may take. The slowest of ours takes minutes on the largest programs and two cores.
@@ -151,25 +151,6 @@ class Unit:
     path: Path
     setting: Setting
     seeds: tuple[int, ...]
-
-
-def prepare(
-    entries: Sequence[Entry], settings: Sequence[Setting] = ()
-) -> tuple[list[Compiled], list[CheckError]]:
-    """Compiled programs, each compared with RASP, and what is wrong with the others."""
-    ready, wrong = [], []
-    for entry in entries:
-        try:
-            compiled = compile_program(entry.program)
-            check_compiled(compiled)
-            for setting in settings[:1]:
-                if setting.lengths is not None:
-                    task_of(compiled, setting)  # TC112 now, not in the middle of the run
-        except CheckError as error:
-            wrong.append(error.at(str(entry.path)))
-        else:
-            ready.append(compiled)
-    return ready, wrong
 
 
 class Run(ResumableRun[Key, Verdict]):

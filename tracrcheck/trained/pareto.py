@@ -13,22 +13,17 @@ into its weights (`folding.py`), which changes no output.
     acdc            a circuit a threshold tau, 20 of them in geometric steps
     rankings        (eap, eap_ig, ..., a callable with scores): cut at 60 sizes in geometric steps
 
-    python -m tracrcheck.trained.pareto < JOB.json
-
-makes one curve in a process of its own, so that its memory is its own, and prints it as JSON.
+Each curve is made in a process of its own, so that the memory it reports is its own.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import resource
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +37,7 @@ from edgeprune_core.methods.top_edges import top_edges
 from edgeprune_core.task import Task
 from edgeprune_core.tasks.prompt_task import prompt_task
 from tracrcheck.error_codes import unknown_name, user_error
+from tracrcheck.executors.worker import Died, Worker
 from tracrcheck.grading.run_method import find_method
 from tracrcheck.trained import prompts as prompt_lists
 from tracrcheck.trained.curve import Curve, Point
@@ -107,17 +103,19 @@ def curve(job: Job) -> Curve:
 
 
 def curve_elsewhere(job: Job) -> Curve:
-    """In a process of its own. What goes wrong there is the curve's `fault`."""
-    started = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-m", "tracrcheck.trained.pareto"],
-        input=json.dumps(asdict(job)), capture_output=True, text=True, check=False,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    if done.returncode == 0:
-        return Curve.from_json(json.loads(done.stdout.splitlines()[-1]))
-    last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-    return failed(job, last, time.monotonic() - started)
+    """In a new process. An error there becomes the curve's `fault`."""
+    started, worker = time.monotonic(), Worker(threads=1)
+    try:
+        return worker.run(curve, job)
+    except CheckError as error:
+        why = " ".join(str(error).split())
+    except Died as death:
+        why = f"the process died: {death}"
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}".splitlines()[0]
+    finally:
+        worker.end()
+    return failed(job, why, time.monotonic() - started)
 
 
 def failed(job: Job, why: str, seconds: float = 0.0) -> Curve:
@@ -200,11 +198,3 @@ def _peak_mib() -> float:
         pass
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
-
-
-if __name__ == "__main__":
-    try:
-        made = curve(Job(**json.load(sys.stdin)))
-    except CheckError as error:
-        sys.exit(" ".join(str(error).split()))
-    sys.stdout.write(json.dumps(made.to_json()) + "\n")

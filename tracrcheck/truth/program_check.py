@@ -1,4 +1,4 @@
-"""Everything there is to say about one program: every problem at once, and what is proved where there is none."""
+"""Checks one program: all problems at once, or its certificates."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from edgeprune_core.errors import CheckError
 from tracrcheck.compiler.compile import Compiled, compile_program
 from tracrcheck.compiler.cross_check import compare_routes
-from tracrcheck.compiler.equivalence import Faithfulness, compare
+from tracrcheck.compiler.equivalence import Faithfulness, check_compiled, compare
 from tracrcheck.compiler.truthiness import asked_for_truth
 from tracrcheck.rasp.library import Entry
 from tracrcheck.truth.cache import certificate_of
 from tracrcheck.truth.certificate import Certificate
-from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.setting import Setting, task_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checkup:
-    """compiled is None where Tracr refuses the program; without problems there are certificates."""
+    """The result. compiled: None if Tracr refuses the program. certificates: present if there are no problems."""
 
     compiled: Compiled | None
     problems: tuple[CheckError, ...]
@@ -37,9 +37,9 @@ class Checkup:
 
 
 def check(entry: Entry, settings: Sequence[Setting]) -> Checkup:
-    """Compiles by both routes, compares everything with everything on the whole domain, and certifies.
+    """Compiles by both routes, compares all results on the whole domain, and certifies.
 
-    A model made by hand has one route only: there is no JAX model of it.
+    A hand-made model has one route only: it has no JAX model.
     """
     started = time.monotonic()
     asked = asked_for_truth(entry.program)
@@ -63,3 +63,22 @@ def check(entry: Entry, settings: Sequence[Setting]) -> Checkup:
         certificates=certificates,
         seconds=time.monotonic() - started,
     )
+
+
+def prepare(
+    entries: Sequence[Entry], settings: Sequence[Setting] = ()
+) -> tuple[list[Compiled], list[CheckError]]:
+    """Compiled programs, each compared with RASP, and what is wrong with the others."""
+    ready, wrong = [], []
+    for entry in entries:
+        try:
+            compiled = compile_program(entry.program)
+            check_compiled(compiled)
+            for setting in settings[:1]:
+                if setting.lengths is not None:
+                    task_of(compiled, setting)  # TC112 now, not in the middle of the run
+        except CheckError as error:
+            wrong.append(error.at(str(entry.path)))
+        else:
+            ready.append(compiled)
+    return ready, wrong

@@ -9,7 +9,7 @@ import torch
 
 from edgeprune_core.ablations import ABLATIONS, VARIANTS, Ablation
 from edgeprune_core.criterion import Criterion, Outcome
-from edgeprune_core.engine.forward import trace
+from edgeprune_core.engine import trace
 from edgeprune_core.task import Task
 from tracrcheck.compiler.compile import Compiled
 from tracrcheck.error_codes import unknown_name, user_error

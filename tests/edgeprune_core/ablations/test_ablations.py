@@ -7,7 +7,7 @@ import torch
 
 from edgeprune_core.ablations import ABLATIONS, VARIANTS, Ablation, Mean, Resample, Zero
 from edgeprune_core.criterion import Outcome
-from edgeprune_core.engine.forward import trace
+from edgeprune_core.engine import trace
 from edgeprune_core.errors import CheckError
 from edgeprune_core.task import Task
 from tests.edgeprune_core import models

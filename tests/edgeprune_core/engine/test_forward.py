@@ -10,7 +10,7 @@ import torch
 
 from edgeprune_core.ablations import Mean, Resample, Zero
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.engine.forward import live_writers, outputs, run, trace
+from edgeprune_core.engine import live_writers, outputs, run, trace
 from edgeprune_core.fold_norms import folded
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.mask import edge_values, from_edge_values, to_mask

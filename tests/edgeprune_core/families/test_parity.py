@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import GPT2Config, LlamaConfig
 
-from edgeprune_core.engine.forward import trace
+from edgeprune_core.engine import trace
 from edgeprune_core.families import FAMILIES, load, model_of, tensors_of
 from edgeprune_core.graph import ResidualGraph
 from tests.edgeprune_core.families.cases import CASES, InFloat64, live, live_in_float64, some_tokens

@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, GPT2Model, LlamaModel
 
-from edgeprune_core.engine.forward import trace
+from edgeprune_core.engine import trace
 from edgeprune_core.errors import CheckError
 from edgeprune_core.families import FAMILIES, family_of, load, model_of, tensors_of
 from tests.edgeprune_core.families.cases import CASES, SMALL, live, some_tokens

@@ -9,7 +9,7 @@ import torch
 
 from edgeprune_core.attribution import margin_gradient
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.engine.forward import trace
+from edgeprune_core.engine import trace
 from edgeprune_core.mask import from_edge_values
 from edgeprune_core.methods import METHODS, Eap
 from tests.edgeprune_core import models, naive

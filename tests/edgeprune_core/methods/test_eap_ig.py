@@ -9,7 +9,7 @@ from edgeprune_core.ablations import Mean, Resample, Zero
 from edgeprune_core.attribution import margin_gradient, margin_gradient_along_inputs
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.criterion import Outcome
-from edgeprune_core.engine.forward import trace
+from edgeprune_core.engine import trace
 from edgeprune_core.mask import from_edge_values, to_mask
 from edgeprune_core.methods import Eap, EapIg
 from edgeprune_core.task import Task

@@ -12,7 +12,7 @@ from transformers import GPT2Config
 from edgeprune_core.ablations import Zero
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.criterion import Outcome
-from edgeprune_core.engine.forward import trace
+from edgeprune_core.engine import trace
 from edgeprune_core.errors import CheckError
 from edgeprune_core.families import load
 from edgeprune_core.mask import to_mask

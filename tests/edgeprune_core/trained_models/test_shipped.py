@@ -14,7 +14,7 @@ import pytest
 import torch
 from transformers import GPT2LMHeadModel
 
-from edgeprune_core.engine.forward import trace
+from edgeprune_core.engine import trace
 from edgeprune_core.tasks import TASKS, pairs
 from edgeprune_core.tasks.names import MEN, WOMEN
 from edgeprune_core.tasks.tokenizer import WordTokenizer

@@ -288,12 +288,12 @@ def test_the_mistakes_of_all_programs_are_told_before_anything_runs(call, write)
 
 
 def test_a_fault_of_our_own_is_told_without_a_traceback(call, monkeypatch):
-    from tracrcheck.runs import gate
+    from tracrcheck.truth import program_check
 
     def broken(*args):
         raise RuntimeError("ours")
 
-    monkeypatch.setattr(gate, "prepare", broken)
+    monkeypatch.setattr(program_check, "prepare", broken)
     assert finished(call("gate", "hist"), 2).stderr.startswith(
         "TC199 a fault of tracrcheck itself\n    got     RuntimeError: ours"
     )

@@ -11,7 +11,7 @@ from tracr.compiler import test_cases
 from tracr.rasp import rasp
 
 from edgeprune_core.criterion import decode
-from edgeprune_core.engine.forward import trace
+from edgeprune_core.engine import trace
 from edgeprune_core.errors import CheckError
 from tests import zoo
 from tracrcheck import Program

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.engine.forward import trace
+from edgeprune_core.engine import trace
 from edgeprune_core.errors import CheckError
 from edgeprune_core.mask import to_mask
 from edgeprune_core.weights import Model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import platform
 import shutil
@@ -133,3 +134,35 @@ def test_where_nothing_is_known_of_the_processor_it_is_said(monkeypatch, tmp_pat
     monkeypatch.setattr(machine, "PACKAGES", ("no-such-package",))
     assert (machine.machine()["cpu"], machine.machine()["no-such-package"]) == ("unknown", None)
     assert os.sysconf("SC_PAGE_SIZE") > 0
+
+
+def test_imports_count_wherever_they_run_and_not_those_for_types_alone():
+    source = """
+import a
+if TYPE_CHECKING:
+    import types_alone
+else:
+    import b
+try:
+    from c import d
+except ImportError:
+    import e
+def f():
+    with g():
+        from h import i
+    match j:
+        case 1:
+            import k
+class L:
+    import m
+"""
+    found = [ast.unparse(node) for node in sources._imports(ast.parse(source))]
+    assert found == [
+        "import a", "import b", "from c import d", "import e", "from h import i", "import k", "import m",
+    ]  # fmt: skip
+
+
+def test_the_public_names_make_no_result_depend_on_everything():
+    files = {path.name for path in sources.reached(("tracrcheck", "edgeprune_core"))}
+    assert "__init__.py" in files
+    assert not files & {"gate.py", "planting.py", "engine.py", "forward.py"}

@@ -52,9 +52,10 @@ def process(*words, cwd):
 def nothing_runs(monkeypatch):
     """What is asked for can be read, and nothing of it is done."""
     from tracrcheck.runs import gate
+    from tracrcheck.truth import program_check
 
     monkeypatch.setattr(gate, "gate", lambda *a, **k: iter(()))
-    monkeypatch.setattr(gate, "prepare", lambda entries, settings: ([], []))
+    monkeypatch.setattr(program_check, "prepare", lambda entries, settings: ([], []))
 
 
 @pytest.mark.parametrize(

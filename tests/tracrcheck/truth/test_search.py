@@ -8,7 +8,7 @@ import pytest
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.criterion import decode
-from edgeprune_core.engine.forward import trace
+from edgeprune_core.engine import trace
 from edgeprune_core.errors import CheckError
 from tests import zoo
 from tests.tracrcheck.truth import bruteforce as brute

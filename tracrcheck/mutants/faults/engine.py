@@ -173,10 +173,10 @@ row + graph.readers_per_layer
         name="positions_travel_with_tokens",
         file="edgeprune_core/engine/forward.py",
         old="""\
-        embedded.append(weights.pos[:pos].expand_as(embedded[0]))
+        embedded.append(weights.pos[: tokens.shape[1]].expand_as(embedded[0]))
 """,
         new="""\
-        embedded[0] = embedded[0] + weights.pos[:pos]
+        embedded[0] = embedded[0] + weights.pos[: tokens.shape[1]]
         embedded.append(torch.zeros_like(embedded[0]))
 """,
         why="the edges of `tok` carry the position embedding, those of `pos` nothing",

@@ -16,8 +16,9 @@ from edgeprune_core.errors import CheckError
 from tests.tracrcheck.executors import pool_work
 from tests.tracrcheck.executors.dask.conftest import alive, until
 from tracrcheck.executors import dask_cluster as clusters
-from tracrcheck.executors.dask_worker import Done, Terms, packed
+from tracrcheck.executors.dask_worker import Done, Terms
 from tracrcheck.executors.pool import sweep
+from tracrcheck.executors.worker import packed
 
 ROOT = Path(__file__).parents[4]
 WORKER = [sys.executable, "-m", "distributed.cli.dask_worker"]
@@ -43,7 +44,7 @@ def test_a_cluster_gives_what_one_process_gives(at):
 def test_a_process_that_dies_costs_a_retry_and_a_unit_that_always_kills_it_is_given_up(at, tmp_path):
     units = some(tmp_path, u2="die once", u5="die")
     found = dict(swept(pool_work.sometimes, units, at, lost=lambda unit, why: (unit[0], why)))
-    assert found.pop(5) == (5, "the process at work on it died, 2 times of 2 when it ran alone")
+    assert found.pop(5) == (5, "the process at work on it died, 2 times of 2")
     assert found == {n: n for n in range(9) if n != 5}
     assert len(list(tmp_path.glob("5-*"))) == 2
 
@@ -60,7 +61,7 @@ def test_a_unit_that_always_kills_its_worker_is_given_up_and_the_others_are_done
     monkeypatch.setattr(dask.scheduler, "allowed_failures", 0)
     units = some(tmp_path, u5="kill")
     found = dict(swept(pool_work.sometimes, units, at, lost=lambda unit, why: (unit[0], why)))
-    assert found.pop(5) == (5, "the process at work on it died, 2 times of 2 when it ran alone")
+    assert found.pop(5) == (5, "the process at work on it died, 2 times of 2")
     assert found == {n: n for n in range(9) if n != 5}
     assert len(list(tmp_path.glob("5-*"))) == 3  # with others, and twice alone
 

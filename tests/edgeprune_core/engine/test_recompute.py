@@ -10,7 +10,7 @@ import torch
 
 from edgeprune_core.ablations import Resample
 from edgeprune_core.distributed.sharded_weights import ENDS, gathered, unit_of
-from edgeprune_core.engine import forward, recomputed
+from edgeprune_core.engine import forward
 from edgeprune_core.graph import ResidualGraph
 from tests.edgeprune_core import models
 from tests.edgeprune_core.engine.test_forward import batch, every_shape, masks_of
@@ -41,9 +41,9 @@ def setting(name):
     return model, tokens, mask, Resample().background(model, corrupted, valid), valid
 
 
-def outputs_and_gradient(run, model, tokens, mask, background, **more):
+def outputs_and_gradient(model, tokens, mask, background, **more):
     mask = mask.clone().requires_grad_()
-    got = run(model, tokens, mask, background, **more)
+    got = forward.run(model, tokens, mask, background, **more)
     got.square().sum().backward()
     return got.detach(), mask.grad
 
@@ -57,8 +57,8 @@ def assert_same(got, want):
 @pytest.mark.parametrize("places", [None, PLACES])
 def test_computing_layers_again_changes_no_output_and_no_gradient(name, places):
     model, tokens, mask, background, valid = setting(name)
-    got = outputs_and_gradient(recomputed.run, model, tokens, mask, background, valid=valid, places=places)
-    want = outputs_and_gradient(forward.run, model, tokens, mask, background, valid=valid, places=places)
+    got = outputs_and_gradient(model, tokens, mask, background, valid=valid, places=places, recompute=True)
+    want = outputs_and_gradient(model, tokens, mask, background, valid=valid, places=places)
     assert_same(got, want)
     assert want[1].abs().max() > 0.1
 
@@ -72,8 +72,8 @@ def test_so_it_is_under_zero_ablation_with_some_writers_dead(name):
         mask[:, reader.index, graph.n_embeddings :: 2] = 0
     live = forward.live_writers(mask, graph)
     assert not live.all()
-    got = outputs_and_gradient(recomputed.run, model, tokens, mask, None, valid=valid, live=live)
-    assert_same(got, outputs_and_gradient(forward.run, model, tokens, mask, None, valid=valid, live=live))
+    got = outputs_and_gradient(model, tokens, mask, None, valid=valid, live=live, recompute=True)
+    assert_same(got, outputs_and_gradient(model, tokens, mask, None, valid=valid, live=live))
 
 
 @every_shape
@@ -81,8 +81,8 @@ def test_a_model_whose_weights_come_a_layer_at_a_time_gives_the_same(name):
     model, tokens, mask, background, valid = setting(name)
     shelf = Shelf(model)
     far = gathered(model, shelf, model.device)
-    got = outputs_and_gradient(recomputed.run, far, tokens, mask, background, valid=valid)
-    assert_same(got, outputs_and_gradient(forward.run, model, tokens, mask, background, valid=valid))
+    got = outputs_and_gradient(far, tokens, mask, background, valid=valid, recompute=True)
+    assert_same(got, outputs_and_gradient(model, tokens, mask, background, valid=valid))
     layers = list(range(model.spec.n_layers))
     assert shelf.asked == [
         ENDS,
@@ -97,7 +97,7 @@ def test_a_model_whose_weights_come_a_layer_at_a_time_gives_the_same(name):
 def test_going_back_without_computing_again_reads_weights_that_are_gone():
     model, tokens, mask, background, valid = setting("llama")
     far = gathered(model, Shelf(model), model.device)
-    _, gradient = outputs_and_gradient(forward.run, far, tokens, mask, background, valid=valid)
+    _, gradient = outputs_and_gradient(far, tokens, mask, background, valid=valid)
     assert not gradient.isfinite().all()
 
 
@@ -111,7 +111,7 @@ def test_a_layer_keeps_nothing_until_it_is_gone_back_through(monkeypatch):
 
     monkeypatch.setattr(forward, "mlp_output", watched)
     mask = mask.clone().requires_grad_()
-    got = recomputed.run(model, tokens, mask, background, valid=valid)
+    got = forward.run(model, tokens, mask, background, valid=valid, recompute=True)
     assert [ref() for ref in held] == [None] * model.spec.n_layers
     got.sum().backward()
     assert len(held) == 2 * model.spec.n_layers

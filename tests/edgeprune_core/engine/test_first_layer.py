@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from edgeprune_core.engine.forward import live_writers, run, trace
-from edgeprune_core.engine.suffix import run_from
+from edgeprune_core.engine import live_writers, run, trace
 from edgeprune_core.graph import ResidualGraph
 from tests.edgeprune_core import models
 
@@ -32,7 +31,7 @@ def test_a_run_from_any_layer_is_the_whole_run(name, resampled):
         mask[:, before] = whole[before]
         live = live_writers(mask, graph)
         given = {"valid": valid, "places": places, "live": live}
-        got = run_from(model, layer, written, mask, background, **given)
+        got = run(model, tokens, mask, background, first_layer=layer, written=written, **given)
         assert torch.allclose(got, run(model, tokens, mask, background, **given), atol=1e-12, rtol=0)
         if layer:
             cut = torch.where(torch.tensor([r in before for r in range(len(whole))])[:, None], 0.0, mask)

@@ -1,0 +1,22 @@
+"""Imports that take a second, made quicker. A command first answers a wrong call, then loads what it runs."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Imports without the garbage collector, which would walk over a million objects that live as long as the process."""
+    if "torch" in sys.modules or not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()

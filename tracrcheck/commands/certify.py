@@ -24,6 +24,7 @@ from tracrcheck.commands.arguments import (
 )
 from tracrcheck.commands.errors import stop_at, told
 from tracrcheck.commands.loading import loading
+from tracrcheck.error_codes import user_error
 
 if TYPE_CHECKING:
     from tracrcheck.compiler.compile import Compiled
@@ -44,13 +45,12 @@ def programs(
 ) -> None:
     """List the programs: vocabulary, longest input, layers x heads, edges."""
     from tracrcheck.rasp.library import Library, load_file
-    from tracrcheck.reports import text
     from tracrcheck.reports.render import terminal
 
     library = Library.here(folder or [])
     with loading():
         from tracrcheck.compiler.compile import compile_program
-        from tracrcheck.reports.zoo import programs_page
+        from tracrcheck.reports import program as report
         from tracrcheck.truth import pins
 
     found, wrong = [], []
@@ -62,9 +62,9 @@ def programs(
             wrong.append(error.at(str(path)))
     found.sort(key=lambda row: row[0].program.name)
     if pinned is None:
-        terminal.show(text.programs_table([compiled for compiled, _ in found]))
+        terminal.show(report.programs_table([compiled for compiled, _ in found]))
     else:
-        typer.echo(programs_page(found, pins.read(pinned)), nl=False)
+        typer.echo(report.programs_page(found, pins.read(pinned)), nl=False)
     stop_at(wrong)
     library.all()
 
@@ -88,34 +88,24 @@ def certify(
     """Prove what must be found. Exit 1 where `sufficient` or `minimal` is not proved, or a pin differs."""
     from tracrcheck.commands import options
     from tracrcheck.rasp.library import Library
-    from tracrcheck.reports import files, text
+    from tracrcheck.reports import files
     from tracrcheck.reports.outputs import Outputs
     from tracrcheck.reports.render import terminal
 
     outputs = Outputs(json=json, html=html, junit=junit, md=md)
     pinning = check is not None or write is not None
     if not program and not everything:
-        raise CheckError(
-            "TC117", "no program to certify", where="certify", got="no name", wanted="names, or --all"
-        )
+        raise user_error("TC117.no_program", where="certify", got="no name")
     if program and everything:
-        raise CheckError(
-            "TC117", "names and --all", where="certify", got=" ".join(program), wanted="one of the two"
-        )
+        raise user_error("TC117.names_and_all", where="certify", got=" ".join(program))
     if write is not None and not everything:
-        raise CheckError(
-            "TC117",
-            "pins are written of all programs",
-            where="--write",
-            got="names",
-            wanted="--all",
-            do="add --all",
-        )
+        raise user_error("TC117.write", where="--write", got="names")
     outputs.check()
     files.check_writable(write)
     options.parse_lengths(lengths)
     entries = Library.here(folder or []).chosen(program or [])
     with loading():
+        from tracrcheck.reports import certify as report
         from tracrcheck.truth import cache, pins
         from tracrcheck.truth.program_check import prepare
 
@@ -130,7 +120,7 @@ def certify(
     ):
         found.append(cache.certificate_of(compiled, setting))
         if not pinning:
-            terminal.show(*text.certificate_block(compiled, found[-1]))
+            terminal.show(*report.certificate_block(compiled, found[-1]))
     files.write_json(json, files.certify_document(found))
     if html or junit or md:
         outputs.write(*_shown(ready, settings, entries, found, drawn=html is not None))

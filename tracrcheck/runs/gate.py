@@ -12,6 +12,7 @@ from typing import Any, TypedDict
 from edgeprune_core.errors import CheckError
 from edgeprune_core.task import Task
 from tracrcheck.compiler.compile import Compiled, compile_program
+from tracrcheck.error_codes import user_error
 from tracrcheck.executors.dask_cluster import Cluster
 from tracrcheck.executors.pool import sweep
 from tracrcheck.grading.grade import grade
@@ -62,12 +63,11 @@ class Results(RunResults):
             read(Verdict, record, f"verdicts[{number}]", problems, {"detail": ""})
             for number, record in enumerate(parts["verdicts"])
         ]
-        read(float, parts["summary"].get("seconds"), "summary.seconds", problems)
         return cls(path=path, run=parts["run"], verdicts=tuple(verdicts), summary=parts["summary"])
 
     @property
     def summary_of_rows(self) -> dict[str, Any]:
-        return Summary.of(self.verdicts, self.summary["seconds"]).to_json()
+        return Summary.of(self.verdicts, self.summary.get("seconds", 0.0)).to_json()
 
     def problems(self) -> list[str]:
         asked = self.run["asked"]
@@ -192,13 +192,8 @@ class Run(ResumableRun[Key, Verdict]):
 def foreign_edges(verdicts: Iterable[Verdict]) -> list[CheckError]:
     """Edges that the graph does not have: a verdict, and a wrong call as well."""
     return [
-        CheckError(
-            "TC114",
-            f"the method '{v.method}' returns edges that '{v.program}' does not have",
-            where=f"{v.ablation}, seed {v.seed}:",
-            got=v.detail,
-            wanted="edges of `task.graph`",
-            do="return edges of `task.graph.edges`, or their text",
+        user_error(
+            "TC114", where=f"{v.ablation}, seed {v.seed}:", got=v.detail, method=v.method, program=v.program
         )
         for v in verdicts
         if v.reason == "foreign_edges"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypedDict, TypeVar
 
 from edgeprune_core.errors import CheckError
+from tracrcheck.error_codes import user_error
 from tracrcheck.rasp.library import Library
 from tracrcheck.records.reading import read
 
@@ -157,17 +158,17 @@ class RunKind(Generic[Row]):
 
 
 def _sums(counted: Mapping[str, Any], summary: Mapping[str, Any]) -> list[str]:
-    """Where the summary of a file is not what its rows come to."""
-    counted = json.loads(json.dumps(counted))
-    return [
-        *(f"summary.{name}: no such field" for name in summary if name not in counted),
-        *(f"summary.{name}: not there" for name in counted if name not in summary),
-        *(
-            f"summary.{name}: {summary[name]}, but the rows come to {value}"
-            for name, value in counted.items()
-            if name in summary and summary[name] != value
-        ),
-    ]
+    """Where the summary of a file is not what its rows come to. They do not say how many seconds the run took."""
+    counted, problems = json.loads(json.dumps(counted)), []
+    problems += [f"summary.{name}: no such field" for name in summary if name not in counted]
+    for name, value in counted.items():
+        if name not in summary:
+            problems.append(f"summary.{name}: not there")
+        elif name == "seconds":
+            read(float, summary[name], "summary.seconds", problems)
+        elif summary[name] != value:
+            problems.append(f"summary.{name}: {summary[name]}, but the rows come to {value}")
+    return problems
 
 
 def coverage(name: str, found: Sequence[Any], wanted: Collection[Any], *, finished: bool) -> list[str]:
@@ -191,11 +192,6 @@ def wrong_file(
 ) -> CheckError:
     """TC143, with the first problems of a file."""
     more = [f"and {len(found) - most} more"] if len(found) > most else []
-    return CheckError(
-        "TC143",
-        f"not a results file of {kind}",
-        where=str(path),
-        got="; ".join([*found[:most], *more]),
-        wanted=f"JSON of schema {schema}, as docs/json.md says",
-        do=f"write it with `tracrcheck {command} --json FILE`",
+    return user_error(
+        "TC143", where=path, got="; ".join([*found[:most], *more]), kind=kind, schema=schema, command=command
     )

@@ -10,7 +10,7 @@ export JAX_PLATFORMS ?= cpu
 # Where `ci` and `nightly` leave their results, and what they take from whoever calls them.
 OUT ?= build/ci
 JOBS ?= 2
-METHOD ?= edge_pruning
+METHOD ?= edge_pruning_score_function
 PROFILE ?= quick
 # `make quick BASELINE=main.json`: compared with another version's quick.json. PROGRAMS: some only.
 BASELINE ?=

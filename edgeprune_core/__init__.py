@@ -25,7 +25,8 @@ if TYPE_CHECKING:
         Eap,
         EapIg,
         EdgePruning,
-        EdgePruningKl,
+        EdgePruningBounded,
+        EdgePruningScoreFunction,
         Exact,
         Method,
         RandomEdges,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from edgeprune_core.task import Task
     from edgeprune_core.tasks import TASKS, Pair, PromptSource, PromptTask, pairs, prompt_task, read_pairs
     from edgeprune_core.trained_models import SUBJECTS, TrainedModel, load_model
+    from edgeprune_core.training.prices import FixedPrice, RisingPrice, SparsityTarget
     from edgeprune_core.weights import Model, Weights
 
 _HOMES = {
@@ -52,7 +54,8 @@ _HOMES = {
         "Eap",
         "EapIg",
         "EdgePruning",
-        "EdgePruningKl",
+        "EdgePruningBounded",
+        "EdgePruningScoreFunction",
         "Exact",
         "Method",
         "RandomEdges",
@@ -61,6 +64,7 @@ _HOMES = {
     "task": ("Task",),
     "tasks": ("TASKS", "Pair", "PromptSource", "PromptTask", "pairs", "prompt_task", "read_pairs"),
     "trained_models": ("SUBJECTS", "TrainedModel", "load_model"),
+    "training.prices": ("FixedPrice", "RisingPrice", "SparsityTarget"),
     "weights": ("Model", "Weights"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -80,9 +84,11 @@ __all__ = [
     "EapIg",
     "Edge",
     "EdgePruning",
-    "EdgePruningKl",
+    "EdgePruningBounded",
+    "EdgePruningScoreFunction",
     "Exact",
     "Family",
+    "FixedPrice",
     "Mean",
     "Method",
     "Model",
@@ -95,6 +101,8 @@ __all__ = [
     "Reader",
     "Resample",
     "ResidualGraph",
+    "RisingPrice",
+    "SparsityTarget",
     "Task",
     "TrainedModel",
     "Weights",

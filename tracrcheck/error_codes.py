@@ -140,7 +140,6 @@ TOPICS: dict[str, dict[str, Message]] = {
             "the profile '{name}' does not hold this", do="narrow the profile, or leave --profile out"
         ),
         "TC117.suffix": Message("another kind of file than is written", "a name that ends in {suffixes}"),
-        "TC117.no_report": Message("no {report} of {kind}", do="give --html FILE"),
         "TC117.same_file": Message("two files of one name", "a file each"),
         "TC117.resume": Message(
             "nothing to resume from", "{option} FILE, as it was given when the run was begun"
@@ -352,7 +351,7 @@ TOPICS: dict[str, dict[str, Message]] = {
         "TC181.gpus": Message("fewer prompts than GPUs that share them", "a prompt or more for each"),
         "TC182": Message(
             "a method that processes cannot share",
-            "edge_pruning_kl, or module:NAME of an EdgePruningKl with settings of its own",
+            "edge_pruning, or module:NAME of an EdgePruning with settings of its own",
             "leave --distributed out, or name that method",
         ),
         "TC184": Message(
@@ -362,10 +361,7 @@ TOPICS: dict[str, dict[str, Message]] = {
             "faithfulness needs the tasks of both circuits",
             "--task-a and --task-b; without them only edges are compared, and no model is needed",
         ),
-        "TC186": Message("no method '{name}' to sweep"),
-        "TC187": Message(
-            "a method without scores gives one circuit, and no curve", "a Discovery with `scores`"
-        ),
+        "TC187": Message("the method gave no circuit to compare", "a Discovery, a Circuit or edges"),
     },
 }
 

@@ -20,7 +20,7 @@ def compare(
         str,
         typer.Option(
             metavar="NAMES",
-            help="Comma-separated: edge_pruning, acdc, eap, eap_ig, eap_ig_activations, exact, random, or module:callable.",
+            help="Comma-separated names, as of `discover --method`, or module:callable.",
         ),
     ] = "edge_pruning,acdc,eap,eap_ig,random",
     ablation: Annotated[

@@ -43,8 +43,8 @@ def discover(
     task: Task,
     model: ModelOption = None,
     method: Annotated[
-        str, typer.Option(metavar="NAME", help="edge_pruning_kl, acdc, eap, ... or module:callable.")
-    ] = "edge_pruning_kl",
+        str, typer.Option(metavar="NAME", help="edge_pruning, acdc, eap, ... or module:callable.")
+    ] = "edge_pruning",
     ablation: Annotated[
         str, typer.Option(help="What a cut edge carries: zero, mean or resample.")
     ] = "resample",

@@ -42,8 +42,11 @@ def gate(
     program: Names = None,
     folder: Folders = None,
     method: Annotated[
-        str, typer.Option(metavar="NAME", help="edge_pruning, random, ... or module:callable.")
-    ] = "edge_pruning",
+        str,
+        typer.Option(
+            metavar="NAME", help="edge_pruning_score_function, acdc, random, ... or module:callable."
+        ),
+    ] = "edge_pruning_score_function",
     profile: Annotated[
         str | None,
         typer.Option(

@@ -53,7 +53,7 @@ class _TimeUp(BaseException):
     """Not an `Exception`, so that a method's own `except Exception` does not catch it."""
 
 
-def find_method(name: str) -> Callable[[Task], Any]:
+def find_method(name: str, *, where: str = "--method") -> Callable[[Task], Any]:
     """A method by its name, or as `module:callable`; a class is instantiated without arguments.
 
     Modules in the current folder can be imported. Errors: TC113.
@@ -61,7 +61,7 @@ def find_method(name: str) -> Callable[[Task], Any]:
     if name in METHODS:
         return METHODS[name]
     if ":" not in name:
-        raise _no_method(name, f"no method '{name}'", f"{name}", did_you_mean(name, METHODS))
+        raise _no_method(where, f"no method '{name}'", f"{name}", did_you_mean(name, METHODS))
     module_name, _, attribute = name.partition(":")
     with _current_folder_importable():
         try:
@@ -72,21 +72,21 @@ def find_method(name: str) -> Callable[[Task], Any]:
                 found = found()
         except (Exception, SystemExit) as error:
             raise _no_method(
-                name,
+                where,
                 f"the method '{name}' cannot be imported",
                 f"{type(error).__name__}: {error}",
                 "mend the module or the name",
             ) from error
     if not callable(found):
         raise _no_method(
-            name, f"the method '{name}' cannot be called", f"a {type(found).__name__}", "name a function"
+            where, f"the method '{name}' cannot be called", f"a {type(found).__name__}", "name a function"
         )
     return found
 
 
-def _no_method(name: str, what: str, got: str, do: str) -> CheckError:
+def _no_method(where: str, what: str, got: str, do: str) -> CheckError:
     wanted = "a method's name, or module:callable that takes a Task"
-    return user_error("TC113", what, where="--method", got=got, wanted=wanted, do=do)
+    return user_error("TC113", what, where=where, got=got, wanted=wanted, do=do)
 
 
 @contextmanager

@@ -1,9 +1,9 @@
-"""Permuting heads permutes everything that speaks of heads, and changes nothing else.
+"""Permuting heads permutes everything that refers to heads, and changes nothing else.
 
-Heads of a layer are a sum: numbering them otherwise is the same function. Let E map an edge to its new name
-(`renumbering.py`). Then the outputs of a circuit C in the old model are those of E(C) in the new one; derivatives and
-scores move along with their edges; the certified truth T becomes E(T) where it is unique; and training, by either
-estimator, with the noise of each edge moved along ends with each edge's gate moved along.
+The heads of a layer are a sum, so another numbering is the same function. Let E map an edge to its new name
+(`renumbering.py`). The outputs of a circuit C in the old model are those of E(C) in the new one; derivatives and scores move
+with their edges; the certified truth T becomes E(T) if it is unique; and training, by either estimator, with each edge's
+noise moved along, ends with each edge's mask variable moved along.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from torch import Tensor
 from edgeprune_core.attribution import margin_gradient
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.mask import edge_values
+from edgeprune_core.methods import EdgePruningBounded
 from edgeprune_core.task import Task
-from edgeprune_core.training import pathwise, score_function
+from edgeprune_core.training import gates, score_function
 from edgeprune_core.training.item_pool import ItemPool
-from edgeprune_core.training.pathwise import PathwiseSettings, train_pathwise
+from edgeprune_core.training.pathwise import PathwiseTraining
 from edgeprune_core.training.score_function import ScoreSettings, train_by_score
 from tracrcheck.invariants.base import Invariant, Violation
 from tracrcheck.invariants.circuits import mask_of, some_circuits, some_shares
@@ -32,9 +33,9 @@ from tracrcheck.invariants.subjects import Subject, generator_of, is_program, is
 from tracrcheck.truth.certify import certify
 from tracrcheck.truth.setting import Setting
 
-# Share of the larger of two gradients by which rounding may separate them: their sums have a few thousand terms.
+# Rounding may separate two gradients by this share of the larger one: their sums have a few thousand terms.
 GRADIENT = 1e-7
-PATHWISE = PathwiseSettings(steps=4, circuits=4)
+PATHWISE = EdgePruningBounded(steps=4, circuits=4)
 SCORE = ScoreSettings(steps=4, circuits=8)
 # Of log-alphas: far above rounding, far below one step of either trainer.
 TRAINED = 1e-4
@@ -95,7 +96,7 @@ def permuted_pruning(subject: Subject, seed: int) -> Violation | None:
     for name in ("zero", "resample"):
         task = subject.tasks[name]
         both = renumbered(task, seed)
-        trainers = [(score_function, _by_score)] + ([(pathwise, _by_path)] if is_smooth(subject) else [])
+        trainers = [(score_function, _by_score)] + ([(gates, _by_path)] if is_smooth(subject) else [])
         for module, train in trainers:
             want = both.moved(train(both.old, seed))
             with _noise_moved(module, both):
@@ -113,7 +114,10 @@ def _by_score(task: Task, seed: int) -> Tensor:
 
 
 def _by_path(task: Task, seed: int) -> Tensor:
-    return train_pathwise(task, PATHWISE, generator_of(seed)).log_alpha
+    training = PathwiseTraining(PATHWISE, task, generator_of(seed))
+    while not training.done:
+        training.advance()
+    return training.scores()
 
 
 @contextmanager
@@ -129,7 +133,7 @@ def _noise_moved(trainer: ModuleType, both: Renumbered) -> Iterator[None]:
 
 PERMUTED_OUTPUTS = Invariant(
     name="permuted_outputs",
-    statement="permuting heads permutes circuits and leaves their outputs",
+    statement="permuting heads permutes circuits and keeps their outputs",
     check=permuted_outputs,
 )
 PERMUTED_GRADIENTS = Invariant(

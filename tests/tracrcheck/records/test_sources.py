@@ -35,7 +35,7 @@ def test_programs_are_told_apart_by_name_and_bytes_and_not_by_place_or_order(tmp
     assert sources.programs_sha([tmp_path / "one" / "c.py", paths[0][1]]) != same
 
 
-PRUNING = "edgeprune_core.methods.edge_pruning"
+PRUNING = "edgeprune_core.methods.edge_pruning_score_function"
 
 
 def test_what_decides_a_verdict_counts_and_what_only_shows_it_does_not(tmp_path, monkeypatch):
@@ -78,7 +78,10 @@ def test_what_decides_a_verdict_counts_and_what_only_shows_it_does_not(tmp_path,
 
 def test_each_method_of_ours_counts_by_its_own_file():
     assert sources.packages_sha(PRUNING) != sources.packages_sha("edgeprune_core.methods.random_edges")
-    given = [sources.sources_of([], find_method(name))["packages"] for name in ("edge_pruning", "random")]
+    given = [
+        sources.sources_of([], find_method(name))["packages"]
+        for name in ("edge_pruning_score_function", "random")
+    ]
     assert given == [
         sources.packages_sha(PRUNING),
         sources.packages_sha("edgeprune_core.methods.random_edges"),
@@ -86,7 +89,7 @@ def test_each_method_of_ours_counts_by_its_own_file():
 
 
 def test_a_method_of_somebody_else_counts_by_its_file():
-    assert sources.method_sha(find_method("edge_pruning")) is None
+    assert sources.method_sha(find_method("edge_pruning_score_function")) is None
     file = sources.method_sha(pruners.some_edges)
     assert file is not None
     assert sources.method_sha(pruners.together) == file

@@ -161,7 +161,7 @@ def test_what_checks_depend_on_are_all_invariants_and_every_method():
         "eap",
         "eap_ig",
         "exact",
-        "edge_pruning",
+        "edge_pruning_score_function",
         "forward",
     } <= names
     assert "cli" not in names

@@ -1,4 +1,4 @@
-"""Programs: the table of all, what `check` found, why an edge is needed, and the circuit drawn.
+"""Programs: the table of all programs, the result of `check`, why an edge is needed, and drawings of circuits.
 
 In a drawing required edges are solid and permitted ones faint; every component is labelled with the RASP expression that it
 computes.
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from rich.tree import Tree
 
 from edgeprune_core.ablations import ABLATIONS
-from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import Edge
 from tracrcheck.compiler.compile import Compiled
+from tracrcheck.error_codes import user_error
 from tracrcheck.grading.edge_effects import Evidence, weights_of
 from tracrcheck.rasp.library import Entry
 from tracrcheck.reports import certify
@@ -87,7 +87,7 @@ def programs_table(programs: Sequence[Compiled]) -> Table:
 
 
 def checkup_parts(found: Checkup) -> list[str | Table]:
-    """What `tracrcheck check` prints beside the problems."""
+    """What `tracrcheck check` prints besides the problems."""
     compiled = found.compiled
     if compiled is None:
         return []
@@ -134,7 +134,7 @@ def explanation_block(compiled: Compiled, ablation: str, found: Explanation) -> 
 
 
 def draw(compiled: Compiled, certificate: Certificate, kind: str) -> str:
-    """Text of a picture; `kind` is a file's suffix. Errors: TC123."""
+    """The drawing as text. kind: suffix of the file. Errors: TC123."""
     match kind:
         case ".svg":
             return svg(_drawing(compiled, certificate))
@@ -142,20 +142,12 @@ def draw(compiled: Compiled, certificate: Certificate, kind: str) -> str:
             return _page(compiled, certificate)
         case ".dot":
             return dot(_drawing(compiled, certificate))
-    raise CheckError(
-        "TC123", f"no picture of kind '{kind}'", where="--out", got=kind, wanted=".svg, .html or .dot"
-    )
+    raise user_error("TC123", where="--out", got=kind, kind=kind)
 
 
 def kind_of(path: Path) -> str:
     if path.suffix not in (".svg", ".html", ".dot"):
-        raise CheckError(
-            "TC123",
-            f"no picture of kind '{path.suffix}'",
-            where="--out",
-            got=str(path),
-            wanted=".svg, .html or .dot",
-        )
+        raise user_error("TC123", where="--out", got=path, kind=path.suffix)
     return path.suffix
 
 
@@ -195,7 +187,7 @@ def _title(certificate: Certificate) -> str:
 
 
 def tree(compiled: Compiled, certificate: Certificate) -> Tree:
-    """What `out` is made of, by required edges; a component is opened once."""
+    """The required edges as a tree that ends in `out`. Each component is expanded once."""
     root = Tree(_title(certificate), highlight=False)
     into: dict[str, list[Edge]] = {}
     for edge in certificate.required:

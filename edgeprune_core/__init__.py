@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Method,
         RandomEdges,
     )
+    from edgeprune_core.metrics import METRICS, Metric
     from edgeprune_core.spec import ModelSpec
     from edgeprune_core.task import Task
     from edgeprune_core.tasks import TASKS, Pair, PromptSource, PromptTask, pairs, prompt_task, read_pairs
@@ -57,6 +58,7 @@ _HOMES = {
         "Method",
         "RandomEdges",
     ),
+    "metrics": ("METRICS", "Metric"),
     "spec": ("ModelSpec",),
     "task": ("Task",),
     "tasks": ("TASKS", "Pair", "PromptSource", "PromptTask", "pairs", "prompt_task", "read_pairs"),
@@ -69,6 +71,7 @@ __all__ = [
     "ABLATIONS",
     "FAMILIES",
     "METHODS",
+    "METRICS",
     "SUBJECTS",
     "TASKS",
     "Ablation",
@@ -85,6 +88,7 @@ __all__ = [
     "Family",
     "Mean",
     "Method",
+    "Metric",
     "Model",
     "ModelSpec",
     "Outcome",

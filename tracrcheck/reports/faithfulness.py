@@ -8,17 +8,16 @@ from typing import Any
 from rich.table import Table
 
 from edgeprune_core.faithfulness import Cell, Interval, Matrix
+from edgeprune_core.metrics import METRICS
 from tracrcheck.reports.text import table
 
 SCHEMA = "tracrcheck.faithfulness/1"
 DIRECTIONS = {"kept": "kept", "knocked_out": "knocked out"}
-METRICS = {
-    "kl": "KL, nats",
-    "recovered": "margin recovered",
-    "accuracy": "accuracy",
-    "exact_match": "exact match",
-    "tau": "Kendall's tau",
-}
+
+
+def metric_label(name: str) -> str:
+    """As in tables. A file may name a metric that this process does not know."""
+    return METRICS[name].label if name in METRICS else name
 
 
 def matrix_table(matrix: Matrix) -> Table:
@@ -29,7 +28,7 @@ def matrix_table(matrix: Matrix) -> Table:
         made.add_row(
             cell.ablation,
             DIRECTIONS[cell.direction],
-            METRICS[cell.metric],
+            cell.label or cell.metric,
             number(cell.circuit.mean),
             _range(cell.circuit),
             number(cell.null.mean),

@@ -11,7 +11,7 @@ from typing import Any
 from tracrcheck.grading.verdict import Verdict
 from tracrcheck.records.machine import in_words
 from tracrcheck.reports import compare
-from tracrcheck.reports.faithfulness import DIRECTIONS, METRICS, number, span
+from tracrcheck.reports.faithfulness import DIRECTIONS, metric_label, number, span
 from tracrcheck.reports.fuzz import failure
 from tracrcheck.reports.gate_baseline import comparison_lines, in_a_sentence
 from tracrcheck.reports.render.sanitize import shown
@@ -152,7 +152,7 @@ def discovery_comment(saved: DiscoveryFile) -> str:
     foot = _foot(saved.run) if saved.run else []
     if matrix is not None:
         cells = [
-            [c["ablation"], DIRECTIONS.get(c["direction"], c["direction"]), METRICS.get(c["metric"], c["metric"]),
+            [c["ablation"], DIRECTIONS.get(c["direction"], c["direction"]), metric_label(c["metric"]),
              number(c["circuit"]["mean"]), span(c["circuit"]["low"], c["circuit"]["high"]), number(c["random"]["mean"]),
              number(c["model"]), number(c["no_edges"]), "yes" if c["faithful"] else "no"]
             for c in matrix["cells"]

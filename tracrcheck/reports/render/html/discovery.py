@@ -8,7 +8,7 @@ from typing import Any
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.graph import Edge
-from tracrcheck.reports.faithfulness import DIRECTIONS, METRICS, number, span
+from tracrcheck.reports.faithfulness import DIRECTIONS, metric_label, number, span
 from tracrcheck.reports.render.graph import node_of
 from tracrcheck.reports.render.html.circuits import MOST, Layer, Picture, circuit_figure
 from tracrcheck.reports.render.html.elements import Child, Html, badge, code, joined, tag
@@ -84,7 +84,7 @@ def _matrix(matrix: Mapping[str, Any]) -> Html:
     ]
     rows: list[Row] = [
         (
-            cell["ablation"], DIRECTIONS[cell["direction"]], METRICS[cell["metric"]], number(cell["circuit"]["mean"]),
+            cell["ablation"], DIRECTIONS[cell["direction"]], metric_label(cell["metric"]), number(cell["circuit"]["mean"]),
             _span(cell["circuit"]), number(cell["random"]["mean"]), _span(cell["random"]), number(cell["model"]),
             number(cell["no_edges"]), badge("faithful" if cell["faithful"] else "not faithful"),
         )

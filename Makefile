@@ -10,7 +10,7 @@ export JAX_PLATFORMS ?= cpu
 # Where `ci` and `nightly` leave their results, and what they take from whoever calls them.
 OUT ?= build/ci
 JOBS ?= 2
-METHOD ?= edge_pruning
+METHOD ?= edge_pruning_score_function
 PROFILE ?= quick
 # `make quick BASELINE=main.json`: compared with another version's quick.json. PROGRAMS: some only.
 BASELINE ?=
@@ -39,7 +39,8 @@ recheck: $(STAMP) ## committed results: sound, stale or not, and a random share 
 	set -e; for file in $(filter-out %-suite.json,$(wildcard ci/results/*.json)); do $(BIN)/tracrcheck recheck $$file; done
 	$(BIN)/python -m ci.faults.suite recheck ci/results/mutants-suite.json
 
-bench: $(STAMP) ## the speed and memory of the gate, each figure with its bar
+bench: $(STAMP) ## how soon commands start, and the speed and memory of the gate, each figure with its bar
+	$(BIN)/python ci/bench/start.py
 	$(BIN)/python ci/bench/gate.py
 
 docs: $(STAMP) ## the documentation as a site, in build/site: nothing broken, nothing loaded from elsewhere

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
         Eap,
         EapIg,
         EdgePruning,
-        EdgePruningKl,
+        EdgePruningBounded,
+        EdgePruningScoreFunction,
         Exact,
         Method,
         RandomEdges,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from edgeprune_core.task import Task
     from edgeprune_core.tasks import TASKS, Pair, PromptSource, PromptTask, pairs, prompt_task, read_pairs
     from edgeprune_core.trained_models import SUBJECTS, TrainedModel, load_model
+    from edgeprune_core.training.prices import FixedPrice, RisingPrice, SparsityTarget
     from edgeprune_core.weights import Model, Weights
 
 _HOMES = {
@@ -53,7 +55,8 @@ _HOMES = {
         "Eap",
         "EapIg",
         "EdgePruning",
-        "EdgePruningKl",
+        "EdgePruningBounded",
+        "EdgePruningScoreFunction",
         "Exact",
         "Method",
         "RandomEdges",
@@ -63,6 +66,7 @@ _HOMES = {
     "task": ("Task",),
     "tasks": ("TASKS", "Pair", "PromptSource", "PromptTask", "pairs", "prompt_task", "read_pairs"),
     "trained_models": ("SUBJECTS", "TrainedModel", "load_model"),
+    "training.prices": ("FixedPrice", "RisingPrice", "SparsityTarget"),
     "weights": ("Model", "Weights"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -83,9 +87,11 @@ __all__ = [
     "EapIg",
     "Edge",
     "EdgePruning",
-    "EdgePruningKl",
+    "EdgePruningBounded",
+    "EdgePruningScoreFunction",
     "Exact",
     "Family",
+    "FixedPrice",
     "Mean",
     "Method",
     "Metric",
@@ -99,6 +105,8 @@ __all__ = [
     "Reader",
     "Resample",
     "ResidualGraph",
+    "RisingPrice",
+    "SparsityTarget",
     "Task",
     "TrainedModel",
     "Weights",

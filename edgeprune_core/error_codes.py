@@ -131,7 +131,7 @@ TOPICS: dict[str, dict[str, Message]] = {
     "Checkpoints and processes": {
         "EP201": Message(
             "a method that keeps no state to go on from",
-            "a method with begin(task), such as edge_pruning_kl",
+            "a method with begin(task), such as edge_pruning",
             "leave the checkpoint out",
         ),
         "EP202": Message(

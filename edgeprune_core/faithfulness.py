@@ -53,7 +53,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """metric, label: its name in JSON and in tables. circuit: its value. model, empty: of the full and the empty circuit. null: over random circuits of as many
+    """circuit: its value. model, empty: of the full and the empty circuit. null: over random circuits of as many
     edges, in the same direction: their mean, and the central share of them."""
 
     ablation: str
@@ -63,7 +63,6 @@ class Cell:
     null: Interval
     model: float
     empty: float
-    label: str = ""
 
     @property
     def supports(self) -> bool:
@@ -211,7 +210,6 @@ def _cells(
                 ablation=ablation,
                 direction=direction,
                 metric=metric.name,
-                label=metric.label,
                 circuit=_bootstrap(table, 2 + row, picks, confidence),
                 null=_spread([_mean(table, i) for i in null], confidence),
                 model=_mean(table, 0),

@@ -1,7 +1,7 @@
-"""What this installation consists of, and what of it is missing: `tracrcheck doctor`.
+"""What this installation consists of, and what is missing: `tracrcheck doctor`.
 
-Needs the standard library alone: `python -m tracrcheck.doctor` runs where even the command line does not. Every part
-is imported by a process of its own, so that one that crashes is told as broken and takes nothing down with it.
+`python -m tracrcheck.doctor` runs even where the command line does not: it needs the standard library, and `packaging` to
+read requirements. Each part is imported in a process of its own, so that one that crashes is reported as broken.
 """
 
 from __future__ import annotations
@@ -14,27 +14,52 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any, Literal
 
 from edgeprune_core.atomic_write import write_whole
 from edgeprune_core.errors import CheckError
 from tracrcheck._version import __version__
+from tracrcheck.error_codes import user_error
 from tracrcheck.records.machine import machine
 
 SCHEMA = "tracrcheck.doctor/1"
-SECONDS = 120.0  # that importing everything may take, from a cold disk too
+# Time limit of one import, from a cold disk too.
+SECONDS = 120.0
 
 Status = Literal["ok", "missing", "old", "broken"]
 
 
+# Of each package: how it is imported, if by another name, and what it is for.
+USES = {
+    "tracr-pypi": ("tracr", "RASP and its compiler"),
+    "jax": ("", "Tracr's own forward pass"),
+    "dm-haiku": ("haiku", "Tracr's own forward pass"),
+    "numpy": ("", "arrays"),
+    "torch": ("", "the engine and the methods"),
+    "jaxtyping": ("", "shapes in signatures"),
+    "joblib": ("", "--jobs"),
+    "packaging": ("", "versions"),
+    "safetensors": ("", "weight files"),
+    "typer": ("", "the command line"),
+    "rich": ("", "tables"),
+    "distributed": ("", "--cluster"),
+    "hypothesis": ("", "tracrcheck.strategies"),
+    "huggingface-hub": ("huggingface_hub", "models by their name on the hub"),
+    "transformers": ("", "tokenizers and live models"),
+}
+# Extras for those who work on tracrcheck itself.
+OURS = ("dev", "docs")
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A package of PyPI: how it is imported, what `pyproject.toml` asks of it, and what it is for.
+    """A package on PyPI: how it is imported, which versions are required, and what it is for.
 
-    extra: the name that brings it, `pip install tracrcheck[NAME]`; "" for what everything needs.
+    extra: `pip install tracrcheck[EXTRA]` installs it; "" if it is always required.
     """
 
     name: str
@@ -44,27 +69,23 @@ class Part:
     extra: str = ""
 
 
-PARTS: tuple[Part, ...] = (
-    Part("tracr-pypi", "tracr", "==1.0.0", "RASP and its compiler"),
-    Part("jax", "jax", ">=0.4.30", "Tracr's own forward pass"),
-    Part("dm-haiku", "haiku", ">=0.0.13", "Tracr's own forward pass"),
-    Part("numpy", "numpy", ">=1.26", "arrays"),
-    Part("torch", "torch", ">=2.4", "the engine and the methods"),
-    Part("jaxtyping", "jaxtyping", ">=0.2.34", "shapes in signatures"),
-    Part("joblib", "joblib", ">=1.4", "--jobs"),
-    Part("safetensors", "safetensors", ">=0.4", "weight files"),
-    Part("typer", "typer", ">=0.15", "the command line"),
-    Part("rich", "rich", ">=13", "tables"),
-    Part("distributed", "distributed", ">=2024.11", "--cluster", "cluster"),
-    Part("hypothesis", "hypothesis", ">=6.100", "tracrcheck.strategies", "properties"),
-    Part("huggingface-hub", "huggingface_hub", ">=0.24", "models by their name on the hub", "models"),
-    Part("transformers", "transformers", ">=4.45", "tokenizers and live models", "models"),
-)
+def parts() -> tuple[Part, ...]:
+    """What the metadata of our own distribution requires. Raises `ImportError` without that metadata, or `packaging`."""
+    from packaging.requirements import Requirement
+
+    found = []
+    for requirement in map(Requirement, requires("tracrcheck") or ()):
+        extra = "".join(re.findall(r'extra == "(.+?)"', str(requirement.marker)))
+        if extra not in OURS:
+            module, use = USES.get(requirement.name, ("", ""))
+            module = module or requirement.name.replace("-", "_")
+            found.append(Part(requirement.name, module, str(requirement.specifier), use, extra))
+    return tuple(sorted(found, key=lambda part: bool(part.extra)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A part and what became of it. found: its version, or None; detail: why it is not right."""
+    """found: the version that is installed, or None. detail: what is wrong."""
 
     part: Part
     status: Status
@@ -74,7 +95,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """works: whether a program was compiled and gave the interpreter's output; why: where it did not."""
+    """works: whether a program compiled and gave the interpreter's output. why: if not, what went wrong."""
 
     findings: tuple[Finding, ...]
     devices: tuple[str, ...]
@@ -113,12 +134,12 @@ class Report:
         }
 
     def lines(self) -> Iterator[str]:
-        """What a person reads."""
+        """The report as text."""
         record = machine()
         yield f"tracrcheck {__version__}, Python {platform.python_version()}, {sys.executable}"
         yield f"{record['cpu']}, {record['cores']} cores, {record['platform']}"
-        yield f"devices   {', '.join(self.devices) or 'unknown: torch cannot be asked'}"
-        yield f"cache     {self.cache}{'' if self.cache_writable else '  (cannot be written: truths are proved anew)'}"
+        yield f"devices   {', '.join(self.devices) or 'unknown: torch cannot be imported'}"
+        yield f"cache     {self.cache}{'' if self.cache_writable else '  (cannot be written: truths are proved again each time)'}"
         yield f"programs  {self.programs} shipped"
         yield ""
         for title, extras in (("required", False), ("optional", True)):
@@ -128,7 +149,7 @@ class Report:
                     yield _line(finding)
         yield ""
         yield "reverse   " + (
-            "compiled, and as the interpreter says" if self.works else f"BROKEN: {self.why}"
+            "compiles, and gives the interpreter's output" if self.works else f"BROKEN: {self.why}"
         )
         yield (
             "nothing that is required is missing"
@@ -147,60 +168,55 @@ def _line(finding: Finding) -> str:
     return f"{text}\n          {finding.detail}; pip install '{name}'"
 
 
-def examine(parts: Sequence[Part] = PARTS) -> Report:
-    """Imports every part in processes of their own. Never raises."""
-    told = _probed(parts)
-    findings = tuple(_finding(part, told.get(part.module, {})) for part in parts)
-    last = told.get("", {"error": "the process that tries ended early"})
+def examine(wanted: Sequence[Part] | None = None) -> Report:
+    """Imports every part, each in a process of its own. Never raises."""
+    findings: tuple[Finding, ...]
+    try:
+        wanted = parts() if wanted is None else wanted
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            *probed, ours = threads.map(_probe, [*(part.module for part in wanted), ""])
+        findings = tuple(map(_finding, wanted, probed))
+    except ImportError as error:
+        part = Part((error.name or "packaging").partition(".")[0], "", "", "the list of what is required")
+        findings, probed, ours = (
+            (Finding(part=part, status="missing", detail="not installed"),),
+            [],
+            _probe(""),
+        )
     folder = _cache_folder()
     return Report(
         findings=findings,
-        devices=tuple(told.get("torch", {}).get("devices", ())),
+        devices=tuple(device for probe in probed for device in probe.get("devices", ())),
         cache=str(folder),
         cache_writable=_writable(folder),
-        programs=last.get("programs", 0),
-        works="error" not in last,
-        why=last.get("error", ""),
+        programs=ours.get("programs", 0),
+        works="error" not in ours,
+        why=ours.get("error", ""),
     )
 
 
-def _finding(part: Part, told: dict[str, Any]) -> Finding:
+def _finding(part: Part, probe: dict[str, Any]) -> Finding:
+    from packaging.specifiers import SpecifierSet
+
     try:
         found = version(part.name)
     except PackageNotFoundError:
         found = None
-    if "error" not in told:
-        if found is not None and not meets(found, part.wanted):
-            return Finding(part=part, status="old", found=found, detail=f"{part.wanted} is wanted")
-        return Finding(part=part, status="ok", found=found)
-    if found is None:
-        return Finding(part=part, status="missing", detail="not installed")
-    return Finding(part=part, status="broken", found=found, detail=told["error"])
+    if "error" in probe:
+        if found is None:
+            return Finding(part=part, status="missing", detail="not installed")
+        return Finding(part=part, status="broken", found=found, detail=probe["error"])
+    if found is not None and not SpecifierSet(part.wanted).contains(found, prereleases=True):
+        return Finding(part=part, status="old", found=found, detail=f"{part.wanted} is wanted")
+    return Finding(part=part, status="ok", found=found)
 
 
-def meets(found: str, wanted: str) -> bool:
-    """Whether a version is the one after `==`, or at least that after `>=`; by its leading numbers."""
-    sign, number = wanted[:2], wanted[2:]
-    have, want = _numbers(found), _numbers(number)
-    width = max(len(have), len(want))
-    have, want = ([*n, *[0] * (width - len(n))] for n in (have, want))
-    return have == want if sign == "==" else have >= want
+# The processes that import ------------------------------------------------------------------------------
 
-
-def _numbers(text: str) -> list[int]:
-    found = re.match(r"\d+(?:\.\d+)*", text)
-    return [int(n) for n in found[0].split(".")] if found else []
-
-
-# The processes that try --------------------------------------------------------------------------------
-
-# Each module named in turn, a line of JSON each: {"error"} where it cannot be imported; then our own packages at work.
+# Imports one module, or without a name runs our own packages; prints a line of JSON, with `error` if that failed.
 _PROBE = """
 import importlib, json, sys, warnings
 warnings.simplefilter("ignore")
-def tell(name, **found):
-    sys.__stdout__.write("\\n" + json.dumps({"tracrcheck": name, **found}) + "\\n")
-    sys.__stdout__.flush()
 def devices(torch):
     names = ["cpu"]
     try:
@@ -212,70 +228,43 @@ def devices(torch):
     except Exception as error:
         names.append(f"cuda cannot be asked: {error}")
     return names
-for name in sys.argv[1:]:
-    tell("begun", module=name)
-    try:
-        module = importlib.import_module(name) if name else None
-        if name == "torch":
-            tell(name, devices=devices(module))
-        elif name:
-            tell(name)
-        else:
-            from tracrcheck.compiler.compile import compile_program
-            from tracrcheck.compiler.equivalence import check_compiled
-            from tracrcheck.rasp.library import Library, shipped_folder
-            check_compiled(compile_program(Library(shipped_folder()).load("reverse").program))
-            tell("", programs=len(Library(shipped_folder()).files()))
-    except BaseException as error:
-        tell(name, error=f"{type(error).__name__}: {error}".splitlines()[0])
+def probe(name):
+    if name:
+        module = importlib.import_module(name)
+        return {"devices": devices(module)} if name == "torch" else {}
+    from tracrcheck.compiler.compile import compile_program
+    from tracrcheck.compiler.equivalence import check_compiled
+    from tracrcheck.rasp.library import Library, shipped_folder
+    library = Library(shipped_folder())
+    check_compiled(compile_program(library.load("reverse").program))
+    return {"programs": len(library.files())}
+try:
+    found = probe(sys.argv[1])
+except BaseException as error:
+    found = {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
+print("\\ntracrcheck:" + json.dumps(found), file=sys.__stdout__, flush=True)
 """
 
 
-def _probed(parts: Sequence[Part]) -> dict[str, dict[str, Any]]:
-    """Module -> what was told of it; "" is our own. A module that ends the process is told so, and the rest tried anew."""
-    left, told = [*(part.module for part in parts), ""], {}
-    while left:
-        name, why = left[0], "nothing could be run"
-        for line in _lines_of(left):
-            if line["tracrcheck"] == "begun":
-                name = line["module"]
-            elif line["tracrcheck"] == "ended":
-                why = line["why"]
-            else:
-                told[line.pop("tracrcheck")] = line
-        told.setdefault(name, {"error": f"importing it {why}"})
-        left = [module for module in left if module not in told]
-    return told
-
-
-def _lines_of(modules: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """What a process says of these modules, and how it ended."""
-    why = f"took over {SECONDS:.0f} seconds"
+def _probe(module: str) -> dict[str, Any]:
+    """What the process for a module printed, or `error`: how it ended instead."""
     try:
         done = subprocess.run(
-            [sys.executable, "-c", _PROBE, *modules],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=SECONDS,
-            env=_environment(),
-            check=False,
-        )
-        text, why = done.stdout, f"ends the process ({done.returncode})"
-    except subprocess.TimeoutExpired as error:
-        text = (
-            error.stdout.decode(errors="replace") if isinstance(error.stdout, bytes) else error.stdout or ""
-        )
+            [sys.executable, "-c", _PROBE, module],
+            capture_output=True, text=True, errors="replace", timeout=SECONDS, env=_environment(),
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return {"error": f"importing it took over {SECONDS:.0f} seconds"}
     except OSError as error:
-        text, why = "", f"cannot be tried: {error}"
-    for line in text.splitlines():
-        if line.startswith('{"tracrcheck"'):
-            yield json.loads(line)
-    yield {"tracrcheck": "ended", "why": why}
+        return {"error": f"importing it cannot be tried: {error}"}
+    for line in done.stdout.splitlines():
+        if line.startswith("tracrcheck:"):
+            return json.loads(line.partition(":")[2])
+    return {"error": f"importing it ends the process ({done.returncode})"}
 
 
 def _environment() -> dict[str, str]:
-    """That of this process, with the places it imports from; a CPU is enough for JAX."""
+    """That of this process, with its import path. A CPU is enough for JAX."""
     path = os.pathsep.join(place for place in sys.path if place)
     return {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1", "JAX_PLATFORMS": "cpu"}
 
@@ -284,7 +273,7 @@ def _environment() -> dict[str, str]:
 
 
 def _cache_folder() -> Path:
-    """As `store.cache_folder`, which loads torch."""
+    """That of `truth.cache`, which loads torch."""
     if own := os.environ.get("TRACRCHECK_CACHE"):
         return Path(own)
     base = os.environ.get("XDG_CACHE_HOME")
@@ -292,30 +281,22 @@ def _cache_folder() -> Path:
 
 
 def _writable(folder: Path) -> bool:
-    """Whether files can be made there, or in the nearest folder above that exists."""
+    """Whether files can be created there, or in its nearest parent that exists."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return folder.is_dir() and os.access(folder, os.W_OK)
 
 
 def write(report: Report, path: Path) -> None:
-    """The document, whole or not at all. Errors: TC115."""
+    """Writes the document, whole or not at all. Errors: TC115."""
     text = json.dumps(report.document(), indent=2) + "\n"
     try:
-        if (
-            path.exists() and not path.is_file() and not path.is_dir()
-        ):  # a device, not to be replaced by a file
+        if path.exists() and not (path.is_file() or path.is_dir()):  # a device is not replaced by a file
             path.write_text(text, encoding="utf-8")
         else:
             write_whole(path.resolve(), text)
     except OSError as error:
-        raise CheckError(
-            "TC115",
-            f"cannot write '{path}'",
-            got=error.strerror or error,
-            wanted="a file in a folder that exists and can be written",
-            do="give another path",
-        ) from None
+        raise user_error("TC115", path=path, got=error.strerror or error) from None
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -353,7 +353,7 @@ TOPICS: dict[str, dict[str, Message]] = {
         "TC181.gpus": Message("fewer prompts than GPUs that share them", "a prompt or more for each"),
         "TC182": Message(
             "a method that processes cannot share",
-            "edge_pruning_kl, or module:NAME of an EdgePruningKl with settings of its own",
+            "edge_pruning, or module:NAME of an EdgePruning with settings of its own",
             "leave --distributed out, or name that method",
         ),
         "TC184": Message(
@@ -363,10 +363,7 @@ TOPICS: dict[str, dict[str, Message]] = {
             "faithfulness needs the tasks of both circuits",
             "--task-a and --task-b; without them only edges are compared, and no model is needed",
         ),
-        "TC186": Message("no method '{name}' to sweep"),
-        "TC187": Message(
-            "a method without scores gives one circuit, and no curve", "a Discovery with `scores`"
-        ),
+        "TC187": Message("the method gave no circuit to compare", "a Discovery, a Circuit or edges"),
     },
 }
 

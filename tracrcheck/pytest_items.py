@@ -25,7 +25,7 @@ from tracrcheck.grading.run_method import find_method
 from tracrcheck.grading.verdict import Summary, Verdict
 from tracrcheck.rasp.library import Entry, Library
 from tracrcheck.reports import files
-from tracrcheck.reports.failure import failure_block
+from tracrcheck.reports.grade import failure_block
 from tracrcheck.reports.render.sanitize import shown
 from tracrcheck.reports.text import replay, summary_line
 from tracrcheck.runs import profiles
@@ -172,7 +172,7 @@ class GatePlugin:
             self.unwritten = error
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        terminalreporter.write_line(f"tracrcheck: {summary_line(self._summary())}")
+        terminalreporter.write_line(f"tracrcheck: {summary_line(self._summary().to_json())}")
         if self.unwritten is not None:
             terminalreporter.write_line(str(self.unwritten), red=True)
 

@@ -105,7 +105,7 @@ class Case:
         return _exam(self.program, setting, str(Path.cwd()))
 
     def _told(self, verdict: Verdict) -> str:
-        from tracrcheck.reports.failure import failure_block
+        from tracrcheck.reports.grade import failure_block
 
         test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
         return failure_block(

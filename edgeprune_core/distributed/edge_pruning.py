@@ -1,4 +1,4 @@
-"""Edge pruning with KL by several processes: the steps of `edge_pruning_kl`, each on a share of the items.
+"""Edge pruning with KL by several processes: the steps of `edge_pruning`, each on a share of the items.
 
 All processes hold the same gates, draw the same noise and the same items, and take every size-th of these. What one
 process alone would take the mean of, over items and circuits, is here a sum of means with the shares for weights:
@@ -25,9 +25,10 @@ from edgeprune_core.discovery import Discovery
 from edgeprune_core.distributed.process_group import Group
 from edgeprune_core.engine import live_writers, run
 from edgeprune_core.mask import from_edge_values
-from edgeprune_core.methods.edge_pruning_kl import EdgePruningKl, KlTraining
+from edgeprune_core.methods.edge_pruning import EdgePruning, EdgePruningTraining
 from edgeprune_core.task import Task
 from edgeprune_core.training.checkpoint import finished
+from edgeprune_core.training.pathwise import judged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ class EdgePruningTogether:
     The task's model is to be of `method.dtype` and sharded over the group (`Group.sharded`).
     """
 
-    method: EdgePruningKl
+    method: EdgePruning
     group: Group
 
     def __call__(self, task: Task) -> Discovery:
@@ -47,30 +48,30 @@ class EdgePruningTogether:
         return TogetherTraining(self.method, task, self.group)
 
 
-class TogetherTraining(KlTraining):
-    def __init__(self, method: EdgePruningKl, task: Task, group: Group) -> None:
+class TogetherTraining(EdgePruningTraining):
+    def __init__(self, method: EdgePruning, task: Task, group: Group) -> None:
         super().__init__(method, task)
         self.group = group
         _ = self.task.reference  # by all at once, before layers are gathered for a step
 
-    def _back(self, gates: Float[Tensor, "circuit edge"]) -> None:
-        task, rows = self.task, self.pool.draw()
+    def _backward(self, gates: Float[Tensor, "circuit edge"], rows: Int[Tensor, " item"]) -> None:
+        task = self.task
         own, share = self._share(rows)
         items = task.items[rows[own]]
         mask = from_edge_values(task.graph, gates)
         got = _outputs(task, mask, items).to(gates.dtype)
-        loss, wrong = self.method.judged(task, got, items)
+        loss, wrong = judged(task, self.settings, got, items)
         loss = share * loss
         loss.backward()
-        for param in self.params:
-            assert param.grad is not None
-            self.group.add(param.grad)
+        for log_alpha in self.gates.log_alphas.values():
+            assert log_alpha.grad is not None
+            self.group.add(log_alpha.grad)
         everywhere = torch.zeros(len(gates), len(rows), dtype=torch.int32)
         if share > 0:
             everywhere[:, own] = wrong.int()
         self.group.add(everywhere)
         self.pool.learn(rows, everywhere > 0)
-        price = self.price(self.edges, self.nodes, self.taken)
+        price = self._price()
         price.backward()
         self.loss = loss.detach()
         self.group.add(self.loss)

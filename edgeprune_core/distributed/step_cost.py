@@ -4,7 +4,7 @@ torch's `meta` device computes shapes only, so the engine runs there at any size
 it does: every allocation until it is freed, and every product of matrices. Nothing here repeats the engine's arithmetic;
 whoever changes the engine changes the answer.
 
-A step is that of `edge_pruning_kl` under resampling: gates sampled, writers of the corrupted prompts, the masked run,
+A step is that of `edge_pruning` under resampling: gates sampled, writers of the corrupted prompts, the masked run,
 KL at the last position of each prompt, and back. Not counted: what a kernel takes for itself, what the allocator wastes,
 a CUDA context, and the optimiser's own pass, which comes when the rest is freed.
 """
@@ -113,7 +113,7 @@ def _row(spec: ModelSpec, step: Step) -> int:
 
 
 def _step(model: Model, step: Step, meter: _Meter) -> None:
-    """One of `edge_pruning_kl`, its phases told to the meter."""
+    """One of `edge_pruning`, its phases told to the meter."""
     graph, gate = ResidualGraph.of(model.spec), HardConcrete()
     tokens = torch.zeros(step.batch, step.pos, dtype=torch.long, device=_META)
     places = torch.zeros(step.batch, 1, dtype=torch.long, device=_META)

@@ -1,11 +1,12 @@
 """The discovery methods by name, each in its default setting."""
 
 from edgeprune_core.methods.acdc import Acdc
-from edgeprune_core.methods.base import Method
+from edgeprune_core.methods.base import Method, Swept
 from edgeprune_core.methods.eap import Eap
 from edgeprune_core.methods.eap_ig import EapIg
 from edgeprune_core.methods.edge_pruning import EdgePruning
-from edgeprune_core.methods.edge_pruning_kl import EdgePruningKl
+from edgeprune_core.methods.edge_pruning_bounded import EdgePruningBounded
+from edgeprune_core.methods.edge_pruning_score_function import EdgePruningScoreFunction
 from edgeprune_core.methods.exact import Exact
 from edgeprune_core.methods.random_edges import RandomEdges
 
@@ -15,8 +16,8 @@ METHODS: dict[str, Method] = {
     "eap_ig": EapIg(),
     "eap_ig_activations": EapIg(path="activations"),
     "edge_pruning": EdgePruning(),
-    "edge_pruning_pathwise": EdgePruning(estimator="pathwise"),
-    "edge_pruning_kl": EdgePruningKl(),
+    "edge_pruning_bounded": EdgePruningBounded(),
+    "edge_pruning_score_function": EdgePruningScoreFunction(),
     "exact": Exact(),
     "random": RandomEdges(),
 }
@@ -27,8 +28,10 @@ __all__ = [
     "Eap",
     "EapIg",
     "EdgePruning",
-    "EdgePruningKl",
+    "EdgePruningBounded",
+    "EdgePruningScoreFunction",
     "Exact",
     "Method",
     "RandomEdges",
+    "Swept",
 ]

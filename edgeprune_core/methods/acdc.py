@@ -25,18 +25,19 @@ changes a decision, up to rounding.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from edgeprune_core.circuit import Circuit
 from edgeprune_core.deviations import Divergence, divergences_of
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.graph import Reader
 from edgeprune_core.mask import edge_values, legal, to_circuit
+from edgeprune_core.methods.base import Candidate
 from edgeprune_core.task import Task
+from edgeprune_core.training.prices import geometric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,7 @@ class Acdc:
 
     largest, ratio, count: of the sweep, tau = largest * ratio^i for i = 0 .. count - 1 (at least 1): by default from
                            10, where hardly anything stays, to 1e-10, below which rounding decides.
+    swept:                 the thresholds of `sweep`: by default from where hardly anything stays to where hardly anything goes.
     divergence:            kl or bounded; None: kl for categorical outputs, else bounded.
     circuits_at_once:      masks in one run, at most; it changes speed and memory, not the result.
     """
@@ -53,6 +55,7 @@ class Acdc:
     largest: float = 10.0
     ratio: float = 10**-0.5
     count: int = 23
+    swept: tuple[float, ...] = tuple(geometric(0.1, 1e-6, 20))
     divergence: Divergence | None = None
     circuits_at_once: int = 16
 
@@ -78,10 +81,11 @@ class Acdc:
             notes={"tau": tau, "accepted": accepted},
         )
 
-    def sweep(self, task: Task, taus: Sequence[float]) -> list[Circuit]:
-        """The circuit of each tau, accepted or not: the paper's curves. Runs that begin alike are shared."""
+    def sweep(self, task: Task) -> Iterator[Candidate]:
+        """The circuit of each threshold, accepted or not: the paper's curves. Runs that begin alike are shared."""
         metric = _Remembered(self, task)
-        return [to_circuit(task.graph, _prune(metric, tau)[0]).connected() for tau in taus]
+        for tau in self.swept:
+            yield f"tau {tau:.2g}", to_circuit(task.graph, _prune(metric, tau)[0]).connected()
 
 
 @dataclass(slots=True)

@@ -2,15 +2,30 @@
 
 To add one: a file here with such a record, and a row in the table of `__init__.py`. Methods of others are any
 callable `package.module:name` that takes a `Task` and returns a `Discovery`, a `Circuit`, or edges.
+
+A method that can give circuits of many sizes says so by a method `sweep`; `tracrcheck compare` then draws its curve
+from those. One without it is compared by its ranking of the edges, or by its single circuit.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterator
+from typing import Protocol, runtime_checkable
 
+from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.task import Task
+
+# What made a circuit, in words, and the circuit.
+Candidate = tuple[str, Circuit]
 
 
 class Method(Protocol):
     def __call__(self, task: Task) -> Discovery: ...
+
+
+@runtime_checkable
+class Swept(Protocol):
+    """A method that gives circuits of many sizes, whether the task accepts them or not."""
+
+    def sweep(self, task: Task) -> Iterator[Candidate]: ...

@@ -20,7 +20,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 # u is kept this far from 0 and 1, so that logit(u) is finite in float32.
@@ -56,6 +56,49 @@ class HardConcrete:
     def p_kept(self, log_alpha: Float[Tensor, "*axes"]) -> Float[Tensor, "*axes"]:
         """P(z > 0): what a gate adds to the expected L0 norm."""
         return 1 - self.p_zero(log_alpha)
+
+
+@dataclass(frozen=True, eq=False)
+class EdgeGates:
+    """The gates of a task in training. With node gates, an edge is open as far as its own and its writer's gate are.
+
+    edges, nodes: log-alphas; nodes None: writers have no gates. writer_of_edge: indices, in the order of `graph.edges`.
+    """
+
+    kind: HardConcrete
+    edges: Float[Tensor, " edge"]
+    nodes: Float[Tensor, " writer"] | None
+    writer_of_edge: Int[Tensor, " edge"]
+
+    @property
+    def log_alphas(self) -> dict[str, Tensor]:
+        """What is trained, by name."""
+        return {"edges": self.edges} if self.nodes is None else {"edges": self.edges, "nodes": self.nodes}
+
+    def sample(self, circuits: int, generator: torch.Generator) -> Float[Tensor, "circuit edge"]:
+        of_edges, *of_nodes = (
+            self.kind.sample(
+                x, stratified_uniform(circuits, x.shape, generator, dtype=x.dtype, device=x.device)
+            )
+            for x in self.log_alphas.values()
+        )
+        for gates in of_nodes:
+            of_edges = of_edges * gates[:, self.writer_of_edge]
+        return of_edges
+
+    def scores(self) -> Float[Tensor, " edge"]:
+        """Edges with larger scores are kept longer: an edge is as sure as the less sure of its own and its writer's gate."""
+        if self.nodes is None:
+            return self.edges.detach()
+        return torch.minimum(self.edges, self.nodes[self.writer_of_edge]).detach()
+
+    def sparsity(self) -> tuple[Tensor, Tensor | None]:
+        """The expected shares of edges and of writers that are cut."""
+        kept = self.kind.p_kept(self.edges)
+        if self.nodes is None:
+            return 1 - kept.mean(), None
+        open_nodes = self.kind.p_kept(self.nodes)
+        return 1 - (kept * open_nodes[self.writer_of_edge]).mean(), 1 - open_nodes.mean()
 
 
 def stratified_uniform(

@@ -1,197 +1,180 @@
-"""Hard-concrete gates, trained by the pathwise (reparameterised) gradient with Adam.
+"""Hard-concrete gates, trained by the pathwise (reparameterised) gradient with Adam: the one trainer of this kind.
 
-Bhaskar et al. 2024 (arXiv 2406.16778), section 3: gates z ~ HardConcrete(log_alpha) multiply the edges, and the
-divergence from the full model is minimised together with a price for the expected number of edges. Two prices:
+Bhaskar et al. 2024 (arXiv 2406.16778), section 3: gates z ~ HardConcrete(log_alpha) multiply the edges, and
 
-    fewest:  loss + penalty * E[number of edges]
-    target:  loss + l1 (s - t) + l2 (s - t)^2, s the expected sparsity of edges and t its target, which rises
-             linearly over `warm_up` steps; l1 and l2 *ascend* (the paper's eq. 4). With node masks, the same
-             again for the sparsity of writers, and an edge counts as kept where its writer's gate is open too.
+    the divergence from the full model, its mean over sampled circuits and items   +   the price of open gates
 
-Where a model's arithmetic is saturated (sharp attention, steps made of two ReLUs), an output as a function of one
-gate is a staircase: its derivative is zero but for narrow ramps, and the gradient of the mean loss, though unbiased,
-sits in rare spikes. A needed edge whose ramp no sample hit falls in lock step with those that are not needed, and a
-loss that is largest half-way even pulls it down. What helps is samples: many circuits on few items each, since a ramp
-is hit by a gate and not by an item, and small steps, since Adam's mean is over steps. So training starts fast, and
-each restart is slower than the one before.
+is minimised. `prices.py` has the prices, `metrics/divergence.py` the divergences.
 
-We differ: gates belong to legal edges only, so no sparsity counts what cannot exist; several circuits are sampled
-a step, in strata; there is no weight decay on log-alphas or multipliers.
+We differ: only legal edges have gates, so no sparsity counts what cannot exist; several circuits are sampled in a step,
+in strata; there is no weight decay on log-alphas or multipliers.
+
+Log-alphas need a ceiling where a later price must still close gates. A gate that has long been open drifts to a
+log-alpha where no sample moves it (at 10, P(gate < 1) is 2e-4, and the price pulls with 1e-5 of itself) and stays
+there at any price: on the shipped model's greater-than task, 39 gates were still open at 0.3 nats per edge, where
+cutting any edge costs less than 1 nat. Above the ceiling of a sweep, 7, opening a gate further gains next to nothing:
+P(gate = 1) is 0.995.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from edgeprune_core.deviations import Divergence
 from edgeprune_core.engine import live_writers
 from edgeprune_core.mask import from_edge_values
 from edgeprune_core.metrics.divergence import bounded, kl, sharp_temperature
 from edgeprune_core.task import Task
-from edgeprune_core.training.gates import HardConcrete, stratified_uniform
+from edgeprune_core.training.gates import EdgeGates, HardConcrete
 from edgeprune_core.training.item_pool import ItemPool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """The paper's objective. Sparsities are fractions of edges (of writers) cut.
-
-    edge_sparsity: aimed at; node_sparsity: None trains no node gates.
-    warm_up:       steps over which the target rises from 0. multiplier_rate: of l1 and l2's ascent.
-    kl:            the divergence is KL (categorical outputs), as in the paper; else the bounded one.
-    """
-
-    edge_sparsity: float = 0.9
-    node_sparsity: float | None = None
-    warm_up: int = 200
-    multiplier_rate: float = 0.1
-    kl: bool = True
+from edgeprune_core.training.prices import Price
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathwiseSettings:
-    """Settings of the pathwise estimator; none depends on the model or program.
+    """Settings of the trainer. Defaults that a method depends on are the method's.
 
-    steps, circuits, fresh, kept: as for the score-function estimator.
-    start:         log-alpha of every gate at first.
-    learning_rate: Adam's, for log-alphas.
-    penalty:       of an expected edge, in units of the loss (in [0, 1]); the `fewest` objective's.
-    target:        the paper's objective instead of `fewest`.
+    steps:         of Adam.
+    circuits:      sampled in each step. fresh, kept: items of a step, at random and of those that failed before.
+    start:         log-alpha of every gate at first. ceiling: of log-alphas.
+    learning_rate: Adam's, for log-alphas. cool_down: the last share of the steps, over which it falls to a tenth.
+    price:         of open gates. divergence: None: KL of categorical outputs, the bounded one of numerical outputs.
     """
 
-    steps: int = 300
-    circuits: int = 64
-    fresh: int = 2
-    kept: int = 2
-    start: float = 4.0
-    learning_rate: float = 0.05
-    penalty: float = 0.01
-    gate: HardConcrete = field(default_factory=HardConcrete)
-    target: Target | None = None
-
-    def slower(self, factor: float) -> PathwiseSettings:
-        """Of a restart: `factor` times the penalty and the rate, with the more circuits and steps."""
-        more = factor ** (-2 / 3)
-        return replace(
-            self,
-            steps=round(self.steps * more),
-            circuits=round(self.circuits * more),
-            learning_rate=self.learning_rate * factor,
-            penalty=self.penalty * factor,
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Trained:
-    """log_alpha: one an edge. node_log_alpha: one a writer, where node masks were trained."""
-
-    log_alpha: Float[Tensor, " edge"]
-    node_log_alpha: Float[Tensor, " writer"] | None
     steps: int
+    circuits: int
+    fresh: int
+    kept: int
+    start: float
+    learning_rate: float
+    price: Price
+    cool_down: float = 0.0
+    ceiling: float = math.inf
+    divergence: Divergence | None = None
+    gate: HardConcrete = field(default_factory=HardConcrete)
 
-    def keep_scores(self, task: Task) -> Float[Tensor, " edge"]:
-        """Larger is kept longer: an edge is as sure as the less sure of its own and its writer's gate."""
-        if self.node_log_alpha is None:
-            return self.log_alpha
-        return torch.minimum(self.log_alpha, self.node_log_alpha[_writer_of_edge(task)])
-
-
-def train_pathwise(task: Task, settings: PathwiseSettings, generator: torch.Generator) -> Trained:
-    """Gates of a task after all steps."""
-    log_alpha = _gates(task, settings, task.graph.n_edges)
-    wants_nodes = settings.target is not None and settings.target.node_sparsity is not None
-    nodes = _gates(task, settings, len(task.graph.writers)) if wants_nodes else None
-    params = [log_alpha] if nodes is None else [log_alpha, nodes]
-    optimiser = torch.optim.Adam(params, lr=settings.learning_rate)
-    price = _Price(task, settings)
-    pool = ItemPool(len(task.items), settings.fresh, settings.kept, generator)
-    for step in range(settings.steps):
-        optimiser.zero_grad()
-        gates = _sample(task, settings, log_alpha, nodes, generator)
-        rows = pool.draw()
-        loss, wrong = _loss(task, settings, gates, rows)
-        pool.learn(rows, wrong.cpu())
-        (loss + price(log_alpha, nodes, step)).backward()
-        optimiser.step()
-        price.ascend()
-    return Trained(log_alpha.detach(), None if nodes is None else nodes.detach(), settings.steps)
+    def rate(self, step: int) -> float:
+        """The learning rate of a step."""
+        if not self.cool_down:
+            return self.learning_rate
+        return self.learning_rate * min(1.0, 0.1 + 0.9 / self.cool_down * (1 - step / self.steps))
 
 
-def _gates(task: Task, settings: PathwiseSettings, n: int) -> Tensor:
-    """On the model's device, in single precision at least: half of it would round small steps away."""
-    dtype = torch.promote_types(task.model.dtype, torch.float32)
-    return torch.full((n,), settings.start, dtype=dtype, device=task.model.device).requires_grad_()
+class PathwiseTraining:
+    """Training on a task (`checkpoint.Training`, but for the discovery). loss: of the last step, its price included."""
+
+    loss: Tensor
+
+    def __init__(self, settings: PathwiseSettings, task: Task, generator: torch.Generator) -> None:
+        self.settings, self.task, self.generator = settings, task, generator
+        self.taken = 0
+        self.pool = ItemPool(len(task.items), settings.fresh, settings.kept, generator)
+        self.gates = EdgeGates(
+            settings.gate,
+            self._log_alphas(task.graph.n_edges),
+            self._log_alphas(len(task.graph.writers)) if settings.price.trains_nodes else None,
+            torch.tensor([edge.writer.index for edge in task.graph.edges], device=task.model.device),
+        )
+        params = list(self.gates.log_alphas.values())
+        self.optimiser = torch.optim.Adam(params, lr=settings.learning_rate)
+        for p in params:  # as Adam's first step would, so that the state always has the same names
+            zeros = {"exp_avg": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p)}
+            self.optimiser.state[p] = {"step": torch.tensor(0.0), **zeros}
+        edges = self.gates.edges
+        self.multipliers = torch.zeros(4, dtype=edges.dtype, device=edges.device, requires_grad=True)
+
+    def _log_alphas(self, n: int) -> Tensor:
+        """In single precision at least: half precision would round small steps away."""
+        model = self.task.model
+        dtype = torch.promote_types(model.dtype, torch.float32)
+        return torch.full((n,), self.settings.start, dtype=dtype, device=model.device, requires_grad=True)
+
+    @property
+    def done(self) -> bool:
+        return self.taken >= self.settings.steps
+
+    def advance(self) -> None:
+        settings = self.settings
+        for group in self.optimiser.param_groups:
+            group["lr"] = settings.rate(self.taken)
+        self.optimiser.zero_grad()
+        self._backward(self.gates.sample(settings.circuits, self.generator), self.pool.draw())
+        self.optimiser.step()
+        settings.price.ascend(self.multipliers)
+        self.taken += 1
+        if settings.ceiling < math.inf:
+            for p in self.gates.log_alphas.values():
+                p.data.clamp_(max=settings.ceiling)
+
+    def _backward(self, gates: Float[Tensor, "circuit edge"], rows: Int[Tensor, " item"]) -> None:
+        """Leaves the gradient of divergence and price on the parameters."""
+        loss, wrong = divergence(self.task, self.settings, gates, rows)
+        self.pool.learn(rows, wrong)
+        loss = loss + self._price()
+        loss.backward()
+        self.loss = loss.detach()
+
+    def _price(self) -> Tensor:
+        return self.settings.price.cost(self.gates, self.taken, self.multipliers)
+
+    def scores(self) -> Float[Tensor, " edge"]:
+        return self.gates.scores()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything that further steps depend on."""
+        found = {
+            "steps": torch.tensor(self.taken),
+            "generator": self.generator.get_state(),
+            "pool.hard": self.pool.hard,
+            "pool.remembered": self.pool.remembered,
+            "multipliers": self.multipliers.detach(),
+        }
+        for name, p in self.gates.log_alphas.items():
+            found[name] = p.detach()
+            found |= {f"{name}.{part}": t for part, t in self.optimiser.state[p].items()}
+        return found
+
+    @torch.no_grad()
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        self.taken = int(tensors["steps"])
+        self.generator.set_state(tensors["generator"])
+        self.pool.hard, self.pool.remembered = tensors["pool.hard"], tensors["pool.remembered"]
+        self.multipliers.copy_(tensors["multipliers"])
+        for name, p in self.gates.log_alphas.items():
+            p.copy_(tensors[name])
+            for part, own in self.optimiser.state[p].items():
+                own.copy_(tensors[f"{name}.{part}"])
 
 
-def _sample(
-    task: Task, settings: PathwiseSettings, log_alpha: Tensor, nodes: Tensor | None, generator
-) -> Tensor:
-    u = _noise(log_alpha, settings.circuits, generator)
-    gates = settings.gate.sample(log_alpha, u)
-    if nodes is None:
-        return gates
-    v = _noise(nodes, settings.circuits, generator)
-    return gates * settings.gate.sample(nodes, v)[:, _writer_of_edge(task)]
-
-
-def _noise(like: Tensor, circuits: int, generator: torch.Generator) -> Tensor:
-    return stratified_uniform(circuits, like.shape, generator, dtype=like.dtype, device=like.device)
-
-
-def _writer_of_edge(task: Task) -> Tensor:
-    return torch.tensor([edge.writer.index for edge in task.graph.edges], device=task.model.device)
-
-
-def _loss(task: Task, settings: PathwiseSettings, gates: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    items = task.items[rows]
-    clean = items[:, 0]
-    mask = from_edge_values(task.graph, gates)
+def divergence(
+    task: Task, settings: PathwiseSettings, gates: Float[Tensor, "circuit edge"], rows: Int[Tensor, " item"]
+) -> tuple[Tensor, Bool[Tensor, "circuit item"]]:
+    """Of sampled circuits on these items: its mean, and which circuit fails on which item."""
+    items, mask = task.items[rows], from_edge_values(task.graph, gates)
     got = task.outputs(mask, items, live=live_writers(mask, task.graph)).to(gates.dtype)
-    want, scored = task.reference[clean].to(gates.dtype), task.scored[clean]
+    return judged(task, settings, got, items)
+
+
+def judged(
+    task: Task,
+    settings: PathwiseSettings,
+    got: Float[Tensor, "circuit item place d_out"],
+    items: Int[Tensor, "item 2"],
+) -> tuple[Tensor, Bool[Tensor, "circuit item"]]:
+    """The same of outputs that were computed elsewhere."""
+    want, scored = task.reference[items[:, 0]].to(got.dtype), task.scored[items[:, 0]]
     outcome = task.outcome
     with torch.no_grad():
         off = outcome.deviation(got, want.expand_as(got), scored.expand(got.shape[:-1]))
-    if settings.target is not None and settings.target.kl and outcome.categorical:
-        loss = kl(got, want, scored, sharp_temperature(want.shape[-1]))
-    else:
+    if (settings.divergence or ("kl" if outcome.categorical else "bounded")) == "bounded":
         loss = bounded(got, want, scored, outcome.scale)
-    return loss.mean(), off > outcome.limit
-
-
-class _Price:
-    """What the expected number of edges costs."""
-
-    def __init__(self, task: Task, settings: PathwiseSettings) -> None:
-        self.settings, self.task = settings, task
-        self.multipliers = torch.zeros(4, device=task.model.device, requires_grad=True)
-        self.writer_of_edge = _writer_of_edge(task)
-
-    def __call__(self, log_alpha: Tensor, nodes: Tensor | None, step: int) -> Tensor:
-        gate, target = self.settings.gate, self.settings.target
-        kept = gate.p_kept(log_alpha)
-        if target is None:
-            return self.settings.penalty * kept.sum()
-        if nodes is not None:
-            kept = kept * gate.p_kept(nodes)[self.writer_of_edge]
-        rise = min(1.0, step / max(1, target.warm_up))
-        price = self._lagrangian(1 - kept.mean() - rise * target.edge_sparsity, self.multipliers[:2])
-        if nodes is not None:
-            assert target.node_sparsity is not None
-            sparsity = 1 - gate.p_kept(nodes).mean()
-            price = price + self._lagrangian(sparsity - rise * target.node_sparsity, self.multipliers[2:])
-        return price
-
-    @staticmethod
-    def _lagrangian(excess: Tensor, multipliers: Tensor) -> Tensor:
-        return multipliers[0] * excess + multipliers[1] * excess.square()
-
-    def ascend(self) -> None:
-        """Gradient *ascent* on the multipliers."""
-        if self.settings.target is not None:
-            with torch.no_grad():
-                assert self.multipliers.grad is not None
-                self.multipliers += self.settings.target.multiplier_rate * self.multipliers.grad
-            self.multipliers.grad = None
+    else:
+        temperature = 1.0 if outcome.criterion == "kl" else sharp_temperature(want.shape[-1])
+        loss = kl(got, want, scored, temperature)
+    return loss.mean(), (off > outcome.limit).cpu()

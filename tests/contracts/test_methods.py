@@ -1,21 +1,26 @@
-"""What all methods that rank edges keep to, on compiled and planted programs and on prompts alike."""
+"""What every method in the table keeps to, on compiled and planted programs and on prompts alike."""
 
 from __future__ import annotations
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
-from edgeprune_core.methods import METHODS
+from edgeprune_core.methods import METHODS, Swept
 from tests import zoo
 from tests.edgeprune_core.methods.subjects import llama, prompts
 from tests.tracrcheck.planted.models import planted
+from tracrcheck.cli import app
+from tracrcheck.grading.run_method import find_method
+from tracrcheck.runs import compare as comparing
+from tracrcheck.trained import pareto
 from tracrcheck.truth.certify import certify
 from tracrcheck.truth.setting import Setting, task_of
 
-RANKING = sorted(
-    set(METHODS) - {"edge_pruning", "edge_pruning_pathwise", "edge_pruning_kl", "random"}
-)  # those have tests of their own
+# Edge pruning and random edges have tests of their own.
+RANKING = sorted(name for name in METHODS if not name.startswith("edge_pruning") and name != "random")
 ABLATIONS = ["zero", "mean", "resample"]
 
 
@@ -56,3 +61,33 @@ def test_a_planted_circuit_is_found_by_patching_edges_one_by_one(name, ablation)
     truth = made.mapped(certify(task_of(made.original, setting), setting).required)
     assert truth
     assert METHODS[name](task_of(made.compiled, setting)).circuit == truth
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_command_takes_every_name(name):
+    assert find_method(name) is METHODS[name]
+    swept = isinstance(METHODS[name], Swept)
+    assert (pareto.sweep_of(name) == METHODS[name].sweep) if swept else callable(pareto.sweep_of(name))
+
+
+def test_a_new_row_goes_through_gate_compare_and_discover_by_name(monkeypatch, tmp_path):
+    def every_edge(task):
+        return Discovery(circuit=Circuit.full(task.graph), scores=torch.arange(task.graph.n_edges).double())
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(METHODS, "new_row", every_edge)
+    monkeypatch.setattr(comparing, "curve_elsewhere", pareto.curve)  # another process has another table
+    few = ["--task", "greater_than", "--prompts", "4"]
+    calls = {
+        "gate": (
+            ["hist", "--ablation", "zero", "--method", "new_row"],
+            1,
+            "FAILS hist, zero, value, new_row",
+        ),
+        "compare": ([*few, "--seeds", "1", "--methods", "new_row"], 0, "new_row"),
+        "discover": ([*few, "--draws", "2", "--method", "new_row"], 0, "english: new_row, resample ablation"),
+    }
+    for command, (words, code, told) in calls.items():
+        result = CliRunner().invoke(app, [command, *words])
+        assert result.exit_code == code, result.output
+        assert told in result.stdout

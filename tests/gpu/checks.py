@@ -19,7 +19,7 @@ from edgeprune_core.criterion import Outcome
 from edgeprune_core.engine import outputs, run
 from edgeprune_core.faithfulness import faithfulness
 from edgeprune_core.mask import to_mask
-from edgeprune_core.methods import METHODS, EdgePruning, EdgePruningKl
+from edgeprune_core.methods import METHODS, EdgePruning, EdgePruningScoreFunction
 from edgeprune_core.spec import ModelSpec
 from edgeprune_core.task import Task
 from edgeprune_core.weights import Model, Weights, expected_shapes
@@ -155,7 +155,7 @@ def steps_lower_the_loss_and_every_number_is_one(
     device: torch.device, shape: Shape, figures: Figures, *, dtype: torch.dtype, steps: int = 50
 ) -> None:
     """The objective of edge pruning; how fast the steps are, and what memory they take."""
-    training = EdgePruningKl(steps=steps, circuits=shape.circuits, dtype=dtype).begin(
+    training = EdgePruning(steps=steps, circuits=shape.circuits, dtype=dtype).begin(
         random_task(shape, device)
     )
     training.advance()
@@ -166,9 +166,10 @@ def steps_lower_the_loss_and_every_number_is_one(
     figures |= clock.read(steps - 1, str(dtype).removeprefix("torch."))
     losses = torch.stack(losses)
     assert losses.isfinite().all()
-    assert training.edges.isfinite().all()
-    assert training.edges.dtype == torch.float32
-    assert training.edges.device.type == device.type
+    edges = training.gates.edges
+    assert edges.isfinite().all()
+    assert edges.dtype == torch.float32
+    assert edges.device.type == device.type
     assert losses[-5:].mean() < losses[:5].mean()
 
 
@@ -178,7 +179,7 @@ def a_planted_circuit_is_found_exactly(device: torch.device, shape: Shape, figur
     setting = Setting(ablation="zero", lengths=(1, 3))
     want = made.mapped(certify(task_of(made.original, setting), setting).required)
     clock = Clock(device)
-    found = EdgePruning()(moved(task_of(made.compiled, setting), device))
+    found = EdgePruningScoreFunction()(moved(task_of(made.compiled, setting), device))
     figures |= clock.read(found.steps, f"{shape.layers} x {shape.heads}, planted")
     assert found.circuit == want
 
@@ -193,7 +194,7 @@ def half_precision_finds_the_same_circuit(device: torch.device, shape: Shape, fi
     setting = Setting(ablation="zero", lengths=(1, 2))
     truth = made.mapped(certify(task_of(made.original, setting), setting).required)
     task = moved(task_of(made.compiled, setting), device)
-    method = EdgePruningKl(n_edges=len(truth), steps=60, circuits=4)
+    method = EdgePruning(n_edges=len(truth), steps=60, circuits=4)
     single = method(task).circuit
     half = replace(method, dtype=torch.bfloat16)(task)
     figures["edges found in float32 that are right"] = len(single & truth)
@@ -205,10 +206,13 @@ def half_precision_finds_the_same_circuit(device: torch.device, shape: Shape, fi
 def every_method_runs(device: torch.device, shape: Shape, figures: Figures) -> None:
     """On random prompts in a small model; and the matrix of faithfulness of what it finds."""
     small = {
-        "edge_pruning_kl": EdgePruningKl(steps=3, circuits=2),
+        "edge_pruning": EdgePruning(steps=3, circuits=2),
         "acdc": replace(METHODS["acdc"], tau=1.0),
     }
-    skipped = {"edge_pruning", "edge_pruning_pathwise"}  # for compiled models: they have a check above
+    skipped = {
+        "edge_pruning_score_function",
+        "edge_pruning_bounded",
+    }  # for compiled models: they have a check above
     tasks = {name: random_task(SMALL, device, name) for name in ABLATIONS}
     for name in sorted(set(METHODS) - skipped):
         found = small.get(name, METHODS[name])(tasks["resample"])

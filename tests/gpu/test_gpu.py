@@ -9,8 +9,8 @@ import torch
 
 from edgeprune_core import trained_models
 from edgeprune_core.errors import CheckError
-from edgeprune_core.methods import EdgePruningKl, RandomEdges
-from edgeprune_core.methods.sparsity_penalty import SparsityTarget
+from edgeprune_core.methods import EdgePruning, RandomEdges
+from edgeprune_core.training.prices import SparsityTarget
 from tests.gpu.checks import CHECKS, FULL, Clock, steps_lower_the_loss_and_every_number_is_one
 from tracrcheck.trained import discover, prompts
 
@@ -38,7 +38,7 @@ def gpt2(device):
 
 def test_what_is_found_in_gpt2_itself_on_ioi_is_nearer_to_it_than_random_edges(gpt2, device, figures):
     lists = prompts.both_lists("ioi", gpt2.tokenizer, n=100, seed=0)
-    method = EdgePruningKl(steps=300, circuits=2, fresh=7, target=SparsityTarget(edges=0.9, warm_up=150))
+    method = EdgePruning(steps=300, circuits=2, fresh=7, price=SparsityTarget(edges=0.9, warm_up=150))
     clock = Clock(device)
     found = discover.discover(gpt2, lists.train, method, ablation="resample")
     figures |= clock.read(method.steps, "gpt2 on ioi")

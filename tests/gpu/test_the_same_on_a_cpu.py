@@ -8,12 +8,13 @@ import torch
 
 from edgeprune_core import attribution
 from edgeprune_core.attribution import margin_gradient, margin_gradient_along_inputs
-from edgeprune_core.methods import EdgePruningKl, edge_pruning_kl
-from edgeprune_core.methods.sparsity_penalty import SparsityTarget
+from edgeprune_core.methods import EdgePruning, EdgePruningBounded
 from edgeprune_core.task import Task
+from edgeprune_core.training import gates
 from edgeprune_core.training.gates import stratified_uniform
 from edgeprune_core.training.item_pool import ItemPool
-from edgeprune_core.training.pathwise import PathwiseSettings, Target, train_pathwise
+from edgeprune_core.training.pathwise import PathwiseSettings, PathwiseTraining
+from edgeprune_core.training.prices import SparsityTarget
 from edgeprune_core.training.score_function import ScoreSettings, train_by_score
 from edgeprune_core.weights import Model
 from tests.gpu.checks import CHECKS, SMALL, random_task, steps_lower_the_loss_and_every_number_is_one
@@ -49,11 +50,10 @@ def meta(monkeypatch) -> torch.device:
 
 
 TRAINERS = {
-    "kl": lambda task: steps(EdgePruningKl(steps=2, circuits=2), task),
-    "kl, a target": lambda task: steps(EdgePruningKl(steps=2, circuits=2, target=SparsityTarget(nodes=0.5)), task),
-    "kl, half precision": lambda task: steps(EdgePruningKl(steps=2, circuits=2, dtype=torch.bfloat16), task),
-    "pathwise": lambda task: pathwise(task, None),
-    "pathwise, a target": lambda task: pathwise(task, Target(node_sparsity=0.5)),
+    "kl": lambda task: steps(EdgePruning(steps=2, circuits=2), task),
+    "kl, a target": lambda task: steps(EdgePruning(steps=2, circuits=2, price=SparsityTarget(nodes=0.5)), task),
+    "kl, half precision": lambda task: steps(EdgePruning(steps=2, circuits=2, dtype=torch.bfloat16), task),
+    "bounded": lambda task: steps(EdgePruningBounded(steps=2, circuits=2), task),
     "score": lambda task: train_by_score(
         task, ScoreSettings(steps=2, circuits=2), torch.full((1, task.graph.n_edges), 2.0), pool(task)
     ),
@@ -62,16 +62,14 @@ TRAINERS = {
 }  # fmt: skip
 
 
-def steps(method: EdgePruningKl, task: Task) -> torch.Tensor:
-    training = method.begin(task)
+def steps(settings: PathwiseSettings, task: Task) -> torch.Tensor:
+    if isinstance(settings, EdgePruning):
+        training: PathwiseTraining = settings.begin(task)
+    else:
+        training = PathwiseTraining(settings, task, torch.Generator())
     training.advance()
     training.advance()
     return training.scores()
-
-
-def pathwise(task: Task, target: Target | None) -> torch.Tensor:
-    settings = PathwiseSettings(steps=2, circuits=2, target=target)
-    return train_pathwise(task, settings, torch.Generator()).keep_scores(task)
 
 
 def pool(task: Task) -> ItemPool:
@@ -90,6 +88,6 @@ def test_what_is_made_beside_the_models_device_is_noticed(meta, monkeypatch):
     def on_the_cpu(*args, device=None, **kwargs):
         return stratified_uniform(*args, **kwargs)
 
-    monkeypatch.setattr(edge_pruning_kl, "stratified_uniform", on_the_cpu)
+    monkeypatch.setattr(gates, "stratified_uniform", on_the_cpu)
     with pytest.raises(RuntimeError, match="device"):
         TRAINERS["kl"](random_task(SMALL, meta))

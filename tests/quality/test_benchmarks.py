@@ -1,4 +1,4 @@
-"""The benchmark of the step: it runs on both families, in both precisions, and writes what it found."""
+"""The benchmarks run and write what they found: of the step, on both families and in both precisions, and of the start."""
 
 from __future__ import annotations
 
@@ -92,3 +92,57 @@ def test_memory_is_of_the_process_itself_and_not_of_whoever_began_it(bench):
     held = torch.ones(60_000_000)
     assert bench.most_memory() > before + 0.8 * 240e6 or before > 1e9
     del held
+
+
+# How soon a command begins -----------------------------------------------------------------------------
+
+START = STEP.with_name("start.py")
+
+
+@pytest.fixture
+def start(monkeypatch):
+    """The module, with two calls: one that is right, and one that is wrong."""
+    spec = importlib.util.spec_from_file_location("start", START)
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "start", module)
+    spec.loader.exec_module(module)
+    monkeypatch.setenv("TRACRCHECK_CACHE", "restored afterwards")
+    monkeypatch.setattr(module, "prepare", lambda folder: None)
+    monkeypatch.setattr(module, "TORCH", [sys.executable, "-c", "sum(range(3_000_000))"])
+    return module
+
+
+def test_every_command_that_runs_a_certified_program_has_a_bar(start):
+    of_torch = {call.words[0]: call.most_torch for call in start.CALLS if call.code == 0}
+    assert of_torch == dict.fromkeys(("programs", "certify", "gate", "grade", "show", "explain"), 1.3) | {
+        "check": 3
+    }
+    assert {call.most_seconds for call in start.CALLS if call.code == 2} == {1.0}
+
+
+def test_the_start_is_measured_beside_torch_and_written(start, monkeypatch, here, capsys):  # noqa: F811
+    right = start.Call(words=("--version",), most_torch=1e9)
+    wrong = start.Call(words=("gate", "no-such-program"), code=2, most_seconds=1e9)
+    monkeypatch.setattr(start, "CALLS", (right, wrong))
+    monkeypatch.setattr(sys, "argv", ["start.py", "--repeats", "1", "--json", str(here / "start.json")])
+    assert start.main() == 0
+    told = json.loads((here / "start.json").read_text())
+    assert [row["command"] for row in told["figures"]] == [
+        "tracrcheck --version",
+        "tracrcheck gate no-such-program",
+    ]
+    for row in told["figures"]:
+        assert row["met"]
+        assert row["ratio"] == pytest.approx(row["seconds"] / row["torch_seconds"], abs=1e-3)
+    assert {"command", "machine"} < told.keys()
+    assert capsys.readouterr().out.count(": met") == 2
+
+
+def test_a_start_over_its_bar_is_an_exit_code_and_another_end_a_stop(start, monkeypatch, capsys):
+    monkeypatch.setattr(start, "CALLS", (start.Call(words=("--version",), most_torch=1e-9),))
+    monkeypatch.setattr(sys, "argv", ["start.py", "--repeats", "1"])
+    assert start.main() == 1
+    assert "NOT MET" in capsys.readouterr().out
+    monkeypatch.setattr(start, "CALLS", (start.Call(words=("--version",), code=2, most_seconds=1e9),))
+    with pytest.raises(SystemExit, match="exit code 0, not 2"):
+        start.main()

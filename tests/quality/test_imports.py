@@ -35,6 +35,7 @@ LAYERS = [
 HIDDEN = {
     "tracrcheck/compiler/haiku.py": ({"haiku", "jax", "tracr"}, "seconds to import, needed by `check` alone"),
     "tracrcheck/compiler/cross_check.py": ({"jax"}, "as above"),
+    "tracrcheck/doctor.py": ({"packaging"}, "may be missing, which doctor reports"),
     "tracrcheck/executors/worker.py": ({"joblib"}, "needed only where --jobs asks for other processes"),
     "tracrcheck/executors/dask_cluster.py": (
         {"distributed"},

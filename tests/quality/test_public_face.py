@@ -13,6 +13,7 @@ import pytest
 import edgeprune_core
 import tracrcheck
 from tests.quality.docs.blocks import blocks_of
+from tests.quality.test_imports import imported
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = (tracrcheck, edgeprune_core)
@@ -72,6 +73,14 @@ def test_a_first_use_loads_the_module_and_keeps_the_value():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "True", "True"]
+
+
+def test_no_module_of_ours_imports_by_the_public_names():
+    """Each imports from the home of a name, so that layers and the hashes of sources see what it depends on."""
+    lazy = {f"{p.__name__}.{name}" for p in PACKAGES for names in p._HOMES.values() for name in names}
+    for package in PACKAGES:
+        for path in Path(package.__file__).parent.rglob("*.py"):
+            assert not lazy & {name for name, _ in imported(path.read_text(encoding="utf-8"))}, path
 
 
 def deeper(text: str) -> list[str]:

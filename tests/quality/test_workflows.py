@@ -327,7 +327,7 @@ def test_without_a_stored_result_the_gate_is_asked_alone_and_the_page_says_so(ga
     done = gate(BASELINE="main.json", ALLOW_KNOWN="true")
     assert done.returncode == 0, done.stderr
     assert asked_of(tmp_path) == [
-        "gate --method edge_pruning --profile quick --jobs 2 --json build/ci/quick.json"
+        "gate --method edge_pruning_score_function --profile quick --jobs 2 --json build/ci/quick.json"
     ]
     summary = (tmp_path / "summary").read_text()
     assert summary.startswith(
@@ -386,7 +386,7 @@ PRUNER = """
 from edgeprune_core.methods import METHODS
 
 def discover(task):
-    return sorted(METHODS["edge_pruning"](task).circuit)[{lost}:]
+    return sorted(METHODS["edge_pruning_score_function"](task).circuit)[{lost}:]
 """
 
 

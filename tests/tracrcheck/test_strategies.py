@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, find, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis.errors import NoSuchExample
 
-from edgeprune_core.methods import EdgePruning
+from edgeprune_core.methods import EdgePruningScoreFunction
 from tests.tracrcheck.runs import pruners
 from tracrcheck import strategies
 from tracrcheck.generator.accept import REASONS, Rejected, compiled_of, draw
@@ -153,7 +153,7 @@ def test_the_smallest_failing_example_is_the_one_that_is_saved(tmp_path):
 
 def the_truth_is_recovered(compiled, setting):
     """Certified truth == recovered circuit, where it is proved; a gap that is too narrow is told by `event`."""
-    row = row_of(compiled, setting, EdgePruning())
+    row = row_of(compiled, setting, EdgePruningScoreFunction())
     assert row.holds or (row.verdict.verdict == "UNKNOWN" and "narrow" in row.verdict.detail), row.verdict
 
 

@@ -7,15 +7,30 @@ import sys
 from pathlib import Path
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.methods import EdgePruningKl
+from edgeprune_core.methods import EdgePruning
 from edgeprune_core.trained_models import load_model
 
 # Trained for a second.
-quick = EdgePruningKl(steps=20, circuits=4, n_edges=40)
+quick = EdgePruning(steps=20, circuits=4, n_edges=40)
 
 
 def with_a_dangling_edge(task):
     return ["tok -> out", "tok -> a1.h2.v", "a1.h2 -> out", "tok -> m3"]
+
+
+def nothing(task):
+    return None
+
+
+class Twice:
+    """Swept: two circuits of its own choice, whatever its scores say."""
+
+    def __call__(self, task):
+        raise AssertionError("a method with a sweep is not called")
+
+    def sweep(self, task):
+        yield "few", Circuit.of(task.graph, with_a_dangling_edge(task))
+        yield "many", Circuit.full(task.graph)
 
 
 def prints(task):

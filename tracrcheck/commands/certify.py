@@ -44,13 +44,12 @@ def programs(
 ) -> None:
     """List the programs: vocabulary, longest input, layers x heads, edges."""
     from tracrcheck.rasp.library import Library, load_file
-    from tracrcheck.reports import text
     from tracrcheck.reports.render import terminal
 
     library = Library.here(folder or [])
     with loading():
         from tracrcheck.compiler.compile import compile_program
-        from tracrcheck.reports.zoo import programs_page
+        from tracrcheck.reports import program as report
         from tracrcheck.truth import pins
 
     found, wrong = [], []
@@ -62,9 +61,9 @@ def programs(
             wrong.append(error.at(str(path)))
     found.sort(key=lambda row: row[0].program.name)
     if pinned is None:
-        terminal.show(text.programs_table([compiled for compiled, _ in found]))
+        terminal.show(report.programs_table([compiled for compiled, _ in found]))
     else:
-        typer.echo(programs_page(found, pins.read(pinned)), nl=False)
+        typer.echo(report.programs_page(found, pins.read(pinned)), nl=False)
     stop_at(wrong)
     library.all()
 
@@ -88,7 +87,7 @@ def certify(
     """Prove what must be found. Exit 1 where `sufficient` or `minimal` is not proved, or a pin differs."""
     from tracrcheck.commands import options
     from tracrcheck.rasp.library import Library
-    from tracrcheck.reports import files, text
+    from tracrcheck.reports import files
     from tracrcheck.reports.outputs import Outputs
     from tracrcheck.reports.render import terminal
 
@@ -116,6 +115,7 @@ def certify(
     options.parse_lengths(lengths)
     entries = Library.here(folder or []).chosen(program or [])
     with loading():
+        from tracrcheck.reports import certify as report
         from tracrcheck.truth import cache, pins
         from tracrcheck.truth.program_check import prepare
 
@@ -130,7 +130,7 @@ def certify(
     ):
         found.append(cache.certificate_of(compiled, setting))
         if not pinning:
-            terminal.show(*text.certificate_block(compiled, found[-1]))
+            terminal.show(*report.certificate_block(compiled, found[-1]))
     files.write_json(json, files.certify_document(found))
     if html or junit or md:
         outputs.write(*_shown(ready, settings, entries, found, drawn=html is not None))

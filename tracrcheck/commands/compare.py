@@ -20,7 +20,7 @@ def compare(
         str,
         typer.Option(
             metavar="NAMES",
-            help="Comma-separated: edge_pruning, acdc, eap, eap_ig, eap_ig_activations, exact, random, or module:callable.",
+            help="Comma-separated names, as of `discover --method`, or module:callable.",
         ),
     ] = "edge_pruning,acdc,eap,eap_ig,random",
     ablation: Annotated[
@@ -52,7 +52,7 @@ def compare(
     from tracrcheck.reports import compare as report
     from tracrcheck.reports import files
     from tracrcheck.reports.outputs import Outputs
-    from tracrcheck.reports.render import terminal
+    from tracrcheck.reports.render import curves, terminal
     from tracrcheck.runs import compare as comparing
     from tracrcheck.trained import prompts as prompt_lists
     from tracrcheck.trained.discover import check_ablation
@@ -75,9 +75,9 @@ def compare(
         lambda ledger: comparing.Comparing(plan, header, ledger),
         outputs=outputs,
         resume=resume,
-        show=lambda results: terminal.show(report.table(results), *report.lines(results)),
+        show=lambda results: terminal.show_document(report.document(results)),
         line=report.line,
     )
     if plot is not None:
-        files.write_text(plot, report.svg(done.results))
+        files.write_text(plot, curves.svg(report.plot(done.results)))
     done.end(done.results.exit_code)

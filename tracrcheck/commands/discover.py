@@ -43,8 +43,8 @@ def discover(
     task: Task,
     model: ModelOption = None,
     method: Annotated[
-        str, typer.Option(metavar="NAME", help="edge_pruning_kl, acdc, eap, ... or module:callable.")
-    ] = "edge_pruning_kl",
+        str, typer.Option(metavar="NAME", help="edge_pruning, acdc, eap, ... or module:callable.")
+    ] = "edge_pruning",
     ablation: Annotated[
         str, typer.Option(help="What a cut edge carries: zero, mean or resample.")
     ] = "resample",
@@ -75,6 +75,7 @@ def discover(
     from tracrcheck.reports.context import Beside
     from tracrcheck.reports.outputs import Outputs
     from tracrcheck.reports.render import terminal
+    from tracrcheck.reports.render.graph import circuit_svg
     from tracrcheck.reports.saved import DiscoveryFile
     from tracrcheck.runs.base import made_now
     from tracrcheck.trained import discover as discovering
@@ -118,11 +119,11 @@ def discover(
     if not run.first:
         raise typer.Exit(0)
     if found.circuit is not None and matrix is not None:
-        terminal.show("", faithfulness.matrix_table(matrix), *faithfulness.matrix_lines(matrix))
+        terminal.show("", faithfulness.matrix_block(faithfulness.matrix_document(matrix)), matrix.sentence())
     document = discovery.discovery_document(asked, found, matrix)
     files.write_json(json, document)
     if found.circuit is not None and out is not None:
-        picture = discovery.circuit_svg(found.circuit, name=task, title=title)
+        picture = circuit_svg(found.circuit, name=task, title=title)
         texts = {"circuit.json": found.circuit.dumps() + "\n", "circuit.svg": picture}
         files.write_folder(out, texts)
         typer.echo(f"wrote {', '.join(str(out / name) for name in texts)}")
@@ -187,9 +188,13 @@ def faithfulness(
     given = discovering.circuit_of(circuit, subject)
     pairs = prompt_lists.judging_list(task, subject.tokenizer, n=prompts, seed=seed)
     matrix = discovering.judge(subject, pairs, given, draws=draws, seed=seed, metrics=metrics)
-    terminal.show(f"{circuit} on {task} in {subject.name}", report.matrix_table(matrix))
-    terminal.show(*report.matrix_lines(matrix))
+    document = report.matrix_document(matrix)
+    terminal.show(
+        f"{circuit} on {task} in {subject.name}",
+        report.matrix_block(document, metrics or ()),
+        matrix.sentence(),
+    )
     asked: dict[str, Any] = {"circuit": str(circuit), "task": task, "model": subject.name}
     asked |= {"prompts": prompts, "draws": draws, "seed": seed}
     asked |= {"metrics": metric} if metric else {}
-    files.write_json(json, {"schema": report.SCHEMA, "asked": asked, **report.matrix_document(matrix)})
+    files.write_json(json, {"schema": report.SCHEMA, "asked": asked, **document})

@@ -27,8 +27,11 @@ def fuzz(
     programs: Annotated[int, typer.Option(min=1, help="How many programs, beside those rejected.")] = 100,
     seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of the draws.")] = 0,
     method: Annotated[
-        str, typer.Option(metavar="NAME", help="edge_pruning, random, ... or module:callable.")
-    ] = "edge_pruning",
+        str,
+        typer.Option(
+            metavar="NAME", help="edge_pruning_score_function, acdc, random, ... or module:callable."
+        ),
+    ] = "edge_pruning_score_function",
     ablation: Ablations = None,
     timeout: Annotated[float, typer.Option(help="Seconds a run of the method may take.")] = 1800.0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
@@ -90,7 +93,7 @@ def fuzz(
         lambda ledger: campaign.Campaign(plan, header, ledger),
         outputs=outputs,
         resume=resume,
-        show=lambda results: terminal.show(*report.parts(results, results.score(bar), bar)),
+        show=lambda results: terminal.show_document(report.document(results)),
     )
     for path in regressions.save_failures(done.results.rows, seed=seed, folder=save):
         terminal.show(f"saved {path}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -42,8 +42,11 @@ def gate(
     program: Names = None,
     folder: Folders = None,
     method: Annotated[
-        str, typer.Option(metavar="NAME", help="edge_pruning, random, ... or module:callable.")
-    ] = "edge_pruning",
+        str,
+        typer.Option(
+            metavar="NAME", help="edge_pruning_score_function, acdc, random, ... or module:callable."
+        ),
+    ] = "edge_pruning_score_function",
     profile: Annotated[
         str | None,
         typer.Option(
@@ -104,7 +107,7 @@ def gate(
         from tracrcheck.commands.resumable import command_line, run_or_read
         from tracrcheck.grading.run_method import find_method
         from tracrcheck.reports.context import Beside, beside_saved
-        from tracrcheck.reports.gate_baseline import comparison_lines
+        from tracrcheck.reports.gate import comparison_lines
         from tracrcheck.runs import baseline as comparing
         from tracrcheck.runs import gate as gating
         from tracrcheck.truth.program_check import prepare
@@ -129,6 +132,8 @@ def gate(
         timeout=None if timeout == gating.TIMEOUT else timeout,
     )
 
+    replay = partial(_replay, names=names, options=replay_options)
+
     def start(ledger: Ledger | None) -> gating.Run:
         ready, wrong = prepare(entries, plan.settings)
         stop_at(wrong)
@@ -139,7 +144,7 @@ def gate(
         start,
         outputs=outputs,
         resume=resume,
-        show=lambda results: _report(results, allow_unknown, names, replay_options),
+        show=lambda results: _report(results, replay, allow_unknown),
     )
     found, compared = done.results, None
     code = exit_code(found.verdicts, allow_unknown=allow_unknown)
@@ -152,7 +157,6 @@ def gate(
         beside = Beside(evidence=_evidence(done.run, entries))
     elif html is not None:
         beside = beside_saved(found, Library.here(folder or []), drawn=True)
-    replay = partial(_replay, names=names, options=replay_options)
     done.end(code, replace(beside, replay=replay, compared=compared))
 
 
@@ -173,18 +177,12 @@ def _evidence(run: Run, entries: Sequence[Entry]) -> list[Evidence]:
     return list(terminal.progress(found, len(run.programs) * len(run.plan.settings), "drawing"))
 
 
-def _report(
-    found: Results, allow_unknown: bool, asked: Mapping[str, str], replay_options: Sequence[str]
-) -> None:
-    from tracrcheck.grading.verdict import Summary
-    from tracrcheck.reports import text
+def _report(found: Results, replay: Callable[[Verdict], str], allow_unknown: bool) -> None:
+    from tracrcheck.reports import gate as report
+    from tracrcheck.reports.context import Beside
     from tracrcheck.reports.render import terminal
     from tracrcheck.runs.gate import foreign_edges
 
     for error in foreign_edges(found.verdicts):
         terminal.tell(error)
-    terminal.show(text.verdict_table(found.verdicts))
-    for verdict in found.verdicts:
-        if verdict.verdict != "HOLDS":
-            terminal.show("", text.verdict_block(verdict, asked[verdict.program], replay_options))
-    terminal.show("", text.summary_line(Summary(**found.summary), allow_unknown=allow_unknown))
+    terminal.show_document(report.document(found, Beside(replay=replay), allow_unknown=allow_unknown))

@@ -58,7 +58,8 @@ def grade(
     entry = Library.here(folder or []).load(program)
     with loading():
         from tracrcheck.grading import grade_imported
-        from tracrcheck.reports import failure
+        from tracrcheck.reports import grade as report
+        from tracrcheck.reports.gate import verdict_table
         from tracrcheck.truth.program_check import prepare
 
     settings = options.settings_of(ablation or ["zero"], [criterion], lengths, score_bos)
@@ -66,14 +67,14 @@ def grade(
     stop_at(wrong)
     imported = grade_imported.read_circuit(circuit, ready[0], format=format, threshold=threshold)
     verdicts = grade_imported.verdicts_on(ready[0], settings, imported, name=str(circuit))
-    terminal.show(*failure.mapping_lines(imported), "", text.verdict_table(verdicts))
+    terminal.show(*report.mapping_lines(imported), "", verdict_table(verdicts))
     rest = options.replay_words(lengths=lengths, score_bos=score_bos, folders=folder, threshold=threshold)
     for verdict in verdicts:
         if verdict.verdict != "HOLDS":
             replay = _replay(verdict, program, [imported.format, *rest])
-            terminal.show("", failure.failure_block(verdict, ready[0], replay=replay))
+            terminal.show("", report.failure_block(verdict, ready[0], replay=replay))
     summary = Summary.of(verdicts, time.monotonic() - started)
-    terminal.show("", text.summary_line(summary, allow_unknown=allow_unknown))
+    terminal.show("", text.summary_line(summary.to_json(), allow_unknown=allow_unknown))
     files.write_json(json, files.judged_document([v.to_json() for v in verdicts], summary))
     raise typer.Exit(exit_code(verdicts, allow_unknown=allow_unknown))
 

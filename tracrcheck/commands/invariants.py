@@ -34,7 +34,7 @@ def invariants(
     from tracrcheck.commands.resumable import command_line, run_or_read
     from tracrcheck.executors import dask_cluster as clusters
     from tracrcheck.invariants.runner import chosen
-    from tracrcheck.reports.invariants import summary, table
+    from tracrcheck.reports import invariants as report
     from tracrcheck.reports.outputs import Outputs
     from tracrcheck.reports.render import terminal
     from tracrcheck.runs.invariants import Campaign, Plan
@@ -55,6 +55,6 @@ def invariants(
         lambda ledger: Campaign(plan, header, ledger),
         outputs=outputs,
         resume=resume,
-        show=lambda results: terminal.show(table(results.checks), summary(results.checks)),
+        show=lambda results: terminal.show_document(report.document(results)),
     )
     done.end(done.results.exit_code)

@@ -81,7 +81,7 @@ def hunt(
         ),
         outputs=outputs,
         resume=resume,
-        show=lambda results: terminal.show(report.table(results.found), report.summary(results.found)),
+        show=lambda results: terminal.show_document(report.document(results)),
         line=report.line,
     )
     done.end(done.results.exit_code)
@@ -102,7 +102,7 @@ def _without_faults(n: int, outputs: Outputs, *, jobs: int, cluster: str | None,
         ),
         outputs=outputs,
         resume=resume,
-        show=lambda results: terminal.show(report.summary(results.runs)),
+        show=lambda results: terminal.show_document(report.document(results)),
         line=report.line,
     )
     done.end(done.results.exit_code)

@@ -47,7 +47,7 @@ def plant(
     from tracrcheck.planted.slots import parse_slots
     from tracrcheck.rasp.library import Library
     from tracrcheck.reports import files
-    from tracrcheck.reports.planted import planted_block, truth_line
+    from tracrcheck.reports.plant import planted_block, truth_line
     from tracrcheck.reports.render import terminal
     from tracrcheck.truth.program_check import prepare
 

@@ -40,17 +40,17 @@ def check(
     """Compare interpreter, reference, torch and JAX on the whole domain, and certify. Every problem at once."""
     from tracrcheck.commands import options
     from tracrcheck.rasp.library import Library
-    from tracrcheck.reports import text
     from tracrcheck.reports.render import terminal
 
     options.parse_lengths(lengths)
     entry = Library.here(folder or []).load(program)
     with loading():
+        from tracrcheck.reports import program as report
         from tracrcheck.truth import program_check
 
     settings = options.settings_of(ablation or ["all"], [criterion], lengths, score_bos)
     found = program_check.check(entry, settings)
-    terminal.show(*text.checkup_parts(found))
+    terminal.show(*report.checkup_parts(found))
     stop_at(found.problems)
     raise typer.Exit(0 if found.proved else 1)
 
@@ -75,13 +75,13 @@ def show(
     files.check_writable(out)
     entry = Library.here(folder or []).load(program)
     with loading():
-        from tracrcheck.reports import circuit_drawing
+        from tracrcheck.reports import program as report
         from tracrcheck.truth import cache
         from tracrcheck.truth.program_check import prepare
 
     settings = options.settings_of(ablation or ["zero"], [criterion], lengths, score_bos)
     if out is not None:
-        circuit_drawing.kind_of(out)
+        report.kind_of(out)
         if len(settings) > 1:
             raise CheckError(
                 "TC117", "one picture shows one ablation", where="--ablation", got=len(settings), wanted="one"
@@ -91,9 +91,9 @@ def show(
     for setting in settings:
         certificate = cache.certificate_of(ready[0], setting)
         if out is None:
-            terminal.show(circuit_drawing.tree(ready[0], certificate))
+            terminal.show(report.tree(ready[0], certificate))
         else:
-            files.write_text(out, circuit_drawing.draw(ready[0], certificate, circuit_drawing.kind_of(out)))
+            files.write_text(out, report.draw(ready[0], certificate, report.kind_of(out)))
             typer.echo(f"wrote {out}")
 
 
@@ -110,12 +110,12 @@ def explain(
     """Say why an edge is required, or why it is not."""
     from tracrcheck.commands import options
     from tracrcheck.rasp.library import Library
-    from tracrcheck.reports import text
 
     options.parse_lengths(lengths)
     entry = Library.here(folder or []).load(program)
     with loading():
         from tracrcheck.grading.explain import explain as explanation_of
+        from tracrcheck.reports import program as report
         from tracrcheck.truth.program_check import prepare
 
     settings = options.settings_of(ablation or ["zero"], [criterion], lengths, score_bos)
@@ -126,4 +126,4 @@ def explain(
             found = explanation_of(ready[0], setting, edge)
         except CheckError as error:
             raise error.at(ready[0].program.name) from None
-        typer.echo(text.explanation_block(ready[0], setting.ablation, found))
+        typer.echo(report.explanation_block(ready[0], setting.ablation, found))

@@ -1,4 +1,4 @@
-"""RASP to torch by two routes, and what Tracr gets wrong."""
+"""Compiles RASP to torch by two routes, and detects Tracr's bugs."""
 
 from tracrcheck.rasp.tracr_without_jax import defer_jax
 

@@ -28,7 +28,7 @@ from tracrcheck.rasp.interpreter import Walk
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Compiled:
-    """A program as a torch model (float64), with its domain and the way back to RASP.
+    """A program as a torch model (float64), with its domain and what each writer computes.
 
     token_ids:     token -> row of the embedding, BOS and PAD included.
     output_values: what each output coordinate stands for; None for a numerical output.
@@ -52,7 +52,7 @@ class Compiled:
         return self.output_values is not None
 
     def encode(self, inputs: Sequence[Sequence[Token]]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Token ids `input pos` with BOS in front, and which places are real: shorter inputs end in PAD."""
+        """Token ids `input pos` with BOS in front, and a mask of real tokens: shorter inputs end in PAD."""
         longest = 1 + max(len(x) for x in inputs)
         ids = torch.full((len(inputs), longest), self.token_ids[PAD])
         valid = torch.zeros(len(inputs), longest, dtype=torch.bool)
@@ -62,7 +62,7 @@ class Compiled:
         return ids, valid
 
     def interpret(self, tokens: Sequence[Token]) -> list[Any]:
-        """What RASP says, BOS not counted; None where the program gives no value."""
+        """The RASP interpreter's outputs, without BOS; None where the program gives no value."""
         key = tuple(tokens)
         if key not in self._said:
             self._said[key] = list(Walk(tokens, causal=self.program.causal)(self.sop))
@@ -70,14 +70,14 @@ class Compiled:
 
     @cached_property
     def _said(self) -> dict[tuple[Token, ...], list[Any]]:
-        """What the interpreter was asked before: the check of the compiler and every setting ask the same."""
+        """Earlier answers of the interpreter: the compiler checks and every setting use the same inputs."""
         return {}
 
 
 def compile_program(program: Program) -> Compiled:
     """Program -> Compiled.
 
-    Errors: TC104 (vocabulary), TC105 (domain), TC106 (Tracr refuses), TC122 (a model made by hand does not fit).
+    Errors: TC104 (vocabulary), TC105 (domain), TC106 (Tracr refuses it), TC122 (a hand-made model does not fit).
     """
     _check_fields(program)
     domain = domain_of(program)
@@ -97,7 +97,7 @@ def compile_program(program: Program) -> Compiled:
 
 
 def _by_hand(program: Program, sop: rasp.SOp, domain: Domain) -> Compiled:
-    """The program's own model, where it fits what the program says of itself."""
+    """The program's own model. Errors: TC122 (it does not match the program's fields)."""
     assert program.by_hand is not None
     made = program.by_hand()
     spec, values = made.model.spec, made.output_values
@@ -126,9 +126,9 @@ def _by_hand(program: Program, sop: rasp.SOp, domain: Domain) -> Compiled:
 def build(program: Program) -> rasp.SOp:
     """The program's SOp, with labels that depend on the program alone.
 
-    Tracr names directions after a counter shared by all expressions ever made and cached on each, so the
-    order of directions depends on what was compiled before, and an annotated copy of an expression that was
-    already named keeps its label and is merged with it. Counting anew here ends both.
+    Tracr labels expressions with a global counter and caches the label on each. So the order of directions depends on
+    what was compiled before, and an annotated copy of a labelled expression keeps its label and is merged with the
+    original. Renumbering here prevents both.
     """
     try:
         sop = program.build()

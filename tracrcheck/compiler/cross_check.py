@@ -1,4 +1,4 @@
-"""The two compile routes, and the two forward passes, held against each other on the whole domain."""
+"""Compares the two compile routes, and the two forward passes, on the whole domain."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tracrcheck.compiler.haiku import Oracle, compile_by_haiku
 from tracrcheck.error_codes import user_error
 from tracrcheck.program import Token
 
-# Of the largest magnitude of a tensor, at least 1: what float32 may lose in another order of summation.
+# Relative to a tensor's largest magnitude (at least 1): what float32 may lose to another order of summation.
 TOLERANCE = 1e-5
-# Inputs of one forward pass.
+# Inputs per forward pass.
 BATCH = 2048
 
 
 def compare_routes(compiled: Compiled) -> list[CheckError]:
-    """TC120: Haiku's weights differ. TC121: JAX's activations do. Takes seconds: JAX compiles anew."""
+    """Returns TC120 if Haiku's weights differ, TC121 if JAX's activations do. Takes seconds, since JAX compiles."""
     name = compiled.program.name
     try:
         oracle = compile_by_haiku(compiled.program)
@@ -62,7 +62,7 @@ def _differing_activations(compiled: Compiled, oracle: Oracle) -> list[CheckErro
 
 
 def _residuals(model: Model, tokens: torch.Tensor, valid: torch.Tensor) -> Iterator[torch.Tensor]:
-    """The stream after the embeddings, and after every half-layer."""
+    """The residual stream after the embeddings and after every half-layer."""
     writers, spec = trace(model, tokens, valid=valid).writers, model.spec
     stream, at = writers[0] + writers[1], 2
     yield stream

@@ -1,10 +1,10 @@
-"""Which class of fault a wrongly compiled program has, from the input that shows it.
+"""Finds which Tracr bug made a program compile wrongly, from one input that shows the error.
 
-Tracr never overwrites: the stream after the last layer holds what the model made of every expression. So the
-first expression, children before parents, at which model and interpreter part is the one that went wrong; its
-kind, and what it was given on that input, tell the class. One input is walked, however large the domain is.
+Tracr never overwrites, so the final residual stream holds the model's value of every expression. The first
+expression, children before parents, on which model and interpreter differ is the one that went wrong; its kind and
+its inputs identify the bug. One input suffices, however large the domain is.
 
-That a program is wrong is decided elsewhere, by comparing outputs: here it is only named, or not.
+Whether a program is wrong is decided elsewhere, by comparing outputs; this module only names the bug.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ from tracrcheck.program import Token
 from tracrcheck.rasp.expressions import post_order
 from tracrcheck.rasp.interpreter import Walk
 
-# How far a coordinate is off, of 1 or of the value: coarse first, so that what leaks through a softmax
-# everywhere (2e-5 in Tracr's library) is not taken for the fault that an output shows.
+# How far a coordinate is off, relative to the value or to 1. Coarse first, so that the small leak of every softmax
+# (2e-5 in Tracr's library) is not mistaken for the bug.
 OFF = (1e-2, 1e-3, 1e-4)
-# Tracr's number (craft/chamber/categorical_attn.py): how far in logits BOS, which stands for "nothing selected",
-# is from a selected key, and from one that is not.
+# Tracr's constant (craft/chamber/categorical_attn.py): the distance in logits from BOS, which means "nothing
+# selected", to a selected key and to an unselected one.
 TO_BOS = 50.0
-# A softmax leak that a comparison may notice: a tenth of the tolerance of 0.01.
+# A softmax leak that can change an output: a tenth of the tolerance of 0.01.
 LEAK = 1e-3
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """A class of docs/compiler-faults.md, and the expression that went wrong."""
+    """A bug's code (docs/compiler-faults.md) and the expression that went wrong."""
 
     code: str
     expression: rasp.RASPExpr
 
 
 def diagnose(compiled: Compiled, tokens: Sequence[Token]) -> Diagnosis | None:
-    """Why the compiled model decodes this input wrongly; None where no class is recognised."""
+    """Why the compiled model is wrong on this input; None if it is no known bug."""
     seen = _Seen(compiled, tokens)
     for off in OFF:
         for expr in post_order(compiled.sop):
@@ -56,7 +56,7 @@ def diagnose(compiled: Compiled, tokens: Sequence[Token]) -> Diagnosis | None:
 
 
 def diagnose_raising(compiled: Compiled, tokens: Sequence[Token]) -> Diagnosis | None:
-    """Why the interpreter raises on this input; None where no class is recognised."""
+    """Why the interpreter raises on this input; None if it is no known bug."""
     walk = Walk(tokens, causal=compiled.program.causal)
     for expr in post_order(compiled.sop):
         try:
@@ -79,7 +79,7 @@ def _attends(expr: rasp.RASPExpr) -> bool:
 
 
 class _Seen:
-    """One input: what the interpreter says of every expression, and what the model made of it."""
+    """One input: the value of every expression according to the interpreter, and in the model."""
 
     def __init__(self, compiled: Compiled, tokens: Sequence[Token]) -> None:
         self.compiled, self.exactness = compiled, compiled.program.mlp_exactness
@@ -90,7 +90,7 @@ class _Seen:
         self.stream = found + compiled.model.weights.b_o.sum(0)  # pos d_model, BOS first
 
     def parts(self, expr: rasp.RASPExpr, off: float) -> int | None:
-        """The first position (BOS not counted) at which the model has another value."""
+        """The first position (not counting BOS) at which the model's value differs."""
         place = self.places.get(expr.label)
         if place is None or place.half_layer is None:
             return None
@@ -130,7 +130,7 @@ class _Seen:
         return None
 
     def _dirty(self, sop: rasp.SOp) -> rasp.RASPExpr | None:
-        """The first expression on the way to this one that holds something at BOS; None where this holds nothing."""
+        """The first expression below this one with a nonzero value at BOS; None if this one is zero there."""
         if not self._at_bos(sop):
             return None
         return next(expr for expr in post_order(sop) if self._at_bos(expr))
@@ -161,7 +161,7 @@ class _Seen:
         return None
 
     def _outside(self, sop: Any, position: int) -> str:
-        """Whether a value that Tracr did not infer comes from a mean, or from the default of one."""
+        """The code: does a value that Tracr did not infer come from a mean, or from a mean's default?"""
         for expr in post_order(sop):
             if isinstance(expr, rasp.Aggregate) and rasp.is_numerical(expr):
                 known = self.places[expr.label].values
@@ -171,7 +171,7 @@ class _Seen:
         return "TC305"
 
     def _too_close(self, values: Sequence[float]) -> bool:
-        """Whether a value lies nearer than 1/mlp_exactness to the threshold half-way to its neighbour."""
+        """Whether a value is closer than 1/mlp_exactness to the threshold half-way to its neighbour."""
         ordered = sorted(set(values))
         return any(b - a < 2 / self.exactness for a, b in itertools.pairwise(ordered))
 
@@ -180,14 +180,14 @@ class _Seen:
         return any(v == value and type(v) is not type(value) for v in known)
 
     def _type_class(self, expr: rasp.RASPExpr) -> str:
-        """A mean on the way makes floats of integers; without one the types were mixed from the start."""
+        """The code: a mean turns integers into floats; without a mean, the types were mixed from the start."""
         means = (e for e in post_order(expr) if isinstance(e, rasp.Aggregate) and rasp.is_categorical(e))
         return "TC314" if any(sum(row) > 1 for e in means for row in self.said(e.selector)) else "TC315"
 
-    # Whatever it is ----------------------------------------------------------------------------------
+    # Any kind -----------------------------------------------------------------------------------------
 
     def anywhere(self, expr: rasp.RASPExpr) -> str | None:
-        """Classes that leave their mark on any kind of head."""
+        """Bugs that can affect any kind of head."""
         if not _attends(expr):
             return None
         if any(_unordered(self.places[e.label].values) for e in post_order(expr) if e.label in self.places):
@@ -196,7 +196,7 @@ class _Seen:
 
     @cached_property
     def _leak(self) -> float:
-        """The most that a head of this size reads of what it should not."""
+        """The most that a head of this size reads from keys it should ignore."""
         return len(self.stream) * math.exp(-TO_BOS / math.sqrt(self.compiled.model.spec.d_head))
 
 
@@ -209,13 +209,13 @@ def _is(got: list[float], want: Any, directions: tuple[Any, ...] | None, off: fl
 
 def _is_bool(predicate: Callable[[Any, Any], Any], key: Any, query: Any) -> bool:
     try:
-        return predicate(key, query) in (0, 1)  # True and False among them
+        return predicate(key, query) in (0, 1)  # including True and False
     except Exception:
         return True
 
 
 def _unordered(values: Sequence[Any]) -> bool:
-    """Whether values of several types stand side by side that do not compare: sorting them is not defined."""
+    """Whether the values include types that do not compare, so that sorting them is undefined."""
     try:
         sorted(values)
     except TypeError:
@@ -225,11 +225,10 @@ def _unordered(values: Sequence[Any]) -> bool:
 
 # Large numbers -------------------------------------------------------------------------------------------
 
-# A float32 holds 24 bits: where a hidden unit nears 2**16, a difference of 1 is known to 2**-8, less than half
-# of the tolerance of 0.01.
+# float32 has 24 bits: near 2**16, a hidden unit is accurate to 2**-8, just under half of the tolerance of 0.01.
 LARGE = 2.0**16
 
 
 def has_large_numbers(compiled: Compiled) -> bool:
-    """Whether float32, in which Tracr's own model computes, may lose what float64 keeps."""
+    """Whether float32, which Tracr's own model uses, may lose precision that matters."""
     return float(compiled.model.weights.w_in.abs().max()) >= LARGE

@@ -1,7 +1,7 @@
-"""Is the compiled model the program? Compiled, interpreter and reference compared on the whole domain.
+"""Does the compiled model compute the program? Compares model, interpreter and reference on the whole domain.
 
-Tracr miscompiles silently in places (docs/compiler-faults.md), so nothing is a ground truth before this. A final
-output of None means "no value here": there the compiled model may write anything.
+Tracr miscompiles some programs silently (docs/compiler-faults.md), so this check comes before any ground truth. An
+output of None means "no value here": the compiled model may write anything there.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from tracrcheck.compiler.tracr_bugs import tracr_bug
 from tracrcheck.error_codes import user_error
 from tracrcheck.rasp.expressions import describe
 
-# Of a numerical output's range: the tolerance of the criterion `value`.
+# Relative to a numerical output's range: the tolerance of the criterion `value`.
 TOLERANCE = 0.01
-# Between interpreter and reference, both float64: sums and quotients of a few terms in another order.
+# Between interpreter and reference, both float64: the order of summation may differ.
 ROUNDING = 1e-9
-# Inputs of one forward pass.
+# Inputs per forward pass.
 BATCH = 512
 
 
 @dataclass(frozen=True)
 class Faithfulness:
-    """What was compared: inputs, positions with a value, positions where the program gives none.
+    """What was compared: inputs, positions with a value, and positions without one.
 
-    sampled: how many inputs there are in all, where the domain is a sample of them; else None.
+    sampled: how many inputs there are in all if the domain is a sample, else None.
     """
 
     n_inputs: int
@@ -44,7 +44,7 @@ class Faithfulness:
 
 
 def check_compiled(compiled: Compiled) -> Faithfulness:
-    """Raises the first of `problems`; else says what was compared."""
+    """What was compared. Errors: the first problem that `compare` finds."""
     report, found = compare(compiled)
     if found:
         raise found[0]
@@ -52,10 +52,10 @@ def check_compiled(compiled: Compiled) -> Faithfulness:
 
 
 def compare(compiled: Compiled) -> tuple[Faithfulness, list[CheckError]]:
-    """All disagreements, one a kind, each with its smallest witness.
+    """All disagreements, one per kind, each with its smallest witness.
 
-    TC108: the interpreter raises. TC107: the compiled model differs from it. TC110: the reference does.
-    Where the class of the fault is recognised, its code (docs/compiler-faults.md) stands for TC107 or TC108.
+    TC108: the interpreter raises. TC107: the compiled model differs from it. TC110: the reference differs from it.
+    A known Tracr bug has its own code (docs/compiler-faults.md) instead of TC107 or TC108.
     """
     inputs = compiled.domain.inputs
     try:
@@ -104,7 +104,7 @@ def _miscompiled(compiled: Compiled, said: list[list[Any]]) -> CheckError | None
 
 
 def _first_difference(compiled: Compiled, said: list[list[Any]]) -> tuple[Any, int, list[Any], Any] | None:
-    """The first input, the first position there (from 1), what was wanted of the input, and what came."""
+    """The first input that differs, the position (from 1), the wanted outputs, and the value there."""
     agree = _agreement(compiled, said)
     for tokens, want, got in zip(compiled.domain.inputs, said, outputs(compiled), strict=True):
         for place, (w, g) in enumerate(zip(want, got, strict=True), start=1):
@@ -116,7 +116,7 @@ def _first_difference(compiled: Compiled, said: list[list[Any]]) -> tuple[Any, i
 def _wrong(
     compiled: Compiled, tokens: Any, place: int, want: list[Any], got: Any, *, named: Diagnosis | None = None
 ) -> CheckError:
-    """The error, with the class of the bug if it is a known one."""
+    """The error, with the bug's own code if it is a known one."""
     name, by_hand = compiled.program.name, compiled.program.by_hand is not None
     model = f"the {'' if by_hand else 'compiled '}model{' in float32' if named else ''}"
     found_here = f"{_show(got)} from {model} at position {place} of input {list(tokens)}"
@@ -129,7 +129,7 @@ def _wrong(
 
 
 def outputs(compiled: Compiled) -> Iterator[list[Any]]:
-    """The compiled model's output at every token of every input of the domain, decoded; BOS left out."""
+    """The compiled model's decoded outputs on every input of the domain, without BOS."""
     inputs = compiled.domain.inputs
     for start in range(0, len(inputs), BATCH):
         part = inputs[start : start + BATCH]

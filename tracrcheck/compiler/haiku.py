@@ -28,7 +28,7 @@ class Oracle:
 
 
 def compile_by_haiku(program: Program) -> Oracle:
-    """Program -> Haiku parameters -> torch. Takes a second, where the fast route takes milliseconds."""
+    """Program -> Haiku parameters -> torch. Takes a second; `compile_program` takes milliseconds."""
     from tracr.compiler import compiling
 
     with _initialised_with_zeros():

@@ -1,6 +1,6 @@
-"""The classes of fault of Tracr's compiler, by code: what each is called, and what an author does about it.
+"""Known bugs and limits of Tracr's compiler, by error code: a name for each, and how to work around it.
 
-docs/compiler-faults.md shows the smallest program of each class, why it fails, and what a user is told.
+docs/compiler-faults.md shows the smallest program that triggers each, why it fails, and the message.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ FAULT_CLASSES = {
 
 
 def tracr_bug(code: str, what: str, expression: str = "", **given: Any) -> CheckError:
-    """The error of a class of fault: what happened, the name of the class, and the expression at fault."""
+    """The error for a known bug: what happened, the bug's name, and the expression at fault."""
     known = FAULT_CLASSES[code]
     what = f"{what}, {known.words}" + (f": {expression}" if expression else "")
     return CheckError(code, what, do=known.do, **given)

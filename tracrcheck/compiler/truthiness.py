@@ -1,8 +1,8 @@
-"""SOps that are asked for their truth while a program is built: `0 < tokens < 3`, `and`, `or`, `not`, `if`.
+"""Detects SOps used as booleans while a program is built: `0 < tokens < 3`, `and`, `or`, `not`, `if`.
 
-Python reads `0 < tokens < 3` as `(0 < tokens) and (tokens < 3)`; a SOp has no truth value of its own and counts as
-true, so the first half is dropped without a word. It is caught in the act and not in the source text, where the
-same words are right inside of a function that is given values.
+Python reads `0 < tokens < 3` as `(0 < tokens) and (tokens < 3)`. A SOp has no truth value of its own and counts as
+true, so the first half is silently dropped. We detect this at run time, not in the source: the same expressions are
+correct inside a function that is applied to values.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from edgeprune_core.errors import CheckError
 from tracrcheck.compiler.tracr_bugs import tracr_bug
 from tracrcheck.program import Program
 
-_TRACR = str(Path(tracr.__path__[0]))  # asks SOps for their truth itself, and rightly
+_TRACR = str(Path(tracr.__path__[0]))  # uses SOps as booleans itself, correctly
 
 
 def asked_for_truth(program: Program) -> list[CheckError]:
-    """TC351, once for every line that does so. A `build` that raises is told elsewhere."""
+    """TC351, once per line that does so. A `build` that raises is reported elsewhere."""
     lines: dict[str, None] = {}
 
     def noted(sop: rasp.SOp) -> bool:

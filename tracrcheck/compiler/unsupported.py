@@ -1,7 +1,7 @@
-"""Programs that Tracr cannot compile, each told by its class: before compiling, or from what Tracr raised.
+"""Recognises programs that Tracr cannot compile, before compiling or from the exception that Tracr raises.
 
-Tracr's own validator keeps its list of visited expressions by *name*, so the second of two unnamed
-aggregates is never looked at; here they are told apart by identity.
+Tracr's own validator tracks visited expressions by *name*, so it never looks at the second of two unnamed
+aggregates. We track them by identity.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from tracrcheck.error_codes import user_error
 from tracrcheck.program import Program
 from tracrcheck.rasp.expressions import describe, expressions, post_order
 
-# Steps of Tracr's two walks over paths that it may take: a few seconds.
+# Limit on the steps of Tracr's two walks over paths: a few seconds.
 MOST_STEPS = 3_000_000
-# Pairs of values on which a function is tried, to find the one that made Tracr crash.
+# Arguments on which a function is tried, to find those that make Tracr crash.
 MOST_TRIES = 100_000
 
 _UNSUPPORTED = (rasp.LengthType, rasp.Full, rasp.ConstantSOp, rasp.ConstantSelector)
 
 
 def check_expressions(program: Program, sop: rasp.SOp) -> None:
-    """Raises on a program that Tracr is known not to compile, naming every expression at fault."""
+    """Raises if Tracr is known not to compile the program, naming every expression at fault."""
     if (steps := steps_of(sop)) > MOST_STEPS:
         raise refusal("TC341", program, sop, f"{steps:.3g} steps along all paths", f"at most {MOST_STEPS:,}")
     if isinstance(sop, (rasp.TokensType, rasp.IndicesType)):
@@ -58,7 +58,7 @@ def check_expressions(program: Program, sop: rasp.SOp) -> None:
 
 
 def refusal(code: str, program: Program, expr: rasp.RASPExpr, got: Any, wanted: str) -> CheckError:
-    """The error of a class, at the expression at fault."""
+    """The error for a known limit of Tracr, with the expression at fault."""
     what = f"Tracr cannot compile '{program.name}'"
     return tracr_bug(code, what, describe(expr), got=got, wanted=wanted)
 
@@ -83,10 +83,10 @@ def unrecognised(program: Program, got: Any) -> CheckError:
 
 
 def steps_of(sop: rasp.RASPExpr) -> int:
-    """How often Tracr's two walks over all paths would step, counted without walking them.
+    """How many steps Tracr's two walks over all paths would take, counted without walking them.
 
-    `extract_rasp_graph` visits an expression once for every path to it from the output, and notes an input
-    every time; `compute_computational_depth` then walks from every noted input along every path to the output.
+    `extract_rasp_graph` visits an expression once per path from the output, and records an input at each visit.
+    `compute_computational_depth` then walks from every recorded input along every path to the output.
     """
     order = list(post_order(sop))
     parents: dict[int, list[rasp.RASPExpr]] = {id(e): [] for e in order}
@@ -107,7 +107,7 @@ def steps_of(sop: rasp.RASPExpr) -> int:
 
 
 def recognised(program: Program, sop: rasp.SOp, graph: Any, error: Exception) -> CheckError:
-    """The class of an exception that Tracr raised; TC106 where no class is known. `graph`: as far as Tracr got."""
+    """The error for an exception that Tracr raised; TC106 if it is no known limit. `graph`: as far as Tracr got."""
     got = f"{type(error).__name__}: {error}"
     if isinstance(error, NotImplementedError) and "only average binary variables" in str(error):
         averaged = next((e for e in post_order(sop) if _averages_others(e, graph)), sop)
@@ -139,7 +139,7 @@ def _averages_others(expr: rasp.RASPExpr, graph: Any) -> bool:
 
 
 def _crashing(expr: rasp.RASPExpr, graph: Any, error: Exception) -> tuple[str, str] | None:
-    """The class of the fault in this expression's own function, and the values that show it."""
+    """What is wrong with this expression's own function: a code, and the values that show it."""
     function, arguments = _function(expr, graph)
     number = isinstance(expr, rasp.Map) and rasp.is_numerical(expr)
     for given in itertools.islice(arguments, MOST_TRIES):

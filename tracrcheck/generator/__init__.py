@@ -1,1 +1,1 @@
-"""Random programs."""
+"""Random programs: recipes as data, how they are drawn, and which are accepted."""

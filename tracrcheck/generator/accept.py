@@ -1,7 +1,7 @@
-"""A fixed weighted generator of programs, and which of them are accepted.
+"""Draws random programs with fixed weights, and accepts or rejects them.
 
-A recipe is accepted where Tracr compiles it, the compiled model equals the interpreter on the whole domain, and
-its output can change under at least one of three ablations. Everything else is counted with its reason.
+A recipe is accepted if Tracr compiles it, the compiled model equals the interpreter on the whole domain, and the
+output can change under at least one of three ablations. Rejected recipes are counted by their reason.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ AGAIN = "its weights were drawn before"
 
 
 class _Seeded:
-    """Choices by a generator of its own."""
+    """Choices from a seeded generator."""
 
     def __init__(self, seed: int | str) -> None:
         self.rng = random.Random(seed)
@@ -51,7 +51,7 @@ def draw(seed: int | str) -> Recipe:
 
 
 def numbered(seed: int, number: int) -> Recipe:
-    """The recipe of a draw, of a run of draws with this seed."""
+    """The recipe of draw `number` for this seed."""
     return draw(f"{seed}/{number}")
 
 
@@ -60,7 +60,7 @@ def name_of(seed: int, number: int) -> str:
 
 
 class Rejected(Exception):
-    """Not a program to examine anyone on. reason: in words that are counted; error: with the witness."""
+    """A program that is not used. reason: the words under which it is counted; error: with the witness."""
 
     def __init__(self, reason: str, error: CheckError | None = None) -> None:
         super().__init__(reason)
@@ -68,7 +68,7 @@ class Rejected(Exception):
 
 
 def compiled_of(recipe: Recipe, name: str = "recipe") -> Compiled:
-    """The compiled program. Raises `Rejected` where Tracr refuses or miscompiles it."""
+    """The compiled program. Raises `Rejected` if Tracr refuses or miscompiles it."""
     try:
         compiled = compile_program(program(recipe, name))
         check_compiled(compiled)
@@ -85,7 +85,7 @@ def vacuous(compiled: Compiled, ablation: str) -> bool:
 
 @dataclass(kw_only=True)
 class Draws:
-    """Accepted programs of one seed, one after the other, each with other weights than those before.
+    """The accepted programs of a seed, each with weights that differ from all before.
 
     rejected: reason -> how many.
     """

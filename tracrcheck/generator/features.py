@@ -1,7 +1,7 @@
-"""What drawn programs are made of: the histogram of a fuzzing run, and the quotas it must meet.
+"""The composition of drawn programs: the histogram of a fuzzing run, and the quotas it must meet.
 
-Attention that depends on tokens is read off the compiled model and not off the recipe's look: some head that the
-truth under zero ablation reads from attends differently on two inputs of the same length.
+Whether attention depends on tokens is measured on the compiled model, not guessed from the recipe: some head with a
+required edge (under zero ablation) must attend differently on two inputs of the same length.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.task import Task
 from tracrcheck.generator.recipe import Recipe
 
-# Of attention probabilities: far above what leaks through a compiled softmax (2.3e-5), far below a choice made
-# anew (at least 1/20 with up to 5 places).
+# Difference of attention probabilities: far above the leak of a compiled softmax (2.3e-5), far below a real change of
+# attention (at least 1/20 with up to 5 places).
 SAME_ATTENTION = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
 class Features:
-    """One accepted program. number: of its draw; required_zero: edges of its truth under zero ablation."""
+    """An accepted program. number: of its draw; required_zero: how many edges zero ablation requires."""
 
     number: int
     n_operations: int
@@ -38,7 +38,7 @@ class Features:
 
     @classmethod
     def of(cls, number: int, recipe: Recipe, task: Task, required: Circuit) -> Features:
-        """task, required: under zero ablation."""
+        """Its features; `task` and `required` are under zero ablation."""
         spec = task.model.spec
         heads = {edge.writer.index for edge in required if edge.writer.kind == "head"}
         return cls(
@@ -57,7 +57,7 @@ class Features:
 
 
 def head_attends_by_tokens(task: Task, writer: int) -> bool:
-    """Whether a head's attention probabilities differ between inputs of one length. Position 0 is not looked at.
+    """Whether a head's attention differs between inputs of the same length, position 0 aside.
 
     writer: the head's index among the writers of a model without norms, in which no edge is cut.
     """
@@ -82,7 +82,7 @@ def head_attends_by_tokens(task: Task, writer: int) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Quotas:
-    """Least shares of the programs, and the least median of edges required under zero ablation."""
+    """The lowest allowed shares of programs, and the lowest allowed median of edges required under zero ablation."""
 
     two_layers: float = 0.5
     attends_by_tokens: float = 0.3
@@ -92,7 +92,7 @@ class Quotas:
 
 @dataclass(frozen=True, kw_only=True)
 class Composition:
-    """The histogram. layers, operations: number -> programs; the others as in `Quotas`."""
+    """The histogram. layers, operations: number -> programs; other fields as in `Quotas`."""
 
     programs: int
     layers: dict[int, int]
@@ -120,7 +120,7 @@ class Composition:
         )
 
     def short_of(self, quotas: Quotas) -> dict[str, tuple[float, float]]:
-        """Name -> (is, should be at least), where a quota is not met."""
+        """Unmet quotas: name -> (value, minimum)."""
         return {
             name: (getattr(self, name), least)
             for name, least in asdict(quotas).items()

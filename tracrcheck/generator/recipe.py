@@ -1,9 +1,9 @@
-"""Recipes: RASP programs as data, so that a drawn program can be written down, shrunk and replayed.
+"""Recipes: RASP programs as data, so that a drawn program can be saved, shrunk and replayed.
 
-A recipe is a list of operations. Each names its inputs by index: 0 stands for the tokens, 1 for the indices, and
-2 + i for operation i. The last operation is the output. Tokens are the numbers 0, 1, ...; values are small whole
-numbers, or (for `Mean`, `Combine` and `Number`) numerical. A table is read modulo its length, so that it has an
-entry for every value that Tracr infers, also for those that never occur.
+A recipe is a list of operations that refer to their inputs by index: 0 is the tokens, 1 the indices, and 2 + i
+operation i. The last operation is the output. Tokens are the numbers 0, 1, ...; values are small integers, or numerical
+(for `Mean`, `Combine` and `Number`). Tables are indexed modulo their length, so that they have an entry for every value
+that Tracr infers, including those that never occur.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Width:
 
 @dataclass(frozen=True)
 class Take:
-    """A categorical aggregate: the value at the selected key; None where there is none."""
+    """A categorical aggregate: the value at the selected key, or None."""
 
     keys: int
     queries: int
@@ -62,7 +62,7 @@ class Take:
 
 @dataclass(frozen=True)
 class Mean:
-    """A numerical aggregate: the share of selected places where table[x] (0 or 1) is 1; 0 where there are none."""
+    """A numerical aggregate: the share of selected places with table[x] = 1 (else 0); 0 if none is selected."""
 
     keys: int
     queries: int
@@ -104,7 +104,7 @@ READ_AS_INPUT = ("source", "first", "second", "keys", "queries", "values")
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A program as data. Errors: TC130 where an input does not exist or is of the wrong sort."""
+    """A program as data. Errors: TC130 (an input does not exist, or has the wrong kind)."""
 
     n_tokens: int
     max_seq_len: int
@@ -140,7 +140,7 @@ def inputs_of(operation: Operation) -> dict[str, int]:
 
 
 def program(recipe: Recipe, name: str = "recipe") -> Program:
-    """Every expression is named for its operation, and made anew at each call of `build`."""
+    """The program; expressions are named after their operation, and `build` makes new ones at each call."""
 
     def build() -> rasp.SOp:
         made: list[rasp.SOp] = [rasp.tokens, rasp.indices]
@@ -158,7 +158,7 @@ def program(recipe: Recipe, name: str = "recipe") -> Program:
 
 
 def selectors(recipe: Recipe) -> list[rasp.Select]:
-    """The selector of each operation that has one."""
+    """The selector of every operation that has one."""
     made: list[rasp.SOp] = [rasp.tokens, rasp.indices]
     found = []
     for operation in recipe.operations:

@@ -1,8 +1,8 @@
-"""How a recipe is put together from choices, whoever makes them: a seeded generator, or Hypothesis.
+"""Builds a recipe from random choices, made by a seeded generator or by Hypothesis.
 
-What Tracr is known to compile wrongly (docs/compiler-faults.md) is mostly kept out by construction: categorical
-aggregates select exactly one place, keys carry nothing at BOS, numbers are not negative, thresholds lie where a
-mean is not rounded across them. What is left is compiled and compared, and rejected only where it fails.
+Most of what Tracr compiles wrongly (docs/compiler-faults.md) is avoided by construction: categorical aggregates select
+exactly one place, keys are zero at BOS, numbers are not negative, and no mean rounds across a threshold. The rest is
+compiled and compared, and rejected only if it fails.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from tracrcheck.generator.recipe import (
 
 T = TypeVar("T")
 
-# Relative frequencies of the operations, the simplest first; `tracrcheck fuzz` prints what comes of them.
+# Relative frequencies of the operations, simplest first; `tracrcheck fuzz` prints the resulting composition.
 WEIGHTS = {"map": 2, "width": 5, "pair": 5, "take": 6, "mean": 7, "number": 3, "combine": 6, "above": 2}
 LENGTHS = {1: 1, 2: 4, 3: 6, 4: 3}  # max_seq_len
 TOKENS = {2: 5, 3: 3, 4: 1}
 COUNTS = {1: 1, 2: 2, 3: 4, 4: 6, 5: 7, 6: 8}  # operations
 FACTORS = ((10, 10), (10, -10), (5, 5), (10, 5))  # tenths
 THRESHOLDS = (0, 3, 4)  # tenths: between the shares of up to 4 places that Tracr tells apart
-UNREAD = 3  # times as often as a value that has been read
+UNREAD = 3  # times as often as a value that was used before
 VALUES = 3  # a table's values are below it
 
 
@@ -50,10 +50,10 @@ class Choices(Protocol):
 
 @dataclass(frozen=True)
 class _Value:
-    """What is known of a value before anything is compiled.
+    """What is known about a value before compiling.
 
-    size: categorical values lie below it. place: it always names a place that exists, no later than its own
-    in a causal program. clean: nothing stands at BOS. sure: never None. tokens: depends on them.
+    size: categorical values are below it. place: it is always an existing position, in causal programs not a later
+    one. clean: zero at BOS. sure: never None. tokens: it depends on the tokens.
     """
 
     size: int
@@ -65,7 +65,7 @@ class _Value:
 
 
 def draft(choices: Choices, *, n_operations: int | None = None) -> Recipe:
-    """A recipe of 1-6 operations, each of which the output needs; the output needs the tokens."""
+    """A recipe of 1-6 operations, all of which the output depends on; the output depends on the tokens."""
     length = choices.pick(list(LENGTHS), list(LENGTHS.values()))
     n_tokens = choices.pick(list(TOKENS), list(TOKENS.values()))
     causal = choices.pick([False, True], [3, 1])
@@ -85,10 +85,10 @@ class _Draft:
         self.choices, self.length = choices, length
         self.operations: list[Operation] = []
         self.values = [_Value(n_tokens, tokens=True), _Value(length, place=True)]
-        self.by_tokens = False  # the next input must depend on the tokens, where any that will do does
+        self.by_tokens = False  # the next input must depend on the tokens, if a suitable one does
 
     def replace_last(self) -> None:
-        """Another operation in place of the last one, which depends on the tokens."""
+        """Replaces the last operation by one that depends on the tokens."""
         self.operations.pop()
         self.values.pop()
         self.by_tokens = True
@@ -112,7 +112,7 @@ class _Draft:
         return [i for i, value in enumerate(self.values) if test(value)]
 
     def _input(self, test: Callable[[_Value], bool]) -> int:
-        """Any value that will do; a recent one more often, and one that nothing has read, so that chains grow long."""
+        """Any suitable value; recent and unused ones more often, so that chains grow long."""
         found = self._having(test)
         if self.by_tokens and (depending := [i for i in found if self.values[i].tokens]):
             found, self.by_tokens = depending, False
@@ -134,7 +134,7 @@ class _Draft:
         return keys, queries, tuple(self._table(columns, 2) for _ in range(rows))
 
     def _one_place(self) -> tuple[int, int, str | Grid]:
-        """Keys are places, and each query selects one that exists."""
+        """Keys are positions, and each query selects an existing one."""
         queries = self._input(lambda v: v.place)
         if self.choices.pick((True, False)) and queries != 1:
             return 1, queries, "EQ"
@@ -160,7 +160,7 @@ class _Draft:
         )
 
     def _pointer(self) -> tuple[Operation, _Value]:
-        """A place no later than one's own, chosen by another value."""
+        """A position no later than its own, chosen by another value."""
         first = self._input(lambda v: plain(v) and not v.place)
         rows = self.values[first].size
         grid = tuple(tuple(self.choices.below(i + 1) for i in range(self.length)) for _ in range(rows))
@@ -206,7 +206,7 @@ def numerical(value: _Value) -> bool:
 
 
 def plain(value: _Value) -> bool:
-    """May be a query, or be counted: categorical and never None."""
+    """Usable as a query or for counting: categorical and never None."""
     return value.sure and not value.numerical
 
 
@@ -215,7 +215,7 @@ def key(value: _Value) -> bool:
 
 
 def needed(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
-    """The operations that the last one needs, renumbered."""
+    """The operations that the last one depends on, renumbered."""
     kept = {len(operations) + 1}
     for number in reversed(range(len(operations))):
         if number + 2 in kept:

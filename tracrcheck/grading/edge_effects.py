@@ -1,7 +1,7 @@
-"""What a drawing shows beside a verdict: the truth of a setting, and what each of its edges weighs.
+"""The required circuit of a setting, and how far outputs move without each of its edges: what a drawing shows.
 
-The weight of a required edge is measured: the required circuit is run without that edge, and the outputs are compared
-with the model's. Nothing is decided here: the certificate has proved what is required.
+The effect of an edge is measured: the required circuit is run without it, and its outputs are compared with the
+model's. This decides nothing: the certificate has proved which edges are required.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from tracrcheck.truth.cache import certificate_for
 from tracrcheck.truth.certificate import Certificate
 from tracrcheck.truth.setting import Setting, task_of
 
-# Items of a list that an edge is weighed on, spread evenly over it: a drawing needs two digits, not a proof.
+# Items on which effects are measured, evenly spaced over the list: a drawing needs two digits, not a proof.
 MOST_ITEMS = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weight:
-    """moved: how far the outputs move at most without the edge, in units of their range. share: of the items, those
-    whose outputs move beyond the tolerance. n_items: looked at, of `n_of`."""
+    """The effect of an edge. moved: the most that outputs move without it, in units of their range. share: of items
+    whose outputs move beyond the tolerance. n_items: measured, of `n_of`."""
 
     moved: float
     share: float
@@ -38,7 +38,7 @@ class Weight:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Evidence:
-    """The truth of one program in one setting, with the weight of each required edge."""
+    """The required circuit of a program in one setting, with the effect of each edge."""
 
     compiled: Compiled
     setting: Setting
@@ -60,7 +60,7 @@ class Absent:
 
 
 def evidence_of(compiled: Compiled, setting: Setting, *, meaning: str = "") -> Evidence:
-    """The certificate is taken from the cache where it is there. Errors: TC112."""
+    """Uses the cached certificate if there is one. Errors: TC112."""
     task = task_of(compiled, setting)
     certificate = certificate_for(task, setting)
     weights = weights_of(task, certificate)
@@ -94,7 +94,7 @@ def of_compiled(
     *,
     meanings: Mapping[str, str],
 ) -> Iterator[Evidence]:
-    """Of each program at hand in each setting that has a verdict. meanings: program -> what it computes."""
+    """For each of these programs, in each setting with a verdict. meanings: program -> what it computes."""
     judged = settings_judged(verdicts)
     for compiled in programs:
         name = compiled.program.name
@@ -104,7 +104,7 @@ def of_compiled(
 
 
 def settings_judged(verdicts: Iterable[Verdict]) -> dict[str, list[tuple[str, str]]]:
-    """program -> (ablation, criterion) of every setting that has a verdict."""
+    """program -> (ablation, criterion) of every setting with a verdict."""
     found: dict[str, dict[tuple[str, str], None]] = {}
     for v in verdicts:
         found.setdefault(v.program, {})[v.ablation, v.criterion] = None
@@ -118,7 +118,7 @@ def collect(
     lengths: tuple[int, int] | None,
     score_bos: bool,
 ) -> Iterator[Evidence | Absent]:
-    """Of each program and setting that was judged. A program that is not there, or not usable, is told and passed over."""
+    """For each program and setting with a verdict. A program that is missing or not usable yields `Absent`."""
     for program, settings in judged.items():
         try:
             entry = library.load(program)

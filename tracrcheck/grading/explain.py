@@ -1,4 +1,4 @@
-"""Why an edge is required, or why it is not."""
+"""Explains why an edge is required, or why it is not."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Explanation:
 
 
 def explain(compiled: Compiled, setting: Setting, text: str) -> Explanation:
-    """Errors: EP111-EP113, where the text is no edge of the program's graph."""
+    """Errors: EP111-EP113 (the text is not an edge of the program's graph)."""
     edge = compiled.graph.edge(text)
     task = task_of(compiled, setting)
     certificate = certificate_for(task, setting)
@@ -50,7 +50,7 @@ def explain(compiled: Compiled, setting: Setting, text: str) -> Explanation:
 
 
 def _weights(permitted: Circuit, edge: Edge) -> str:
-    """Either what the writer writes is multiplied by zero, or the reader's component leads nowhere."""
+    """Why an edge is not permitted: the reader multiplies it by zero, or nothing that it feeds reaches the output."""
     reader = edge.reader
     if reader.kind == "out":
         return "the weights: the output reads nothing that the writer writes"

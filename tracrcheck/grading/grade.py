@@ -1,4 +1,4 @@
-"""Answer + Certificate -> Verdict. The method has answered; here the truth meets it for the first time."""
+"""Answer + Certificate -> Verdict. Here the method's answer first meets the truth."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Judgement:
 def grade(
     compiled: Compiled, task: Task, certificate: Certificate, answer: Answer, *, method: str, seed: int
 ) -> Verdict:
-    """The verdict on one answer. `task` is the grader's own copy, which no method has held."""
+    """The verdict on one answer. `task` is the grader's own copy, which no method has seen."""
     found = Circuit.empty(task.graph) if answer.circuit is None else answer.circuit
     judged = _judge(task, certificate, answer, found)
     nearest = found if judged.verdict == "HOLDS" else nearest_to(certificate, found)
@@ -60,17 +60,17 @@ def grade(
 
 
 def known_circuits(certificate: Certificate) -> list[Circuit]:
-    """The smallest circuits that the certificate names."""
+    """The smallest circuits that the certificate knows."""
     return [certificate.required, *([certificate.other] if certificate.other is not None else [])]
 
 
 def nearest_to(certificate: Certificate, found: Circuit) -> Circuit:
-    """The smallest circuit known that differs from `found` in the fewest edges."""
+    """The known smallest circuit that differs from `found` in the fewest edges."""
     return min(known_circuits(certificate), key=lambda c: len(c.edges ^ found.edges))
 
 
 def _ranking(certificate: Certificate, answer: Answer, found: Circuit, truth: Circuit) -> Ranking | None:
-    """Of the scores against the truth that `missing` and `extra` are told against; None where nothing is proved."""
+    """How the scores rank the circuit that `missing` and `extra` refer to; None if nothing is proved."""
     if answer.scores is None or not certificate.usable:
         return None
     kept, right, *others = (
@@ -93,13 +93,13 @@ def _judge(task: Task, certificate: Certificate, answer: Answer, found: Circuit)
 
 
 def unproved(certificate: Certificate) -> str:
-    """Why no verdict can rest on a certificate."""
+    """Why a certificate does not prove enough for a verdict."""
     lost = next(p for p in ("sufficient", "minimal") if p not in certificate.proved)
     return f"{lost} is not proved: {certificate.unknown.get(lost, 'not decided')}"
 
 
 def _of_faithful(certificate: Certificate, size: int) -> _Judgement:
-    """A faithful circuit that is not `required`: right, superfluous, undecided, or a proof undone."""
+    """The verdict on a faithful circuit other than `required`: right, too large, undecided, or it refutes the proof."""
     least = len(certificate.required)
     proved = certificate.proved
     if size < least:
@@ -122,7 +122,7 @@ def _of_faithful(certificate: Certificate, size: int) -> _Judgement:
 
 
 def witness_of(compiled: Compiled, task: Task, circuit: Circuit) -> Witness | None:
-    """The smallest item (fewest tokens, then first on the list) on which a circuit is not faithful."""
+    """The smallest item (fewest tokens, then first on the list) on which a circuit is unfaithful."""
     off = task.deviations(circuit)[0]
     bad = (off > task.outcome.limit).nonzero()[:, 0]
     if not len(bad):
@@ -134,7 +134,7 @@ def witness_of(compiled: Compiled, task: Task, circuit: Circuit) -> Witness | No
 
 @torch.no_grad()
 def shown_on(compiled: Compiled, task: Task, circuit: Circuit, item: torch.Tensor) -> Witness:
-    """What a circuit and the model say at the worst scored position of one item (clean, corrupted)."""
+    """The circuit's and the model's outputs at the worst scored position of an item (clean, corrupted)."""
     clean, corrupted = item.tolist()
     mask = to_mask(circuit, dtype=task.model.dtype, device=task.model.device)
     got, want = task.outputs(mask, item[None])[0, 0], task.reference[clean]
@@ -157,7 +157,7 @@ def _worst(task: Task, got: torch.Tensor, want: torch.Tensor, scored: torch.Tens
 
 
 def _values(compiled: Compiled, want: torch.Tensor, got: torch.Tensor) -> tuple[Any, Any]:
-    """Numbers; or decoded values; or all coordinates, where both decode to the same value."""
+    """Numbers, or decoded values, or all coordinates if both decode to the same value."""
     if compiled.output_values is None:
         return _number(want[0]), _number(got[0])
     decoded = [compiled.output_values[int(decode(x))] for x in (want, got)]
@@ -167,7 +167,7 @@ def _values(compiled: Compiled, want: torch.Tensor, got: torch.Tensor) -> tuple[
 
 
 def _number(x: torch.Tensor) -> float | None:
-    """Six digits are enough to read; None stands for what is not a number."""
+    """Rounded to six digits; None for NaN and infinity."""
     value = float(x)
     return float(f"{value:.6g}") + 0.0 if math.isfinite(value) else None
 

@@ -1,13 +1,13 @@
-"""A circuit made elsewhere + Certificate -> Verdict.
+"""An imported circuit + Certificate -> Verdict.
 
-At our own granularity it is graded as any method's answer. At a coarser one the truth is coarsened likewise, and
+At our own granularity it is graded like any method's answer. At a coarser one the required circuit is coarsened too:
 
     unfaithful, with all members of its edges                   FAILS, with the witness
     the coarsened truth, and faithful                           HOLDS
     faithful, and the coarsened truth is, and is smaller        FAILS: not smallest
     faithful otherwise                            UNKNOWN: what is smallest was proved of our edges, not of these
 
-Members that a truth had not may bring its coarsened form away from the model: it is then the answer to nothing.
+Coarsening can add edges that make the required circuit unfaithful; then nothing at that granularity is correct.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from tracrcheck.truth.setting import Setting, task_of
 
 
 def read_circuit(path: Path, compiled: Compiled, *, format: str, threshold: float | None) -> Imported:
-    """Errors: as of `importers.read_file`."""
+    """Errors: those of `importers.read_file`."""
     return read_file(path, compiled.graph, format=format, threshold=threshold)
 
 
 def verdicts_on(
     compiled: Compiled, settings: Sequence[Setting], imported: Imported, *, name: str
 ) -> list[Verdict]:
-    """A circuit judged in every setting. `name` stands where a method's would."""
+    """A verdict per setting. `name` appears in place of a method's."""
     found = []
     for setting in settings:
         task = task_of(compiled, setting)
@@ -51,7 +51,7 @@ def verdicts_on(
 def grade_imported(
     compiled: Compiled, task: Task, certificate: Certificate, imported: Imported, *, name: str
 ) -> Verdict:
-    """The verdict on a circuit made elsewhere, in the setting of the certificate."""
+    """The verdict on an imported circuit in the certificate's setting."""
     found = imported.granularity.expand(task.graph, imported.kept)
     if not imported.granularity.finest:
         return _coarse(compiled, task, certificate, imported, found, name)
@@ -95,7 +95,7 @@ def _coarse(
 
 
 def _spoiled(reason: str | None, is_truth: bool) -> str:
-    """Why a circuit fails that lacks nothing and has nothing to spare."""
+    """Why a circuit fails that has no edge missing and none to spare."""
     if reason != "unfaithful" or not is_truth:
         return ""
     return "this is the coarsened truth, which is unfaithful with all members of its edges"

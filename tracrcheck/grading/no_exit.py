@@ -1,4 +1,4 @@
-"""`os._exit` kept from a method: it would end our process with the method's code, 0 perhaps, and tell no verdict."""
+"""Blocks `os._exit` while a method runs: it could end our process with exit code 0 and no verdict."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NoReturn
 
 @contextmanager
 def forbid_os_exit() -> Iterator[None]:
-    """`os._exit` raises `SystemExit` in this process. In one that is forked from it, it does what it always does."""
+    """Makes `os._exit` raise `SystemExit` in this process. Forked child processes are not affected."""
     leave, here = os._exit, os.getpid()
 
     def stay(status: int) -> NoReturn:

@@ -1,7 +1,7 @@
-"""The method under test: found by name, run on a task, and what came of it.
+"""Runs the method under test: finds it by name, runs it on a task, and reads its answer.
 
-A method gets its own copy of the task, its own gradient mode and its own random state, so that nothing it does
-reaches the next run or the certificate. It may return a `Discovery`, a `Circuit`, or edges (objects or text).
+A method gets its own copy of the task, its own gradient mode and its own random state, so that it cannot affect the
+next run or the certificate. It may return a `Discovery`, a `Circuit`, or edges (objects or text).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from edgeprune_core.methods import METHODS
 from edgeprune_core.task import Task
 from tracrcheck.error_codes import user_error
 
-# Seconds between alarms after the first, for a method that swallows it.
+# Seconds between further alarms, for a method that swallows the first.
 AGAIN = 1.0
 
 
@@ -37,8 +37,8 @@ AGAIN = 1.0
 class Answer:
     """What a method returned: a circuit, or a fault (one of `verdict.METHOD_FAULTS`) and its detail.
 
-    circuit: the edges that belong to the graph, also where others (`foreign`) were named. None without edges.
-    scores:  one float64 an edge, in the order of `graph.edges`, where the method gave any.
+    circuit: the returned edges that are in the graph; `foreign` are the others. None if there are no edges.
+    scores:  a float64 per edge, in the order of `graph.edges`, if the method returned scores.
     """
 
     circuit: Circuit | None = None
@@ -50,23 +50,23 @@ class Answer:
 
 
 class _TimeUp(BaseException):
-    """Not an `Exception`: a method's own `except Exception` must not stop it."""
+    """Not an `Exception`, so that a method's own `except Exception` does not catch it."""
 
 
-def find_method(name: str) -> Callable[[Task], Any]:
+def find_method(name: str, *, where: str = "--method") -> Callable[[Task], Any]:
     """A method by its name, or as `module:callable`. Errors: TC113."""
-    return named_callable(name, METHODS, kind="method", takes="a Task")
+    return named_callable(name, METHODS, kind="method", takes="a Task", where=where)
 
 
-def named_callable(name: str, table: Mapping[str, Any], *, kind: str, takes: str) -> Any:
-    """A row of a table, or `module:callable`; a class is called without arguments first.
+def named_callable(name: str, table: Mapping[str, Any], *, kind: str, takes: str, where: str) -> Any:
+    """A row of a table, or `module:callable`; a class is instantiated without arguments.
 
-    A module of the current folder is found. Errors: TC113.
+    Modules in the current folder can be imported. Errors: TC113.
     """
 
     def wrong(what: str, got: str, do: str) -> CheckError:
         wanted = f"a {kind}'s name, or module:callable that takes {takes}"
-        return user_error("TC113", what, where=f"--{kind}", got=got, wanted=wanted, do=do)
+        return user_error("TC113", what, where=where, got=got, wanted=wanted, do=do)
 
     if name in table:
         return table[name]
@@ -104,7 +104,7 @@ def _current_folder_importable() -> Iterator[None]:
 
 
 def ask(method: Callable[[Task], Any], task: Task, *, seed: int, timeout: float | None) -> Answer:
-    """Runs a method. Whatever it does, an `Answer` comes back; only Ctrl-C gets through."""
+    """Runs a method. Returns an `Answer` whatever the method does; only Ctrl-C passes through."""
     own = copy.deepcopy(replace(task, seed=seed))
     started = time.monotonic()
     try:
@@ -115,7 +115,7 @@ def ask(method: Callable[[Task], Any], task: Task, *, seed: int, timeout: float 
         answer = Answer(fault="timeout", detail=f"no answer within {timeout:g} s")
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # what a test framework raises to skip a test is no `Exception`
+    except BaseException as error:  # a test framework's exception for skipping a test is no `Exception`
         answer = Answer(fault="raised", detail=f"{type(error).__name__}: {error}")
     return replace(answer, seconds=time.monotonic() - started)
 
@@ -123,11 +123,10 @@ def ask(method: Callable[[Task], Any], task: Task, *, seed: int, timeout: float 
 def ask_all(
     method: Callable[[Task], Any], task: Task, *, seeds: Sequence[int], timeout: float | None
 ) -> list[Answer]:
-    """An answer for each seed, as `ask` gives them one by one.
+    """An answer per seed, as from `ask`.
 
-    A method may have `many(task, seeds)`, which returns a result for each seed and trains them together. It has the
-    time of all of them; where anything at all is wrong with what comes, every seed is asked by itself, so that
-    each has its own reason.
+    A method may have `many(task, seeds)`, which trains all seeds together and returns a result per seed. Its time limit
+    is that of all seeds together. If any result is bad, every seed is run on its own, so that each has its own reason.
     """
     if len(seeds) > 1 and callable(many := getattr(method, "many", None)):
         answers = _ask_together(many, task, seeds, timeout)
@@ -139,7 +138,7 @@ def ask_all(
 def _ask_together(
     many: Callable[..., Any], task: Task, seeds: Sequence[int], timeout: float | None
 ) -> list[Answer] | None:
-    """None where something is wrong with any of the answers."""
+    """The answers of `many`, or None if any of them is bad."""
     own = copy.deepcopy(task)
     limit = None if timeout is None else timeout * len(seeds)
     started = time.monotonic()
@@ -159,7 +158,7 @@ def _ask_together(
 
 @contextmanager
 def _time_limit(seconds: float | None) -> Iterator[None]:
-    """An alarm that raises in Python code. It needs the main thread; elsewhere there is no limit."""
+    """Raises `_TimeUp` after so many seconds. Needs the main thread; in other threads there is no limit."""
     if seconds is None or threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -168,7 +167,7 @@ def _time_limit(seconds: float | None) -> Iterator[None]:
         raise _TimeUp
 
     before = signal.signal(signal.SIGALRM, stop)
-    others, _ = signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)  # someone else's alarm, put back after
+    others, _ = signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)  # another alarm, restored afterwards
     try:
         yield
     finally:
@@ -179,7 +178,7 @@ def _time_limit(seconds: float | None) -> Iterator[None]:
 
 
 def read_answer(result: Any, graph: ResidualGraph) -> Answer:
-    """What a result says, for one that came about elsewhere than in `ask`."""
+    """The answer that a method's result stands for."""
     return _read(result, graph)
 
 
@@ -211,7 +210,7 @@ def _read(result: Any, graph: ResidualGraph) -> Answer:
 
 
 def _edges(result: list[Any], graph: ResidualGraph) -> Answer:
-    """Edges as objects or text; those that the graph lacks are `foreign`."""
+    """Reads edges (objects or text); those not in the graph are `foreign`."""
     known: set[Edge] = set()
     foreign: list[str] = []
     for item in result:

@@ -1,13 +1,13 @@
-"""How well edge scores rank the edges of the truth above all others.
+"""How well edge scores rank the required edges above all others.
 
-Edges are the examples, those of the truth the positives. With P positives among E edges:
+Edges are the examples, required edges the positives. With P positives among E edges:
 
     precision, recall, F1   of the circuit that was returned (not of the scores)
     AUROC                   the chance that a positive outscores a negative; a tie counts half (Mann-Whitney)
     average precision       the sum over distinct scores, largest first, of (gain in recall) x (precision there):
-                            edges of one score enter together, so that their order cannot flatter
-    exact threshold         whether keeping all edges of some score and above is the truth itself: every positive
-                            outscores every negative, strictly
+                            edges with equal scores enter together, so that their order cannot matter
+    exact threshold         whether some threshold keeps exactly the required edges: every positive strictly
+                            outscores every negative
 
 AUROC and average precision are those of scikit-learn (`roc_auc_score`, `average_precision_score`), but undefined,
 not 0, where there is no positive (or, for AUROC, no negative).
@@ -23,7 +23,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Ranking:
-    """Shares between 0 and 1; None where one is 0/0."""
+    """Values between 0 and 1; None for 0/0."""
 
     precision: float | None
     recall: float | None
@@ -43,7 +43,7 @@ def rank(
     *,
     others: Sequence[Sequence[bool]] = (),
 ) -> Ranking:
-    """Scores, the circuit and the truth, edge by edge. `others`: further right circuits a threshold may meet."""
+    """From scores, circuit and truth per edge. `others`: further correct circuits that a threshold may give."""
     hits = sum(f and t for f, t in zip(found, truth, strict=True))
     ties = _ties(scores, truth)
     return Ranking(
@@ -61,7 +61,7 @@ def _share(part: int, whole: int) -> float | None:
 
 
 def _ties(scores: Sequence[float], truth: Sequence[bool]) -> list[tuple[int, int]]:
-    """(positives, negatives) of each distinct score, largest score first."""
+    """(positives, negatives) per distinct score, largest score first."""
     rows = sorted(zip(scores, truth, strict=True), key=lambda row: -row[0])
     groups = [[positive for _, positive in tie] for _, tie in itertools.groupby(rows, key=lambda row: row[0])]
     return [(sum(group), len(group) - sum(group)) for group in groups]
@@ -84,6 +84,6 @@ def _average_precision(ties: Sequence[tuple[int, int]]) -> float | None:
 
 
 def _separable(ties: Sequence[tuple[int, int]]) -> bool:
-    """No score holds both kinds, and no positive stands below a negative."""
+    """No score has both kinds, and no positive scores below a negative."""
     kinds = [positives > 0 for positives, _ in ties]
     return all(not (p and n) for p, n in ties) and kinds == sorted(kinds, reverse=True)

@@ -1,4 +1,4 @@
-"""Verdict: whether a method found the truth of one setting, and the smallest input that shows it did not."""
+"""Verdict: whether a method found the required circuit of a setting, and the smallest input that shows if it did not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tracrcheck.grading.score_metrics import Ranking
 Word = Literal["HOLDS", "FAILS", "UNKNOWN"]
 Key = tuple[str, str, str, int]  # program, ablation, criterion, seed
 
-# Why a method FAILS before its circuit is looked at, and after.
+# Why a method FAILS: before its circuit is graded, and after.
 METHOD_FAULTS = ("raised", "timeout", "nan", "foreign_edges", "no_result")
 CIRCUIT_FAULTS = ("unfaithful", "not_smallest")
 
@@ -21,8 +21,8 @@ CIRCUIT_FAULTS = ("unfaithful", "not_smallest")
 class Witness:
     """The smallest input on which a circuit and the model differ too much.
 
-    corruption: the paired input under resampling, else None. position: 0 is BOS. want: the unpruned model's
-    output there; got: the pruned one's.
+    corruption: the paired input if the ablation pairs inputs, else None. position: 0 is BOS. want: the model's output
+    there; got: the circuit's.
     """
 
     input: tuple[Any, ...]
@@ -56,12 +56,12 @@ class Witness:
 class Verdict:
     """One method, on one program, in one setting, with one seed.
 
-    reason:  None where it HOLDS; for FAILS one of `METHOD_FAULTS` or `CIRCUIT_FAULTS`; else why it is UNKNOWN.
-    missing, extra: edges, against the nearest smallest circuit where there are several.
-    vacuous: the truth is empty: the output cannot change.
-    found_sha: of the edges found (`edges_sha`), so that two runs can be compared edge for edge.
-    seconds: that the method took; its share, where several seeds were trained at once.
-    ranking: how its edge scores rank the truth, where it gave any.
+    reason:  None for HOLDS; for FAILS one of `METHOD_FAULTS` or `CIRCUIT_FAULTS`; else why it is UNKNOWN.
+    missing, extra: edges, compared with the nearest smallest circuit if there are several.
+    vacuous: no edge is required: the output cannot change.
+    found_sha: hash of the edges found (`edges_sha`), to compare two runs edge by edge.
+    seconds: that the method took; its share, if several seeds were trained together.
+    ranking: how its edge scores rank the required edges, if it returned scores.
     detail:  the exception or the foreign edges, in words; not part of the JSON form.
     """
 
@@ -85,7 +85,7 @@ class Verdict:
 
     @property
     def key(self) -> Key:
-        """Which verdict it is, within one run of the gate."""
+        """Identifies the verdict within one run of the gate."""
         return self.program, self.ablation, self.criterion, self.seed
 
     @classmethod
@@ -124,7 +124,7 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """Each verdict counted once: one that HOLDS in a vacuous setting under `vacuous`, not under `holds`."""
+    """Counts each verdict once: HOLDS in a vacuous setting counts as `vacuous`, not as `holds`."""
 
     holds: int
     fails: int
@@ -155,12 +155,12 @@ class Summary:
 
 
 def edges_sha(edges: Iterable[str]) -> str:
-    """Sixteen hex digits of the sha256 of the edges' texts, sorted: equal for equal edges."""
+    """Sixteen hex digits of the sha256 of the sorted edges."""
     return hashlib.sha256("\n".join(sorted(edges)).encode()).hexdigest()[:16]
 
 
 def exit_code(verdicts: Iterable[Verdict], *, allow_unknown: bool = False) -> int:
-    """0 if all HOLD, 1 if some do not, 2 where a method named edges that the graph does not have."""
+    """0 if all HOLD, 1 if some do not, 2 if a method returned edges that the graph does not have."""
     rows = list(verdicts)
     if any(v.reason == "foreign_edges" for v in rows):
         return 2

@@ -1,4 +1,4 @@
-"""The formats of circuits made elsewhere, by name; a document is read by the one that recognises it."""
+"""The importers, by the name of their format. `auto` picks the importer that recognises the document."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["AUTO", "IMPORTERS", "Imported", "Importer", "importer_for", "read_fi
 
 
 def read_file(path: Path, graph: ResidualGraph, *, format: str, threshold: float | None) -> Imported:
-    """Errors: TC131 (no JSON, or of no format), TC132-TC136 (see `importers`)."""
+    """A circuit file of any of these formats. Errors: TC131 (not JSON, or no known format), TC132-TC136."""
     try:
         document = json.loads(path.read_bytes())
     except OSError as error:
@@ -41,7 +41,7 @@ def read_file(path: Path, graph: ResidualGraph, *, format: str, threshold: float
 
 
 def importer_for(format: str, document: Any) -> Importer:
-    """By name; or, for `auto`, the one that recognises the document. Errors: TC131, TC136."""
+    """The importer of this name, or, for `auto`, the one that recognises the document. Errors: TC131, TC136."""
     if format in IMPORTERS:
         return IMPORTERS[format]
     if format != AUTO:

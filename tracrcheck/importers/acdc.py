@@ -12,9 +12,9 @@ present or effect size], an index being [null] or [null, null, head]. Nodes are 
     blocks.L.hook_mlp_in                 mL              (blocks.L.hook_resid_mid, in older files)
     blocks.LAST.hook_resid_post          out
 
-Edges inside a node (hook_result from hook_q, hook_mlp_out from hook_mlp_in: "placeholders") are no edges of ours.
-Neither is hook_q from hook_q_input, but it says something: where some of these are listed and a head's is not, all
-that this reader reads is cut, so its edges are dropped.
+Edges inside a node (hook_result from hook_q, hook_mlp_out from hook_mlp_in: "placeholders") are not edges of our
+graph. Nor is hook_q from hook_q_input, but it matters: if a file lists some of these and one of a head is missing, the
+reader is cut off from its inputs, so all its edges are dropped.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Acdc:
         return imported(self.name, granularity, graph, kept=kept, notes=notes)
 
     def _present(self, told: Any) -> bool:
-        """Effect sizes are of edges that are there; of some of them none was measured."""
+        """Effect sizes are listed for edges that are present; some of them were never measured (None)."""
         if isinstance(told, bool):
             return told
         if told is None or (isinstance(told, float) and math.isfinite(told)):
@@ -83,7 +83,7 @@ class Acdc:
         raise malformed(self.name, f"{told!r} for the presence of an edge", wanted)
 
     def _port(self, receiver: str, at: Sequence[Any], sender: str, graph: ResidualGraph) -> str | None:
-        """The reader that hook_q <- hook_q_input lets through."""
+        """The reader whose input hook_q <- hook_q_input passes on."""
         block = _BLOCK.fullmatch(receiver)
         if block and (port := _PORT.fullmatch(block[2])) and _INPUT.search(sender):
             return f"a{self._layer(receiver, block[1], graph)}.h{self._head(receiver, at, graph)}.{port[1]}"

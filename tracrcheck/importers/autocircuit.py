@@ -10,8 +10,8 @@ Read are
     name -> score                            scores: `{e.name: e.prune_score(ps).item() for e in model.edges}`
     destination module -> nested numbers     scores: `PruneScores`, by `tensor.tolist()`
 
-Scores count by magnitude, as AutoCircuit thresholds them (`prune.py`: `abs() >= threshold`). Edges at single token
-positions are one edge of ours: kept where it is kept at any position, its score the largest.
+Scores count by magnitude, as AutoCircuit thresholds them (`prune.py`: `abs() >= threshold`). AutoCircuit's edges at
+single token positions are one edge for us: it is kept if any of them is, and has the largest of their scores.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class AutoCircuit:
     # Prune scores ------------------------------------------------------------------------------------------
 
     def _of_module(self, name: str, rows: Any, graph: ResidualGraph) -> Iterator[tuple[str, float]]:
-        """[token position,] [head,] source -> (edge, score). Sources: Resid Start, then heads and MLP a layer."""
+        """[token position,] [head,] source -> (edge, score). Sources: Resid Start, then the heads and MLP of each layer."""
         match = _MODULE.fullmatch(name)
         assert match is not None
         layer, kind = int(match[1]), match[2]

@@ -1,8 +1,8 @@
 """An importer: the JSON of a tool's published circuit -> edges of a program's graph.
 
-To add one: a file here with a class that has a name, says how its format maps to ours, recognises its documents and
-reads them; and a row in the table of `__init__.py`. What a tool saves as a pickle is not read: running a file is no
-way to read one. `convert` says how to write it as JSON where the tool is installed.
+To add one: a class in a file here, with a name, a description of how its format maps to ours, and two methods that
+recognise and read its documents; and a row in the table of `__init__.py`. Pickles are not read, since loading one runs
+code. `convert` says how to write such a file as JSON where the tool is installed.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from tracrcheck.importers.granularity import Granularity
 
 @dataclass(frozen=True, kw_only=True)
 class Imported:
-    """What a file says: coarse edges kept, in the names of `granularity`.
+    """The contents of a file: the coarse edges it keeps, in the names of `granularity`.
 
-    scores: coarse edge -> score, larger is kept longer: of all edges, or empty.
-    notes:  how it was read, beyond the granularity.
+    scores: coarse edge -> score, for all edges or for none; edges with larger scores are kept longer.
+    notes:  how the file was read, beyond the granularity.
     """
 
     format: str
@@ -34,18 +34,18 @@ class Imported:
 
 
 class Importer(Protocol):
-    """name: for `--format`. mapping: how it maps to ours. convert: how to get such JSON. All one line each."""
+    """name: for `--format`. mapping: how the format maps to ours. convert: how to get such JSON. One line each."""
 
     name: str
     mapping: str
     convert: str
 
     def recognises(self, document: Any) -> bool:
-        """Whether a document looks like this format. Never raises."""
+        """Whether a document has this format. Never raises."""
         ...
 
     def read(self, document: Any, graph: ResidualGraph, *, threshold: float | None) -> Imported:
-        """Errors: TC132 (malformed), TC133 (other edges), TC135 (scores, and no threshold; or the reverse)."""
+        """Errors: TC132 (malformed), TC133 (other edges), TC135 (scores without a threshold, or the reverse)."""
         ...
 
 
@@ -58,7 +58,7 @@ def imported(
     scores: Mapping[str, float] | None = None,
     notes: Iterable[str] = (),
 ) -> Imported:
-    """Checked against the graph: every edge named is one of its edges at this granularity. Errors: TC133."""
+    """What was read, once every edge is known to be in the graph at this granularity. Errors: TC133."""
     members = granularity.members(graph)
     kept, scores = frozenset(kept), dict(scores or {})
     if foreign := sorted((kept | set(scores)) - set(members)):
@@ -81,7 +81,7 @@ def imported(
 
 
 def is_number(score: float) -> bool:
-    """An integer of JSON may be larger than any number here."""
+    """False for NaN, and for JSON integers too large for a float."""
     try:
         return not math.isnan(score)
     except OverflowError:
@@ -89,13 +89,13 @@ def is_number(score: float) -> bool:
 
 
 def no_threshold(format: str, threshold: float | None) -> None:
-    """A threshold where edges are listed would say nothing. Errors: TC135."""
+    """Refuses a threshold for a file that lists edges. Errors: TC135."""
     if threshold is not None:
         raise user_error("TC135.edges", where="--threshold", got=f"{threshold:g}", format=format)
 
 
 def kept_above(format: str, scores: Mapping[str, float], threshold: float | None) -> list[str]:
-    """Edges whose score is at least the threshold. Errors: TC135, where there is none."""
+    """Edges whose score is at least the threshold. Errors: TC135 (no threshold)."""
     if threshold is None:
         raise user_error("TC135.scores", where="--threshold", got="none", format=format)
     return [name for name, score in scores.items() if score >= threshold]

@@ -2,10 +2,10 @@
 
 An object with `cfg` (n_layers, n_heads, ...), `nodes` and `edges`: name -> {score, in_graph}. Edges are named
 `{parent}->{child}` with `<q>`, `<k>` or `<v>` after a head: `input->a0.h0<q>`, `m0->m1`, `a1.h0->logits`. `input`
-patches the token embedding alone (`hook_embed`), so the position embedding is always there.
+patches the token embedding alone (`hook_embed`), so the position embedding is always kept.
 
-Scores count by magnitude, as `apply_topn` and `apply_threshold` take them unless told otherwise. The edges decide:
-`evaluate_graph` works out the nodes from them. A graph of neurons is not read: part of an edge is no edge of ours.
+Scores count by magnitude, the default of `apply_topn` and `apply_threshold`. Only edges matter: `evaluate_graph`
+derives the nodes from them. Graphs of neurons are not read: our graphs have no parts of edges.
 """
 
 from __future__ import annotations

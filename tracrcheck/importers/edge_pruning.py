@@ -4,8 +4,8 @@
 `token_embeds` (Tracr models), `tok_embeds` (GPT-2) or `embeds` (Llama), `pos_embeds`, `a0.h1`, `m0`; readers
 `a0.h1.q`, `.k`, `.v`, `m0` and `resid_post`. (`src/prune/erazr_*.py` print that list for Tracr models.)
 
-A model without embedding nodes (`-w` left out) has no embedding edges to list, and such a file looks like one in
-which all of them were pruned. The two formats below tell them apart.
+A model without embedding nodes (without `-w`) has no embedding edges to list, and its file looks as if all of them
+were pruned. So there are two formats, and the user chooses.
 """
 
 from __future__ import annotations

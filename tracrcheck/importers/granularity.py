@@ -1,14 +1,14 @@
-"""Granularity: what a tool tells apart, where it tells fewer edges apart than we do.
+"""Granularity: how finely a tool distinguishes edges.
 
-Ours is the finest: token and position embeddings write apart, and a head reads its query, key and value apart. A
-coarser tool's edge stands for several of ours, its *members*. What it says is read so:
+Ours is the finest: token and position embeddings are separate writers, and a head has separate readers for query, key
+and value. An edge of a coarser tool stands for several of ours, its *members*:
 
     a coarse edge kept      all its members are kept
     a coarse truth          the coarse edges of which some member is required
     an edge it cannot cut   always kept, and no part of the truth
 
-Coarse edges are told in our names, with `tok+pos` for merged embeddings and `a0.h0` for a head that reads all three
-through one edge: `tok+pos -> a3.h0.v`, `m0 -> a1.h0`.
+Coarse edges have our names, with `tok+pos` for merged embeddings and `a0.h0` for a head that reads all three through
+one edge: `tok+pos -> a3.h0.v`, `m0 -> a1.h0`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from edgeprune_core.circuit import Circuit
 from edgeprune_core.graph import Edge, ResidualGraph
 from tracrcheck.error_codes import user_error
 
-# How a tool treats the embeddings: two writers; one writer; tokens alone, the position embedding being always there;
-# or no writer at all, both being always there.
+# How a tool treats the embeddings: as two writers; as one; token embeddings only, with positions always kept; or none,
+# with both always kept.
 Embeddings = Literal["apart", "merged", "tokens_only", "always_kept"]
 
 MERGED = "tok+pos"
@@ -41,16 +41,16 @@ class Granularity:
 
     @property
     def finest(self) -> bool:
-        """Whether it is ours."""
+        """Whether it is our own granularity."""
         return self == Granularity()
 
     def says(self) -> tuple[str, ...]:
-        """In what it differs from ours, in words."""
+        """How it differs from ours, in words."""
         words = [_WORDS[self.embeddings]] if self.embeddings in _WORDS else []
         return (*words, *(["a head's q, k and v are one reader"] if self.merged_qkv else []))
 
     def coarse(self, edge: Edge) -> str | None:
-        """The coarse edge that this one is a member of; None where it is always kept."""
+        """The coarse edge that this one belongs to; None if it is always kept."""
         writer, reader = str(edge.writer), str(edge.reader)
         if writer in _ALWAYS.get(self.embeddings, ()):
             return None
@@ -71,11 +71,11 @@ class Granularity:
         return {name: tuple(edges) for name, edges in found.items()}
 
     def coarsen(self, circuit: Circuit) -> frozenset[str]:
-        """The coarse edges of which some member is in the circuit."""
+        """The coarse edges with a member in the circuit."""
         return frozenset(name for edge in circuit if (name := self.coarse(edge)) is not None)
 
     def expand(self, graph: ResidualGraph, kept: Iterable[str]) -> Circuit:
-        """All members of these coarse edges, and what is always kept."""
+        """All members of these coarse edges, and the edges that are always kept."""
         members = self.members(graph)
         always = [edge for edge in graph.edges if self.coarse(edge) is None]
         return Circuit.of(graph, [*always, *(edge for name in kept for edge in members[name])])

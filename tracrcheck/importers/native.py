@@ -39,7 +39,7 @@ class Native:
         return imported(self.name, Granularity(), graph, kept=circuit.texts, scores=scores)
 
     def _check(self, document: dict[str, Any], graph: ResidualGraph) -> None:
-        """Before any graph is made of what the file claims: it may be of any size."""
+        """Checks the sizes that the file claims before a graph is built: they may be huge."""
         parts = [part for part in ("graph", "edges") if part not in document]
         if parts:
             raise malformed(self.name, f"no {' and no '.join(parts)}", "graph and edges")

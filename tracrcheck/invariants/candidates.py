@@ -21,8 +21,9 @@ import torch
 from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.methods import EdgePruning, edge_pruning
-from edgeprune_core.methods.edge_pruning import Kicks
+from edgeprune_core.methods import EdgePruningScoreFunction
+from edgeprune_core.methods.candidates import Candidates, Restarts
+from edgeprune_core.methods.edge_pruning_score_function import Kicks
 from edgeprune_core.task import Task
 from edgeprune_core.training import cross_entropy
 from edgeprune_core.training.cross_entropy import EliteSettings, train_by_elites
@@ -44,12 +45,16 @@ def candidates(subject: Subject, seed: int) -> Violation | None:
     task = subject.tasks["resample"]
     off = task.deviations(Circuit.empty(task.graph))[0]
     between = replace(task, outcome=replace(task.outcome, tolerance=float(off.mean() + off.max()) / 2))
-    still = EdgePruning(score=ScoreSettings(steps=0, start=-1.0), kicks=NO_KICKS, restarts=TRIES - 1)
+    still = EdgePruningScoreFunction(
+        score=ScoreSettings(steps=0, start=-1.0), kicks=NO_KICKS, restarts=Restarts(count=TRIES - 1)
+    )
     if (runs := still(between).hard_evaluations) != TRIES:
         return Violation("candidates run where the mean item is right and the worst is not", runs, TRIES)
     never = replace(task, outcome=replace(task.outcome, tolerance=1e-12))
-    moving = EdgePruning(
-        score=ScoreSettings(steps=3, circuits=8, start=0.3, off=-9.0), kicks=NO_KICKS, restarts=TRIES
+    moving = EdgePruningScoreFunction(
+        score=ScoreSettings(steps=3, circuits=8, start=0.3, off=-9.0),
+        kicks=NO_KICKS,
+        restarts=Restarts(count=TRIES),
     )
     found = moving(never)
     assert found.scores is not None
@@ -65,7 +70,7 @@ def _best_of_two(task: Task) -> Violation | None:
     graph = task.graph
     scores = torch.ones(graph.n_edges), torch.zeros(graph.n_edges)
     strict = replace(task, outcome=replace(task.outcome, tolerance=TIGHT))
-    run = edge_pruning._Run(EdgePruning(), strict)
+    run = Candidates(strict)
     for circuit, own in zip((Circuit.full(graph), Circuit.empty(graph)), scores, strict=True):
         run.consider(circuit, own)
     if run.circuit != Circuit.full(graph) or run.scores is not scores[0]:

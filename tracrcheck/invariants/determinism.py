@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import torch
 
-from edgeprune_core.methods import Eap, EdgePruning, Method, RandomEdges
-from edgeprune_core.training.pathwise import PathwiseSettings
+from edgeprune_core.methods import Eap, EdgePruningBounded, Method, RandomEdges
+from edgeprune_core.methods.candidates import Restarts
 from tracrcheck.invariants.base import Invariant, Violation
 from tracrcheck.invariants.quick import QUICK
 from tracrcheck.invariants.subjects import Subject
@@ -17,7 +17,7 @@ from tracrcheck.invariants.subjects import Subject
 METHODS: tuple[Method, ...] = (
     RandomEdges(keep_fraction=0.5),
     Eap(n_edges=10),
-    EdgePruning(estimator="pathwise", pathwise=PathwiseSettings(steps=4, circuits=4), restarts=0),
+    EdgePruningBounded(steps=4, circuits=4, restarts=Restarts(count=0)),
     QUICK,
 )
 

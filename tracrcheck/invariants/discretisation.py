@@ -12,9 +12,9 @@ import torch
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.mask import edge_values, from_edge_values, to_circuit, to_mask
-from edgeprune_core.methods import EdgePruning, RandomEdges
+from edgeprune_core.methods import EdgePruningBounded, RandomEdges
+from edgeprune_core.methods.candidates import Restarts
 from edgeprune_core.task import Task
-from edgeprune_core.training.pathwise import PathwiseSettings
 from tracrcheck.invariants.base import Invariant, Violation
 from tracrcheck.invariants.circuits import some_circuits
 from tracrcheck.invariants.expected import expected
@@ -82,7 +82,7 @@ def masks_and_circuits(subject: Subject, seed: int) -> Violation | None:
 def reported_circuit(subject: Subject, seed: int) -> Violation | None:
     random, pathwise = (
         RandomEdges(keep_fraction=0.5),
-        EdgePruning(estimator="pathwise", pathwise=PathwiseSettings(steps=6, circuits=4), restarts=0),
+        EdgePruningBounded(steps=6, circuits=4, restarts=Restarts(count=0)),
     )
     for name in ("zero", "resample"):
         task = subject.tasks[name]

@@ -1,13 +1,14 @@
 """Training by the pathwise gradient, step by step by hand.
 
 The same noise, items and outputs; all else is written out: gates as Louizos et al. 2018 (eqs. 10-12) have them, the mean
-divergence, both prices of `training/pathwise.py`,
+divergence, two prices of `training/prices.py`,
 
-    fewest:  penalty * sum_e P(z_e > 0)
+    fixed:   penalty * sum_e P(z_e > 0)
     target:  l1 (s - t_k) + l2 (s - t_k)^2, of edges, and of writers where node gates are trained,
              s = 1 - mean of P(kept), t_k = t min(1, k / warm-up) at step k = 0, 1, ...; l <- l + rate * dprice/dl,
 
-and Adam (Kingma & Ba 2015, Algorithm 1) without weight decay, on gradients of this step alone. An edge with a node gate is
+and Adam (Kingma & Ba 2015, Algorithm 1) without weight decay, on gradients of this step alone, its rate falling to a
+tenth over the last half of the steps. An edge with a node gate is
 kept with the product of both chances, and as sure as the less sure of both. Where a target was given, the circuit is the
 share 1 - t of edges with the largest scores.
 """
@@ -15,6 +16,7 @@ share 1 - t of edges with the largest scores.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -25,46 +27,45 @@ from edgeprune_core.methods import EdgePruning
 from edgeprune_core.task import Task
 from edgeprune_core.training.gates import stratified_uniform
 from edgeprune_core.training.item_pool import ItemPool
-from edgeprune_core.training.pathwise import PathwiseSettings, Target, train_pathwise
+from edgeprune_core.training.pathwise import PathwiseTraining
+from edgeprune_core.training.prices import FixedPrice, SparsityTarget
 from tracrcheck.invariants.base import Invariant, Violation
 from tracrcheck.invariants.subjects import Subject, generator_of, is_smooth
 
 TEMPERATURE, LOW, HIGH, MARGIN = 2 / 3, -0.1, 1.1, 1e-6
 DOUBT = 0.01  # of the sharpened model
 CLOSE = 1e-5  # of log-alphas: far above rounding, far below one step of 0.05
-TARGET = Target(edge_sparsity=0.7, node_sparsity=0.4, warm_up=3, multiplier_rate=0.5)
-SETTINGS = (
-    PathwiseSettings(steps=5, circuits=4, start=1.0),
-    PathwiseSettings(steps=6, circuits=4, start=1.0, target=TARGET),
+PENALTY = FixedPrice(per_edge=0.01)
+TARGET = SparsityTarget(edges=0.7, nodes=0.4, warm_up=3, rate=0.5, node_rate=0.25)
+_SHORT = EdgePruning(
+    steps=5, circuits=4, fresh=2, kept=2, start=1.0, learning_rate=0.05, cool_down=0.5, dtype=torch.float64
 )
+SETTINGS = (replace(_SHORT, price=PENALTY, divergence="bounded"), replace(_SHORT, steps=6, price=TARGET))
 
 
 def pathwise_by_hand(subject: Subject, seed: int) -> Violation | None:
     task = subject.tasks["resample"]
     for settings in SETTINGS:
-        found = train_pathwise(task, settings, generator_of(seed))
-        edges, nodes = _trained(task, settings, generator_of(seed))
-        pairs = [("edge", found.log_alpha, edges)]
-        if found.node_log_alpha is not None and nodes is not None:
-            pairs.append(("node", found.node_log_alpha, nodes))
-        for kind, got, want in pairs:
-            if not (off := float((got - want).abs().max())) <= CLOSE:
-                how = "fewest" if settings.target is None else "target"
-                return Violation(
-                    f"log-alphas of {kind} gates, {how}", f"off by {off:.2g}", f"at most {CLOSE:g}"
-                )
-        if nodes is not None:
-            sure = torch.stack([edges, nodes[_writers(task)]]).amin(0)
-            if not (found.keep_scores(task) - sure).abs().max() <= CLOSE:
-                return Violation("scores with node gates", "another", "the less sure of an edge's two gates")
+        how = type(settings.price).__name__
+        training = PathwiseTraining(settings, task, generator_of(seed))
+        while not training.done:
+            training.advance()
+        found, by_hand = training.gates.log_alphas, _trained(task, settings, generator_of(seed))
+        if len(found) != len(by_hand):
+            return Violation(f"kinds of gates, {how}", len(found), len(by_hand))
+        for (kind, got), want in zip(found.items(), by_hand, strict=True):
+            if not (off := float((got.detach() - want).abs().max())) <= CLOSE:
+                return Violation(f"log-alphas of {kind}, {how}", f"off by {off:.2g}", f"at most {CLOSE:g}")
+        sure = by_hand[0] if len(by_hand) == 1 else torch.minimum(by_hand[0], by_hand[1][_writers(task)])
+        if not (training.scores() - sure).abs().max() <= CLOSE:
+            return Violation("scores with node gates", "another", "the less sure of an edge's two gates")
     return _share_kept(task)
 
 
 def _share_kept(task: Task) -> Violation | None:
-    method = EdgePruning(estimator="pathwise", pathwise=SETTINGS[1], restarts=0)
-    found, n = method(task), task.graph.n_edges
+    found, n = SETTINGS[1](task), task.graph.n_edges
     assert found.scores is not None
-    least = found.scores.sort(descending=True).values[round((1 - TARGET.edge_sparsity) * n) - 1]
+    least = found.scores.sort(descending=True).values[round((1 - TARGET.edges) * n) - 1]
     few, many = (_circuit(task, on).connected() for on in (found.scores > least, found.scores >= least))
     if not few.edges <= found.circuit.edges <= many.edges:
         return Violation("edges kept at a target", len(found.circuit), f"{len(few)} to {len(many)}")
@@ -79,41 +80,41 @@ def _writers(task: Task) -> Tensor:
     return torch.tensor([edge.writer.index for edge in task.graph.edges])
 
 
-def _trained(
-    task: Task, settings: PathwiseSettings, generator: torch.Generator
-) -> tuple[Tensor, Tensor | None]:
-    target, n = settings.target, task.graph.n_edges
-    sizes = [n] if target is None else [n, len(task.graph.writers)]
+def _trained(task: Task, settings: EdgePruning, generator: torch.Generator) -> list[Tensor]:
+    """Log-alphas of edges, and of writers where those have gates."""
+    target, n = settings.price is TARGET, task.graph.n_edges
+    sizes = [n, len(task.graph.writers)] if target else [n]
     values = [torch.full((k,), settings.start, dtype=torch.float64) for k in sizes]
-    adam = [_Adam(settings.learning_rate) for _ in values]
+    adam = [_Adam() for _ in values]
     pool = ItemPool(len(task.items), settings.fresh, settings.kept, generator)
-    multipliers = [0.0] * 4
+    multipliers, rates = [0.0] * 4, [TARGET.rate] * 2 + [TARGET.node_rate] * 2
     for step in range(settings.steps):
         leaves = [value.clone().requires_grad_() for value in values]
         gates = [
             _gate(x, stratified_uniform(settings.circuits, x.shape, generator, dtype=x.dtype)) for x in leaves
         ]
-        z = gates[0] if target is None else gates[0] * gates[1][:, _writers(task)]
+        z = gates[0] * gates[1][:, _writers(task)] if target else gates[0]
         rows = pool.draw()
-        loss, wrong = _loss(task, z, rows, target)
+        loss, wrong = _loss(task, z, rows, sharp=target)
         pool.learn(rows, wrong)
         kept = [1 - torch.sigmoid(TEMPERATURE * math.log(-LOW / HIGH) - x) for x in leaves]
-        if target is None:
-            loss = loss + settings.penalty * kept[0].sum()
+        if not target:
+            loss = loss + PENALTY.per_edge * kept[0].sum()
         else:
-            assert target.node_sparsity is not None
-            rise = min(1.0, step / target.warm_up)
-            edges = 1 - (kept[0] * kept[1][_writers(task)]).mean() - rise * target.edge_sparsity
-            nodes = 1 - kept[1].mean() - rise * target.node_sparsity
+            assert TARGET.nodes is not None
+            rise = min(1.0, step / TARGET.warm_up)
+            edges = 1 - (kept[0] * kept[1][_writers(task)]).mean() - rise * TARGET.edges
+            nodes = 1 - kept[1].mean() - rise * TARGET.nodes
             terms = [edges, edges**2, nodes, nodes**2]
             loss = loss + sum(m * term for m, term in zip(multipliers, terms, strict=True))
             multipliers = [
-                m + target.multiplier_rate * float(term.detach())
-                for m, term in zip(multipliers, terms, strict=True)
+                m + r * float(t.detach()) for m, r, t in zip(multipliers, rates, terms, strict=True)
             ]
         slopes = torch.autograd.grad(loss, leaves)
-        values = [a.step(value, slope) for a, value, slope in zip(adam, values, slopes, strict=True)]
-    return values[0], None if target is None else values[1]
+        left = 1 - step / settings.steps
+        rate = settings.learning_rate * min(1.0, 0.1 + 0.9 * left / settings.cool_down)
+        values = [a.step(value, slope, rate) for a, value, slope in zip(adam, values, slopes, strict=True)]
+    return values
 
 
 def _gate(log_alpha: Tensor, u: Tensor) -> Tensor:
@@ -122,32 +123,32 @@ def _gate(log_alpha: Tensor, u: Tensor) -> Tensor:
     return (s * (HIGH - LOW) + LOW).clamp(0, 1)
 
 
-def _loss(task: Task, z: Tensor, rows: Tensor, target: Target | None) -> tuple[Tensor, Tensor]:
+def _loss(task: Task, z: Tensor, rows: Tensor, *, sharp: bool) -> tuple[Tensor, Tensor]:
     items = task.items[rows]
     got = task.outputs(from_edge_values(task.graph, z), items)
     want, scored = task.reference[items[:, 0]], task.scored[items[:, 0]]
     with torch.no_grad():
         off = task.outcome.deviation(got, want.expand_as(got), scored.expand(got.shape[:-1]))
-    if target is None:
+    if not sharp:
         terms = 1 - torch.exp(-((got - want) ** 2).sum(-1))
     else:
-        sharp = math.log((want.shape[-1] - 1) * (1 - DOUBT) / DOUBT)
-        p, q = (want * sharp).log_softmax(-1), (got * sharp).log_softmax(-1)
+        scale = math.log((want.shape[-1] - 1) * (1 - DOUBT) / DOUBT)
+        p, q = (want * scale).log_softmax(-1), (got * scale).log_softmax(-1)
         terms = (p.exp() * (p - q)).sum(-1)
     return terms[:, scored].mean(), off > task.outcome.limit
 
 
 class _Adam:
-    def __init__(self, rate: float) -> None:
-        self.rate, self.t = rate, 0
+    def __init__(self) -> None:
+        self.t = 0
         self.first = self.second = torch.zeros(())
 
-    def step(self, value: Tensor, slope: Tensor) -> Tensor:
+    def step(self, value: Tensor, slope: Tensor, rate: float) -> Tensor:
         self.t += 1
         self.first = 0.9 * self.first + 0.1 * slope
         self.second = 0.999 * self.second + 0.001 * slope**2
         first, second = self.first / (1 - 0.9**self.t), self.second / (1 - 0.999**self.t)
-        return value - self.rate * first / (second**0.5 + 1e-8)
+        return value - rate * first / (second**0.5 + 1e-8)
 
 
 PATHWISE_BY_HAND = Invariant(

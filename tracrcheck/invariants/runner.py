@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgeprune_core.errors import CheckError, did_you_mean
+from tracrcheck.error_codes import unknown_name
 from tracrcheck.invariants import INVARIANTS, Invariant, Violation
 from tracrcheck.invariants.subjects import Subject, subjects
 
@@ -43,13 +43,7 @@ def chosen(names: Sequence[str]) -> tuple[Invariant, ...]:
     known = {invariant.name: invariant for invariant in INVARIANTS}
     for name in names:
         if name not in known:
-            raise CheckError(
-                "TC155",
-                f"no invariant '{name}'",
-                got=name,
-                wanted="an invariant",
-                do=did_you_mean(name, known),
-            )
+            raise unknown_name("TC155", name, known)
     return tuple(i for i in INVARIANTS if not names or i.name in names)
 
 

@@ -19,10 +19,11 @@ from torch import Tensor
 from edgeprune_core.attribution import margin_gradient
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.mask import edge_values
+from edgeprune_core.methods import EdgePruningBounded
 from edgeprune_core.task import Task
-from edgeprune_core.training import pathwise, score_function
+from edgeprune_core.training import gates, score_function
 from edgeprune_core.training.item_pool import ItemPool
-from edgeprune_core.training.pathwise import PathwiseSettings, train_pathwise
+from edgeprune_core.training.pathwise import PathwiseTraining
 from edgeprune_core.training.score_function import ScoreSettings, train_by_score
 from tracrcheck.invariants.base import Invariant, Violation
 from tracrcheck.invariants.circuits import mask_of, some_circuits, some_shares
@@ -34,7 +35,7 @@ from tracrcheck.truth.setting import Setting
 
 # Share of the larger of two gradients by which rounding may separate them: their sums have a few thousand terms.
 GRADIENT = 1e-7
-PATHWISE = PathwiseSettings(steps=4, circuits=4)
+PATHWISE = EdgePruningBounded(steps=4, circuits=4)
 SCORE = ScoreSettings(steps=4, circuits=8)
 # Of log-alphas: far above rounding, far below one step of either trainer.
 TRAINED = 1e-4
@@ -95,7 +96,7 @@ def permuted_pruning(subject: Subject, seed: int) -> Violation | None:
     for name in ("zero", "resample"):
         task = subject.tasks[name]
         both = renumbered(task, seed)
-        trainers = [(score_function, _by_score)] + ([(pathwise, _by_path)] if is_smooth(subject) else [])
+        trainers = [(score_function, _by_score)] + ([(gates, _by_path)] if is_smooth(subject) else [])
         for module, train in trainers:
             want = both.moved(train(both.old, seed))
             with _noise_moved(module, both):
@@ -113,7 +114,10 @@ def _by_score(task: Task, seed: int) -> Tensor:
 
 
 def _by_path(task: Task, seed: int) -> Tensor:
-    return train_pathwise(task, PATHWISE, generator_of(seed)).log_alpha
+    training = PathwiseTraining(PATHWISE, task, generator_of(seed))
+    while not training.done:
+        training.advance()
+    return training.scores()
 
 
 @contextmanager

@@ -35,7 +35,7 @@ from tracrcheck.rasp.library import load_file
 from tracrcheck.truth.certificate import Certificate
 from tracrcheck.truth.setting import Setting, task_of
 
-METHOD = "edge_pruning"
+METHOD = "edge_pruning_score_function"
 # From a seed: 0 and 3 give sequential and parallel blocks, grouped heads or not, causal or not, every activation.
 APART = (0, 3)
 # Invariants that train or integrate: seconds each.

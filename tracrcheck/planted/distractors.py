@@ -1,7 +1,7 @@
 """Distractors: heads and MLPs that read anything and write only where no part of the program reads.
 
-All of them are given here in the stream before its rotation: the first `n_read` coordinates are the program's,
-the others nobody of the program reads. What they write is scaled later, where the stream is known.
+They are defined in the stream before its rotation: the program reads the first `n_read` coordinates and no others.
+What they write is scaled later, when the stream is known.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-# Of a near copy's weights, relative to the size of the true ones: near, and still another function.
+# Noise on a near copy's weights, relative to the true ones: close, yet another function.
 APART = 0.01
 # Standard deviation of a dense distractor's attention scores: far from uniform, far from one-hot.
 SCORES = 2.0
@@ -21,7 +21,7 @@ BIAS = 0.5
 
 @dataclass(frozen=True)
 class Draw:
-    """Random tensors in float64, one after another from one generator."""
+    """Random float64 tensors from one generator."""
 
     generator: torch.Generator
 
@@ -46,7 +46,7 @@ class Draw:
 
 @dataclass(frozen=True)
 class Room:
-    """The stream a distractor lives in: its width, how much of it the program reads, and its usual length."""
+    """A distractor's stream: its width, how much of it the program reads, and its usual length."""
 
     d_model: int
     n_read: int
@@ -54,7 +54,7 @@ class Room:
 
 
 def dense_head(draw: Draw, room: Room, d_head: int) -> dict[str, Tensor]:
-    """A head with dense weights and biases: `w_q` ... `w_o` of one head."""
+    """A head with dense weights and biases: its `w_q` ... `w_o`."""
     made = {}
     for port, gain in (("q", SCORES), ("k", 1.0), ("v", 1.0)):
         made[f"w_{port}"] = gain * draw.normal(room.d_model, d_head) / room.size
@@ -63,7 +63,7 @@ def dense_head(draw: Draw, room: Room, d_head: int) -> dict[str, Tensor]:
 
 
 def copied_head(draw: Draw, room: Room, head: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Nearly the same queries, keys and values as a true head; what it writes goes elsewhere."""
+    """Nearly the same queries, keys and values as a true head, but another output."""
     made = {}
     for port in "qkv":
         w = head[f"w_{port}"]
@@ -74,7 +74,7 @@ def copied_head(draw: Draw, room: Room, head: dict[str, Tensor]) -> dict[str, Te
 
 
 def dense_mlp(draw: Draw, room: Room, d_mlp: int) -> dict[str, Tensor]:
-    """An MLP with dense weights and biases: `w_in` ... `b_out` of one layer."""
+    """An MLP with dense weights and biases: its `w_in` ... `b_out`."""
     outside = room.d_model - room.n_read
     return {
         "w_in": draw.normal(room.d_model, d_mlp) / room.size,
@@ -85,7 +85,7 @@ def dense_mlp(draw: Draw, room: Room, d_mlp: int) -> dict[str, Tensor]:
 
 
 def copied_mlp(draw: Draw, room: Room, mlp: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Nearly the same units as a true MLP; what they write goes elsewhere."""
+    """Nearly the same units as a true MLP, but another output."""
     w, outside = mlp["w_in"], room.d_model - room.n_read
     elsewhere = draw.normal(room.n_read, outside)
     return {
@@ -97,5 +97,5 @@ def copied_mlp(draw: Draw, room: Room, mlp: dict[str, Tensor]) -> dict[str, Tens
 
 
 def _outside(written: Tensor, room: Room) -> Tensor:
-    """The same, as directions of the whole stream: nothing on the program's."""
+    """The same as directions of the whole stream, zero on the program's coordinates."""
     return torch.cat([written.new_zeros(*written.shape[:-1], room.n_read), written], -1)

@@ -1,4 +1,4 @@
-"""The file that `tracrcheck plant` writes: a program like any other, which makes its model again from the seed."""
+"""The file that `tracrcheck plant` writes: an ordinary program file that rebuilds its model from the seed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ program = replace(original, name="{name}", by_hand=by_hand)
 
 
 def check_new_file(path: Path, taken: Collection[str] = ()) -> None:
-    """Errors: TC116, where the file is there already or its name is no name for a program, or `taken` by another."""
+    """Errors: TC116 (the file exists, or its name is invalid or `taken`)."""
     if path.suffix != ".py" or not path.stem.isidentifier() or keyword.iskeyword(path.stem):
         raise user_error("TC116.file_name", got=path.name, name=path.name)
     _check_new(path)
@@ -55,7 +55,7 @@ def check_new_file(path: Path, taken: Collection[str] = ()) -> None:
 
 
 def check_new_weights(path: Path, out: Path | None) -> None:
-    """Errors: TC116, where the file is there already, or is to be the program's too."""
+    """Errors: TC116 (the file exists, or is the program's own)."""
     _check_new(path)
     if out is not None and path.resolve() == out.resolve():
         raise user_error("TC116.same", where="--weights", got=f"--weights {path} --out {out}")
@@ -67,7 +67,7 @@ def _check_new(path: Path) -> None:
 
 
 def file_text(planted: Planted, source: Path, path: Path) -> str:
-    """What stands in `path`; `source` is the file of the original program."""
+    """The text of the file `path`; `source` is the file of the original program."""
     spec = planted.model.spec
     if source.resolve().parent == shipped_folder().resolve():
         imports, place = "", f'shipped_folder() / "{source.name}"'

@@ -1,8 +1,8 @@
-"""The host while it is made: the program in its slots, then distractors layer by layer, then the turn.
+"""Builds the host: the program in its slots, then distractors layer by layer, then a rotation of the stream.
 
-Until the turn the stream's first `n_read` coordinates are the program's, and the rest is what nobody of it reads.
-A layer's distractors are scaled on the stream as it is there, on a part of the domain: first each to its share,
-then all of a half-layer together by the largest power of 1/2 that keeps the stream within its bound.
+Before the rotation, the program reads the stream's first `n_read` coordinates and no others. A layer's distractors are
+scaled on the stream at that layer, on a part of the domain: first each to its share, then all of a half-layer together
+by the largest power of 1/2 that keeps the stream within its bound.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from tracrcheck.compiler.compile import Compiled
 from tracrcheck.error_codes import user_error
 from tracrcheck.planted.distractors import Draw, Room, copied_head, copied_mlp, dense_head, dense_mlp
 
-# Of the program's stream, at each place: how long the stream outside it may be after the embeddings, and after the
-# last layer (in between, in proportion). Together they are at most sqrt(1 + 1.4^2) = 1.72 times as long as it.
+# How long the stream outside the program's may be after the embeddings and after the last layer (interpolated in
+# between), relative to the program's at each place. The whole stream is then at most sqrt(1 + 1.4^2) = 1.72 times as long.
 FIRST, LAST = 0.7, 1.4
-# Of the program's shortest stream: what one embedding has outside, and what all distractors write, were they
-# independent: below FIRST and LAST, so that little is cut back.
+# Relative to the program's shortest stream: the length of an embedding outside it, and of what all distractors write
+# if they are independent. Below FIRST and LAST, so that little is scaled back.
 EMBEDDED, WRITTEN = 0.3, 1.0
-# Inputs on which the stream is measured while distractors are scaled, evenly spaced over the domain.
+# Inputs on which the stream is measured to scale distractors, evenly spaced over the domain.
 INPUTS = 256
 
 
 class Host:
-    """Made in order: `put_program`, `fill`, `turned`. `distractors` says in words what each is, `copied` of what."""
+    """Call in order: `put_program`, `fill`, `turned`. `distractors` describes each one, `copied` says of what."""
 
     def __init__(self, compiled: Compiled, spec: ModelSpec, slots: Mapping[str, str], draw: Draw) -> None:
         self.compiled, self.own, self.draw = compiled, compiled.model, draw
@@ -59,7 +59,7 @@ class Host:
     # The program -----------------------------------------------------------------------------------------
 
     def put_program(self) -> None:
-        """Every tensor of the program, on its coordinates and in its slots."""
+        """Copies every tensor of the program to its coordinates and slots."""
         w, own, n = self.weights, self.own.weights, self.n_read
         assert w.pos is not None
         assert own.pos is not None
@@ -73,7 +73,7 @@ class Host:
             self._put_mlp(layer, of_layer)
 
     def _put_head(self, layer: int, head: int, of_layer: int, of_head: int) -> None:
-        """Scores are divided by sqrt(d_head), so a wider head's queries are larger by its root."""
+        """Scores are divided by sqrt(d_head), so queries grow with the root of a wider head's size."""
         w, own, n, e = self.weights, self.own.weights, self.n_read, self.own.spec.d_head
         wider = (self.spec.d_head / e) ** 0.5
         for port, gain in (("q", wider), ("k", 1.0), ("v", 1.0)):
@@ -87,7 +87,7 @@ class Host:
         w.w_o[layer, head] = values.T @ w.w_o[layer, head]
 
     def _put_mlp(self, layer: int, of_layer: int) -> None:
-        """The units that write something, shuffled; some of them split, until all the host's are used."""
+        """The units that write something, shuffled, and some of them split until all units of the host are used."""
         w, own, n = self.weights, self.own.weights, self.n_read
         units = (own.w_out[of_layer] != 0).any(1).nonzero()[:, 0]
         w.b_out[layer, :n] = own.b_out[of_layer]
@@ -107,7 +107,7 @@ class Host:
     # The distractors -------------------------------------------------------------------------------------
 
     def fill(self) -> None:
-        """Every other slot, layer by layer, on the stream as it is there."""
+        """Fills every other slot, layer by layer, scaled to the stream at that layer."""
         inputs = self.compiled.domain.inputs
         ids, valid = self.compiled.encode(inputs[:: max(1, -(-len(inputs) // INPUTS))])
         w, n = self.weights, self.n_read
@@ -133,7 +133,7 @@ class Host:
 
     @property
     def _share(self) -> float:
-        """Of `shortest`: how long what one distractor writes may be; biases of attention count as one each."""
+        """How long a distractor's output may be, relative to `shortest`; an attention bias counts as one distractor."""
         n = self.spec.n_layers * (self.spec.n_heads + 2) - len(self.heads) - len(self.mlps)
         return WRITTEN / n**0.5
 
@@ -201,12 +201,12 @@ class Host:
         return {name: getattr(self.weights, name)[layer, head] for name in names}
 
     def _gain(self, written: Tensor, valid: Tensor) -> float:
-        """Makes the longest of what a distractor writes its share; 0 for one that writes nothing here."""
+        """The factor that scales a distractor's longest output to its share; 0 if it writes nothing here."""
         longest = float(written.norm(dim=-1)[valid].max())
         return self._share * self.shortest / longest if longest > 0 else 0.0
 
     def _allowed(self, stream: Tensor, added: Tensor, valid: Tensor, *, half: int) -> float:
-        """The largest 2^-k by which `added` keeps the stream outside the program's within its bound."""
+        """The largest 2^-k such that, with `added`, the stream outside the program's stays within its bound."""
         bound = FIRST + (LAST - FIRST) * (half + 1) / (2 * self.spec.n_layers)
         for k in range(60):
             own, outside = _lengths(stream + added / 2**k, self.n_read)
@@ -214,10 +214,10 @@ class Host:
                 return 0.5**k
         return 0.0
 
-    # The turn --------------------------------------------------------------------------------------------
+    # The rotation ----------------------------------------------------------------------------------------
 
     def turned(self, turn: Float[Tensor, "d_model d_model"]) -> Model:
-        """The same model with its stream times `turn`."""
+        """The same model with its stream multiplied by `turn`."""
         w = self.weights
         reads = {name: turn.T @ getattr(w, name) for name in ("w_q", "w_k", "w_v", "w_in", "unembed")}
         writes = {name: getattr(w, name) @ turn for name in ("tok", "pos", "w_o", "b_o", "w_out", "b_out")}
@@ -225,5 +225,5 @@ class Host:
 
 
 def _lengths(stream: Float[Tensor, "*lead d_model"], n_read: int) -> tuple[Tensor, Tensor]:
-    """How long the program's part of the stream is, and the rest."""
+    """The lengths of the program's part of the stream, and of the rest."""
     return stream[..., :n_read].norm(dim=-1), stream[..., n_read:].norm(dim=-1)

@@ -1,4 +1,4 @@
-"""What rounding lets through from distractors to the program: bounded, and measured.
+"""What leaks from distractors to the program through rounding: a bound, and a measurement.
 
 In exact arithmetic a distractor writes h w with w = [0, v] Q, where h are its values (its hidden units), Q is
 orthogonal, and the program's directions P are the first rows of Q: h w P^T = 0. In floating point, with the
@@ -13,9 +13,9 @@ what all distractors together write along the program's directions is at most
 
     sum over distractors  (2 d^(3/2) + n + N + d) u |h| |w|,     |h| <= S |W| + |b|,
 
-where S is the longest stream that is read, W and b are what makes h of it (values of attention are means of such,
-and a ReLU shortens), and |W| is the largest singular value. `bound` takes S to be twice the program's longest; a
-circuit that makes the program itself write more than that may leak in proportion.
+where S is the longest stream that is read, W and b map it to h (attention takes means of values, and a ReLU shortens),
+and |W| is the largest singular value. `bound` takes S to be twice the program's longest stream; a circuit in which the
+program itself writes more than that may leak in proportion.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ from tracrcheck.error_codes import user_error
 from tracrcheck.planted.planting import Planted
 from tracrcheck.truth.setting import Setting, task_of
 
-# Of the output's range: more than this is a fault of the planting, whatever its cause.
+# Relative to the output's range: a larger leak is an error in the planting.
 MOST = 1e-9
-# How much longer than the program's own stream the host's may be.
+# Limit on the host's stream, relative to the program's own.
 LONGEST = 2.0
-# Items of a setting on which circuits are tried, evenly spaced; inputs of one forward pass.
+# Items of a setting on which circuits are tried, evenly spaced; inputs per forward pass.
 ITEMS, BATCH = 128, 512
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """Of one planted model.
+    """Measurements of a planted model.
 
-    stream:     the host's stream relative to the program's own, at the worst place and half-layer.
-    deviation:  of the unpruned outputs from the original's. leak: along the program's directions, the largest of
-                `n_circuits` circuits, the empty and the full one included. bound: on it, as derived above.
+    stream:     the length of the host's stream relative to the program's, at the worst place and half-layer.
+    deviation:  of the full model's outputs from the original's. leak: along the program's directions, the largest of
+                `n_circuits` circuits, including the empty and the full one. bound: on the leak, as derived above.
                 All three in units of the output's range.
     """
 
@@ -63,7 +63,7 @@ class Measured:
 
 
 def measure(planted: Planted, settings: Sequence[Setting], *, random_circuits: int = 6) -> Measured:
-    """Errors: TC162, where the stream is too long or the leak too large."""
+    """Errors: TC162 (the stream is too long, or the leak too large)."""
     draw = torch.Generator().manual_seed(0)
     circuits = circuits_to_try(planted.graph, random_circuits, draw)
     leak, scale, deviation = 0.0, 1.0, 0.0
@@ -131,7 +131,7 @@ def leaks(planted: Planted, task: Task, circuits: Sequence[Circuit]) -> Float[Te
 
 
 def stream_ratio(planted: Planted) -> float:
-    """How many times longer the host's stream is than the program's own, at the worst place and half-layer."""
+    """The host's stream length relative to the program's, at the worst place and half-layer."""
     spec, b_o, worst = planted.model.spec, planted.model.weights.b_o, 0.0
     inputs, along = planted.original.domain.inputs, planted.directions.T
     for start in range(0, len(inputs), BATCH):
@@ -147,7 +147,7 @@ def stream_ratio(planted: Planted) -> float:
 
 
 def bound(planted: Planted) -> float:
-    """On what leaks in any circuit that makes no stream longer than LONGEST times the program's longest."""
+    """The bound on the leak of any circuit whose stream is at most LONGEST times the program's longest."""
     w, spec, graph = planted.model.weights, planted.model.spec, planted.graph
     inputs = planted.original.domain.inputs
     tokens, valid = planted.original.encode(inputs[:: max(1, -(-len(inputs) // BATCH))])

@@ -2,18 +2,18 @@
 
     1. The program's heads and MLPs go to slots in order (slots.py). Its stream is the first n_read coordinates.
     2. Distractors fill every other slot (distractors.py), layer by layer, scaled to what the stream allows (host.py).
-    3. Everything is turned: the stream by one random orthogonal matrix Q, and inside each true head its queries
-       and keys by one, its values by another. Each reader's weights W become Q^T W, what is written w becomes w Q:
-       every product of a writer and a reader stays, and no zero is left to see.
+    3. Everything is rotated: the stream by a random orthogonal matrix Q, and within each true head its queries and keys
+       by one, its values by another. A reader's weights W become Q^T W, and what is written, w, becomes w Q: every
+       product of a writer and a reader stays the same, and no zeros remain visible.
 
-The units of a true MLP are shuffled, and where the host's MLPs are wider some are split: two units that see the
-same and write a half each are one unit.
+The units of a true MLP are shuffled. If the host's MLPs are wider, some units are split: two units with the same input
+and half the output each equal one unit.
 
-The truth. Program components read the program's coordinates alone, and distractors write nothing on them. So in
-any circuit of the host a program component sees what it sees in the same circuit of the original, whatever edges
-of distractors are kept: faithful circuits are the mapped ones plus any edges of distractors, and the smallest are
-the mapped smallest. (Heads of one layer that are spread over several could now read each other; compiled ones read
-nothing that their own layer writes.) Rounding is all that gets through: see leak.py.
+The truth. Program components read only the program's coordinates, and distractors write nothing there. So in any
+circuit of the host a program component sees what it sees in the same circuit of the original, whichever edges of
+distractors are kept: the faithful circuits are the mapped ones plus any edges of distractors, and the smallest ones
+are the mapped smallest. (Heads of one layer that are spread over several could now read each other, but compiled heads
+read nothing that their own layer writes.) Only rounding leaks through: see leak.py.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Planted:
     model:       the host, float64.
     slots:       component of the original -> writer of the host.
     distractors: writer of the host -> what it is, in words.
-    copied:      those of them that are near copies of a component of the program -> that component's slot.
+    copied:      a distractor that is a near copy of a component of the program -> that component's slot.
     directions:  the program's stream inside the host's: orthonormal rows.
     """
 
@@ -64,7 +64,7 @@ class Planted:
 
     @cached_property
     def compiled(self) -> Compiled:
-        """The planted program, compiled as a program file with this model would be."""
+        """The planted program as `compile_program` returns it for a program file with this model."""
         program = self.original.program
         return compile_program(replace(program, name=f"planted_{program.name}", by_hand=self.by_hand))
 
@@ -74,7 +74,7 @@ class Planted:
         return Circuit(self.graph, frozenset(self._hosted[e] for e in circuit if e in self._hosted))
 
     def own(self, circuit: Circuit) -> Circuit:
-        """What a circuit of the host keeps of the original's edges."""
+        """The original's edges that a circuit of the host keeps."""
         kept = frozenset(mine for mine, edge in self._hosted.items() if edge in circuit)
         return Circuit(self.original.graph, kept)
 
@@ -94,7 +94,7 @@ class Planted:
         return {"tok": "tok", "pos": "pos", "out": "out"} | self.slots
 
     def by_hand(self) -> ByHand:
-        """As a program file gives it."""
+        """The model as a program file supplies it."""
         tokens = sorted(self.original.token_ids, key=self.original.token_ids.__getitem__)
         told: dict[str, Any] = {w: (text,) for w, text in self.distractors.items()}
         for name, texts in self.original.provenance.items():
@@ -118,9 +118,9 @@ def plant(
 ) -> Planted:
     """Hides a program in a transformer of `layers` x `heads`. The same call gives the same model.
 
-    d_model: at least one more than the program's; twice the program's where it is not given.
-    d_head, d_mlp: at least the program's, which they are where they are not given.
-    slots:   component -> writer of the host, for every component; without it they are drawn.
+    d_model: at least one more than the program's; by default twice the program's.
+    d_head, d_mlp: at least the program's, which is the default.
+    slots:   component -> writer of the host, for every component; drawn at random by default.
 
     Errors: TC160 (a size, or a model of another kind), TC161 (slots).
     """

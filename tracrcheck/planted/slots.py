@@ -1,8 +1,8 @@
 """Slots: which head or MLP of the large model each component of the program becomes.
 
-The order is kept. A program's half-layers (the heads of a layer, then its MLP) stand in half-layers of the large
-model one after another, so that what was written before a reader still is. Heads of one layer share a layer, or
-spread over several where more than half of its heads would be the program's.
+The order is kept: a program's half-layers (the heads of a layer, then its MLP) are placed in increasing half-layers of
+the large model, so that every writer stays before its readers. Heads of one layer share a layer, unless more than half
+of its heads would then be the program's: in that case they are spread over several.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def random_slots(
 ) -> dict[str, str]:
     """Component -> writer of the host; every placing of the half-layers in order is equally likely.
 
-    Errors: TC160, where the host is too small.
+    Errors: TC160 (the host is too small).
     """
     blocks = [block for stage in stages for block in _blocks(stage, host)]
     halves = _random_halves([_is_mlp(block[0]) for block in blocks], host, generator)
@@ -50,7 +50,7 @@ def random_slots(
 
 
 def _blocks(stage: Sequence[str], host: ResidualGraph) -> list[Sequence[str]]:
-    """The parts of a half-layer of the program that share a half-layer of the host."""
+    """Splits a half-layer of the program into parts that each fit in a half-layer of the host."""
     if _is_mlp(stage[0]):
         return [stage]
     share = host.n_heads // 2
@@ -62,7 +62,7 @@ def _blocks(stage: Sequence[str], host: ResidualGraph) -> list[Sequence[str]]:
 def _random_halves(is_mlp: Sequence[bool], host: ResidualGraph, generator: torch.Generator) -> list[int]:
     """Increasing half-layers, even ones for heads, one for each block: a uniform draw from all such lists.
 
-    ways[i][h]: in how many ways blocks i, i+1, ... fit into the half-layers from h on.
+    ways[i][h]: the number of ways to fit blocks i, i+1, ... into the half-layers from h on.
     """
     n = 2 * host.n_layers
     ways = [[1] * (n + 1)]
@@ -109,7 +109,7 @@ def parse_slots(text: str) -> dict[str, str]:
 def check_slots(
     slots: Mapping[str, str], stages: Sequence[Sequence[str]], host: ResidualGraph
 ) -> dict[str, str]:
-    """Chosen slots, as they are. Errors: TC161, EP111 (a slot that the host does not have)."""
+    """The chosen slots, once checked. Errors: TC161, EP111 (a slot that the host does not have)."""
     names = [name for stage in stages for name in stage]
     if unknown := [name for name in slots if name not in names]:
         raise _wrong(

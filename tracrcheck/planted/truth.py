@@ -1,4 +1,4 @@
-"""The truth of a planted program: certified on the host, and held against the original's."""
+"""The truth of a planted program: certified on the host, and compared with the original's."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from tracrcheck.truth.setting import Setting
 
 
 def truth_of(planted: Planted, setting: Setting) -> Certificate:
-    """The host's own certificate. Errors: TC163, where it is not the original's, mapped to the slots.
+    """The host's own certificate. Errors: TC163 (it is not the original's, mapped to the slots).
 
-    Where several smallest circuits exist, which of them is `required` may differ: only its size is compared.
+    If there are several smallest circuits, `required` may be another of them: then only its size is compared.
     """
     host, mine = certificate_of(planted.compiled, setting), certificate_of(planted.original, setting)
     several = {"smallest", "unique"} - (set(host.proved) & set(mine.proved))

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from tracrcheck.error_codes import user_error
 from tracrcheck.program import Program, Token
 
-# Above this many lists a domain (or a list of pairs) is a stated, deterministic sample.
+# Above this size, a domain (or a list of pairs) is sampled, deterministically, and reported as a sample.
 WHOLE = 20_000
-_SEED = 20_240_624  # the sample's own; any fixed number would do
+_SEED = 20_240_624  # of the sample; any fixed number would do
 
 
 @dataclass(frozen=True)
 class Domain:
-    """Legal token lists, and how many there are in all where these are a sample (else None)."""
+    """The legal token lists. `sampled`: how many there are in all if these are a sample, else None."""
 
     inputs: tuple[tuple[Token, ...], ...]
     sampled: int | None = None
@@ -28,7 +28,7 @@ class Domain:
 
 
 def token_order(vocab: Sequence[Token]) -> list[Token]:
-    """Tokens in an order that no hash seed can change: by value where they compare, else as text."""
+    """Tokens in an order that does not depend on the hash seed: by value if they compare, else as text."""
     try:
         return sorted(vocab)
     except TypeError:
@@ -36,7 +36,7 @@ def token_order(vocab: Sequence[Token]) -> list[Token]:
 
 
 def domain_of(program: Program) -> Domain:
-    """The program's domain; `CheckError` TC105 where it is empty or its predicate raises."""
+    """The program's domain. Errors: TC105 (empty, or its predicate raises)."""
     vocab = token_order(list(program.vocab))
     sizes = [len(vocab) ** n for n in range(1, program.max_seq_len + 1)]
     sampled = None
@@ -61,7 +61,7 @@ def _all_lists(vocab: Sequence[Token], longest: int) -> Iterator[tuple[Token, ..
 
 
 def _sample(vocab: Sequence[Token], sizes: list[int]) -> list[tuple[Token, ...]]:
-    """All short lists, and an equal share of the rest for each longer length."""
+    """All short lists, and an equal share of the remaining sample for each longer length."""
     rng = random.Random(_SEED)
     lists: list[tuple[Token, ...]] = []
     for n, size in enumerate(sizes, start=1):

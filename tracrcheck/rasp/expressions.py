@@ -1,4 +1,4 @@
-"""The expressions of a RASP program: each once, and in words."""
+"""The expressions of a RASP program: each of them once, and a description in words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tracr.rasp import rasp
 
 
 def expressions(sop: rasp.RASPExpr) -> Iterator[rasp.RASPExpr]:
-    """Every expression of a program once, the last one first."""
+    """Every expression of a program once, starting at the output."""
     seen: set[int] = set()
     queue: list[rasp.RASPExpr] = [sop]
     while queue:
@@ -20,7 +20,7 @@ def expressions(sop: rasp.RASPExpr) -> Iterator[rasp.RASPExpr]:
 
 
 def post_order(sop: rasp.RASPExpr) -> Iterator[rasp.RASPExpr]:
-    """Every expression of a program once, after all that it is made of."""
+    """Every expression of a program once, children before parents."""
     seen: set[int] = set()
     stack: list[tuple[rasp.RASPExpr, bool]] = [(sop, False)]
     while stack:
@@ -34,7 +34,7 @@ def post_order(sop: rasp.RASPExpr) -> Iterator[rasp.RASPExpr]:
 
 
 def describe(expr: rasp.RASPExpr, depth: int = 2) -> str:
-    """`reverse = aggregate(select(indices, opp_idx-1), tokens)`: a name, then its definition."""
+    """`reverse = aggregate(select(indices, opp_idx-1), tokens)`: its name and its definition."""
     if not expr.children:
         return expr.name
     text = _definition(expr, depth)

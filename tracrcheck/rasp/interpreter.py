@@ -1,7 +1,7 @@
-"""RASP's interpreter, with every expression evaluated once an input.
+"""The RASP interpreter: Tracr's own evaluator, with every expression evaluated once per input.
 
-The arithmetic is Tracr's own evaluator. That one evaluates an expression once for every path to it, which is
-exponential in programs that share expressions.
+Tracr's evaluator re-evaluates an expression for every path that reaches it, which is exponential in programs that
+share expressions.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tracrcheck.program import Token
 
 
 class Walk(rasp.DefaultRASPEvaluator):
-    """The values of expressions on one input; causal: a position selects none after it."""
+    """The values of expressions on one input. `causal`: a position selects no later position."""
 
     def __init__(self, tokens: Sequence[Token], *, causal: bool) -> None:
         super().__init__()
@@ -24,7 +24,7 @@ class Walk(rasp.DefaultRASPEvaluator):
         self._values: dict[int, Any] = {}
 
     def __call__(self, expr: rasp.RASPExpr) -> Any:
-        """A list of values; for a selector, a list of rows of booleans, one a query."""
+        """A list of values; for a selector, a row of booleans per query."""
         return self.evaluate(expr, self._tokens)
 
     def evaluate(self, expr: rasp.RASPExpr, xs: Sequence[Token]) -> Any:

@@ -1,8 +1,8 @@
-"""Where program files are found, and how one is loaded.
+"""Finds and loads program files.
 
-A library is a list of folders: the shipped one, those of `--programs-dir`, and those that `pyproject.toml` of the
-current folder names under `[tool.tracrcheck] programs`. A program is asked for by name, or by the path of its
-file. A file is read by path: nothing is added to `sys.path`, and no stale byte code is used.
+A library is a list of folders: the shipped programs, those of `--programs-dir`, and those that the current folder's
+`pyproject.toml` lists under `[tool.tracrcheck] programs`. Users name a program, or give the path of its file. Files
+are loaded by path: nothing is added to `sys.path`, and cached byte code is ignored.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tracrcheck.rasp.tracr_without_jax import defer_jax
 
 @dataclass(frozen=True)
 class Entry:
-    """A program, the file it came from, and how it was asked for: its name, or the path that was given."""
+    """A program, its file, and what the user asked for: its name, or a path."""
 
     program: Program
     path: Path
@@ -33,28 +33,28 @@ class Entry:
 
     @property
     def meaning(self) -> str:
-        """The first sentence of the file's docstring; empty where it has none."""
+        """The first sentence of the file's docstring, or an empty text."""
         text = ast.get_docstring(ast.parse(self.path.read_bytes())) or ""
         return " ".join(text.split("\n\n")[0].split()).split(". ")[0].rstrip(".")
 
 
 @dataclass(frozen=True)
 class Library:
-    """Folders (or single files) of programs; `own` are the user's, in the order given."""
+    """Folders (or single files) of programs; `own` are the user's, in the given order."""
 
     shipped: Path
     own: tuple[Path, ...] = ()
 
     @classmethod
     def here(cls, folders: Sequence[Path] = ()) -> Library:
-        """The shipped programs, `folders`, and what `pyproject.toml` of the current folder names."""
+        """The shipped programs, `folders`, and those in the current folder's `pyproject.toml`."""
         for folder in folders:
             if not folder.is_dir():
                 raise _no_folder(folder, "--programs-dir")
         return cls(shipped_folder(), (*folders, *configured(Path("pyproject.toml"))))
 
     def files(self, *, own_only: bool = False) -> list[Path]:
-        """Program files, each once: a copy with the same name and the same bytes is the same file."""
+        """Every program file once; copies with the same name and the same bytes count as one."""
         seen: set[tuple[str, str]] = set()
         found: list[Path] = []
         for place in self.own if own_only else (*self.own, self.shipped):
@@ -66,7 +66,7 @@ class Library:
         return found
 
     def load(self, name: str) -> Entry:
-        """The program of this name, or in this file. Imports no other where the file is named after it."""
+        """The program of this name or path. If a file has the program's name, no other file is imported."""
         if name.endswith(".py") or "/" in name:
             return replace(load_file(Path(name)), asked=name)
         files = self.files()
@@ -82,7 +82,7 @@ class Library:
         return found[0]
 
     def chosen(self, names: Iterable[str]) -> list[Entry]:
-        """The programs of these names; without any: all of the user's own, or else all that are shipped."""
+        """The programs of these names; without names, all of the user's own, or all shipped ones if there are none."""
         wanted = list(dict.fromkeys(names))
         if wanted:
             return _distinct([self.load(name) for name in wanted])
@@ -97,14 +97,14 @@ class Library:
 
 
 def shipped_folder() -> Path:
-    """In the package in a wheel, beside the package in a checkout."""
+    """Inside the package in a wheel, next to the package in a checkout."""
     package = Path(__file__).resolve().parents[1]
     inside = package / "programs"
     return inside if inside.is_dir() else package.parent / "programs"
 
 
 def configured(pyproject: Path) -> tuple[Path, ...]:
-    """`[tool.tracrcheck] programs`: folders or files, relative to the `pyproject.toml`."""
+    """`[tool.tracrcheck] programs`: folders or files, relative to `pyproject.toml`."""
     if not pyproject.is_file():
         return ()
     try:
@@ -160,7 +160,7 @@ def _module(path: Path):
 
 
 def _line(path: Path, error: BaseException) -> int | None:
-    """The last line of this file that took part."""
+    """The last line of this file in the traceback."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return error.lineno
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
@@ -168,7 +168,7 @@ def _line(path: Path, error: BaseException) -> int | None:
 
 
 def _loadable(paths: Iterable[Path]) -> list[Entry]:
-    """Those that load: a broken file must not hide the program that was asked for by name."""
+    """The files that load: a broken one must not hide a program that is named."""
     found = []
     for path in paths:
         try:
@@ -179,7 +179,7 @@ def _loadable(paths: Iterable[Path]) -> list[Entry]:
 
 
 def _distinct(entries: list[Entry]) -> list[Entry]:
-    """In order, each file once. Errors: TC109, where two files hold programs of one name."""
+    """Each file once, in order. Errors: TC109 (two files hold programs with the same name)."""
     by_name: dict[str, Entry] = {}
     for entry in entries:
         first = by_name.setdefault(entry.program.name, entry)

@@ -1,4 +1,4 @@
-"""The file that `tracrcheck new` writes: a program that passes as it stands."""
+"""The file that `tracrcheck new` writes: a program that passes every check unchanged."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ program = Program(
 
 
 def new_file(name: str, folder: Path, taken: set[str]) -> Path:
-    """Writes `folder`/`name`.py. Errors: TC116, where the name is no name or is taken."""
+    """Writes `folder`/`name`.py. Errors: TC115 (cannot be written), TC116 (the name is invalid or taken)."""
     if not name.isidentifier() or keyword.iskeyword(name):
         raise user_error("TC116.name", got=name, name=name)
     path = folder / f"{name}.py"

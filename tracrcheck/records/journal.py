@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeprune_core.errors import CheckError
+from tracrcheck.error_codes import user_error
 
 SCHEMA = "tracrcheck.ledger/1"
 
@@ -67,24 +68,10 @@ class Ledger:
             return
         there, self._size = self._records(lines)
         if not resume:
-            raise CheckError(
-                "TC140",
-                "an unfinished run is there",
-                where=str(self.path),
-                got=f"{len(there) - 1} finished results",
-                wanted="no such file, or --resume",
-                do="add --resume to go on with it, or delete the file to begin anew",
-            )
+            raise user_error("TC140", where=self.path, got=f"{len(there) - 1} finished results")
         differs = differences(there[0], self.header, agree)
         if differs:
-            raise CheckError(
-                "TC141",
-                "the unfinished run there is another one",
-                where=str(self.path),
-                got="; ".join(differs),
-                wanted="the same sources, method, settings and programs",
-                do="give the command it was begun with, or delete the file to begin anew",
-            )
+            raise user_error("TC141", where=self.path, got="; ".join(differs))
         self.header = there[0]
         for line in there[1:]:
             self.rows.append(line["row"])
@@ -111,14 +98,7 @@ class Ledger:
         return found, size
 
     def _no_ledger(self, got: str) -> CheckError:
-        return CheckError(
-            "TC145",
-            "not the results of an unfinished run",
-            where=str(self.path),
-            got=got,
-            wanted=f"JSON lines of schema {SCHEMA}",
-            do="delete it, or give another path",
-        )
+        return user_error("TC145", where=self.path, got=got, schema=SCHEMA)
 
     @property
     def sittings(self) -> int:
@@ -195,14 +175,7 @@ def _locked(path: Path) -> int:
                     return handle
         except BlockingIOError:
             os.close(handle)
-            raise CheckError(
-                "TC142",
-                "another run is writing its results there",
-                where=str(path),
-                got="a file that is locked",
-                wanted="one run at a time",
-                do="wait for it to end, or give another path",
-            ) from None
+            raise user_error("TC142", where=path, got="a file that is locked") from None
         except BaseException:
             os.close(handle)
             raise
@@ -216,10 +189,9 @@ def _whole_lines(data: bytes) -> list[bytes]:
 
 def _unwritable(path: Path, error: OSError, *, finished: int | None = None) -> CheckError:
     kept = "" if finished is None else f"; the {finished} results finished before are kept"
-    return CheckError(
+    return user_error(
         "TC115",
-        f"cannot write '{path}'",
         got=f"{error.strerror or error}{kept}",
-        wanted="a file in a folder that exists and can be written",
         do="give another path" if finished is None else "make room, then go on with --resume",
+        path=path,
     )

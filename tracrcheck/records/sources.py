@@ -6,7 +6,7 @@ import ast
 import hashlib
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -53,12 +53,23 @@ def reached(roots: Iterable[str]) -> list[Path]:
         if name in found or name in TABLES or (path := _file_of(name)) is None:
             continue
         found[name] = path
-        for node in ast.walk(ast.parse(path.read_bytes())):
+        for node in _imports(ast.parse(path.read_bytes())):
             if isinstance(node, ast.Import):
                 queue += [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module:
+            elif node.module:
                 queue += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
     return sorted(found.values())
+
+
+def _imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    """The imports among statements, functions included. Those for types alone (`if TYPE_CHECKING`) decide nothing."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, (ast.Import, ast.ImportFrom)):
+            yield child
+        elif isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            yield from _imports(ast.Module(child.orelse, []))
+        elif isinstance(child, (ast.stmt, ast.ExceptHandler, ast.match_case)):
+            yield from _imports(child)
 
 
 def _file_of(module: str) -> Path | None:

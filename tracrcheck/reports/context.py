@@ -9,6 +9,7 @@ from typing import Any
 from tracrcheck.grading.edge_effects import Absent, Evidence, collect, settings_judged
 from tracrcheck.grading.verdict import Verdict
 from tracrcheck.rasp.library import Library
+from tracrcheck.reports.document import Block, Lines
 from tracrcheck.reports.render.terminal import progress
 from tracrcheck.reports.saved import CertificatesFile, Shown
 from tracrcheck.reports.text import replay
@@ -32,6 +33,14 @@ class Beside:
     absent: Sequence[Absent] = field(default_factory=tuple)
     compared: Comparison | None = None
     stale: Sequence[str] = field(default_factory=tuple)
+
+    @property
+    def not_drawn(self) -> tuple[Block, ...]:
+        """Programs without a drawing, and why."""
+        if not self.absent:
+            return ()
+        why = tuple(f"{one.program}: {one.why}" for one in self.absent)
+        return (Lines(lines=("Not drawn:",), kind="note"), Lines(lines=why))
 
 
 def beside_saved(results: Shown, library: Library, *, drawn: bool) -> Beside:

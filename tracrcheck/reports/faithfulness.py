@@ -3,51 +3,39 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.table import Table
-
 from edgeprune_core.faithfulness import Cell, Interval, Matrix
-from edgeprune_core.metrics import METRICS
-from tracrcheck.reports.text import table
+from edgeprune_core.metrics import METRICS, Metric
+from tracrcheck.reports.document import Column, Table
 
 SCHEMA = "tracrcheck.faithfulness/1"
 DIRECTIONS = {"kept": "kept", "knocked_out": "knocked out"}
 
 
-def metric_label(name: str) -> str:
-    """As in tables. A file may name a metric that this process does not know."""
-    return METRICS[name].label if name in METRICS else name
-
-
-def matrix_table(matrix: Matrix) -> Table:
-    """A row a cell. `faithful`: whether it speaks for the circuit."""
-    numbers = ("circuit", "interval", "random", "their spread", "model", "no edges")
-    made = table("ablation", "circuit is", "metric", *numbers, "faithful", numbers=numbers)
-    for cell in matrix.cells:
-        made.add_row(
-            cell.ablation,
-            DIRECTIONS[cell.direction],
-            cell.label or cell.metric,
-            number(cell.circuit.mean),
-            _range(cell.circuit),
-            number(cell.null.mean),
-            _range(cell.null),
-            number(cell.model),
-            number(cell.empty),
-            "yes" if cell.supports else "no",
-        )
-    return made
-
-
-def matrix_lines(matrix: Matrix) -> list[str]:
-    """What the columns are, and what may be claimed."""
-    share = f"{100 * matrix.confidence:g} %"
-    return [
-        f"{matrix.n_edges:,} edges on {matrix.n_items:,} prompts; intervals: {share}, bootstrap over prompts; random: "
-        f"{matrix.draws} circuits of as many edges, and the central {share} of them",
-        matrix.sentence(),
-    ]
+def matrix_block(matrix: Mapping[str, Any], metrics: Sequence[Metric] = ()) -> Table:
+    """A row for each cell. matrix: as docs/json.md says. metrics: those that are not in the table, for their labels."""
+    labels = {metric.name: metric.label for metric in (*METRICS.values(), *metrics)}
+    share = f"{100 * matrix['confidence']:g} %"
+    return Table(
+        caption="Faithfulness by ablation, direction and metric",
+        columns=(
+            *(Column(name=name, choice=True) for name in ("ablation", "circuit is", "metric")),
+            *(Column(name=name, number=True) for name in ("circuit", "interval", "random", "their spread", "model", "no edges")),
+            Column(name="faithful", choice=True),
+        ),
+        rows=[
+            (
+                c["ablation"], DIRECTIONS.get(c["direction"], c["direction"]), labels.get(c["metric"], c["metric"]),
+                number(c["circuit"]["mean"]), _span(c["circuit"]), number(c["random"]["mean"]), _span(c["random"]),
+                number(c["model"]), number(c["no_edges"]), "yes" if c["faithful"] else "no",
+            )
+            for c in matrix["cells"]
+        ],
+        note=f"{matrix['n_edges']:,} edges on {matrix['n_prompts']:,} prompts; intervals: {share}, bootstrap over prompts; "
+        f"random: {matrix['draws']} circuits of as many edges, and the central {share} of them.",
+    )  # fmt: skip
 
 
 def matrix_document(matrix: Matrix) -> dict[str, Any]:
@@ -78,12 +66,8 @@ def _interval(x: Interval) -> dict[str, float]:
     return {"mean": x.mean, "low": x.low, "high": x.high}
 
 
-def _range(x: Interval) -> str:
-    return span(x.low, x.high)
-
-
-def span(low: float | None, high: float | None) -> str:
-    return f"{number(low)} to {number(high)}"
+def _span(interval: Mapping[str, Any]) -> str:
+    return f"{number(interval['low'])} to {number(interval['high'])}"
 
 
 def number(x: float | None) -> str:

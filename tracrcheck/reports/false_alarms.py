@@ -1,10 +1,21 @@
-"""Runs of the gauntlet without a fault, as lines of text and as a page of Markdown."""
+"""Runs of the gauntlet without a fault: every one should be quiet."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from tracrcheck.reports.render.markdown import provenance
+from tracrcheck.reports.document import (
+    EVERYWHERE,
+    Badge,
+    Case,
+    Column,
+    Document,
+    Finding,
+    Findings,
+    Outcome,
+    Section,
+    Table,
+    Tile,
+)
+from tracrcheck.reports.findings import block
 from tracrcheck.runs.false_alarm_results import FalseAlarmResults, QuietRun, summary_of
 
 
@@ -13,27 +24,70 @@ def line(run: QuietRun) -> str:
     return f"seed {run.seed} ({run.seconds:.1f} s) {word}"
 
 
-def summary(runs: Sequence[QuietRun]) -> str:
-    """Every run that was not quiet, and a last line."""
+def document(results: FalseAlarmResults) -> Document:
+    asked, runs = results.run["asked"], results.runs
+    loud = [_finding(run) for run in runs if not run.quiet]
     counted = summary_of(runs)
-    last = (
-        f"{counted['runs']} runs without a fault: {counted['red']} false alarms, {counted['errors']} errors"
+    return Document(
+        command="mutants --false-alarms",
+        title="The gauntlet without a fault",
+        word="red" if loud else "quiet",
+        good=not loud,
+        outcome=f"{len(loud):,} false alarms in {len(runs):,} runs",
+        scope=f"Every invariant, then {len(asked['programs'])} programs under {len(asked['ablations'])} ablations, on the code as "
+        "it is.",
+        summary=(
+            f"{counted['runs']} runs without a fault: {counted['red']} false alarms, {counted['errors']} errors",
+        ),
+        tiles=(
+            Tile(label="runs", value=f"{len(runs):,}"),
+            Tile(label="false alarms", value=f"{len(loud):,}", kind="bad" if loud else "good"),
+        ),
+        sections=(
+            Section(
+                title="Not quiet",
+                blocks=(Findings(head=("seed", "it said"), of=loud),) if loud else (),
+                on=EVERYWHERE,
+            ),
+            Section(title="Runs", blocks=(_table(results),), on=("markdown", "html")),
+        ),
+        run=results.run,
+        suites={"gauntlet": [_case(run) for run in runs]},
     )
-    return "\n".join([*(line(run) for run in runs if not run.quiet), last])
 
 
-def false_alarms_page(results: FalseAlarmResults) -> str:
-    """How it was made, and a line for every run."""
-    asked = results.run["asked"]
-    of = f"every invariant, then {len(asked['programs'])} programs under {len(asked['ablations'])} ablations"
-    lines = [
-        "# Results of the gauntlet without a fault",
-        "",
-        *provenance(results.run, f"{of}, on the code as it is"),
-    ]
-    lines += [
-        f"* {summary(results.runs).splitlines()[-1]}",
-        "",
-        *(f"    {line(run)}" for run in results.runs),
-    ]
-    return "\n".join([*lines, ""])
+def _finding(run: QuietRun) -> Finding:
+    said = run.red or run.error or ""
+    word = "red" if run.red else "error"
+    return Finding(word=word, title=f"seed {run.seed}", reason=said, why=said, cells=(run.seed, said))
+
+
+def _case(run: QuietRun) -> Case:
+    if run.quiet:
+        return Case(name=f"seed {run.seed}", seconds=run.seconds)
+    finding = _finding(run)
+    outcome: Outcome = "failure" if run.red else "error"
+    return Case(
+        name=f"seed {run.seed}", seconds=run.seconds, outcome=outcome, kind=finding.word, text=block(finding)
+    )
+
+
+def _table(results: FalseAlarmResults) -> Table:
+    return Table(
+        caption="Every run",
+        columns=(
+            Column(name="seed", number=True),
+            Column(name="status", choice=True),
+            Column(name="it said"),
+            Column(name="seconds", number=True),
+        ),
+        rows=[
+            (
+                run.seed,
+                Badge("quiet" if run.quiet else _finding(run).word),
+                run.red or run.error,
+                f"{run.seconds:.1f}",
+            )
+            for run in results.runs
+        ],
+    )

@@ -1,132 +1,194 @@
-"""What a fuzzing campaign prints."""
+"""A fuzzing run: shares of exact settings, what the programs are made of, and every failure."""
 
 from __future__ import annotations
 
 import shlex
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
-from tracrcheck.reports.text import table
+from tracrcheck.reports.document import (
+    EVERYWHERE,
+    Badge,
+    Case,
+    Code,
+    Column,
+    Document,
+    Facts,
+    Finding,
+    Findings,
+    Lines,
+    Section,
+    Table,
+    Tile,
+)  # fmt: skip
+from tracrcheck.reports.findings import block, case_of, edge_rows, finding_of, title_of
+from tracrcheck.runs.fuzz_score import Bar, Score
 
 if TYPE_CHECKING:
     from tracrcheck.runs.fuzz_program import Row
     from tracrcheck.runs.fuzz_results import FuzzResults
-    from tracrcheck.runs.fuzz_score import Bar, Score, Share
     from tracrcheck.runs.regressions import Replayed
 
 
-def parts(results: FuzzResults, score: Score, bar: Bar) -> list[str | Table]:
-    """Failures, shares, composition, rejections, and whether the bar is reached."""
-    rows, seed = results.rows, results.run["asked"]["seed"]
-    failures = [failure(row, seed) for row in rows if row.counts and not row.holds]
-    return [
-        *(text for block in failures for text in (block, "")),
-        shares(score),
-        "",
-        *composition(score, bar),
-        rejections(results.drawn, results.rejected),
-        slow(rows),
-        *(f"below the bar: {what}" for what in score.short),
-        "the bar is reached" if not score.short else "the bar is not reached",
+def document(results: FuzzResults) -> Document:
+    bar, asked = Bar(), results.run["asked"]
+    score, seed = results.score(bar), asked["seed"]
+    o = score.overall
+    failing = [finding(row, seed) for row in results.rows if row.counts and not row.holds]
+    kind = "bad" if score.short else "good"
+    sections = [
+        Section(
+            title="Below the bar", blocks=(Lines(lines=score.short),) if score.short else (), on=EVERYWHERE
+        ),
+        Section(
+            title=f"{len(failing):,} not exact",
+            blocks=(Findings(head=("program", "ablation", "why"), of=failing),) if failing else (),
+            on=EVERYWHERE,
+        ),
+        Section(title="Shares", blocks=(_shares(results, score),), on=EVERYWHERE),
+        Section(title="What the programs are made of", blocks=(_composition(results, score, bar),)),
+        Section(title="Every setting", blocks=(_rows(results.rows),), folded=True, on=("html",)),
     ]
-
-
-def shares(score: Score) -> Table:
-    made = table("settings", "exact", "counted", "share", "95 % interval", "vacuous", "permitted", "random",
-                 numbers=("exact", "counted", "share", "95 % interval", "vacuous", "permitted", "random"))  # fmt: skip
-    for name, share in {"overall": score.overall, **score.ablations}.items():
-        made.add_row(
-            name,
-            str(share.exact),
-            str(share.counted),
-            f"{share.share:.2%}",
-            f"{share.low:.2%} - {share.high:.2%}",
-            str(score.vacuous[name]),
-            *(_short(of[name]) for of in score.trivial.values()),
+    suites: dict[str, list[Case]] = {}
+    for row in results.rows:
+        suites.setdefault(row.verdict.program, []).append(
+            case_of(row.verdict, row.ablation, None if row.holds else finding(row, seed))
         )
-    return made
+    return Document(
+        command="fuzz",
+        title=f"Fuzzing: {asked['method']}",
+        word="FAILS" if score.short else "HOLDS",
+        good=not score.short,
+        outcome="the bar is not reached" if score.short else "the bar is reached",
+        scope=f"{asked['programs']:,} programs drawn from seed {seed}, {asked['timeout']:g} s for each run of the method.",
+        summary=(
+            f"{o.exact:,} of {o.counted:,} settings exact: {o.share:.2%} (95 % interval {o.low:.2%} to {o.high:.2%}); "
+            f"the bar is {'not ' if score.short else ''}reached",
+        ),
+        tiles=(
+            Tile(label=f"exact of {o.counted:,} settings", value=f"{o.exact:,}", kind=kind),
+            Tile(label=f"95 % interval {o.low:.2%} – {o.high:.2%}", value=f"{o.share:.2%}", kind=kind),
+            Tile(label="vacuous", value=f"{score.vacuous['overall']:,}"),
+            Tile(label="programs", value=f"{score.composition.programs:,}"),
+        ),
+        sections=tuple(sections),
+        run=results.run,
+        suites=suites,
+    )
 
 
-def _short(share: Share) -> str:
-    return f"{share.share:.1%}"
-
-
-def failure(row: Row, seed: int) -> str:
-    """Why one setting is not exact, and the command that replays it."""
-    lines = [_headline(row)]
-    if row.verdict.detail:
-        lines.append(f"    detail  {row.verdict.detail}")
-    lines += _of_circuit(row)
-    return "\n".join([*lines, f"    replay  {replay_command(row, seed)}"])
-
-
-def replay_command(row: Row, seed: int) -> str:
-    """The command that judges this setting again."""
+def finding(row: Row, seed: int) -> Finding:
+    """Why one setting is not exact, and the command that judges it again."""
+    v = row.verdict
     words = ["tracrcheck", "fuzz", "--seed", str(seed), "--number", str(row.number)]
-    return shlex.join([*words, "--ablation", row.ablation, "--method", row.verdict.method])
+    replay = shlex.join([*words, "--ablation", row.ablation, "--method", v.method])
+    return finding_of(v, replay=replay, cells=(Code(v.program), row.ablation, v.reason))
 
 
 def one(row: Row, seed: int) -> str:
-    """A setting asked for by its draw."""
-    return f"{_headline(row)}{' (vacuous)' if not row.counts else ''}" if row.holds else failure(row, seed)
-
-
-def _headline(row: Row) -> str:
-    v = row.verdict
-    why = f": {v.reason}" if v.reason else ""
-    return f"{v.verdict} {v.program}, {v.ablation}, {v.method}, seed {v.seed}{why}"
-
-
-def _of_circuit(row: Row) -> list[str]:
-    v = row.verdict
-    found = (("missing", v.missing), ("extra", v.extra))
-    lines = [f"    {name:<7} {len(edges)}: {', '.join(edges)}" for name, edges in found if edges]
-    if (w := v.witness) is not None:
-        after = "" if w.corruption is None else f", corrupted by {list(w.corruption)}"
-        shown = f"input {list(w.input)}{after}, position {w.position}: want {w.want!r}, got {w.got!r}"
-        lines.append(f"    witness {shown}")
-    return lines
-
-
-def composition(score: Score, bar: Bar) -> list[str]:
-    c, q = score.composition, bar.quotas
-    return [
-        f"{c.programs} programs",
-        f"  layers                        {_histogram(c.layers)}",
-        f"  operations                    {_histogram(c.operations)}",
-        f"  causal                        {c.causal:.1%}",
-        f"  2 or more layers              {c.two_layers:.1%} (at least {q.two_layers:.0%})",
-        f"  attention depends on tokens   {c.attends_by_tokens:.1%} (at least {q.attends_by_tokens:.0%})",
-        f"  numerical output              {c.numerical:.1%} (at least {q.numerical:.0%})",
-        f"  median required under zero    {c.median_required_zero:g} (at least {q.median_required_zero:g})",
-    ]
-
-
-def _histogram(counts: dict[int, int]) -> str:
-    return ", ".join(f"{name}: {n}" for name, n in counts.items())
-
-
-def rejections(drawn: int, rejected: Mapping[str, int]) -> str:
-    reasons = ", ".join(f"{reason}: {n}" for reason, n in sorted(rejected.items(), key=lambda of: -of[1]))
-    return f"{drawn} drawn, {sum(rejected.values())} rejected{f' ({reasons})' if reasons else ''}"
-
-
-def slow(rows: Sequence[Row]) -> str:
-    """The longest certification."""
-    longest = max(rows, key=lambda row: row.certify_seconds, default=None)
-    if longest is None:
-        return "nothing certified"
-    where = f"{longest.verdict.program}, {longest.ablation}"
-    return f"longest certification {longest.certify_seconds:.1f} s ({where})"
+    """A single setting, asked for by the number of its draw."""
+    if not row.holds:
+        return block(finding(row, seed))
+    return f"{row.verdict.verdict} {title_of(row.verdict)}{'' if row.counts else ' (vacuous)'}"
 
 
 def replayed(name: str, found: Replayed) -> str:
     """One file replayed, or one draw."""
     if found.passes:
         return f"passes  {name}"
-    lines = [f"fails   {name}: {found.why}"]
-    if found.row is not None:
-        lines += _of_circuit(found.row)
-    return "\n".join(lines)
+    rows = () if found.row is None else edge_rows(found.row.verdict)
+    _, *lines = block(Finding(word="", title="", rows=rows)).splitlines()
+    return "\n".join([f"fails   {name}: {found.why}", *lines])
+
+
+# Parts -------------------------------------------------------------------------------------------------
+
+
+def _shares(results: FuzzResults, score: Score) -> Table:
+    numbers = (
+        "exact",
+        "counted",
+        "share",
+        "low",
+        "high",
+        "unknown",
+        "vacuous",
+        "median seconds",
+        *score.trivial,
+    )
+    rows = []
+    for name, share in {"overall": score.overall, **score.ablations}.items():
+        of = [row for row in results.rows if name in ("overall", row.ablation)]
+        unknown = sum(row.counts and row.verdict.verdict == "UNKNOWN" for row in of)
+        seconds = statistics.median([row.verdict.seconds for row in of] or [0.0])
+        rows.append((
+            name, f"{share.exact:,}", f"{share.counted:,}", f"{share.share:.2%}", f"{share.low:.2%}", f"{share.high:.2%}",
+            f"{unknown:,}", f"{score.vacuous[name]:,}", f"{seconds:.2f}",
+            *(f"{trivial[name].share:.1%}" for trivial in score.trivial.values()),
+        ))  # fmt: skip
+    return Table(
+        caption="Exact settings",
+        columns=(Column(name="settings"), *(Column(name=name, number=True) for name in numbers)),
+        rows=rows,
+        note="Counted: settings in which the output can change. Low and high: the 95 % Wilson interval. The last two columns: "
+        "trivial methods on the same settings, all permitted edges and random ones.",
+    )
+
+
+def _composition(results: FuzzResults, score: Score, bar: Bar) -> Facts:
+    c, q = score.composition, bar.quotas
+    return Facts(
+        rows=(
+            ("programs", f"{c.programs:,}"),
+            ("layers", _histogram(c.layers)),
+            ("operations", _histogram(c.operations)),
+            ("causal", f"{c.causal:.1%}"),
+            ("2 or more layers", f"{c.two_layers:.1%} (at least {q.two_layers:.0%})"),
+            (
+                "attention depends on tokens",
+                f"{c.attends_by_tokens:.1%} (at least {q.attends_by_tokens:.0%})",
+            ),
+            ("numerical output", f"{c.numerical:.1%} (at least {q.numerical:.0%})"),
+            (
+                "median required under zero",
+                f"{c.median_required_zero:g} (at least {q.median_required_zero:g})",
+            ),
+            ("draws", _rejections(results.drawn, results.rejected)),
+            ("longest certification", _slowest(results.rows)),
+        )
+    )
+
+
+def _histogram(counts: Mapping[int, int]) -> str:
+    return ", ".join(f"{name}: {n}" for name, n in counts.items())
+
+
+def _rejections(drawn: int, rejected: Mapping[str, int]) -> str:
+    reasons = ", ".join(f"{reason}: {n}" for reason, n in sorted(rejected.items(), key=lambda of: -of[1]))
+    return f"{drawn} drawn, {sum(rejected.values())} rejected{f' ({reasons})' if reasons else ''}"
+
+
+def _slowest(rows: Sequence[Row]) -> str:
+    longest = max(rows, key=lambda row: row.certify_seconds, default=None)
+    if longest is None:
+        return "nothing certified"
+    return f"{longest.certify_seconds:.1f} s ({longest.verdict.program}, {longest.ablation})"
+
+
+def _rows(rows: Sequence[Row]) -> Table:
+    return Table(
+        caption="Every program and setting",
+        columns=(
+            Column(name="program"),
+            *(Column(name=name, choice=True) for name in ("ablation", "verdict", "counted")),
+            *(Column(name=name, number=True) for name in ("required", "found", "permitted", "seconds")),
+        ),
+        rows=[
+            (
+                row.verdict.program, row.ablation, Badge(row.verdict.verdict), "yes" if row.counts else "no: vacuous",
+                row.verdict.n_required, row.verdict.n_found, row.n_permitted, f"{row.verdict.seconds:.2f}",
+            )
+            for row in rows
+        ],
+    )  # fmt: skip

@@ -1,26 +1,63 @@
-"""Invariants as a table, as lines of text and as a page of Markdown."""
+"""Invariants: how often each was checked, and every violation."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.table import Table
-
 from tracrcheck.invariants import INVARIANTS
-from tracrcheck.reports.render.markdown import provenance
+from tracrcheck.reports.document import (
+    EVERYWHERE,
+    Case,
+    Column,
+    Document,
+    Finding,
+    Findings,
+    Section,
+    Table,
+    Tile,
+)
+from tracrcheck.reports.findings import block
 from tracrcheck.runs.invariant_results import Check, InvariantResults
 
 
-def table(done: Sequence[Check]) -> Table:
-    """A row an invariant: on how many subjects it was checked, where it is broken, and its statement."""
-    shown = Table("invariant", "checked", "broken", "seconds", "statement")
-    for row in rows_of(done):
-        shown.add_row(*row)
-    return shown
+def document(results: InvariantResults) -> Document:
+    asked, checks = results.run["asked"], results.checks
+    red = [check for check in checks if check.red]
+    told = [check for check in checks if check.violation is not None and not check.red]
+    findings = [_finding(check) for check in (*red, *told)]
+    suites: dict[str, list[Case]] = {}
+    for check in checks:
+        suites.setdefault(check.invariant, []).append(_case(check))
+    sections = (
+        Section(
+            title="Broken, or noted",
+            blocks=(Findings(head=("invariant", "subject", "seed", "found"), of=findings),)
+            if findings
+            else (),
+            on=EVERYWHERE,
+        ),
+        Section(title="Invariants", blocks=(_table(checks),), on=EVERYWHERE),
+    )
+    return Document(
+        command="invariants",
+        title="Invariants",
+        word="broken" if red else "held",
+        good=not red,
+        outcome=f"{len(red):,} of {len(checks):,} checks are broken",
+        scope=f"{len(asked['seeds']):,} seeds, each with {asked['programs']} drawn programs and three random models.",
+        summary=(f"{len(checks)} checks, {len(red)} broken",),
+        tiles=(
+            Tile(label="checks", value=f"{len(checks):,}"),
+            Tile(label="broken", value=f"{len(red):,}", kind="bad" if red else "good"),
+            Tile(label="noted, not laws", value=f"{len(told):,}"),
+        ),
+        sections=sections,
+        run=results.run,
+        suites=suites,
+    )
 
 
-def rows_of(done: Sequence[Check]) -> list[list[str]]:
-    """Name, checks, broken, seconds, statement."""
+def _table(done: Sequence[Check]) -> Table:
     statements = {invariant.name: invariant.statement for invariant in INVARIANTS}
     by_name: dict[str, list[Check]] = {}
     for check in done:
@@ -28,35 +65,31 @@ def rows_of(done: Sequence[Check]) -> list[list[str]]:
     rows = []
     for name, checks in by_name.items():
         broken = sum(check.violation is not None for check in checks)
-        mark = "" if checks[0].law else " (told)"
+        mark = "" if checks[0].law else " (noted)"
         seconds = sum(check.seconds for check in checks)
-        rows.append([name, f"{len(checks):,}", f"{broken}{mark}", f"{seconds:.1f}", statements.get(name, "")])
-    return rows
+        rows.append((name, f"{len(checks):,}", f"{broken}{mark}", f"{seconds:.1f}", statements.get(name, "")))
+    numbers = (Column(name=name, number=True) for name in ("checked", "broken", "seconds"))
+    return Table(
+        caption="Every invariant",
+        columns=(Column(name="invariant"), *numbers, Column(name="statement")),
+        rows=rows,
+    )
 
 
-def violations(done: Sequence[Check]) -> list[str]:
-    """Each with its subject."""
-    return [
-        f"{'BROKEN' if c.red else 'told'} {c.invariant} on {c.subject}, seed {c.seed}: {c.violation}"
-        for c in done
-        if c.violation is not None
-    ]
+def _finding(check: Check) -> Finding:
+    return Finding(
+        word="broken" if check.red else "noted",
+        title=f"{check.invariant} on {check.subject}, seed {check.seed}",
+        reason=check.violation or "",
+        why=check.violation or "",
+        cells=(check.invariant, check.subject, check.seed, check.violation),
+    )
 
 
-def summary(done: Sequence[Check]) -> str:
-    """Every violation, and a last line."""
-    red = sum(check.red for check in done)
-    return "\n".join([*violations(done), f"{len(done)} checks, {red} broken"])
-
-
-def invariants_page(results: InvariantResults) -> str:
-    """How it was made, a row for every invariant, and every violation."""
-    asked, checks = results.run["asked"], results.checks
-    of = f"{len(asked['seeds']):,} seeds, {asked['programs']} drawn programs each beside three random models"
-    red = sum(check.red for check in checks)
-    lines = ["# Results of the invariants", "", *provenance(results.run, of)]
-    lines += [f"* {len(checks):,} checks, {red:,} broken", ""]
-    lines += ["| invariant | checked | broken | seconds | statement |", "|---|---|---|---|---|"]
-    lines += [f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in rows_of(checks)]
-    lines += ["", *(f"    {line}" for line in violations(checks))]
-    return "\n".join([*lines, ""]).rstrip("\n") + "\n"
+def _case(check: Check) -> Case:
+    name = f"{check.subject}, seed {check.seed}"
+    if not check.red:
+        return Case(name=name, seconds=check.seconds)
+    return Case(
+        name=name, seconds=check.seconds, outcome="failure", kind="broken", text=block(_finding(check))
+    )

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.table import Table
-
 from edgeprune_core.graph import ResidualGraph
-from tracrcheck.reports.text import table
+from tracrcheck.reports.document import Column, Table
 from tracrcheck.trained.memory_plan import MARGIN, Plan
 
 SCHEMA = "tracrcheck.plan/1"
@@ -28,7 +26,6 @@ def plan_table(plan: Plan) -> Table:
     """GB on each GPU at the moment when most is held, which is not the same moment in both columns."""
     numbers = ("layers computed again", "activations kept")
     each = ", on each GPU" if plan.gpus > 1 else ""
-    made = table(f"GB of 10^9 bytes{each}, at the moment of the peak", *numbers, numbers=numbers)
     again, kept = plan.cost, plan.without
     rows = [
         ("weights", plan.weights, plan.weights),
@@ -40,9 +37,12 @@ def plan_table(plan: Plan) -> Table:
         ("the layer at work", again.at_work, kept.at_work),
         ("in all", plan.peak, plan.peak_without),
     ]
-    for label, *values in rows:
-        made.add_row(label, *(f"{value / 1e9:,.2f}" for value in values))
-    return made
+    head = Column(name=f"GB of 10^9 bytes{each}, at the moment of the peak")
+    return Table(
+        caption="",
+        columns=(head, *(Column(name=name, number=True) for name in numbers)),
+        rows=[(label, *(f"{value / 1e9:,.2f}" for value in values)) for label, *values in rows],
+    )
 
 
 def verdict_lines(plan: Plan) -> list[str]:

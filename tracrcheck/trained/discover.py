@@ -173,7 +173,9 @@ def metrics_of(names: Sequence[str]) -> tuple[Metric, ...] | None:
     """Metrics by name or as `module:callable`; None for all of the table. Errors: TC113, TC117."""
     found: dict[str, Metric] = {}
     for name in dict.fromkeys(names):
-        metric = named_callable(name, METRICS, kind="metric", takes="(task, outputs, items)")
+        metric = named_callable(
+            name, METRICS, kind="metric", takes="(task, outputs, items)", where="--metric"
+        )
         if name not in METRICS:
             own = str(getattr(metric, "name", name.rpartition(":")[2]))
             metric = _OwnMetric(

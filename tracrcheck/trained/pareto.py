@@ -9,9 +9,9 @@ One rule for all: circuits without dangling edges (`Circuit.connected`), their e
 is KL(model || circuit) at the scored position, in nats, its mean over prompts. The model is run with its norms folded
 into its weights (`folding.py`), which changes no output.
 
-    edge_pruning    `rising_price`: 28 prices, each ranking cut near where its gates close
-    acdc            a circuit a threshold tau, 20 of them in geometric steps
-    rankings        (eap, eap_ig, ..., a callable with scores): cut at 60 sizes in geometric steps
+A method that has a `sweep` is swept by it: `edge_pruning` in one training whose price per edge rises, `acdc` over a
+series of thresholds. The ranking of any other method is cut at 60 sizes in geometric steps, and a method that gives no
+scores contributes its one circuit.
 
 Each curve is made in a process of its own, so that the memory it reports is its own.
 """
@@ -31,27 +31,22 @@ from edgeprune_core import trained_models
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.errors import CheckError
 from edgeprune_core.fold_norms import folded
-from edgeprune_core.methods import METHODS, Acdc
-from edgeprune_core.methods.penalty_sweep import RisingPrice
+from edgeprune_core.methods.base import Candidate, Swept
 from edgeprune_core.methods.top_edges import top_edges
 from edgeprune_core.task import Task
 from edgeprune_core.tasks.prompt_task import prompt_task
-from tracrcheck.error_codes import unknown_name, user_error
+from edgeprune_core.training.prices import geometric
+from tracrcheck.error_codes import user_error
 from tracrcheck.executors.worker import Died, Worker
-from tracrcheck.grading.run_method import find_method
+from tracrcheck.grading.run_method import find_method, read_answer
 from tracrcheck.trained import prompts as prompt_lists
 from tracrcheck.trained.curve import Curve, Point
 
-# Sizes that a ranking is cut at; and of a ranking by gates, as parts of how many are open.
+# How many sizes a ranking is cut at, before equal ones are merged.
 SIZES = 60
-NEAR_OPEN = (0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3)
-# ACDC's thresholds, in nats: from where hardly anything stays to where hardly anything goes.
-TAUS, N_TAUS = (0.1, 1e-6), 20
 # Circuits run at once.
 AT_ONCE = 16
-SWEPT = ("edge_pruning", "acdc", "eap", "eap_ig", "eap_ig_activations", "exact", "random")
 
-Candidate = tuple[str, Circuit]
 Sweep = Callable[[Task], Iterator[Candidate]]
 
 
@@ -68,26 +63,17 @@ class Job:
 
 
 def sweep_of(name: str) -> Sweep:
-    """Errors: TC186 (no such method), and those of `find_method`."""
-    if name == "edge_pruning":
-        return _by_price
-    if name == "acdc":
-        return _by_tau
-    if ":" in name:
-        return _ranked(find_method(name))
-    if name in SWEPT:
-        return _ranked(METHODS[name])
-    raise unknown_name(
-        "TC186", name, SWEPT, where="--methods", wanted=f"{', '.join(SWEPT)}, or module:callable with scores"
-    )
+    """Errors: TC113."""
+    method = find_method(name, where="--methods")
+    return method.sweep if isinstance(method, Swept) else _ranked(method)
 
 
 def curve(job: Job) -> Curve:
-    """Here, in this process. Errors: as of the task's lists, TC186 and TC187."""
+    """Here, in this process. Errors: those of the task's lists, TC113 and TC187."""
     sweep = sweep_of(job.method)
     train, held_out = tasks_of(job)
     started = time.monotonic()
-    found = list(sweep(train))
+    found = [(setting, circuit.connected()) for setting, circuit in sweep(train)]
     seconds, peak = time.monotonic() - started, _peak_mib()
     distinct = list({circuit: (setting, circuit) for setting, circuit in reversed(found)}.values())
     chosen = _frontier(distinct, mean_kl(train, [circuit for _, circuit in distinct]))
@@ -155,37 +141,18 @@ def _frontier(candidates: Sequence[Candidate], kls: Sequence[float]) -> list[tup
     return chosen
 
 
-def geometric(first: float, last: float, n: int) -> list[float]:
-    """n numbers from first to last, each the same multiple of the one before."""
-    return [first * (last / first) ** (i / max(n - 1, 1)) for i in range(n)]
-
-
-# Sweeps ------------------------------------------------------------------------------------------------
-
-
-def _ranked(method: Any) -> Sweep:
+def _ranked(method: Callable[[Task], Any]) -> Sweep:
     def sweep(task: Task) -> Iterator[Candidate]:
-        found = method(task)
-        scores = getattr(found, "scores", None)
-        if scores is None:
-            raise user_error("TC187", where="--methods")  # fmt: skip
+        found = read_answer(method(task), task.graph)
+        if found.circuit is None or found.fault:
+            raise user_error("TC187", where="--methods", got=found.detail)
+        if found.scores is None:
+            yield "its circuit", found.circuit
+            return
         for n in sorted({round(x) for x in geometric(1, task.graph.n_edges, SIZES)}):
-            yield f"top {n}", top_edges(task, scores, n)
+            yield f"top {n}", top_edges(task, found.scores, n)
 
     return sweep
-
-
-def _by_tau(task: Task) -> Iterator[Candidate]:
-    taus = geometric(*TAUS, N_TAUS)
-    for tau, circuit in zip(taus, Acdc().sweep(task, taus), strict=True):
-        yield f"tau {tau:.2g}", circuit
-
-
-def _by_price(task: Task) -> Iterator[Candidate]:
-    for price, scores in RisingPrice().sweep(task):
-        n_open = int((scores > 0).sum())
-        for n in sorted({min(max(1, round(part * n_open)), len(scores)) for part in NEAR_OPEN}):
-            yield f"price {price:.2g}, top {n}", top_edges(task, scores, n)
 
 
 def _peak_mib() -> float:

@@ -10,7 +10,7 @@ from typing import Any
 
 from edgeprune_core.distributed.edge_pruning import EdgePruningTogether
 from edgeprune_core.distributed.process_group import joined
-from edgeprune_core.methods import EdgePruningKl
+from edgeprune_core.methods import EdgePruning
 from edgeprune_core.task import Task
 from edgeprune_core.trained_models import TrainedModel
 from tracrcheck.error_codes import user_error
@@ -18,9 +18,9 @@ from tracrcheck.grading.run_method import Answer, read_answer
 from tracrcheck.trained.discover import Keeping, Run
 
 
-def check_method(method: Callable[[Task], Any]) -> EdgePruningKl:
+def check_method(method: Callable[[Task], Any]) -> EdgePruning:
     """Errors: TC182."""
-    if isinstance(method, EdgePruningKl):
+    if isinstance(method, EdgePruning):
         return method
     raise user_error(
         "TC182", where="--distributed", got=getattr(method, "__qualname__", type(method).__name__)

@@ -1,9 +1,9 @@
-"""Certificates kept by content hash, so that the truth of a setting is computed once a machine.
+"""A cache of certificates by content hash, so that each is computed once per machine.
 
-The key is a hash of everything a certificate depends on: the model, the lists of inputs and items, what is
-scored and how, the ablation, the limits of the search, and the source text of the modules that compute it. An
-entry is JSON with its own hash; one that is broken, or of another schema, is computed again. A cache that cannot
-be written costs time and nothing else.
+The key is a hash of everything a certificate depends on: the model, the lists of inputs and items, the scored places
+and the criterion, the ablation, the limits of the search, and the source of the modules that compute it. An entry is
+JSON with its own hash; a broken one, or one with another schema, is computed again. If the cache cannot be written,
+nothing is lost but time.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tracrcheck.truth.setting import Setting, task_of
 
 SCHEMA = "tracrcheck.cached-certificate/1"
 
-# Everything whose text decides a certificate. A folder stands for all of its files.
+# Sources that determine a certificate. A folder stands for all of its files.
 CORE_SOURCES = (
     "ablations",
     "circuit.py",
@@ -57,12 +57,12 @@ def cache_folder() -> Path:
 
 
 def certificate_of(compiled: Compiled, setting: Setting, *, limits: Limits = Limits()) -> Certificate:  # noqa: B008
-    """The certificate of a program in a setting, from the cache where it is there."""
+    """The certificate of a program in a setting, from the cache if it is there."""
     return certificate_for(task_of(compiled, setting), setting, limits=limits)
 
 
 def certificate_for(task: Task, setting: Setting, *, limits: Limits = Limits()) -> Certificate:  # noqa: B008
-    """As `certificate_of`, where the task is at hand."""
+    """As `certificate_of`, for a task that exists already."""
     path = cache_folder() / "certificates" / f"{key_of(task, setting, limits)}.json"
     found = _read(path, task.graph)
     if found is None:
@@ -72,7 +72,7 @@ def certificate_for(task: Task, setting: Setting, *, limits: Limits = Limits()) 
 
 
 def key_of(task: Task, setting: Setting, limits: Limits) -> str:
-    """Hex; the program's name is not in it, since a truth belongs to weights and lists."""
+    """A hex digest. The program's name is not part of it: a certificate depends on weights and inputs only."""
     h = hashlib.sha256(_sources().encode())
     h.update(task.model.digest().encode())
     for name in ("tokens", "valid", "scored", "items"):

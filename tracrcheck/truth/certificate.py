@@ -1,4 +1,4 @@
-"""Certificate: what was proved about a setting's truth, and on how many inputs."""
+"""Certificate: the required circuit of a setting, what was proved about it, and on how many inputs."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class Certificate:
     """The truth of one setting.
 
     required:  a smallest faithful circuit, as far as `proved` says.
-    proved:    some of `sufficient` (required alone is faithful on the whole list), `minimal` (dropping any
-               one of its edges is not), `smallest` (no faithful circuit has fewer edges), `unique` (no other
+    proved:    some of `sufficient` (the required edges alone are faithful on the whole list), `minimal` (without any
+               one of them they are not), `smallest` (no faithful circuit has fewer edges), `unique` (no other circuit
                of that size is faithful).
     unknown:   property -> why it was not decided.
-    other:     where `unique` is disproved: another faithful circuit of the same size.
-    gap_below: largest deviation among those seen that a faithful circuit may have; gap_above: smallest
-               among those it may not. In units of the output's range; None where there is none.
-    n_inputs:  distinct inputs; n_items: items on the list (pairs, under resample); sampled: how many there
-               are in all, where the list is a sample.
+    other:     another faithful circuit of the same size, if `unique` is disproved.
+    gap_below: the largest deviation seen that is within the tolerance; gap_above: the smallest seen beyond it. In
+               units of the output's range; None if none was seen.
+    n_inputs:  distinct inputs; n_items: items on the list (pairs, if the ablation pairs inputs); sampled: how many
+               there are in all, if the list is a sample.
     """
 
     program: str
@@ -43,12 +43,12 @@ class Certificate:
 
     @property
     def vacuous(self) -> bool:
-        """Nothing is needed: the output cannot change."""
+        """Whether no edge is required: the output cannot change."""
         return len(self.required) == 0
 
     @property
     def usable(self) -> bool:
-        """Whether a verdict can rest on it."""
+        """Whether it proves enough for a verdict."""
         return {"sufficient", "minimal"} <= set(self.proved)
 
     def says(self, name: str) -> str:

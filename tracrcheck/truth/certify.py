@@ -1,9 +1,9 @@
-"""The truth of a setting: found, then proved, by running circuits. No method under test takes part.
+"""Finds the required circuit of a setting, and proves it, by running circuits. No method under test takes part.
 
-Three lists of items are at play: the whole list of the setting; a *screen*, a part of it on which most unfaithful
-circuits already fail; and the *kernel*, the few items on which the search of `search.py` runs. A circuit that
-fails on a part fails on the whole, so failing is proved on any part. Being faithful is proved on the whole list
-alone, and an item on which a candidate fails there joins the part that missed it.
+There are three lists of items: the whole list of the setting; a *screen*, a part on which most unfaithful circuits
+already fail; and the *kernel*, the few items on which the search of `search.py` runs. A circuit that fails on a part
+fails on the whole list, so any part can prove that it is unfaithful. Only the whole list can prove that it is
+faithful; an item on which a candidate fails there is added to the part that missed it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tracrcheck.truth.permitted import permitted
 from tracrcheck.truth.search import Limits, SearchTooLarge, faithful_circuits
 from tracrcheck.truth.setting import Setting
 
-SCREEN = 256  # items of the first screen, evenly spaced over the list
+SCREEN = 256  # items of the first screen, evenly spaced
 LIMITS = Limits()
 NARROW = 10.0  # a deviation within this factor of the tolerance is too near to call
 
@@ -38,7 +38,7 @@ def certify(
 
 
 def _permitted(task: Task) -> Circuit:
-    """The proof of `permitted.py` holds for cut edges that carry what their writers can write."""
+    """The proof in `permitted.py` holds if cut edges carry what their writers can write; else every edge is permitted."""
     return permitted(task.model, task.tokens) if task.ablation.within_span else Circuit.full(task.graph)
 
 
@@ -88,14 +88,14 @@ class _Proof:
     # Passing and failing -------------------------------------------------------------------------------
 
     def _worst(self, circuit: Circuit, rows: Tensor | None = None) -> tuple[float, int]:
-        """The largest deviation, and the item it is on."""
+        """The largest deviation, and its item."""
         items = self.task.items if rows is None else self.task.items[rows]
         off = self.task.deviations(circuit, items)[0]
         row = int(off.argmax())
         return float(off[row]), row if rows is None else int(rows[row])
 
     def _minimal(self, circuit: Circuit) -> Circuit:
-        """A faithful circuit inside `circuit` from which no single edge can be dropped."""
+        """A faithful circuit within `circuit` from which no single edge can be dropped."""
         while True:
             small = self._greedy(circuit)
             off, item = self._worst(small)
@@ -108,7 +108,7 @@ class _Proof:
             circuit = loose[0]
 
     def _greedy(self, circuit: Circuit) -> Circuit:
-        """Edges dropped one at a time, last readers first, while the rest is faithful on the screen."""
+        """Drops edges one at a time, last readers first, as long as the rest is faithful on the screen."""
         for edge in reversed(list(circuit)):
             if edge in circuit:
                 smaller = circuit.without(edge).connected()
@@ -117,7 +117,7 @@ class _Proof:
         return circuit
 
     def _passes(self, circuit: Circuit) -> bool:
-        """Faithful on the whole list. Looks at the screen first; an item missed there joins it."""
+        """Whether it is faithful on the whole list. Tries the screen first, and adds the worst item that it missed."""
         if self._worst(circuit, self.screen)[0] > self.limit:
             return False
         off, item = self._worst(circuit)
@@ -128,7 +128,7 @@ class _Proof:
     # Smallest and unique -------------------------------------------------------------------------------
 
     def _smallest(self, required: Circuit) -> tuple[Circuit, Circuit | None]:
-        """A smallest faithful circuit, and another of its size where there is one."""
+        """A smallest faithful circuit, and another one of its size if there is one."""
         kernel = self._kernel(required)
         other: Circuit | None = None
         while True:
@@ -154,7 +154,7 @@ class _Proof:
         return None
 
     def _kernel(self, required: Circuit) -> Tensor:
-        """A few items on which every single drop from `required` fails."""
+        """A few items on which dropping any edge of `required` fails."""
         if not len(required):
             return self.screen[:1]
         drops = [required.without(edge) for edge in required]

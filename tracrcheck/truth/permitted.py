@@ -1,4 +1,4 @@
-"""`permitted`: the edges that can carry anything, read off the weights. A sound upper bound.
+"""`permitted`: the edges that can carry anything, derived from the weights. A sound upper bound.
 
 A cut edge changes the reader's input by a vector d in the writer's output space (`Ablation.within_span`). What a reader does with d is
 linear before anything else happens to it:
@@ -43,7 +43,7 @@ from edgeprune_core.weights import Model
 def permitted(model: Model, tokens: Int[Tensor, "input pos"], *, noise: float | None = None) -> Circuit:
     """Edges along which something can flow to `out` on these inputs.
 
-    noise: products at most this share of their factors' norms count as zero; None for the bound on rounding.
+    noise: products of at most this share of their factors' norms count as zero; None for the rounding bound.
     """
     graph = ResidualGraph.of(model.spec)
     if model.spec.norm != "none":
@@ -58,7 +58,7 @@ def permitted(model: Model, tokens: Int[Tensor, "input pos"], *, noise: float | 
 
 
 def rounding(spec: ModelSpec, dtype: torch.dtype = torch.float64) -> float:
-    """`noise` as derived above."""
+    """The value of `noise` derived above."""
     return 4 * torch.finfo(dtype).eps * (spec.d_model**1.5 + spec.d_head + spec.d_mlp)
 
 

@@ -1,7 +1,7 @@
-"""Pins: the required edges of every program and setting, in a file whose diff a person can read.
+"""Pins: the required edges of every program and setting, in a file with a readable diff.
 
-A change in Tracr, in the compile route or in the engine that moves a truth shows as a difference. The schema is
-in docs/json.md.
+If a change in Tracr, in the compiler or in the engine changes the required edges, it shows as a difference. The schema
+is in docs/json.md.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def of(certificates: Iterable[Certificate]) -> Pins:
 
 
 def setting_name(c: Certificate) -> str:
-    """`zero value`, with lengths and position 0 where they are not the default."""
+    """`zero value`, with lengths and position 0 if they are not the default."""
     words = [c.setting.ablation, c.setting.criterion]
     if c.setting.lengths:
         words.append("lengths {}-{}".format(*c.setting.lengths))
@@ -39,7 +39,7 @@ def setting_name(c: Certificate) -> str:
 
 
 def dumps(pins: Pins) -> str:
-    """Sorted, one edge a line."""
+    """The file's text: sorted, one edge per line."""
     return json.dumps({"schema": SCHEMA, "programs": pins}, indent=1, sort_keys=True) + "\n"
 
 
@@ -72,7 +72,7 @@ def _broken(path: Path, got: str) -> CheckError:
 
 
 def differences(pinned: Pins, now: Pins, *, whole: bool) -> list[str]:
-    """One line a difference. `whole`: a program or setting that is pinned and was not certified is one, too."""
+    """One line per difference. `whole`: also for each pinned program or setting that was not certified."""
     lines = []
     for program in sorted(set(pinned) | set(now)):
         if program not in now:

@@ -1,4 +1,4 @@
-"""Everything there is to say about one program: every problem at once, and what is proved where there is none."""
+"""Checks one program: all problems at once, or its certificates."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tracrcheck.truth.setting import Setting, task_of
 
 @dataclass(frozen=True, kw_only=True)
 class Checkup:
-    """compiled is None where Tracr refuses the program; without problems there are certificates."""
+    """The result. compiled: None if Tracr refuses the program. certificates: present if there are no problems."""
 
     compiled: Compiled | None
     problems: tuple[CheckError, ...]
@@ -37,9 +37,9 @@ class Checkup:
 
 
 def check(entry: Entry, settings: Sequence[Setting]) -> Checkup:
-    """Compiles by both routes, compares everything with everything on the whole domain, and certifies.
+    """Compiles by both routes, compares all results on the whole domain, and certifies.
 
-    A model made by hand has one route only: there is no JAX model of it.
+    A hand-made model has one route only: it has no JAX model.
     """
     started = time.monotonic()
     asked = asked_for_truth(entry.program)

@@ -1,4 +1,4 @@
-"""Every faithful circuit of at most so many edges: the search behind `smallest` and `unique`.
+"""Finds every faithful circuit within a budget of edges: the search behind `smallest` and `unique`.
 
 The search runs on a few items. That is sound: a circuit that is faithful on the whole list is faithful on any
 part of it, so what does not exist on the part does not exist at all. (`certify` checks what is found on the
@@ -40,14 +40,14 @@ from edgeprune_core.engine.blocks.mlp import activate
 from edgeprune_core.graph import Edge, Reader, Writer
 from edgeprune_core.task import Task
 
-# Outputs nearer than this are one variant: well above float64 rounding of sums of order 1-100, well below a tie.
+# Outputs closer than this are one variant: well above float64 rounding of sums of order 1-100, well below a tie.
 SAME = 1e-11
-# Floats of one batch of combinations.
+# Floats per batch of combinations.
 BATCH_FLOATS = 4_000_000
 
 
 class SearchTooLarge(Exception):
-    """The search would exceed its limits; the message says where."""
+    """The search would exceed its limits. The message says where."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class _Variants:
         self._c = torch.empty(0)
 
     def number(self, outputs: Float[Tensor, "choice item pos column"]) -> np.ndarray:
-        """For each output, its variant; new ones in the order in which they come."""
+        """The variant of each output; new variants are numbered in order."""
         flat = outputs.flatten(1)
         if len(self._c) != flat.shape[1]:
             self._c = torch.randn(flat.shape[1], generator=torch.Generator().manual_seed(0)).to(flat)
@@ -351,7 +351,7 @@ class _Search:
     # Backward ------------------------------------------------------------------------------------------
 
     def _meet(self, demands: dict[int, int], edges: tuple[Edge, ...]) -> Iterator[Circuit]:
-        """Circuits that make every demanded node write its demanded variant."""
+        """Circuits in which every demanded node writes its demanded variant."""
         if time.monotonic() > self.deadline:
             raise SearchTooLarge(f"over {self.limits.seconds:g} s, on the way back from out")
         if len(edges) + self._remaining(demands) > self.budget:

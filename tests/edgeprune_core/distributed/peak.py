@@ -22,7 +22,7 @@ from edgeprune_core.ablations import Resample
 from edgeprune_core.criterion import Outcome
 from edgeprune_core.distributed.edge_pruning import TogetherTraining
 from edgeprune_core.distributed.sharded_weights import gathered, unit_of
-from edgeprune_core.methods.edge_pruning_kl import EdgePruningKl
+from edgeprune_core.methods.edge_pruning import EdgePruning
 from edgeprune_core.spec import ModelSpec
 from edgeprune_core.task import Task
 from edgeprune_core.weights import Model, Weights, expected_shapes
@@ -80,7 +80,7 @@ def task_of(spec: ModelSpec, *, batch: int, pos: int) -> Task:
 def step(spec: ModelSpec, case: dict) -> int:
     """Bytes at the peak of one step, beyond those held before it."""
     task = task_of(spec, batch=case["batch"], pos=case["pos"])
-    method = EdgePruningKl(steps=1, circuits=case["circuits"], fresh=case["batch"], kept=0)
+    method = EdgePruning(steps=1, circuits=case["circuits"], fresh=case["batch"], kept=0)
     if case["gathered"]:
         task = replace(task, model=gathered(task.model, Copies(task.model), task.model.device))
     training = TogetherTraining(method, task, Alone()) if case["recompute"] else method.begin(task)

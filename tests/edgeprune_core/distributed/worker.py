@@ -25,14 +25,14 @@ from safetensors.torch import save_file
 from edgeprune_core.distributed.edge_pruning import EdgePruningTogether, TogetherTraining
 from edgeprune_core.distributed.process_group import Group, joined
 from edgeprune_core.errors import CheckError
-from edgeprune_core.methods import EdgePruningKl
+from edgeprune_core.methods import EdgePruning
 from edgeprune_core.task import Task
 from edgeprune_core.tasks import prompt_task
 from edgeprune_core.trained_models import load_model
 from edgeprune_core.training import checkpoint
 from tracrcheck.trained import prompts
 
-METHOD = EdgePruningKl(steps=20, circuits=2, fresh=3, kept=2, dtype=torch.float64)
+METHOD = EdgePruning(steps=20, circuits=2, fresh=3, kept=2, dtype=torch.float64)
 
 
 def task_of() -> Task:
@@ -43,14 +43,14 @@ def task_of() -> Task:
 
 def dying_in(step: int, group: Group) -> None:
     """The process numbered 1 is killed after its layers of this step, before the gradients are added up."""
-    whole = TogetherTraining._back
+    whole = TogetherTraining._backward
 
-    def back(self: TogetherTraining, gates: torch.Tensor) -> None:
+    def back(self: TogetherTraining, gates: torch.Tensor, rows: torch.Tensor) -> None:
         if self.taken == step and group.rank == 1:
             gates.register_hook(lambda _: os.kill(os.getpid(), signal.SIGKILL))
-        whole(self, gates)
+        whole(self, gates, rows)
 
-    TogetherTraining._back = back  # type: ignore[method-assign]
+    TogetherTraining._backward = back  # type: ignore[method-assign]
 
 
 def train(folder: Path, how: str, dies_in: int | None) -> None:

@@ -140,7 +140,7 @@ def test_the_sweep_stops_at_the_largest_tau_whose_circuit_is_accepted():
 
 def test_a_sweep_has_the_circuit_of_each_tau():
     task, taus = prompts(llama(), n=3), (0.3, 0.01, 0.0001)
-    found = Acdc().sweep(task, taus)
+    found = [circuit for _, circuit in Acdc(swept=taus).sweep(task)]
     assert found == [Acdc(tau=tau)(task).circuit for tau in taus]
     assert len(set(found)) == len(taus)
 

@@ -9,7 +9,7 @@ import torch
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.graph import ResidualGraph
-from edgeprune_core.methods import EdgePruning
+from edgeprune_core.methods import EdgePruningScoreFunction
 from edgeprune_core.task import Task
 from edgeprune_core.training.cross_entropy import EliteSettings, _elites, _Near, _sample, train_by_elites
 from edgeprune_core.training.item_pool import ItemPool
@@ -145,7 +145,9 @@ def test_patience_is_as_many_samples_an_edge_where_a_step_is_cut_short():
 
 def test_a_pair_that_cancels_is_dropped_together():
     work = task("cancelling_pair", "zero")
-    stuck = EdgePruning(kicks=dataclasses.replace(EdgePruning().kicks, rounds=0))(work).circuit
+    stuck = EdgePruningScoreFunction(kicks=dataclasses.replace(EdgePruningScoreFunction().kicks, rounds=0))(
+        work
+    ).circuit
     smallest = truth("cancelling_pair", "zero")
     assert smallest.edges < stuck.edges
     found = train_by_elites(

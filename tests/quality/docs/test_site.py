@@ -107,7 +107,8 @@ def test_the_page_of_commands_has_every_command_and_option():
     names = [command.callback.__name__ for command in app.registered_commands]
     assert re.findall(r"^## (\w+)$", page, re.MULTILINE) == names
     assert (
-        "| `--method NAME` | edge_pruning, random, ... or module:callable. By default edge_pruning. |" in page
+        "| `--method NAME` | edge_pruning_score_function, acdc, random, ... or module:callable. By default edge_pruning_score_function. |"
+        in page
     )
     assert "| `--timeout X` | Seconds a run of the method may take. By default 1800.0. |" in page
     assert "| `--resume` | Go on with a run that was stopped (with --json). |" in page

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from edgeprune_core.errors import CheckError
+from edgeprune_core.methods import METHODS as METHODS_BY_NAME
 from tracrcheck.rasp.library import Library
 from tracrcheck.reports import compare as report
 from tracrcheck.runs import compare as comparing
@@ -67,8 +68,8 @@ def test_no_candidate_has_dangling_edges():
 
 
 def test_each_method_is_swept_at_twenty_settings_at_least():
-    assert pareto.N_TAUS >= 20
-    assert pareto.RisingPrice().stops >= 20
+    assert len(METHODS_BY_NAME["acdc"].swept) >= 20
+    assert METHODS_BY_NAME["edge_pruning"].swept.price.stops >= 20
     assert pareto.SIZES >= 20
 
 
@@ -116,7 +117,9 @@ def test_methods_are_compared_printed_drawn_and_written(call, here):
     assert named == [("eap", "seed 0"), ("eap", "seed 1"), ("random", "seed 0"), ("random", "seed 1")]
     page = finished(call("report", "out.json"), 0).stdout
     results = read_any(Path("out.json"))
-    assert all(f"| {' | '.join(row)} |" in page for row in report.rows_of(results))
+    (table, _) = report.document(results).sections[1].blocks
+    assert len(table.rows) == 2
+    assert all(f"| {' | '.join(row)} |" in page for row in table.rows)
     assert "1,004 edges" in page
 
 
@@ -143,25 +146,43 @@ def test_a_comparison_that_was_stopped_is_gone_on_with(call, here, monkeypatch):
     assert "nothing to resume" in again.stderr
 
 
-def test_a_method_that_fails_is_told_and_exits_with_1(call, here):
-    result = finished(call(*CALL, METHODS + "with_a_dangling_edge", "--json", "out.json"), 2)
-    assert "TC199" not in result.output
-    assert "scores" in result.output
+def test_a_method_that_fails_is_told_and_exits_with_1(call, here, monkeypatch):
+    def fault_of(asked):
+        try:
+            return pareto.curve(asked)
+        except CheckError as error:
+            return pareto.failed(asked, str(error))
+
+    monkeypatch.setattr(comparing, "curve_elsewhere", fault_of)
+    result = finished(call(*CALL, METHODS + "nothing", "--json", "out.json"), 1)
+    assert "the method gave no circuit" in result.output
+
+
+def test_a_method_without_scores_or_a_sweep_contributes_its_circuit_without_dangling_edges(call, here):
+    made = pareto.curve(job(METHODS + "with_a_dangling_edge"))
+    assert [(p.setting, p.n_edges) for p in made.points] == [("its circuit", 3)]
+
+
+def test_a_method_of_the_users_is_swept_where_it_has_a_sweep():
+    made = pareto.curve(job(METHODS + "Twice"))
+    assert made.candidates == 2
+    assert made.points[0].setting == "few"
+    assert made.points[0].n_edges == 3, "without the dangling edge"
 
 
 def test_a_process_of_its_own_gives_the_same_curve_and_tells_its_fault():
     here, there = pareto.curve(job("eap")), pareto.curve_elsewhere(job("eap"))
     assert (here.points, here.candidates, here.fault) == (there.points, there.candidates, there.fault)
     assert there.peak_mib > 100
-    wrong = pareto.curve_elsewhere(job(METHODS + "with_a_dangling_edge"))
-    assert "TC187 --methods a method without scores" in wrong.fault
+    wrong = pareto.curve_elsewhere(job(METHODS + "nothing"))
+    assert "TC187 --methods the method gave no circuit to compare" in wrong.fault
     assert wrong.points == ()
 
 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (["--methods", "eep"], "TC186 no method 'eep' to sweep"),
+        (["--methods", "eep"], "TC113 no method 'eep'"),
         (["--methods", "eap,eap"], "TC117 a method named twice"),
         (["--methods", ","], "TC117 no method to compare"),
         (["--ablation", "none"], "TC117 no ablation 'none' of prompts"),

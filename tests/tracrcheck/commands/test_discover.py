@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.trained_models import FOLDER, load_model
-from tracrcheck.reports import discovery
+from tracrcheck.reports.render.graph import circuit_svg
 from tracrcheck.trained import prompts
 
 DOCS = Path(__file__).parents[3] / "docs" / "json.md"
@@ -146,7 +146,7 @@ def test_the_lines_of_a_large_circuit_have_a_colour_of_each_writer_and_those_of_
     full = Circuit.full(graph())
     few = Circuit.of(full.graph, ["tok -> out", "m1 -> out"])
     for circuit, colours in ((full, len(full.graph.writers)), (few, 1)):
-        root = ElementTree.fromstring(discovery.circuit_svg(circuit, name="ioi", title="ioi"))
+        root = ElementTree.fromstring(circuit_svg(circuit, name="ioi", title="ioi"))
         paths = list(root.iter("{http://www.w3.org/2000/svg}path"))
         found = {(p[0].text.split(" -> ")[0], p.get("stroke")) for p in paths}
         assert len(paths) == len(circuit)

@@ -9,16 +9,18 @@ import subprocess
 import sys
 import tomllib
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 
 from tracrcheck import doctor
-from tracrcheck.doctor import PARTS, Part, examine, meets
+from tracrcheck.doctor import Part, examine, parts
 from tracrcheck.truth import cache
 
 ROOT = Path(__file__).parents[3]
 
+PARTS = parts()
 BAD = (
     Part("no-such-package", "no_such_module", ">=1", "nothing", "more"),
     Part("numpy", "numpy", ">=99", "arrays", "more"),
@@ -93,22 +95,33 @@ def test_what_is_optional_is_told_with_the_command_that_brings_it(report):
     assert "not installed; pip install 'tracrcheck[more]'" in text
 
 
-def test_the_table_is_what_the_project_asks_for():
+def test_the_parts_are_what_the_project_requires_and_each_has_a_use(monkeypatch):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = {("", line) for line in project["dependencies"]}
-    for extra, lines in project["optional-dependencies"].items():
-        wanted |= {(extra, line) for line in lines if extra not in ("dev", "docs")}
-    assert wanted == {(part.extra, part.name + part.wanted) for part in PARTS}
-    assert all(re.fullmatch(r"(==|>=)[\d.]+", part.wanted) for part in PARTS)
+    wanted, lines = {("", line) for line in project["dependencies"]}, list(project["dependencies"])
+    for extra, more in project["optional-dependencies"].items():
+        lines += [f"{line}; extra == '{extra}'" for line in more]
+        wanted |= {(extra, line) for line in more if extra not in ("dev", "docs")}
+    monkeypatch.setattr(doctor, "requires", lambda name: lines)
+    found = parts()
+    assert {(part.extra, part.name + part.wanted) for part in found} == wanted
+    assert {part.name for part in found} == set(doctor.USES)
+    assert found[0].extra == "" != found[-1].extra
 
 
-@pytest.mark.parametrize(
-    ("version", "wanted", "enough"),
-    [("2.13.0+cpu", ">=2.4", True), ("2.3.9", ">=2.4", False), ("13", ">=13", True), ("1.0.1", "==1.0.0", False),
-     ("1.0.0", "==1.0", True), ("0.10.2", ">=0.4.30", True)],
-)  # fmt: skip
-def test_versions_are_compared_number_by_number(version, wanted, enough):
-    assert meets(version, wanted) == enough
+@pytest.mark.parametrize("lacking", ["packaging", "tracrcheck"])
+def test_without_what_names_the_parts_that_is_missing_and_the_rest_is_tried(lacking, monkeypatch):
+    def requires(name):
+        raise PackageNotFoundError(name)
+
+    if lacking == "packaging":
+        monkeypatch.setitem(sys.modules, "packaging.requirements", None)
+    else:
+        monkeypatch.setattr(doctor, "requires", requires)
+    report = examine()
+    assert [(f.part.name, f.status) for f in report.findings] == [(lacking, "missing")]
+    assert report.works
+    assert report.exit_code == 1
+    assert f"not installed; pip install '{lacking}'" in "\n".join(report.lines())
 
 
 def test_the_folder_of_the_cache_is_the_one_that_is_used(monkeypatch):

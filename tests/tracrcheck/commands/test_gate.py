@@ -174,7 +174,7 @@ WRONG = {
     "unknown method": (
         ["gate", "hist", "--method", "edge_prunning"],
         "TC113 --method no method 'edge_prunning'\n    got     edge_prunning\n"
-        "    wanted  a method's name, or module:callable that takes a Task\n    do      did you mean 'edge_pruning' or 'edge_pruning_kl' or 'edge_pruning_pathwise'?\n",
+        "    wanted  a method's name, or module:callable that takes a Task\n    do      did you mean 'edge_pruning' or 'edge_pruning_bounded' or 'edge_pruning_score_function'?\n",
     ),
     "method whose module is not there": (
         ["gate", "hist", "--method", "no_such_module:f"],

@@ -9,7 +9,7 @@ from itertools import islice
 import pytest
 
 from edgeprune_core.errors import CheckError
-from edgeprune_core.methods import EdgePruning
+from edgeprune_core.methods import EdgePruningScoreFunction
 from tracrcheck.generator.accept import Draws, compiled_of, draw
 from tracrcheck.generator.recipe import OPERATIONS, from_json, to_json
 from tracrcheck.truth.certify import certify
@@ -67,7 +67,7 @@ def test_edge_pruning_finds_the_certified_truth_of_programs_nobody_wrote(seed, a
     setting = Setting(ablation=ablation)
     task = task_of(compiled_of(draw(seed)), setting)
     certificate = certify(task, setting)
-    found = EdgePruning()(dataclasses.replace(task, seed=seed)).circuit
+    found = EdgePruningScoreFunction()(dataclasses.replace(task, seed=seed)).circuit
     assert len(found) == len(certificate.required)
     assert task.accepts(found)
     if "unique" in certificate.proved:

@@ -18,11 +18,12 @@ from edgeprune_core.engine import forward, stream
 from edgeprune_core.engine.blocks import attention
 from edgeprune_core.families import base as families
 from edgeprune_core.graph import ResidualGraph
-from edgeprune_core.methods import acdc, edge_pruning, exact, top_edges
+from edgeprune_core.methods import acdc, candidates, edge_pruning_score_function, exact, top_edges
 from edgeprune_core.metrics import answers
 from edgeprune_core.training import cross_entropy, pathwise, score_function
 from edgeprune_core.training.gates import HardConcrete
 from edgeprune_core.training.item_pool import ItemPool
+from edgeprune_core.training.prices import SparsityTarget
 from tracrcheck.invariants import discretisation, gates
 from tracrcheck.truth import cache, certify
 from tracrcheck.truth import permitted as structure
@@ -276,13 +277,13 @@ def gap_forgotten(patch) -> None:
 
 
 def first_edge_is_dear(patch) -> None:
-    loss = pathwise._loss
+    divergence = pathwise.divergence
 
     def dearer(a_task, settings, gates, rows):
-        value, wrong = loss(a_task, settings, gates, rows)
+        value, wrong = divergence(a_task, settings, gates, rows)
         return value + gates[:, 1:9].mean(), wrong
 
-    patch.setattr(pathwise, "_loss", dearer)
+    patch.setattr(pathwise, "divergence", dearer)
 
 
 def global_noise(patch) -> None:
@@ -293,13 +294,13 @@ def global_noise(patch) -> None:
 
 
 def one_edge_unreported(patch) -> None:
-    circuit = edge_pruning._circuit
+    circuit = candidates.open_circuit
 
     def fewer(*args):
         found = circuit(*args)
         return Circuit(found.graph, frozenset(sorted(found.edges)[1:]))
 
-    patch.setattr(edge_pruning, "_circuit", fewer)
+    patch.setattr(edge_pruning_score_function, "open_circuit", fewer)
 
 
 def mean_of_the_last_batch(patch) -> None:
@@ -377,7 +378,7 @@ def half_way_only(patch) -> None:
 
 
 def multipliers_stay(patch) -> None:
-    patch.setattr(pathwise._Price, "ascend", lambda price: None)
+    patch.setattr(SparsityTarget, "ascend", lambda target, multipliers: None)
 
 
 def cuts_pile_up(patch) -> None:
@@ -400,17 +401,18 @@ def items_forgotten(patch) -> None:
 
 
 def judged_by_the_mean(patch) -> None:
-    class Milder(edge_pruning._Run):
-        def consider(self, circuit, scores):
-            mean = self.task.deviations(circuit).mean(1, keepdim=True)
-            whole = self.task
-            self.task = _Answering(mean, whole.outcome)
-            try:
-                return super().consider(circuit, scores)
-            finally:
-                self.task = whole
+    consider = candidates.Candidates.consider
 
-    patch.setattr(edge_pruning, "_Run", Milder)
+    def milder(run, circuit, scores):
+        mean = run.task.deviations(circuit).mean(1, keepdim=True)
+        whole = run.task
+        run.task = _Answering(mean, whole.outcome)
+        try:
+            return consider(run, circuit, scores)
+        finally:
+            run.task = whole
+
+    patch.setattr(candidates.Candidates, "consider", milder)
 
 
 class _Answering:
@@ -437,14 +439,14 @@ def itself_an_improvement(patch) -> None:
 
 
 def scores_of_the_last(patch) -> None:
-    consider = edge_pruning._Run.consider
+    consider = candidates.Candidates.consider
 
     def last(run, circuit, scores):
         better = consider(run, circuit, scores)
         run.scores = scores
         return better
 
-    patch.setattr(edge_pruning._Run, "consider", last)
+    patch.setattr(candidates.Candidates, "consider", last)
 
 
 def knocked_out_is_kept(patch) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from edgeprune_core.methods import EdgePruning
+from edgeprune_core.methods import EdgePruningScoreFunction
 from tests import zoo
 from tests.tracrcheck.planted.models import planted
 from tracrcheck.planted.planting import Planted
@@ -26,7 +26,7 @@ def wrong(made: Planted, ablation: str, seed: int) -> list[str]:
     """Edges missing and extra in what is found; the truth is the original's, mapped."""
     setting = Setting(ablation=ablation)
     want = made.mapped(certify(task_of(made.original, setting), setting).required)
-    found = EdgePruning()(replace(task_of(made.compiled, setting), seed=seed)).circuit
+    found = EdgePruningScoreFunction()(replace(task_of(made.compiled, setting), seed=seed)).circuit
     return [f"- {e}" for e in (want - found).texts] + [f"+ {e}" for e in (found - want).texts]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import platform
 import shutil
@@ -34,7 +35,7 @@ def test_programs_are_told_apart_by_name_and_bytes_and_not_by_place_or_order(tmp
     assert sources.programs_sha([tmp_path / "one" / "c.py", paths[0][1]]) != same
 
 
-PRUNING = "edgeprune_core.methods.edge_pruning"
+PRUNING = "edgeprune_core.methods.edge_pruning_score_function"
 
 
 def test_what_decides_a_verdict_counts_and_what_only_shows_it_does_not(tmp_path, monkeypatch):
@@ -77,7 +78,10 @@ def test_what_decides_a_verdict_counts_and_what_only_shows_it_does_not(tmp_path,
 
 def test_each_method_of_ours_counts_by_its_own_file():
     assert sources.packages_sha(PRUNING) != sources.packages_sha("edgeprune_core.methods.random_edges")
-    given = [sources.sources_of([], find_method(name))["packages"] for name in ("edge_pruning", "random")]
+    given = [
+        sources.sources_of([], find_method(name))["packages"]
+        for name in ("edge_pruning_score_function", "random")
+    ]
     assert given == [
         sources.packages_sha(PRUNING),
         sources.packages_sha("edgeprune_core.methods.random_edges"),
@@ -85,7 +89,7 @@ def test_each_method_of_ours_counts_by_its_own_file():
 
 
 def test_a_method_of_somebody_else_counts_by_its_file():
-    assert sources.method_sha(find_method("edge_pruning")) is None
+    assert sources.method_sha(find_method("edge_pruning_score_function")) is None
     file = sources.method_sha(pruners.some_edges)
     assert file is not None
     assert sources.method_sha(pruners.together) == file
@@ -133,3 +137,35 @@ def test_where_nothing_is_known_of_the_processor_it_is_said(monkeypatch, tmp_pat
     monkeypatch.setattr(machine, "PACKAGES", ("no-such-package",))
     assert (machine.machine()["cpu"], machine.machine()["no-such-package"]) == ("unknown", None)
     assert os.sysconf("SC_PAGE_SIZE") > 0
+
+
+def test_imports_count_wherever_they_run_and_not_those_for_types_alone():
+    source = """
+import a
+if TYPE_CHECKING:
+    import types_alone
+else:
+    import b
+try:
+    from c import d
+except ImportError:
+    import e
+def f():
+    with g():
+        from h import i
+    match j:
+        case 1:
+            import k
+class L:
+    import m
+"""
+    found = [ast.unparse(node) for node in sources._imports(ast.parse(source))]
+    assert found == [
+        "import a", "import b", "from c import d", "import e", "from h import i", "import k", "import m",
+    ]  # fmt: skip
+
+
+def test_the_public_names_make_no_result_depend_on_everything():
+    files = {path.name for path in sources.reached(("tracrcheck", "edgeprune_core"))}
+    assert "__init__.py" in files
+    assert not files & {"gate.py", "planting.py", "engine.py", "forward.py"}

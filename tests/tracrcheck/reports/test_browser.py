@@ -9,11 +9,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.tracrcheck.reports.hostile import MARK, NASTY, hostile
-from tracrcheck.reports.context import Beside
+from tracrcheck.reports.document import Column, Document, Section, Table
 from tracrcheck.reports.kinds import html_of
-from tracrcheck.reports.render.html.gate import gate_page
-from tracrcheck.reports.render.html.page import Page, Section
-from tracrcheck.reports.render.html.tables import Column, data_table
+from tracrcheck.reports.render.html.page import page as page_of
 from tracrcheck.runs.mutant_results import Found, MutantResults
 
 PHONE = {"width": 375, "height": 800, "deviceScaleFactor": 1, "mobile": True}
@@ -89,10 +87,14 @@ def test_a_heading_sorts_by_number_by_click_and_by_keyboard(page):
 
 def test_numbers_sort_by_value_and_what_is_none_comes_last(driver, tmp_path):
     texts = ["10.5", "10.25", "-", "1,000", "9", "-3"]
-    columns = [Column(name="name"), Column(name="value", number=True)]
-    table = data_table("t", columns, [(f"r{n}", text) for n, text in enumerate(texts)])
+    columns = (Column(name="name"), Column(name="value", number=True))
+    table = Table(caption="t", columns=columns, rows=[(f"r{n}", text) for n, text in enumerate(texts)])
+    sections = (Section(title="s", blocks=(table,)),)
+    document = Document(
+        command="c", title="t", word="HOLDS", good=True, outcome="o", scope="s", sections=sections, run=None
+    )
     path = tmp_path / "sorted.html"
-    path.write_text(Page(title="t", lead=None, sections=(Section(title="s", content=table),)).text())
+    path.write_text(page_of(document))
     driver.get(path.as_uri())
     button = driver.find_elements(By.CSS_SELECTOR, "thead button")[1]
     found = []
@@ -102,7 +104,7 @@ def test_numbers_sort_by_value_and_what_is_none_comes_last(driver, tmp_path):
     assert found == [["-3", "9", "10.25", "10.5", "1,000", "-"], ["1,000", "10.5", "10.25", "9", "-3", "-"]]
 
 
-def test_a_circuit_is_drawn_with_what_is_missing_in_red_and_surplus_in_orange(page):
+def test_a_circuit_is_drawn_with_what_is_missing_in_red_and_extra_in_orange(page):
     figure = page.find_element(By.CSS_SELECTOR, "figure.circuit")
     box = figure.find_element(By.TAG_NAME, "svg").size
     assert box["width"] > 400
@@ -166,7 +168,7 @@ def test_a_phone_never_scrolls_the_page_sideways(driver, made, name, tmp_path):
     path = made / name
     if name == "full.html":
         path = tmp_path / name
-        path.write_text(gate_page(hostile(), Beside()).text())
+        path.write_text(html_of(hostile()))
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
     driver.get(path.as_uri())
     driver.execute_script("document.querySelectorAll('details').forEach(one => { one.open = true; })")

@@ -9,24 +9,44 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from markupsafe import Markup
 
 from edgeprune_core.graph import ResidualGraph
 from tests import zoo
 from tests.tracrcheck.reports.hostile import MARK, NASTY, hostile, results, verdict
 from tracrcheck.grading.edge_effects import Absent, evidence_of
+from tracrcheck.grading.verdict import Witness
 from tracrcheck.reports.context import Beside
+from tracrcheck.reports.document import (
+    Badge,
+    Code,
+    Column,
+    Document,
+    Drawing,
+    Edges,
+    Lines,
+    Link,
+    Section,
+    Sorted,
+    Table,
+    Verbatim,
+    anchor,
+)  # fmt: skip
 from tracrcheck.reports.kinds import html_of
-from tracrcheck.reports.render.html import elements
-from tracrcheck.reports.render.html.circuits import Layer, Picture, circuit_figure
-from tracrcheck.reports.render.html.elements import Html, anchor, plain, tag
-from tracrcheck.reports.render.html.layers import judged_layer, picture_of
-from tracrcheck.reports.render.html.page import Page, Section
-from tracrcheck.reports.render.html.tables import Cell, Column, data_table
+from tracrcheck.reports.picture import MOST, Layer, Picture, judged_layer, picture_of
+from tracrcheck.reports.render.html.markup import fill, inline, joined
+from tracrcheck.reports.render.html.markup import text as escaped
+from tracrcheck.reports.render.html.page import block
+from tracrcheck.reports.render.html.page import page as page_of
 from tracrcheck.runs.results import read
 from tracrcheck.truth.setting import Setting
 
 ROOT = Path(__file__).parents[3]
 LARGEST = 2_000_000  # bytes
+
+
+def circuit_figure(picture: Picture) -> str:
+    return block(Drawing(picture=picture, most=MOST))
 
 
 class Read(HTMLParser):
@@ -55,19 +75,28 @@ class Read(HTMLParser):
 
 
 def test_text_is_escaped_and_markup_is_not_escaped_again():
-    assert (
-        tag("p", "<b>", Html("<i></i>"), None, 3, class_='"&')
-        == '<p class="&quot;&amp;">&lt;b&gt;<i></i>3</p>'
+    assert fill('<p class="{}">{}{}{}</p>', '"&', "<b>", Markup("<i></i>"), 3) == (
+        '<p class="&#34;&amp;">&lt;b&gt;<i></i>3</p>'
     )
-    assert tag("input", hidden=True, checked=False, data_by=0) == '<input hidden data-by="0">'
+    assert escaped(None) == ""
+    assert joined(["<b>", Markup("<i>")], "&") == "&lt;b&gt;&<i>"
+    assert fill("{}", "{0}{nothing}") == "{0}{nothing}"
+
+
+@pytest.mark.parametrize(
+    "value", [NASTY, Badge(NASTY), Code(NASTY), Link(NASTY, to=NASTY), Sorted(NASTY, by=NASTY), Verbatim(NASTY),
+              Edges((NASTY,), {NASTY: NASTY}), Witness(input=(NASTY,), corruption=(NASTY,), position=1, want=NASTY, got=NASTY)],
+    ids=lambda value: type(value).__name__,
+)  # fmt: skip
+def test_no_value_becomes_an_element_of_its_own(value):
+    page = Read(inline(value))
+    assert {name for name, _ in page.elements} <= {"b", "code", "a", "pre", "dl", "div", "dt", "dd", "kbd"}
+    assert MARK in " ".join(page.words)
+    assert "\x1b" not in inline(value)
 
 
 def test_characters_that_no_page_can_hold_are_marked():
-    assert elements.text("a\x00\x1b\ud800b\n") == "a\ufffd\ufffd\ufffdb\n"
-
-
-def test_what_is_read_of_an_element_is_its_text():
-    assert plain(tag("b", "a < b & c")) == "a < b & c"
+    assert escaped("a\x00\x1b\ud800b\n") == "a\ufffd\ufffd\ufffdb\n"
 
 
 def test_equal_names_have_equal_anchors_and_others_others():
@@ -77,9 +106,9 @@ def test_equal_names_have_equal_anchors_and_others_others():
 
 
 def test_a_table_names_its_columns_its_rows_and_itself():
-    columns = [Column(name="who"), Column(name="n", number=True), Column(name="word", choice=True)]
-    rows = [(f"r{n}", Cell(shown="many", sort=n), tag("b", "x<y")) for n in range(6)]
-    page = Read(data_table("Names & numbers", columns, rows))
+    columns = (Column(name="who"), Column(name="n", number=True), Column(name="word", choice=True))
+    rows = [(f"r{n}", Sorted("many", by=n), Badge("x<y")) for n in range(6)]
+    page = Read(block(Table(caption="Names & numbers", columns=columns, rows=rows)))
     assert [head["scope"] for head in page.all("th")] == ["col"] * 3 + ["row"] * 6
     assert len(page.all("caption")) == 1
     assert [option["value"] for option in page.all("option")] == ["", "x<y"]
@@ -151,14 +180,15 @@ def test_a_page_says_by_what_it_was_made_and_how_it_is_made_again(made):
 
 
 def test_sections_that_are_folded_are_closed_details():
-    page = Page(
-        title="T",
-        lead="l",
-        sections=(Section(title="A", content=Html("a"), folded=True), Section(title="B", content=Html("b"))),
+    sections = tuple(
+        Section(title=name, blocks=(Lines(lines=(name,)),), folded=name == "A") for name in ("A", "B")
     )
-    read = Read(page.text())
+    document = Document(
+        command="c", title="T", word="HOLDS", good=True, outcome="o", scope="s", sections=sections, run=None
+    )
+    read = Read(page_of(document))
     assert read.all("details") == [{}]
-    assert [a["href"] for a in read.all("a")] == ["#content", "#i-A", "#i-B"]
+    assert [a["href"] for a in read.all("a")] == ["#content", "#i-A", "#i-B", "#i-Environment"]
 
 
 # Sizes -------------------------------------------------------------------------------------------------
@@ -196,15 +226,15 @@ def test_a_circuit_in_a_model_as_large_as_gpt2_small_is_a_small_drawing():
     )
     figure = circuit_figure(few)
     assert len(figure) < 6000
-    assert figure.count("<rect/>") == 4
+    assert figure.count("<rect ") == 4
     kinds = {**dict.fromkeys(graph.edges, "extra"), **dict.fromkeys(required, "missing")}
     figure = circuit_figure(
         Picture(name="all", graph=graph, labels={}, layers=(Layer(name="zero", kinds=kinds),))
     )
     assert len(figure) < 200_000
-    assert f"zero: {32_936 - 303:,} more surplus edges, not drawn" in figure
+    assert f"zero: {32_936 - 303:,} more extra edges, not drawn" in figure
     for edge in required:
-        assert elements.text(str(edge)) in figure, "what is required is always drawn"
+        assert escaped(str(edge)) in figure, "what is required is always drawn"
 
 
 # Layers ------------------------------------------------------------------------------------------------
@@ -256,5 +286,5 @@ def test_a_picture_says_in_words_what_each_edge_is(hist):
     (first, *_) = map(str, hist.certificate.required)
     layers = [judged_layer(hist, [verdict(missing=(first,), extra=("pos -> out",))])]
     words = " ".join(Read(circuit_figure(picture_of([hist], layers))).words)
-    for text in ("required, and missing", "surplus", "hist = selector_width(same_tok)", first, "weighs "):
+    for text in ("required, and missing", "extra", "hist = selector_width(same_tok)", first, "weighs "):
         assert text in words

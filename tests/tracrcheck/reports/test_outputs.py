@@ -52,7 +52,7 @@ def test_the_page_of_a_saved_run_is_that_of_the_run_itself(call, here, made):
 
 def test_without_a_file_markdown_is_printed_and_with_one_it_is_not(call, here):
     printed = finished(call("report", "out.json"), 0).stdout
-    assert printed.startswith("# Results of the gate\n")
+    assert printed.startswith("# Gate: tests.tracrcheck.pruners:some_edges\n")
     assert finished(call("report", "out.json", "--short"), 0).stdout.startswith("### ✗ tracrcheck gate")
     result = finished(call("report", "out.json", "--html", "x.html"), 0)
     assert (result.stdout, result.stderr) == ("", "wrote x.html\n")
@@ -66,7 +66,7 @@ def test_a_program_that_is_gone_is_not_drawn_and_the_rest_is(call, here):
     (here / "out.json").write_text(json.dumps(found))
     finished(call("report", "out.json", "--html", "x.html"), 0)
     text = (here / "x.html").read_text()
-    assert "<li>no_such_program: TC101 no program &#x27;no_such_program&#x27;</li>" in text
+    assert "<li>no_such_program: TC101 no program &#39;no_such_program&#39;</li>" in text
     assert text.count("<svg") == 2
 
 
@@ -143,8 +143,6 @@ def test_a_circuit_of_a_trained_model_is_the_same_page_when_saved(call, here):
 WRONG = {
     "TC117 --html, --md two files of one name": [*CERTIFY[:2], "--html", "x"],
     "TC115 cannot write 'no/x.html'": [*CERTIFY, "--html", "no/x.html"],
-    "TC117 no comment of the gauntlet without a fault": ["report", "q.json", "--short"],
-    "TC117 no JUnit XML of the gauntlet without a fault": ["report", "q.json", "--junit", "x.xml"],
     "TC143 bad.json not a results file of the seeded faults": ["report", "bad.json"],
     "TC117 --html an option of a campaign, beside that of a single program": [
         "fuzz",
@@ -162,7 +160,6 @@ def test_a_wrong_call_is_told_before_any_work(call, here, told):
     (here / "bad.json").write_text(
         '{"schema": "tracrcheck.mutants/1", "run": {}, "summary": {}, "mutants": [{}]}'
     )
-    shutil.copy(RESULTS / "false-alarms.json", here / "q.json")
     words = WRONG[told]
     if "two files" in told:
         words = ["gate", "hist", "--html", "x", "--md", "./x"]
@@ -178,10 +175,21 @@ def test_a_page_appears_whole_or_not_at_all(call, here, monkeypatch):
     assert (here / "x.html").read_text() == "before"
 
 
-def test_nothing_is_written_where_one_report_cannot_be_made(call, here):
-    shutil.copy(RESULTS / "false-alarms.json", here / "q.json")
-    finished(call("report", "q.json", "--html", "x.html", "--junit", "x.xml"), 2)
+def test_nothing_is_written_where_one_report_cannot_be_made(call, here, monkeypatch):
+    monkeypatch.setattr("tracrcheck.reports.render.junit.junit", lambda _: 1 / 0)
+    assert call("report", "out.json", "--html", "x.html", "--junit", "x.xml").exit_code != 0
     assert not (here / "x.html").exists()
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in RESULTS.glob("*.json")))
+def test_every_kind_of_results_has_every_form_of_report(call, here, name):
+    words = ["report", RESULTS / name, "--junit", "x.xml", "--md", "x.md", "--short"]
+    finished(call(*words), 0)
+    assert cases(here / "x.xml")
+    assert len((here / "x.md").read_text()) < 65_536
+    assert (here / "x.md").read_text().startswith("### ")
+    printed = finished(call("report", RESULTS / name), 0).stdout
+    assert printed == (RESULTS / name).with_suffix(".md").read_text()
 
 
 def test_every_kind_of_results_has_its_row_in_the_table():

@@ -347,11 +347,11 @@ def test_failures_are_told_saved_and_replayed(call, here):
     result = call("fuzz", *words, "--ablation", "zero", "--save", "saved")
     assert result.exit_code == 1
     assert (
-        "FAILS drawn_5_0, zero, tests.tracrcheck.runs.pruners:forgets_positions, seed 0: unfaithful"
+        "FAILS drawn_5_0, zero, value, tests.tracrcheck.runs.pruners:forgets_positions, seed 0: unfaithful"
         in result.stdout
     )
     assert "    replay  tracrcheck fuzz --seed 5 --number 0 --ablation zero --method " in result.stdout
-    assert "below the bar: overall: 0 of 1 exact, at least 99% wanted" in result.stdout
+    assert "Below the bar\n  overall: 0 of 1 exact, at least 99% wanted" in result.stdout
     (path,) = (here / "saved").iterdir()
     again = call("fuzz", "--replay", path)
     assert (again.exit_code, again.stdout.split()[0]) == (1, "fails")

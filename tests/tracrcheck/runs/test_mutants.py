@@ -12,6 +12,7 @@ import pytest
 from tests.tracrcheck.conftest import call, here  # noqa: F401
 from tests.tracrcheck.mutants.test_hunt import ONE, told  # noqa: F401
 from tracrcheck.invariants import INVARIANTS
+from tracrcheck.mutants import MUTANTS
 from tracrcheck.mutants.sandbox import Seen
 from tracrcheck.rasp.library import Library
 from tracrcheck.runs import false_alarm_results, false_alarms, mutant_results, recheck, results
@@ -182,12 +183,14 @@ def test_the_page_of_faults_has_scores_survivors_and_a_row_each(hunted, call):  
     result = call("report", "out.json")
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
-    assert lines[0] == "# Results of the seeded faults"
+    assert lines[0] == "# Seeded faults"
     assert "* killed: 1 of 2" in lines
     assert "* of those written blind: 1 of 1" in lines
     assert "    SURVIVED clamp_missing: gates run from below 0 to above 1" in lines
     assert any(
-        line.startswith("| rotary_sign (blind) | ") and "| killed | some check" in line for line in lines
+        line.startswith("| rotary_sign (blind) | killed | blind | some | some check")
+        and MUTANTS["rotary_sign"].why in line
+        for line in lines
     )
 
 
@@ -209,7 +212,7 @@ def test_a_false_alarm_is_told_and_exits_with_1(quiet, told, call):  # noqa: F81
     result = call("mutants", "--false-alarms", "2")
     assert result.exit_code == 1
     assert result.stdout.splitlines()[-1] == "2 runs without a fault: 1 false alarms, 0 errors"
-    assert "RED rotation on gpt2_4: got 1" in result.stdout
+    assert "RED seed 4: rotation on gpt2_4: got 1" in result.stdout
 
 
 def test_runs_that_were_stopped_are_gone_on_with(quiet, told, call, monkeypatch):  # noqa: F811

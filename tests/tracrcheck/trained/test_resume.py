@@ -17,11 +17,11 @@ import pytest
 import torch
 
 from edgeprune_core.errors import CheckError
-from edgeprune_core.methods import EdgePruningKl
-from edgeprune_core.methods.edge_pruning_kl import KlTraining
-from edgeprune_core.methods.sparsity_penalty import SparsityTarget
+from edgeprune_core.methods import EdgePruning
 from edgeprune_core.trained_models import load_model
-from edgeprune_core.training import checkpoint
+from edgeprune_core.training import checkpoint, pathwise
+from edgeprune_core.training.pathwise import PathwiseTraining
+from edgeprune_core.training.prices import SparsityTarget
 from tests.tracrcheck.trained_pruners import quick
 from tracrcheck.trained import discover, prompts
 
@@ -65,7 +65,7 @@ def steps_in(path: Path) -> int:
 @contextmanager
 def interrupted_after(n: int):
     """The n+1st step of any training is broken off in its middle, as by Ctrl-C."""
-    left, whole = [n], EdgePruningKl._divergence
+    left, whole = [n], pathwise.divergence
 
     def loss(*args):
         if left[0] == 0:
@@ -74,7 +74,7 @@ def interrupted_after(n: int):
         return whole(*args)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(EdgePruningKl, "_divergence", loss)
+        patch.setattr(pathwise, "divergence", loss)
         yield
 
 
@@ -104,7 +104,7 @@ def test_a_run_that_is_killed_at_any_step_goes_on_to_the_same_circuit_and_scores
     assert (again.kl_mean, again.kl_worst) == (whole.kl_mean, whole.kl_worst)
 
 
-NODES = EdgePruningKl(steps=12, circuits=4, target=SparsityTarget(edges=0.9, nodes=0.3, warm_up=5))
+NODES = EdgePruning(steps=12, circuits=4, price=SparsityTarget(edges=0.9, nodes=0.3, warm_up=5))
 
 
 @pytest.mark.parametrize("method", [quick, NODES, replace(NODES, dtype=torch.float64)])
@@ -184,7 +184,7 @@ def test_a_run_that_was_stopped_after_its_training_does_not_train_again(call, he
         patch.setattr(discover, "judge", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt))
         finished(call(*WORDS, "--checkpoint", "state"), 130)
     assert steps_in(here / "state") == quick.steps
-    monkeypatch.setattr(KlTraining, "advance", lambda self: pytest.fail("trained again"))
+    monkeypatch.setattr(PathwiseTraining, "advance", lambda self: pytest.fail("trained again"))
     result = finished(call(*WORDS, "--checkpoint", "state", "--resume"), 0)
     assert result.stderr == f"resumed: {quick.steps} steps were taken before\n"
 

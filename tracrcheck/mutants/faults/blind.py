@@ -55,7 +55,7 @@ BLIND = (
     ),
     _blind(
         name="smaller_refused_for_its_rounding",
-        file="edgeprune_core/methods/edge_pruning.py",
+        file="edgeprune_core/methods/candidates.py",
         old="rank = (max(worst, self.task.outcome.limit), len(circuit))",
         new="rank = (worst, len(circuit))",
         why="among accepted candidates the nearest wins, not the smallest",

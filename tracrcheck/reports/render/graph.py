@@ -1,22 +1,27 @@
-"""Edges of a graph, drawn: SVG or DOT text. Layers run from left to right; components that no edge touches are left out."""
+"""Circuits drawn: as SVG, for a file or inside a page, and as DOT."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from html import escape
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from edgeprune_core.graph import Edge, Reader, ResidualGraph
+from markupsafe import Markup
+
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.graph import Edge, ResidualGraph
+from tracrcheck.reports.picture import KINDS, Layer, Picture, counts_of, node_of
+from tracrcheck.reports.render.html.markup import fill, joined
 
 # Pixels.
 BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y, MARGIN, LANE = 190, 44, 70, 26, 20, 11
-# Solid edges, beyond which lines are thin, and of a colour of their writer's own: else they run into one another.
+# Above so many solid edges, lines are thin and coloured by writer: otherwise they run into one another.
 MANY = 60
+MANY_ON_A_PAGE = 100
 LABEL = 28  # characters of a label that fit a box
 PORT_OFFSET = {"q": -12, "k": 0, "v": 12, "": 0}
 
-# Other colours where a reader prefers dark pages. Styles go before the attributes that say the colours of light ones.
-DARK = """<style>
+# Other colours where a reader prefers dark pages.
+DARK = Markup("""<style>
 @media (prefers-color-scheme: dark) {
 rect[fill="white"] { fill: #0d1117 }
 rect[fill="#f5f7fa"] { fill: #1c2430; stroke: #8b949e }
@@ -24,12 +29,23 @@ text { fill: #e6edf3 }
 path[stroke="#c8ccd2"] { stroke: #4a525d }
 path[stroke="#1f4e9c"] { stroke: #6cb0ff }
 }
-</style>"""
+</style>""")
+# Shared by two circuits, only in the first, only in the second: colours that can be told apart without red or green (Okabe
+# and Ito 2008), and dashes, for print.
+OVERLAP = {"shared": ("#1f4e9c", ""), "only A": ("#d55e00", "9 4"), "only B": ("#009e73", "2 4")}
+
+
+@dataclass(frozen=True)
+class Line:
+    """An edge as it is drawn: attributes of its `path`."""
+
+    edge: Edge
+    attributes: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """name: of the DOT graph. title: a line above. solid, faint: edges. labels: component -> what stands in its box."""
+    """name: of the DOT graph. title: a line above. solid, faint: edges. labels: component -> the text in its box."""
 
     graph: ResidualGraph
     name: str
@@ -43,24 +59,19 @@ class Drawing:
         """In the order of the graph."""
         return tuple(sorted((*self.solid, *self.faint)))
 
-    def columns(self) -> list[list[str]]:
-        """Names of the components that some edge touches, by half-layer; `out` is always there."""
-        touched = {str(e.writer) for e in self.edges} | {node_of(e.reader) for e in self.edges}
-        graph = self.graph
-        columns = [[str(w) for w in graph.writers[: graph.n_embeddings]]]
-        for layer in range(graph.n_layers):
-            columns.append([f"a{layer}.h{h}" for h in range(graph.n_heads)])
-            columns.append([f"m{layer}"])
-        kept = [[n for n in column if n in touched] for column in columns]
-        return [column for column in kept if column] + [["out"]]
+
+def columns(graph: ResidualGraph, edges: Sequence[Edge]) -> list[list[str]]:
+    """Names of the components that some edge touches, by half-layer; `out` is always there."""
+    touched = {str(e.writer) for e in edges} | {node_of(e.reader) for e in edges}
+    every = [[str(w) for w in graph.writers[: graph.n_embeddings]]]
+    for layer in range(graph.n_layers):
+        every.append([f"a{layer}.h{h}" for h in range(graph.n_heads)])
+        every.append([f"m{layer}"])
+    kept = [[n for n in column if n in touched] for column in every]
+    return [column for column in kept if column] + [["out"]]
 
 
-def node_of(reader: Reader) -> str:
-    """The component that reads."""
-    return str(reader).rsplit(".", 1)[0] if reader.port else str(reader)
-
-
-# SVG ---------------------------------------------------------------------------------------------------
+# Layout ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,17 +81,34 @@ class Layout:
     width: int
     height: int
     at: Mapping[str, tuple[int, int]]
-    lanes: Mapping[str, int]
+    lanes: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, graph: ResidualGraph, edges: Sequence[Edge], *, above: int) -> Layout:
+        """above: pixels left free for a title."""
+        names = columns(graph, edges)
+        tallest = max(map(len, names))
+        floor = MARGIN + above + tallest * (BOX_HEIGHT + GAP_Y)
+        at = {}
+        for x, column in enumerate(names):
+            top = MARGIN + above + (tallest - len(column)) * (BOX_HEIGHT + GAP_Y) // 2
+            for y, node in enumerate(column):
+                at[node] = (MARGIN + x * (BOX_WIDTH + GAP_X), top + y * (BOX_HEIGHT + GAP_Y))
+        far = {e.writer for e in edges if _far(e, at)}
+        lanes = {str(w): floor + LANE * place for place, w in enumerate(w for w in graph.writers if w in far)}
+        return cls(
+            width=MARGIN * 2 + len(names) * (BOX_WIDTH + GAP_X) - GAP_X,
+            height=floor + LANE * len(lanes) + MARGIN,
+            at=at,
+            lanes=lanes,
+        )
 
     def curve(self, edge: Edge) -> str:
-        """The path of an edge, as the `d` of SVG: straight there, or by its writer's lane where boxes stand between."""
+        """The `d` of an edge: straight, or along its writer's lane below all boxes where some stand in between."""
         x1, y1 = self.at[str(edge.writer)]
         x2, y2 = self.at[node_of(edge.reader)]
-        x1, y1, y2 = (
-            x1 + BOX_WIDTH,
-            y1 + BOX_HEIGHT // 2,
-            y2 + BOX_HEIGHT // 2 + PORT_OFFSET[edge.reader.port],
-        )
+        x1, y1 = x1 + BOX_WIDTH, y1 + BOX_HEIGHT // 2
+        y2 += BOX_HEIGHT // 2 + PORT_OFFSET[edge.reader.port]
         if not _far(edge, self.at):
             bend = max(30, (x2 - x1) // 2)
             return f"M{x1},{y1} C{x1 + bend},{y1} {x2 - bend},{y2} {x2},{y2}"
@@ -91,42 +119,79 @@ class Layout:
         )
 
 
-def layout(drawing: Drawing, *, above: int = 0) -> Layout:
-    """above: pixels left free for a title."""
-    columns = drawing.columns()
-    tallest = max(map(len, columns))
-    floor = MARGIN + above + tallest * (BOX_HEIGHT + GAP_Y)
-    at = {}
-    for x, column in enumerate(columns):
-        top = MARGIN + above + (tallest - len(column)) * (BOX_HEIGHT + GAP_Y) // 2
-        for y, node in enumerate(column):
-            at[node] = (MARGIN + x * (BOX_WIDTH + GAP_X), top + y * (BOX_HEIGHT + GAP_Y))
-    lanes = _lanes(drawing, at, floor)
-    return Layout(
-        width=MARGIN * 2 + len(columns) * (BOX_WIDTH + GAP_X) - GAP_X,
-        height=floor + LANE * len(lanes) + MARGIN,
-        at=at,
-        lanes=lanes,
+def _far(edge: Edge, at: Mapping[str, tuple[int, int]]) -> bool:
+    """Whether an edge passes a column in between."""
+    return at[node_of(edge.reader)][0] - at[str(edge.writer)][0] > BOX_WIDTH + GAP_X
+
+
+# SVG ---------------------------------------------------------------------------------------------------
+
+
+def _svg(
+    graph: ResidualGraph, lines: Sequence[Line], labels: Mapping[str, str], *, file_title: str = "",
+    legend: Sequence[Markup] = (), attributes: Mapping[str, str] = {},
+) -> Markup:  # fmt: skip
+    """The one drawing. file_title: of a file, which has a ground and names its lines. Lines drawn later lie on top."""
+    placed = Layout.of(graph, [line.edge for line in lines], above=30 if file_title else 0)
+    width, height = placed.width, placed.height
+    ground: list[Markup] = []
+    if file_title:
+        attributes = {"xmlns": "http://www.w3.org/2000/svg", "font-family": "sans-serif", "font-size": "11"}
+        ground = [
+            DARK,
+            fill("<title>{}</title>", file_title),
+            fill('<rect width="{}" height="{}" fill="white"/>', width, height),
+            fill('<text x="{}" y="{}" font-size="13">{}</text>', MARGIN, MARGIN, file_title),
+        ]
+    paths = [_path(line, placed, named=bool(file_title)) for line in lines]
+    boxes = [_box(node, labels.get(node, ""), *place) for node, place in placed.at.items()]
+    head = fill('width="{}" height="{}" viewBox="0 0 {} {}"', width, height, width, height)
+    inside = joined([*ground, *paths, *boxes, *legend], "\n")
+    return fill("<svg {}{}>\n{}\n</svg>", head, _attributes(attributes), inside)
+
+
+def _attributes(attributes: Mapping[str, str]) -> Markup:
+    return joined([fill(' {}="{}"', name, value) for name, value in attributes.items()])
+
+
+def _path(line: Line, placed: Layout, *, named: bool) -> Markup:
+    head = fill('<path{} d="{}"', _attributes(line.attributes), placed.curve(line.edge))
+    return fill("{}><title>{}</title></path>", head, line.edge) if named else fill("{}/>", head)
+
+
+def _box(node: str, label: str, x: int, y: int) -> Markup:
+    """A component: its name, what it computes, and where the inputs of a head arrive."""
+    head = node.startswith("a")
+    left = x + (16 if head else 8)
+    ports = [(y + 13, "q"), (y + 25, "k"), (y + 37, "v")] if head else []
+    marks = [
+        fill('<text class="t" x="{}" y="{}" font-size="9">{}</text>', x + 4, at, port) for at, port in ports
+    ]
+    short = label if len(label) <= LABEL else label[: LABEL - 1] + "…"
+    hover = fill("<title>{}: {}</title>", node, label) if label else ""
+    rect = fill('<rect x="{}" y="{}" width="{}" height="{}"', x, y, BOX_WIDTH, BOX_HEIGHT)
+    name = fill('<text x="{}" y="{}" class="b" font-weight="bold">{}</text>', left, y + 18, node)
+    what = fill('<text x="{}" y="{}">{}</text>', left, y + 34, short)
+    return fill(
+        '<g>{}{} rx="5" fill="#f5f7fa" stroke="#5a6472"/>{}{}{}</g>', hover, rect, joined(marks), name, what
     )
 
 
+def _stroke(colour: str, width: str, dash: str = "", **more: str) -> dict[str, str]:
+    dashes = {"stroke-dasharray": dash} if dash else {}
+    return {"fill": "none", "stroke": colour, "stroke-width": width, **dashes, **more}
+
+
+# Files ---------------------------------------------------------------------------------------------------
+
+
 def svg(drawing: Drawing) -> str:
-    placed = layout(drawing, above=30)
-    width, height = placed.width, placed.height
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
-        'font-family="sans-serif" font-size="11">',
-        DARK,
-        f"<title>{escape(drawing.title)}</title>",
-        f'<rect width="{width}" height="{height}" fill="white"/>',
-        f'<text x="{MARGIN}" y="{MARGIN}" font-size="13">{escape(drawing.title)}</text>',
-    ]
-    parts += [_line(e, placed, "#c8ccd2", 1.0) for e in drawing.faint]
+    """A file of its own: faint edges below solid ones."""
     colours = _colours(drawing)
-    stroke = 1.0 if colours else 2.0
-    parts += [_line(e, placed, colours.get(str(e.writer), "#1f4e9c"), stroke) for e in drawing.solid]
-    parts += [_box(node, drawing.labels.get(node, ""), *place) for node, place in placed.at.items()]
-    return "\n".join([*parts, "</svg>", ""])
+    width = "1.0" if colours else "2.0"
+    lines = [Line(e, _stroke("#c8ccd2", "1.0")) for e in drawing.faint]
+    lines += [Line(e, _stroke(colours.get(str(e.writer), "#1f4e9c"), width)) for e in drawing.solid]
+    return _svg(drawing.graph, lines, drawing.labels, file_title=drawing.title) + "\n"
 
 
 def _colours(drawing: Drawing) -> dict[str, str]:
@@ -137,36 +202,52 @@ def _colours(drawing: Drawing) -> dict[str, str]:
     return {str(w): f"hsl({137.5 * place % 360:.0f},65%,40%)" for place, w in enumerate(writers)}
 
 
-def _far(edge: Edge, at: Mapping[str, tuple[int, int]]) -> bool:
-    """Whether an edge passes a column in between."""
-    return at[node_of(edge.reader)][0] - at[str(edge.writer)][0] > BOX_WIDTH + GAP_X
-
-
-def _lanes(drawing: Drawing, at: Mapping[str, tuple[int, int]], floor: int) -> dict[str, int]:
-    """A height below all boxes for each writer with far readers: its edges run there, behind no box."""
-    far = [str(w) for w in drawing.graph.writers if any(e.writer == w and _far(e, at) for e in drawing.edges)]
-    return {name: floor + LANE * place for place, name in enumerate(far)}
-
-
-def _line(edge: Edge, placed: Layout, colour: str, width: float) -> str:
-    return (
-        f'<path d="{placed.curve(edge)}" fill="none" '
-        f'stroke="{colour}" stroke-width="{width}"><title>{escape(str(edge))}</title></path>'
+def circuit_svg(circuit: Circuit, *, name: str, title: str) -> str:
+    """Every component that the circuit uses, with how many edges it reads and writes."""
+    return svg(
+        Drawing(graph=circuit.graph, name=name, title=title, solid=tuple(circuit), labels=counts_of(circuit))
     )
 
 
-def short(label: str) -> str:
-    """As much of a label as fits a box."""
-    return label if len(label) <= LABEL else label[: LABEL - 1] + "…"
+def overlap_svg(parts: Mapping[str, Circuit], labels: Mapping[str, str], *, title: str) -> str:
+    """Two circuits over each other. parts: each of `OVERLAP`, with the edges in it."""
+    lines, legend = [], []
+    x, y = MARGIN, MARGIN + 18
+    for name in reversed(OVERLAP):
+        colour, dash = OVERLAP[name]
+        lines += [
+            Line(e, _stroke(colour, "2", dash, **{"class": name.replace(" ", "-")})) for e in parts[name]
+        ]
+    for name, (colour, dash) in OVERLAP.items():
+        ends = {"x1": str(x), "x2": str(x + 34), "y1": str(y - 4), "y2": str(y - 4)}
+        legend.append(fill("<line{}/>", _attributes({**ends, **_stroke(colour, "2", dash)})))
+        legend.append(fill('<text x="{}" y="{}">{}: {}</text>', x + 40, y, name, f"{len(parts[name]):,}"))
+        x += 150
+    return _svg(parts["shared"].graph, lines, labels, file_title=title, legend=legend) + "\n"
 
 
-def _box(node: str, label: str, x: int, y: int) -> str:
-    return (
-        f"<g><title>{escape(node)}: {escape(label)}</title>"
-        f'<rect x="{x}" y="{y}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="5" fill="#f5f7fa" stroke="#5a6472"/>'
-        f'<text x="{x + 8}" y="{y + 17}" font-weight="bold">{escape(node)}</text>'
-        f'<text x="{x + 8}" y="{y + 34}">{escape(short(label))}</text></g>'
-    )
+# On a page -------------------------------------------------------------------------------------------------
+
+
+def page_svg(picture: Picture, shown: int) -> Markup:
+    """The style sheet of the page colours the lines, and its script changes their layer. shown: the layer at first."""
+    edges, labels = picture.edges, picture.labels
+    number = {edge: n for n, edge in enumerate(edges)}
+    order = "o" + "".join(KINDS.values())
+    lines = []
+    for edge in edges:
+        kinds = "".join(_letter(layer, edge) for layer in picture.layers)
+        every = {"data-k": kinds} if len(kinds) > 1 else {}
+        lines.append(Line(edge, {"class": kinds[shown], "data-e": str(number[edge]), **every}))
+    lines.sort(key=lambda line: order.index(line.attributes["class"]))
+    what = f"Circuit of {picture.name}: {len(edges)} edges, listed in the table below"
+    many = {"class": "many"} if len(edges) > MANY_ON_A_PAGE else {}
+    return _svg(picture.graph, lines, labels, attributes={"role": "img", "aria-label": what, **many})
+
+
+def _letter(layer: Layer, edge: Edge) -> str:
+    kind = layer.kinds.get(edge)
+    return "o" if kind is None else KINDS[kind]
 
 
 # DOT ---------------------------------------------------------------------------------------------------
@@ -178,7 +259,7 @@ def dot(drawing: Drawing) -> str:
 
     lines = [f"digraph {quoted(drawing.name)} {{", "  rankdir=LR;", "  node [shape=box];"]
     lines.append(f"  label={quoted(drawing.title)};")
-    for column in drawing.columns():
+    for column in columns(drawing.graph, drawing.edges):
         lines.append("  { rank=same; " + "; ".join(map(quoted, column)) + "; }")
         for node in column:
             label = quoted(f"{node}\n{drawing.labels.get(node, '')}".rstrip()).replace("\n", "\\n")

@@ -1,102 +1,200 @@
-"""A results file as a page of Markdown."""
+"""A document as Markdown: a page of everything, or a comment on a pull request, with what is wrong first and a limit."""
 
 from __future__ import annotations
 
-import statistics
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tracrcheck.grading.verdict import Verdict
 from tracrcheck.records.machine import in_words
-from tracrcheck.reports.gate_baseline import comparison_lines, in_a_sentence
-from tracrcheck.reports.text import verdict_block
-from tracrcheck.runs.baseline import Comparison
-from tracrcheck.runs.results import Results
+from tracrcheck.reports.document import (
+    Badge,
+    Code,
+    Document,
+    Facts,
+    Finding,
+    Findings,
+    Inline,
+    Lines,
+    Section,
+    Table,
+    plain,
+)  # fmt: skip
+from tracrcheck.reports.findings import block
+from tracrcheck.reports.render.sanitize import shown
 
-# Verdicts of which a page says why they do not hold.
-MOST = 20
-
-
-def results_page(results: Results, compared: Comparison | None = None) -> str:
-    """How it was made, the sums of each ablation, a row for every program, and why what does not hold does not.
-
-    compared: with another version's results; then the comparison stands first.
-    """
-    groups: dict[str, dict[str, list[Verdict]]] = {}
-    for v in results.verdicts:
-        groups.setdefault(v.program, {}).setdefault(v.ablation, []).append(v)
-    ablations = list(dict.fromkeys(v.ablation for v in results.verdicts))
-    lines = [*_head(results), *_comparison(compared), *_sums(results, ablations)]
-    lines += [
-        "Required edges; verdicts that HOLD of all seeds; median seconds of the method.",
-        "",
-        "| program | " + " | ".join(ablations) + " |",
-        "|---|" + "---|" * len(ablations),
-    ]
-    for program, row in groups.items():
-        lines.append(f"| {program} | " + " | ".join(_cell(row.get(a, [])) for a in ablations) + " |")
-    return "\n".join([*lines, "", *_wrong(results)])
+# Findings in full on a page.
+MOST = 40
+# Bytes of UTF-8 in a comment. GitHub refuses one above 65,536 characters; a character is a byte at least.
+LIMIT = 65_000
+# In a comment: rows of a table, findings in full, bytes of one, of a line, and of lines that are kept.
+MOST_ROWS, MOST_TABLE, MOST_BLOCKS, MOST_BLOCK, MOST_LINE, MOST_LINES = 30, 150, 10, 3000, 2000, 12_000
+MOST_CELL = 300  # bytes in a cell of any table
+_SIGNS = {"UNKNOWN": "?", "error": "?"}
 
 
-def _comparison(compared: Comparison | None) -> list[str]:
-    if compared is None:
-        return []
-    word = in_a_sentence(compared)
-    return [f"**{word}.**", "", *(f"    {line}" for line in comparison_lines(compared)), ""]
+def page(document: Document) -> str:
+    """How it was made, what came of it, and every section."""
+    parts = [f"# {_text(document.title)}", *_provenance(document)]
+    for section in document.shown("markdown"):
+        parts.append(f"## {_text(section.title)}")
+        for one in section.blocks:
+            parts += _findings(one) if isinstance(one, Findings) else _block(one)
+    return "\n\n".join(parts) + "\n"
 
 
-def _wrong(results: Results) -> list[str]:
-    wrong = [v for v in results.verdicts if v.verdict != "HOLDS"]
-    if not wrong:
-        return []
-    lines = [f"## {len(wrong):,} not right", ""]
-    for v in wrong[:MOST]:
-        lines += [*(f"    {line}" for line in verdict_block(v, v.program).splitlines()), ""]
-    return [*lines, *([f"and {len(wrong) - MOST:,} more.", ""] if len(wrong) > MOST else [])]
+def comment(document: Document) -> str:
+    """As much of what is wrong as there is room for; how much more there is, is always said."""
+    state = " (NOT FINISHED)" if document.unfinished else ""
+    sign = "✓" if document.good else "✗"
+    top = [f"### {sign} tracrcheck {document.command}: {_text(document.outcome)}{state}"]
+    top += [_text(line) for line in (document.scope, *document.summary) if line]
+    wrong, foot = [], []
+    for section in document.shown("comment"):
+        for one in section.blocks:
+            if isinstance(one, Findings):
+                wrong.append(one)
+            elif isinstance(one, Lines) and one.kind == "verbatim":
+                top += [f"**{_text(section.title)}.**", *_block(one)]
+            else:
+                foot += _folded(section, one) if section.folded else _block(one, most=MOST_TABLE)
+    foot += _made_on(document.run)
+    room = LIMIT - sum(map(_size, (*top, *foot))) - 400
+    return "\n\n".join([*top, *(part for one in wrong for part in _first(one, room)), *foot]) + "\n"
 
 
-def _head(results: Results) -> list[str]:
-    run, summary = results.run, results.summary
+# A page ------------------------------------------------------------------------------------------------
+
+
+def _provenance(document: Document) -> list[str]:
+    run = document.run
+    state = ", NOT FINISHED" if document.unfinished else ""
+    lines = [f"* **{_text(document.outcome)}**{state}"]
+    lines += [f"* {_text(line)}" for line in (*document.summary, document.scope) if line]
+    if run is None:
+        return ["\n".join(lines)]
+    lines.append(
+        f"* commit {_text(run['commit'] or 'unknown')}, sources {_text(run['sources']['packages'][:12])}"
+    )
+    sittings = f"{run['sittings']} sitting{'s' if run['sittings'] > 1 else ''}"
+    lines.append(f"* begun {_text(run['started'])}; {run['seconds']:,.0f} s in {sittings}")
+    lines.append(f"* {_text(in_words(run['machine']))}")
+    return [_indented(run["command"]), "\n".join(lines)]
+
+
+def _findings(findings: Findings) -> list[str]:
+    more = len(findings.of) - MOST
     return [
-        "# Results of the gate",
-        "",
-        *provenance(run, f"criterion {', '.join(run['asked']['criteria'])}"),
-        f"* {summary['holds']:,} hold, {summary['fails']:,} fail, {summary['unknown']:,} unknown, {summary['vacuous']:,} vacuous",
-        "",
+        *(_indented(block(f)) for f in findings.of[:MOST]),
+        *([f"and {more:,} more."] if more > 0 else []),
     ]
 
 
-def provenance(run: Mapping[str, Any], asked: str) -> list[str]:
-    """How a results file was made. asked: what was asked, of the method where there is one, in words."""
-    state = "" if run["finished"] else ", NOT FINISHED"
-    method = f"method `{run['asked']['method']}`, " if "method" in run["asked"] else ""
-    return [
-        f"    {run['command']}",
-        "",
-        f"* {method}{asked}{state}",
-        f"* commit {run['commit'] or 'unknown'}, sources {run['sources']['packages'][:12]}",
-        f"* begun {run['started']}; {run['seconds']:,.0f} s in {run['sittings']} sitting{'s' if run['sittings'] > 1 else ''}",
-        f"* {in_words(run['machine'])}",
-    ]
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" for line in shown(text).splitlines())
 
 
-def _sums(results: Results, ablations: Sequence[str]) -> list[str]:
-    lines = ["| ablation | exact | of | vacuous | median seconds | most |", "|---|---|---|---|---|---|"]
-    for ablation in ablations:
-        rows = [v for v in results.verdicts if v.ablation == ablation]
-        real = [v for v in rows if not v.vacuous]
-        seconds = [v.seconds for v in rows]
-        exact = sum(v.verdict == "HOLDS" for v in real)
-        lines.append(
-            f"| {ablation} | {exact:,} | {len(real):,} | {len(rows) - len(real):,} | {statistics.median(seconds):.2f} | {max(seconds):.2f} |"
-        )
-    return [*lines, ""]
+def _block(one: object, *, most: int | None = None) -> list[str]:
+    """Drawings and plots are for a page in a browser."""
+    if isinstance(one, Table):
+        rows = [[_cell(cell, most=MOST_CELL) for cell in row] for row in one.rows[:most]]
+        more = [f"and {len(one.rows) - len(rows):,} more."] if len(one.rows) > len(rows) else []
+        numbers = ["---:" if column.number else "---" for column in one.columns]
+        head = [_text(column.name) for column in one.columns]
+        note = [_text(one.note)] if one.note else []
+        return [f"{_text(one.caption)}.", _table(head, numbers, rows), *more, *note]
+    if isinstance(one, Facts):
+        return ["\n".join(f"* {_text(name)}: {_cell(value)}" for name, value in one.rows)]
+    if isinstance(one, Lines):
+        if one.kind == "verbatim":
+            return [_fenced(_within("\n".join(one.lines), MOST_LINES))]
+        sign = "* " if one.kind == "list" else ""
+        return ["\n".join(f"{sign}{_text(line)}" for line in one.lines)]
+    return []
 
 
-def _cell(rows: Sequence[Verdict]) -> str:
-    if not rows:
-        return ""
-    holds = sum(v.verdict == "HOLDS" for v in rows)
-    exact = f"{holds} of {len(rows)}" if holds == len(rows) else f"**{holds} of {len(rows)}**"
-    vacuous = ", vacuous" if rows[0].vacuous else ""
-    return f"{rows[0].n_required}{vacuous}; {exact}; {statistics.median(v.seconds for v in rows):.2f} s"
+def _table(head: Sequence[str], numbers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, numbers, *rows))
+
+
+# A comment ---------------------------------------------------------------------------------------------
+
+
+def _first(findings: Findings, room: int) -> list[str]:
+    """A table of what is wrong, in half the room at most, then as many findings in full as fit."""
+    rows = [f"| {' | '.join([_mark(f.word), *map(_cell, f.cells)])} |" for f in findings.of]
+    kept = _fitting(rows[:MOST_ROWS], room // 2)
+    parts = []
+    if kept:
+        head = ["", *map(_text, findings.head)]
+        parts.append("\n".join([_table(head, ["---"] * len(head), []), *kept]))
+        room -= _size(parts[-1])
+    if len(rows) > len(kept):
+        parts.append(f"and {len(rows) - len(kept):,} more.")
+    return [*parts, *_fitting([_details(f) for f in findings.of[:MOST_BLOCKS]], room)]
+
+
+def _details(f: Finding) -> str:
+    return f"<details><summary>{_text(f'{f.word} {f.title}')}</summary>\n\n{_fenced(_within(block(f), MOST_BLOCK))}\n\n</details>"
+
+
+def _folded(section: Section, one: object) -> list[str]:
+    inside = "\n\n".join(_block(one, most=MOST_TABLE))
+    return [f"<details><summary>{_text(section.title)}</summary>\n\n{inside}\n\n</details>"] if inside else []
+
+
+def _mark(word: str) -> str:
+    return f"{_SIGNS.get(word, '✗')} {_text(word)}"
+
+
+def _made_on(run: Mapping[str, Any] | None) -> list[str]:
+    if run is None:
+        return []
+    words = f"{in_words(run['machine'])}; commit {(run['commit'] or 'unknown')[:12]}; begun {run['started']}"
+    return [f"<sub>{_text(words)}</sub>"]
+
+
+def _fitting(parts: Sequence[str], room: int) -> list[str]:
+    kept: list[str] = []
+    for part in parts:
+        room -= _size(part)
+        if room < 0:
+            break
+        kept.append(part)
+    return kept
+
+
+def _size(text: str) -> int:
+    """With the blank line after it."""
+    return len(text.encode(errors="replace")) + 2
+
+
+def _within(text: str, most: int) -> str:
+    data = text.encode(errors="replace")
+    return text if len(data) <= most else data[:most].decode(errors="ignore") + " …"
+
+
+# Text that becomes no markup ------------------------------------------------------------------------------
+
+
+def _text(value: str) -> str:
+    """One line; whatever Markdown or HTML would read is written as a number."""
+    value = _within(" ".join(shown(value).split()), MOST_LINE)
+    return re.sub(
+        r"[^\w .,:;%/+=()'?>-]|(?<![^\W_])_|_(?![^\W_])|(?<!-)>", lambda m: f"&#{ord(m[0])};", value
+    )
+
+
+def _cell(value: Inline, *, most: int = MOST_LINE) -> str:
+    """In a code element nobody is mentioned and nothing is linked."""
+    words = _text(_within(plain(value), most))
+    if isinstance(value, Code):
+        return f"<code>{words}</code>"
+    return f"**{words}**" if isinstance(value, Badge) and words in ("FAILS", "UNKNOWN") else words
+
+
+def _fenced(text: str) -> str:
+    text = shown(text)
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{text}\n{fence}"

@@ -9,9 +9,13 @@ from typing import TypeVar
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table as RichTable
 
 from edgeprune_core.errors import CheckError
+from tracrcheck.reports.document import Block, Document, Drawing, Facts, Findings, Lines, Plot, Table, plain
+from tracrcheck.reports.findings import block as in_lines
 from tracrcheck.reports.render.sanitize import shown
+from tracrcheck.reports.text import table
 
 T = TypeVar("T")
 
@@ -23,11 +27,50 @@ def out() -> Console:
     return _console(stderr=False)
 
 
-def show(*parts: RenderableType) -> None:
+def show(*parts: RenderableType | Block) -> None:
     """Tables fold where a terminal is narrow; lines of text stay whole, to be searched and copied."""
     console = out()
     for part in parts:
-        console.print(shown(part) if isinstance(part, str) else part, soft_wrap=isinstance(part, str))
+        for one in _rendered(part):
+            console.print(shown(one) if isinstance(one, str) else one, soft_wrap=isinstance(one, str))
+
+
+def show_document(document: Document) -> None:
+    """What is wrong below all else, then the figures: the last lines are those that are read."""
+    findings: list[Block] = []
+    for section in document.shown("terminal"):
+        if any(isinstance(block, (Facts, Lines)) for block in section.blocks):
+            show("", section.title)
+        for block in section.blocks:
+            if isinstance(block, Findings):
+                findings.append(block)
+            else:
+                show(block)
+    show(*findings, "", *document.summary)
+
+
+def _rendered(part: RenderableType | Block) -> list[RenderableType]:
+    match part:
+        case Table():
+            return [_table(part.narrow()), *([part.note] if part.note else [])]
+        case Findings(of=findings):
+            return [line for finding in findings for line in ("", in_lines(finding))]
+        case Facts(rows=rows):
+            width = max(len(name) for name, _ in rows)
+            return [f"  {name:<{width}}  {plain(value)}" for name, value in rows]
+        case Lines(lines=lines):
+            return [f"  {line}" for line in lines]
+        case Drawing() | Plot():
+            return []
+    return [part]
+
+
+def _table(block: Table) -> RichTable:
+    columns = block.columns
+    made = table(*(c.name for c in columns), numbers=[c.name for c in columns if c.number])
+    for row in block.rows:
+        made.add_row(*(shown(plain(cell)) for cell in row))
+    return made
 
 
 def err() -> Console:

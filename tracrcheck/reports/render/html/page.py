@@ -1,111 +1,191 @@
-"""The page that every report shares: a header, sections, and the style and script, all in one text.
+"""A document as a page of one file: no network, no framework.
 
-The policy in the page's head lets no request out and runs no script but ours, so that a page stays what it is wherever
-it is opened, and text that were markup by our mistake would still run nothing.
+The policy in the page's head blocks every request and every script but ours, so that a page behaves the same wherever it is
+opened, and text that became markup by our mistake would still run nothing.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from edgeprune_core.graph import Edge
 from tracrcheck._version import __version__
-from tracrcheck.reports.render.html.elements import Child, Html, anchor, joined, tag
+from tracrcheck.records.machine import in_words
+from tracrcheck.reports.document import (
+    Block,
+    Code,
+    Column,
+    Document,
+    Finding,
+    Inline,
+    Lines,
+    Section,
+    Sorted,
+    Table,
+    anchor,
+    plain,
+)
+from tracrcheck.reports.picture import KINDS, LEGEND, Layer, Picture, node_of
+from tracrcheck.reports.render import curves
+from tracrcheck.reports.render.graph import page_svg
+from tracrcheck.reports.render.html.markup import badge, facts, fill, inline, joined, prose, text
+
+# Findings shown in full; the others stand in the page's tables. Items above which a list is folded.
+MOST_FINDINGS, LONG = 40, 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Section:
-    """folded: closed until it is asked for, and not printed."""
+class _Environment:
+    """By which command a result was made, and on what."""
 
-    title: str
-    content: Html
-    folded: bool = False
-
-    @property
-    def id(self) -> str:
-        return anchor(self.title)
+    command: str
+    rows: Sequence[tuple[str, Inline | Markup]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tile:
-    """A figure of the summary. kind: good, bad, unsure or plain."""
+def page(document: Document) -> str:
+    style, script = _asset("page.css"), _asset("page.js")
+    sections = [*document.shown("html"), _environment(document.run)]
+    return _templates().get_template("page.html").render(
+        document=document, sections=sections, version=__version__, policy=_policy(style, script),
+        style=Markup(style), script=Markup(script),
+    )  # fmt: skip
 
-    label: str
-    value: str
-    kind: str = "plain"
+
+@cache
+def _templates() -> Environment:
+    made = Environment(
+        loader=PackageLoader("tracrcheck.reports.render.html"), autoescape=True, finalize=text, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    made.globals["most_findings"] = MOST_FINDINGS
+    ours = (anchor, badge, facts, prose)
+    made.filters |= {function.__name__: function for function in ours}
+    made.filters |= {
+        "kind": lambda block: type(block).__name__.lstrip("_"), "choices": _choices, "cells": _cells, "legend": _legend,
+        "finding_facts": _finding_facts, "edge_row": _edge_row, "page_svg": page_svg,
+        "plot_svg": lambda plot: curves.svg(plot, ground=False),
+    }  # fmt: skip
+    return made
 
 
-@dataclass(frozen=True, kw_only=True)
-class Page:
-    """title: what was done. lead: what came of it, in a line. tiles: the figures to be seen first."""
+def block(of: Block) -> Markup:
+    """One block alone."""
+    module: Any = _templates().get_template("blocks.html").module
+    return Markup(getattr(module, type(of).__name__)(of))
 
-    title: str
-    lead: Child
-    tiles: tuple[Tile, ...] = ()
-    sections: tuple[Section, ...]
 
-    def text(self) -> str:
-        """The whole document."""
-        style, script = _asset("page.css"), _asset("page.js")
-        head = joined(
-            (
-                tag("meta", charset="utf-8"),
-                tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-                tag("meta", http_equiv="Content-Security-Policy", content=_policy(style, script)),
-                tag("meta", name="color-scheme", content="light dark"),
-                tag("meta", name="generator", content=f"tracrcheck {__version__}"),
-                tag("link", rel="icon", href="data:,"),
-                tag("title", f"{self.title} – tracrcheck"),
-                tag("style", Html(style)),
-            ),
-            "\n",
+# Tables ------------------------------------------------------------------------------------------------
+
+
+def _choices(table: Table) -> list[tuple[int, Column, list[str]]]:
+    """Place, column and values of each column that can be chosen by."""
+    return [
+        (n, column, [v for v in dict.fromkeys(_value(row[n]) for row in table.rows) if v])
+        for n, column in enumerate(table.columns)
+        if column.choice
+    ]
+
+
+def _value(cell: Inline) -> str:
+    return str(cell.by) if isinstance(cell, Sorted) else plain(cell)
+
+
+def _cells(row: Sequence[Inline], columns: Sequence[Column]) -> Markup:
+    """A row; its first cell names it."""
+    parts = []
+    for place, (cell, column) in enumerate(zip(row, columns, strict=True)):
+        by = fill(' data-by="{}"', cell.by) if isinstance(cell, Sorted) else ""
+        number = Markup(" class=n") if column.number else ""
+        words = inline(cell)
+        parts.append(
+            fill("<td{}{}>{}", number, by, words) if place else fill("<th scope=row{}>{}", by, words)
         )
-        body = joined(
-            (
-                tag("a", "To the content", class_="skip", href="#content"),
-                self._header(),
-                tag("main", *map(_section, self.sections), id="content", tabindex="-1"),
-                tag("footer", f"tracrcheck {__version__}"),
-                tag("script", Html(script)),
-            ),
-            "\n",
+    return fill("<tr>{}", joined(parts))
+
+
+# Findings and circuits -----------------------------------------------------------------------------------
+
+
+def _finding_facts(finding: Finding) -> Markup:
+    rows: list[tuple[str, Inline]] = [("why", finding.why)] if finding.why else []
+    return facts([*rows, *((_counted(name, value), value) for name, value in finding.rows)])
+
+
+def _counted(name: str, value: Inline) -> str:
+    names = getattr(value, "names", None)
+    return name if names is None else f"{name}, {len(names):,}"
+
+
+def _legend(picture: Picture) -> list[tuple[str, str, str]]:
+    there = {kind for layer in picture.layers for kind in layer.kinds.values()}
+    return [(kind, KINDS[kind], words) for kind, words in LEGEND.items() if kind in there]
+
+
+def _edge_row(edge: Edge, picture: Picture) -> Markup:
+    """What the edge carries, and what it is in each layer."""
+    cells: list[object] = []
+    if any(picture.labels.values()):
+        into = node_of(edge.reader)
+        reader = "the output" if into == "out" else picture.labels.get(into, "") or into
+        cells.append(f"{picture.labels.get(str(edge.writer), '') or edge.writer}, into {reader}")
+    cells += [_note(layer, edge) for layer in picture.layers]
+    return fill("<tr><th scope=row>{}{}", edge, joined([fill("<td>{}", cell) for cell in cells]))
+
+
+def _note(layer: Layer, edge: Edge) -> Markup:
+    kind = layer.kinds.get(edge)
+    if kind is None:
+        return Markup("–")
+    note = layer.notes.get(edge, "")
+    return fill('<b class="{}">{}</b>{}', KINDS[kind], LEGEND[kind], f"; {note}" if note else "")
+
+
+# Environment -----------------------------------------------------------------------------------------------
+
+
+def _environment(run: Mapping[str, Any] | None) -> Section:
+    """Of the `run` of a results file (docs/json.md), or of as much of it as is known."""
+    if run is None:
+        return Section(
+            title="Environment",
+            blocks=(Lines(lines=("The file does not say what it was made on.",), kind="note"),),
         )
-        return (
-            f'<!doctype html>\n<html lang="en">\n<head>\n{head}\n</head>\n<body>\n{body}\n</body>\n</html>\n'
-        )
-
-    def _header(self) -> Html:
-        links = [tag("a", s.title, href=f"#{s.id}") for s in self.sections]
-        return tag(
-            "header",
-            tag("div", tag("h1", self.title), _theme(), class_="top"),
-            tag("p", self.lead, class_="lead"),
-            tag("ul", *map(_tile, self.tiles), class_="tiles") if self.tiles else None,
-            tag("nav", *links, aria_label="Sections") if len(links) > 1 else None,
-        )
+    made: Any = _Environment(command=run["command"], rows=_made_on(run))
+    return Section(title="Environment", blocks=(made,))
 
 
-def _theme() -> Html:
-    return tag("button", "Dark", type="button", class_="theme", hidden=True, aria_pressed="false")
+def _made_on(run: Mapping[str, Any]) -> list[tuple[str, Inline | Markup]]:
+    rows: list[tuple[str, Inline | Markup]] = [("machine", in_words(run["machine"]))]
+    if (memory := run["machine"].get("memory_gib")) is not None:
+        rows.append(("memory", f"{memory:g} GiB"))
+    rows += [("commit", Code(run.get("commit") or "unknown")), ("begun", run["started"])]
+    if "seconds" in run:
+        sittings = run["sittings"]
+        rows.append(("took", f"{run['seconds']:,.0f} s in {sittings} sitting{'s' if sittings != 1 else ''}"))
+        rows.append(("finished", "yes" if run["finished"] else "NO: these are the results so far"))
+    rows += [(name, _asked(value)) for name, value in run.get("asked", {}).items()]
+    return rows + [(f"sources: {name}", Code(sha)) for name, sha in run.get("sources", {}).items() if sha]
 
 
-def _tile(tile: Tile) -> Html:
-    return tag("li", tag("b", tile.value), tag("span", tile.label), class_=tile.kind)
+def _asked(value: Any) -> Inline | Markup:
+    if isinstance(value, list):
+        words = ", ".join(map(str, value))
+        if len(value) > LONG:
+            return fill("<details><summary>{}</summary>{}</details>", f"{len(value):,}", words)
+        return words or "none"
+    return "not restricted" if value is None else str(value)
 
 
-def _section(section: Section) -> Html:
-    title = tag("h2", section.title)
-    if not section.folded:
-        return tag("section", title, section.content, id=section.id)
-    return tag(
-        "section",
-        tag("details", tag("summary", title), section.content),
-        id=section.id,
-        class_="folded",
-    )
+# The frame -------------------------------------------------------------------------------------------------
 
 
 @cache

@@ -2,45 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tracrcheck.grading.verdict import Verdict
 from tracrcheck.importers import IMPORTERS, Imported
-from tracrcheck.reports.text import computes, ranking_text, witness_text
+from tracrcheck.reports.document import MOST_EDGES, Finding
+from tracrcheck.reports.findings import block, finding_of
+from tracrcheck.reports.text import computes
 
 if TYPE_CHECKING:
     from tracrcheck.compiler.compile import Compiled
 
-MOST = 12  # edges of a kind that are listed; the JSON has all
-
 
 def failure_block(v: Verdict, compiled: Compiled, *, replay: str) -> str:
     """What failed, the edges and what they carry, the smallest witness, and the command that shows it again."""
-    method = f", {v.method}, seed {v.seed}" if v.method else ""
-    lines = [f"{v.verdict} {v.program}, {v.ablation}, {v.criterion}{method}: {v.reason}"]
-    if v.detail:
-        lines.append(f"    detail  {v.detail}")
-    lines += _edges("missing", v.missing, compiled)
-    lines += _edges("extra", v.extra, compiled)
-    if v.witness:
-        lines.append(f"    witness {witness_text(v.witness)}")
-    elif v.reason == "not_smallest":
-        lines.append("    witness none: faithful on the whole list; the extra edges are not needed")
-    if v.ranking:
-        lines.append(f"    scores  {ranking_text(v.ranking)}")
-    return "\n".join([*lines, f"    replay  {replay}"])
+    return block(failure_of(v, compiled, replay=replay))
 
 
-def _edges(label: str, edges: Sequence[str], compiled: Compiled) -> Iterator[str]:
-    if not edges:
-        return
-    yield f"    {label:<7} {len(edges)}:"
-    width = max(map(len, edges[:MOST]))
-    for edge in edges[:MOST]:
-        yield f"        {edge:<{width}}  {carries(edge, compiled)}"
-    if len(edges) > MOST:
-        yield f"        and {len(edges) - MOST} more"
+def failure_of(v: Verdict, compiled: Compiled, *, replay: str) -> Finding:
+    carried = {edge: carries(edge, compiled) for edge in (*v.missing[:MOST_EDGES], *v.extra[:MOST_EDGES])}
+    return finding_of(v, replay=replay, carried=carried)
 
 
 def carries(edge: str, compiled: Compiled) -> str:

@@ -1,0 +1,67 @@
+"""Edge pruning with a rising price: fewer edges at each stop, and at each what a training that ended there would have."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from itertools import islice
+
+import torch
+
+from edgeprune_core.methods import EdgePruning
+from edgeprune_core.methods.edge_pruning import Sweep
+from edgeprune_core.methods.top_edges import top_edges
+from edgeprune_core.training.prices import FixedPrice, RisingPrice
+from tests.edgeprune_core.methods.subjects import llama, prompts
+
+SWEEP = Sweep(
+    price=RisingPrice(first=1e-3, last=1.0, stops=4, steps=12, warm_up=5), circuits=4, fresh=2, kept=1
+)
+FEW = EdgePruning(learning_rate=0.3, swept=SWEEP)
+
+
+def test_the_dearer_an_edge_the_fewer_stay_open():
+    swept = list(FEW.rankings(prompts(llama(), n=4)))
+    assert [price for price, _ in swept] == SWEEP.price.per_stop
+    n_open = [int((scores > 0).sum()) for _, scores in swept]
+    assert n_open == sorted(n_open, reverse=True)
+    assert n_open[0] > n_open[-1]
+
+
+def test_the_first_stop_is_a_training_at_its_price():
+    task = prompts(llama(), n=4)
+    _, scores = next(FEW.rankings(task))
+    # its rate does not fall before two thirds of the steps
+    plain = replace(
+        FEW, price=FixedPrice(per_edge=1e-3), steps=3 * 17, circuits=4, fresh=2, kept=1, ceiling=SWEEP.ceiling
+    ).begin(task)
+    for _ in range(17):
+        plain.advance()
+    assert torch.equal(scores, plain.scores())
+
+
+def test_a_later_stop_changes_no_earlier_scores():
+    task = prompts(llama(), n=4)
+    (_, first), *_ = islice(FEW.rankings(task), 3)
+    assert torch.equal(first, next(FEW.rankings(task))[1])
+
+
+def test_no_gate_drifts_out_of_reach_of_the_price():
+    task = prompts(llama(), n=4)
+    price = RisingPrice(first=1e-6, last=30.0, stops=2, steps=20, warm_up=200)
+    few = replace(SWEEP, price=price)
+    (_, cheap), (_, dear) = replace(FEW, swept=few).rankings(task)
+    assert cheap.max() == few.ceiling
+    assert dear.max() < 0
+    (_, free), (_, stuck) = replace(FEW, swept=replace(few, ceiling=math.inf)).rankings(task)
+    assert free.max() > 1.5 * few.ceiling
+    assert stuck.max() > 0
+
+
+def test_each_ranking_is_cut_near_the_number_of_open_gates():
+    task = prompts(llama(), n=4)
+    wanted = []
+    for price, scores in FEW.rankings(task):
+        sizes = {min(max(1, round(part * int((scores > 0).sum()))), len(scores)) for part in SWEEP.near}
+        wanted += [(f"price {price:.2g}, top {n}", top_edges(task, scores, n)) for n in sorted(sizes)]
+    assert list(FEW.sweep(task)) == wanted

@@ -1,0 +1,100 @@
+"""Verdicts that do not hold, as findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tracrcheck.grading.verdict import Verdict
+from tracrcheck.reports.document import MOST_EDGES, Case, Edges, Finding, Inline, Verbatim, plain
+from tracrcheck.reports.text import ranking_text
+
+REASONS = {
+    "unfaithful": "unfaithful: the circuit gives another output than the model",
+    "not_smallest": "not_smallest: the circuit is faithful, with edges that are not needed",
+    "raised": "raised: the method raised an exception",
+    "timeout": "timeout: the method did not answer in time",
+    "nan": "nan: scores that are not numbers",
+    "foreign_edges": "foreign_edges: edges that the graph does not have",
+    "no_result": "no_result: no circuit came back",
+}
+
+
+def finding_of(
+    v: Verdict,
+    *,
+    replay: str,
+    title: str = "",
+    link: str = "",
+    cells: Sequence[Inline] = (),
+    carried: Mapping[str, str] | None = None,
+) -> Finding:
+    """title: in place of program, setting, method and seed. carried: edge -> what it carries."""
+    rows: list[tuple[str, Inline]] = [("detail", Verbatim(v.detail))] if v.detail else []
+    rows += edge_rows(v, carried or {})
+    if v.ranking is not None:
+        rows.append(("scores", ranking_text(v.ranking)))
+    return Finding(
+        word=v.verdict,
+        title=title or title_of(v),
+        reason=v.reason or "",
+        why=REASONS.get(v.reason or "", v.reason or ""),
+        rows=tuple(rows),
+        replay=replay,
+        link=link,
+        cells=tuple(cells),
+    )
+
+
+def edge_rows(v: Verdict, carried: Mapping[str, str] = {}) -> tuple[tuple[str, Inline], ...]:
+    """The edges that are wrong, and the smallest input that shows it."""
+    rows: list[tuple[str, Inline]] = []
+    for name, edges in (("missing", v.missing), ("extra", v.extra)):
+        if edges:
+            rows.append((name, Edges(edges, carried)))
+    if v.witness is not None:
+        rows.append(("witness", v.witness))
+    elif v.reason == "not_smallest":
+        rows.append(("witness", "none: faithful on the whole list; the extra edges are not needed"))
+    return tuple(rows)
+
+
+def case_of(v: Verdict, name: str, finding: Finding | None) -> Case:
+    """A verdict as a test: FAILS is a failure; UNKNOWN an error, since without a proved truth nothing was judged."""
+    if finding is None or v.verdict == "HOLDS":
+        return Case(name=name, seconds=v.seconds)
+    failed = v.verdict == "FAILS"
+    return Case(
+        name=name,
+        seconds=v.seconds,
+        outcome="failure" if failed else "error",
+        kind=v.reason or "FAILS" if failed else "UNKNOWN",
+        text=block(finding),
+    )
+
+
+def title_of(v: Verdict, seeds: Sequence[int] = ()) -> str:
+    """seeds: all that went wrong in the same way."""
+    method = f", {v.method}" if v.method else ""
+    which = f", seeds {', '.join(map(str, seeds))}" if len(seeds) > 1 else f", seed {v.seed}"
+    return f"{v.program}, {v.ablation}, {v.criterion}{method}{which if v.method else ''}"
+
+
+def block(f: Finding) -> str:
+    """A finding as lines of text."""
+    lines = [f"{f.word.upper()} {f.title}" + (f": {f.reason}" if f.reason else "")]
+    for name, value in f.rows:
+        if isinstance(value, Edges):
+            lines += _edges(name, value)
+        else:
+            lines.append(f"    {name:<7} {plain(value)}")
+    return "\n".join([*lines, *([f"    replay  {f.replay}"] if f.replay else [])])
+
+
+def _edges(name: str, edges: Edges) -> list[str]:
+    names = edges.names
+    head = f"    {name:<7} {len(names)}:"
+    if not edges.carried:
+        return [f"{head} {plain(edges)}"]
+    width = max(map(len, names[:MOST_EDGES]))
+    rest = [f"        and {len(names) - MOST_EDGES} more"] if len(names) > MOST_EDGES else []
+    return [head, *(f"        {e:<{width}}  {edges.carried.get(e, '')}" for e in names[:MOST_EDGES]), *rest]

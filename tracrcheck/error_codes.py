@@ -140,7 +140,6 @@ TOPICS: dict[str, dict[str, Message]] = {
             "the profile '{name}' does not hold this", do="narrow the profile, or leave --profile out"
         ),
         "TC117.suffix": Message("another kind of file than is written", "a name that ends in {suffixes}"),
-        "TC117.no_report": Message("no {report} of {kind}", do="give --html FILE"),
         "TC117.same_file": Message("two files of one name", "a file each"),
         "TC117.resume": Message(
             "nothing to resume from", "{option} FILE, as it was given when the run was begun"

@@ -24,6 +24,7 @@ from tracrcheck.commands.arguments import (
 )
 from tracrcheck.commands.errors import stop_at, told
 from tracrcheck.commands.loading import loading
+from tracrcheck.error_codes import user_error
 
 if TYPE_CHECKING:
     from tracrcheck.compiler.compile import Compiled
@@ -94,22 +95,11 @@ def certify(
     outputs = Outputs(json=json, html=html, junit=junit, md=md)
     pinning = check is not None or write is not None
     if not program and not everything:
-        raise CheckError(
-            "TC117", "no program to certify", where="certify", got="no name", wanted="names, or --all"
-        )
+        raise user_error("TC117.no_program", where="certify", got="no name")
     if program and everything:
-        raise CheckError(
-            "TC117", "names and --all", where="certify", got=" ".join(program), wanted="one of the two"
-        )
+        raise user_error("TC117.names_and_all", where="certify", got=" ".join(program))
     if write is not None and not everything:
-        raise CheckError(
-            "TC117",
-            "pins are written of all programs",
-            where="--write",
-            got="names",
-            wanted="--all",
-            do="add --all",
-        )
+        raise user_error("TC117.write", where="--write", got="names")
     outputs.check()
     files.check_writable(write)
     options.parse_lengths(lengths)

@@ -13,6 +13,7 @@ from typing import Any
 import typer
 
 from edgeprune_core.errors import CheckError
+from tracrcheck.error_codes import user_error
 from tracrcheck.grading.no_exit import forbid_os_exit
 from tracrcheck.reports.render.terminal import tell
 
@@ -50,7 +51,7 @@ def told(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _no_room(error: OSError) -> CheckError:
-    return CheckError(
+    return user_error(
         "TC115",
         "cannot write the output",
         got=error.strerror,
@@ -66,13 +67,7 @@ def _drop_what_is_left() -> None:
 
 
 def _our_fault(error: Exception) -> CheckError:
-    return CheckError(
-        "TC199",
-        "a fault of tracrcheck itself",
-        got=f"{type(error).__name__}: {error}",
-        wanted="no such thing",
-        do="report it, with the traceback that TRACRCHECK_DEBUG=1 shows",
-    )
+    return user_error("TC199", got=f"{type(error).__name__}: {error}")
 
 
 def stop_at(errors: Sequence[CheckError]) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from edgeprune_core.errors import CheckError
 from tracrcheck.commands.loading import loading
+from tracrcheck.error_codes import user_error
 
 if TYPE_CHECKING:
     from edgeprune_core.criterion import Criterion
@@ -61,27 +61,21 @@ def replay_words(
 def check_timeout(seconds: float) -> float:
     """Seconds that an alarm can be set to."""
     if not 0 < seconds <= LONGEST_TIMEOUT:
-        raise CheckError(
-            "TC117",
-            "no time limit",
-            where="--timeout",
-            got=seconds,
-            wanted=f"seconds, up to {LONGEST_TIMEOUT:,}",
-        )
+        raise user_error("TC117.timeout", where="--timeout", got=seconds, longest=f"{LONGEST_TIMEOUT:,}")
     return seconds
 
 
 def check_threshold(score: float | None) -> float | None:
     """A score that others can be compared with, or None."""
     if score is not None and math.isnan(score):
-        raise CheckError("TC117", "no threshold", where="--threshold", got=score, wanted="a number")
+        raise user_error("TC117.threshold", where="--threshold", got=score)
     return score
 
 
 def check_factor(factor: float) -> float:
     """How many times slower counts as a regression."""
     if not 1 <= factor < math.inf:
-        raise CheckError("TC117", "no factor", where="--slower", got=factor, wanted="a number of at least 1")
+        raise user_error("TC117.slower", where="--slower", got=factor)
     return factor
 
 
@@ -104,13 +98,11 @@ def check_alone(
     given = [name for name, path in files.items() if path is not None]
     given += [name for name, on in (("--resume", resume), ("--cluster", cluster is not None)) if on]
     if given:
-        raise CheckError(
-            "TC117",
-            "an option of a campaign, beside that of a single program",
+        raise user_error(
+            "TC117.campaign",
             where=", ".join(given),
             got="--number" if number is not None else "--replay",
-            wanted="one or the other",
-            do=f"leave {' and '.join(given)} out",
+            options=" and ".join(given),
         )
 
 
@@ -118,22 +110,15 @@ def check_without_faults(runs: int | None, others: Mapping[str, bool]) -> None:
     """Where no fault is seeded, there is none to choose, and one way to check. others: option -> whether it was given."""
     given = [f"--{name}" for name, on in others.items() if on]
     if runs is not None and given:
-        raise CheckError(
-            "TC117",
-            "an option of seeded faults, where none is seeded",
-            where=", ".join(given),
-            got="--false-alarms",
-            wanted="one or the other",
-            do=f"leave {' and '.join(given)} out",
+        raise user_error(
+            "TC117.seeded", where=", ".join(given), got="--false-alarms", options=" and ".join(given)
         )
 
 
 def check_known(allow_known: bool, baseline: Path | None) -> None:
     """What is known to be wrong is what is wrong in a baseline."""
     if allow_known and baseline is None:
-        raise CheckError(
-            "TC117", "nothing is known", where="--allow-known", got="no --baseline", wanted="--baseline FILE"
-        )
+        raise user_error("TC117.allow_known", where="--allow-known", got="no --baseline")
 
 
 def parse_lengths(text: str | None) -> tuple[int, int] | None:
@@ -145,10 +130,4 @@ def parse_lengths(text: str | None) -> tuple[int, int] | None:
         low, high = int(match[1]), int(match[2] or match[1])
         if 1 <= low <= high:
             return low, high
-    raise CheckError(
-        "TC117",
-        "no range of lengths",
-        where="--lengths",
-        got=repr(text),
-        wanted="A-B with 1 <= A <= B, such as 2-3",
-    )
+    raise user_error("TC117.lengths", where="--lengths", got=repr(text))

@@ -11,6 +11,7 @@ from edgeprune_core.errors import CheckError
 from tracrcheck.commands.arguments import Ablations, Criterion, Folders, Lengths, Name, ScoreBos
 from tracrcheck.commands.errors import stop_at, told
 from tracrcheck.commands.loading import loading
+from tracrcheck.error_codes import user_error
 
 
 @told
@@ -83,9 +84,7 @@ def show(
     if out is not None:
         report.kind_of(out)
         if len(settings) > 1:
-            raise CheckError(
-                "TC117", "one picture shows one ablation", where="--ablation", got=len(settings), wanted="one"
-            )
+            raise user_error("TC117.picture", where="--ablation", got=len(settings))
     ready, wrong = prepare([entry], settings)
     stop_at(wrong)
     for setting in settings:

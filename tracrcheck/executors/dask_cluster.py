@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
 from edgeprune_core.errors import CheckError
+from tracrcheck.error_codes import user_error
 from tracrcheck.executors.dask_worker import Done, Terms
 from tracrcheck.executors.fingerprint import passport
 from tracrcheck.executors.worker import packed, unpacked
@@ -57,10 +58,9 @@ def check(address: str | None, *, jobs: int) -> str | None:
     if address is None:
         return None
     if jobs != 1:
-        raise CheckError("TC117", "processes here and workers elsewhere", where="--jobs, --cluster",
-                         got=f"--jobs {jobs} and --cluster {address}", wanted="one of the two",
-                         do="leave --jobs out: a cluster does as much at once as its workers have threads",
-                         )  # fmt: skip
+        raise user_error(
+            "TC117.jobs", where="--jobs, --cluster", got=f"--jobs {jobs} and --cluster {address}"
+        )
     with _connected(address):
         return address
 
@@ -98,18 +98,18 @@ def _connected(address: str) -> Iterator[Any]:
     try:
         from distributed import Client, Security
     except ImportError as error:
-        raise CheckError("TC173", "no `distributed`, which --cluster needs", where=f"--cluster {address}", got=error,
-                         wanted="it installed here and on every worker", do="pip install 'tracrcheck[cluster]'",
-                         ) from None  # fmt: skip
+        raise user_error("TC173", where=f"--cluster {address}", got=error) from None
     try:
         if address.startswith("tls:") and not Security().get_connection_args("client").get("ssl_context"):
             raise ValueError("no certificate of a client in Dask's configuration (docs/sweeps.md)")
         client = Client(address, timeout=CONNECT, set_as_default=False, name="tracrcheck")
     except Exception as error:  # whatever answers there may not be a scheduler at all
-        raise CheckError("TC174", "no Dask scheduler answers", where=f"--cluster {address}",
-                         got=f"{type(error).__name__}: {error}", wanted=f"one within {CONNECT:g} s",
-                         do="begin one with `dask scheduler`, and give the address that it prints",
-                         ) from None  # fmt: skip
+        raise user_error(
+            "TC174",
+            where=f"--cluster {address}",
+            got=f"{type(error).__name__}: {error}",
+            seconds=f"{CONNECT:g}",
+        ) from None
     with client:
         with suppress(TimeoutError):
             client.wait_for_workers(1, timeout=EMPTY)
@@ -119,15 +119,11 @@ def _connected(address: str) -> Iterator[Any]:
 
 
 def _deserted(address: str, seconds: float) -> CheckError:
-    return CheckError("TC175", "the cluster has no workers", where=f"--cluster {address}", got=f"none for {seconds:g} s",
-                      wanted="at least one", do="begin some with `dask worker ADDRESS`; with --json, go on with --resume",
-                      )  # fmt: skip
+    return user_error("TC175", where=f"--cluster {address}", got=f"none for {seconds:g} s")
 
 
 def _gone(address: str, got: Any) -> CheckError:
-    return CheckError("TC177", "the Dask scheduler is gone", where=f"--cluster {address}", got=got,
-                      wanted="one that stays until the run is over", do="begin it again; with --json, go on with --resume",
-                      )  # fmt: skip
+    return user_error("TC177", where=f"--cluster {address}", got=got)
 
 
 # Inner functions are sent as code, and these come to ours by name in the worker: the scheduler, which reads what it is
@@ -166,10 +162,7 @@ def _check_workers(client: Any, terms: Terms) -> None:
 
 
 def _unlike(worker: str, told: Sequence[str]) -> CheckError:
-    return CheckError("TC176", "a worker has not what this run is made of", where=f"{worker}:", got="; ".join(told),
-                      wanted="the same sources, programs, methods and versions as here",
-                      do="bring it up to date, or stop that worker; docs/sweeps.md",
-                      )  # fmt: skip
+    return user_error("TC176", where=f"{worker}:", got="; ".join(told))
 
 
 class _Round(Generic[U, R]):

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 
 from edgeprune_core.atomic_write import write_whole
 from edgeprune_core.errors import CheckError
+from tracrcheck.error_codes import user_error
 from tracrcheck.grading.verdict import Summary
 
 if TYPE_CHECKING:
@@ -47,9 +48,7 @@ def check_writable(path: Path | None) -> None:
 def check_suffix(option: str, path: Path | None, wanted: str) -> None:
     """Raises TC117 where a name promises another kind of file than is written."""
     if path is not None and not is_device(path) and path.suffix.lower() != wanted:
-        raise CheckError(
-            "TC117", "another kind of file than is written", where=option, got=str(path), wanted=f"a name that ends in {wanted}"
-        )  # fmt: skip
+        raise user_error("TC117.suffix", where=option, got=path, suffixes=wanted)
 
 
 def check_folder(path: Path | None) -> None:
@@ -134,10 +133,4 @@ def _finite(value: Any) -> Any:
 
 
 def _unwritable(path: Path, error: Exception) -> CheckError:
-    return CheckError(
-        "TC115",
-        f"cannot write '{path}'",
-        got=getattr(error, "strerror", None) or error,
-        wanted="a file in a folder that exists and can be written",
-        do="give another path",
-    )
+    return user_error("TC115", got=getattr(error, "strerror", None) or error, path=path)

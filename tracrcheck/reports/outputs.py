@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeprune_core.errors import CheckError
+from tracrcheck.error_codes import user_error
 from tracrcheck.reports import files
 
 if TYPE_CHECKING:
@@ -33,13 +33,7 @@ class Outputs:
             files.check_writable(path)
             first = seen.setdefault(path.resolve(), option)
             if first != option and not files.is_device(path):
-                raise CheckError(
-                    "TC117",
-                    "two files of one name",
-                    where=f"{first}, {option}",
-                    got=str(path),
-                    wanted="a file each",
-                )
+                raise user_error("TC117.same_file", where=f"{first}, {option}", got=path)
 
     def write(self, results: Shown, beside: Beside) -> None:
         """All texts are made before the first is written. Errors: TC115."""

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from rich.tree import Tree
 
 from edgeprune_core.ablations import ABLATIONS
-from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import Edge
 from tracrcheck.compiler.compile import Compiled
+from tracrcheck.error_codes import user_error
 from tracrcheck.grading.edge_effects import Evidence, weights_of
 from tracrcheck.rasp.library import Entry
 from tracrcheck.reports import certify
@@ -142,20 +142,12 @@ def draw(compiled: Compiled, certificate: Certificate, kind: str) -> str:
             return _page(compiled, certificate)
         case ".dot":
             return dot(_drawing(compiled, certificate))
-    raise CheckError(
-        "TC123", f"no picture of kind '{kind}'", where="--out", got=kind, wanted=".svg, .html or .dot"
-    )
+    raise user_error("TC123", where="--out", got=kind, kind=kind)
 
 
 def kind_of(path: Path) -> str:
     if path.suffix not in (".svg", ".html", ".dot"):
-        raise CheckError(
-            "TC123",
-            f"no picture of kind '{path.suffix}'",
-            where="--out",
-            got=str(path),
-            wanted=".svg, .html or .dot",
-        )
+        raise user_error("TC123", where="--out", got=path, kind=path.suffix)
     return path.suffix
 
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from edgeprune_core.errors import CheckError
+from tracrcheck.error_codes import user_error
 from tracrcheck.records.journal import Ledger, differences
 from tracrcheck.records.machine import machine
 from tracrcheck.records.sources import commit
@@ -67,14 +67,7 @@ def finished_there(results: Path | None, header: Mapping[str, Any]) -> bool:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
     if differs:
-        raise CheckError(
-            "TC146",
-            "the results there are of another run",
-            where=str(results),
-            got="; ".join(differs),
-            wanted="the same method, settings and programs, or a path where there is nothing",
-            do="give another path; without --resume the file is replaced",
-        )
+        raise user_error("TC146", where=results, got="; ".join(differs))
     return finished
 
 
@@ -86,12 +79,11 @@ def open_ledger(results: Path | None, header: Mapping[str, Any], *, resume: bool
     """
     if results is None or (results.exists() and not results.is_file()):
         if resume:
-            raise CheckError(
-                "TC117",
-                "nothing to resume from",
+            raise user_error(
+                "TC117.resume",
                 where="--resume",
                 got="no --json" if results is None else str(results),
-                wanted="--json FILE, as it was given when the run was begun",
+                option="--json",
             )
         yield None
         return

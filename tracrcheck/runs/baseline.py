@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from edgeprune_core.errors import CheckError
+from tracrcheck.error_codes import user_error
 from tracrcheck.grading.verdict import Verdict
 from tracrcheck.records.journal import differences
 from tracrcheck.records.machine import in_words
@@ -65,14 +65,7 @@ def read_baseline(path: Path, asked: Mapping[str, Any]) -> Results:
     baseline = read(path)
     differs = differences(baseline.run["asked"], asked, SAME)
     if differs:
-        raise CheckError(
-            "TC144",
-            "the baseline is not of the same method and settings",
-            where=str(path),
-            got="; ".join(differs),
-            wanted="results of the same --method, --criterion, --lengths and --score-bos",
-            do="compare with results of the same kind",
-        )
+        raise user_error("TC144.settings", where=path, got="; ".join(differs))
     return baseline
 
 
@@ -87,13 +80,8 @@ def compare(
     both = [(then[v.key], v) for v in verdicts if v.key in then]
     keys = {v.key for v in verdicts}
     if verdicts and not both:
-        raise CheckError(
-            "TC144",
-            "the baseline has none of this run's verdicts",
-            where=str(baseline.path),
-            got=f"{len(baseline.verdicts)} other verdicts",
-            wanted="some of the same programs, ablations and seeds",
-            do="compare with results of the same kind",
+        raise user_error(
+            "TC144.verdicts", where=baseline.path, got=f"{len(baseline.verdicts)} other verdicts"
         )
     return Comparison(
         now_wrong=tuple(n for t, n in both if _right(t) and not _right(n)),
@@ -117,13 +105,7 @@ class FromFile(Protocol):
 def compared(found: FromFile, path: Path, *, factor: float = SLOWER) -> Comparison:
     """A results file with that of another version at `path`. Errors: TC117 (not of the gate), TC143, TC144."""
     if not isinstance(found, Results):
-        raise CheckError(
-            "TC117",
-            "only results of the gate are compared",
-            where="--baseline",
-            got=f"results of another kind in {found.path}",
-            wanted="a file of `tracrcheck gate --json`",
-        )
+        raise user_error("TC117.baseline", where="--baseline", got=f"results of another kind in {found.path}")
     return compare(read_baseline(path, found.run["asked"]), found.verdicts, found.run, factor=factor)
 
 

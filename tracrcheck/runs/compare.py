@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from edgeprune_core import trained_models
-from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.methods import METHODS
+from tracrcheck.error_codes import user_error
 from tracrcheck.executors.dask_cluster import Cluster
 from tracrcheck.executors.pool import sweep
 from tracrcheck.records.journal import Ledger
@@ -112,10 +112,7 @@ def again(then: Curve, asked: Mapping[str, Any]) -> Curve:
 def check_methods(names: tuple[str, ...]) -> tuple[str, ...]:
     """Errors: TC117, where one is named twice, or none."""
     if not names:
-        raise CheckError("TC117", "no method to compare", where="--methods", wanted="one or more names")
+        raise user_error("TC117.no_method", where="--methods")
     if twice := {name for name in names if names.count(name) > 1}:
-        raise CheckError(
-            "TC117", "a method named twice", where="--methods", got=", ".join(sorted(twice)),
-            wanted="each once",
-        )  # fmt: skip
+        raise user_error("TC117.twice", where="--methods", got=", ".join(sorted(twice)))
     return names

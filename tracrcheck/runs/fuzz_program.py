@@ -16,6 +16,7 @@ from edgeprune_core.errors import CheckError
 from edgeprune_core.methods.random_edges import RandomEdges
 from edgeprune_core.task import Task
 from tracrcheck.compiler.compile import Compiled
+from tracrcheck.error_codes import user_error
 from tracrcheck.generator.accept import Rejected, compiled_of, name_of, numbered
 from tracrcheck.generator.features import Features
 from tracrcheck.grading.grade import grade
@@ -125,8 +126,7 @@ def examine(
     try:
         compiled = compiled_of(recipe, name_of(seed, number))
     except Rejected as error:
-        raise CheckError("TC153", "the program of this draw is rejected", where=f"--number {number}",
-                         got=error.reason, wanted="a draw that is accepted") from error.error  # fmt: skip
+        raise user_error("TC153", where=f"--number {number}", got=error.reason) from error.error
     asked = find_method(method)
 
     def answers(task: Task) -> Answer:

@@ -11,6 +11,7 @@ from typing import Any
 from edgeprune_core.errors import CheckError
 from edgeprune_core.task import Task
 from tracrcheck.compiler.compile import Compiled, compile_program
+from tracrcheck.error_codes import user_error
 from tracrcheck.executors.dask_cluster import Cluster
 from tracrcheck.executors.pool import sweep
 from tracrcheck.grading.grade import grade
@@ -139,13 +140,8 @@ class Run(ResumableRun[Key, Verdict]):
 def foreign_edges(verdicts: Iterable[Verdict]) -> list[CheckError]:
     """Edges that the graph does not have: a verdict, and a wrong call as well."""
     return [
-        CheckError(
-            "TC114",
-            f"the method '{v.method}' returns edges that '{v.program}' does not have",
-            where=f"{v.ablation}, seed {v.seed}:",
-            got=v.detail,
-            wanted="edges of `task.graph`",
-            do="return edges of `task.graph.edges`, or their text",
+        user_error(
+            "TC114", where=f"{v.ablation}, seed {v.seed}:", got=v.detail, method=v.method, program=v.program
         )
         for v in verdicts
         if v.reason == "foreign_edges"

@@ -14,9 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edgeprune_core.errors import CheckError, did_you_mean
 from edgeprune_core.methods import METHODS
 from tracrcheck.compiler.compile import compile_program
+from tracrcheck.error_codes import unknown_name, user_error
 from tracrcheck.executors.dask_cluster import Cluster
 from tracrcheck.executors.pool import sweep
 from tracrcheck.grading.run_method import find_method
@@ -61,13 +61,7 @@ def chosen(names: Sequence[str]) -> tuple[Mutant, ...]:
     """The seeded faults of these names, in the table's order; all where none is given. Errors: TC156."""
     for name in names:
         if name not in MUTANTS:
-            raise CheckError(
-                "TC156",
-                f"no seeded fault '{name}'",
-                got=name,
-                wanted="one of the table: tracrcheck mutants --list",
-                do=did_you_mean(name, MUTANTS),
-            )
+            raise unknown_name("TC156", name, MUTANTS)
     return tuple(m for m in MUTANTS.values() if not names or m.name in names)
 
 
@@ -103,14 +97,7 @@ BATTERIES: dict[str, Callable[[], Battery]] = {"gauntlet": gauntlet}
 def battery_of(by: str) -> Battery:
     """Errors: TC117 (no such battery here)."""
     if by not in BATTERIES:
-        raise CheckError(
-            "TC117",
-            "these faults were checked by the tests of a checkout",
-            where="run.asked.by",
-            got=by,
-            wanted=" or ".join(BATTERIES),
-            do="in a checkout: python -m ci.faults.suite recheck FILE",
-        )
+        raise user_error("TC117.by_suite", where="run.asked.by", got=by, wanted=" or ".join(BATTERIES))
     return BATTERIES[by]()
 
 
@@ -156,13 +143,7 @@ def check_unmutated(battery: Battery) -> None:
     """Errors: TC157 where a copy without a fault is red: then a kill would mean nothing."""
     seen = check(None, battery.job, way=battery.way)
     if seen.error or seen.red:
-        raise CheckError(
-            "TC157",
-            "a check fails without any fault",
-            got=seen.error or seen.red,
-            wanted="every check green on the code as it is",
-            do="mend that first",
-        )
+        raise user_error("TC157", got=seen.error or seen.red)
 
 
 class Hunt(ResumableRun[Mutant, Found]):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgeprune_core.errors import CheckError, did_you_mean
+from edgeprune_core.errors import CheckError
+from tracrcheck.error_codes import unknown_name, user_error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,14 +43,7 @@ def chosen(
             ablations=tuple(ablations) or PLAIN.ablations, seeds=seeds or PLAIN.seeds, programs=named
         )
     if name not in PROFILES:
-        raise CheckError(
-            "TC117",
-            f"no profile '{name}'",
-            where="--profile",
-            got=name,
-            wanted=", ".join(PROFILES),
-            do=did_you_mean(name, PROFILES),
-        )
+        raise unknown_name("TC117.profile", name, PROFILES, where="--profile")
     profile = PROFILES[name]
     names = [a.strip() for text in ablations for a in text.split(",")]
     outside = [a for a in names if a not in profile.ablations]
@@ -67,11 +61,4 @@ def chosen(
 
 
 def _wider(name: str, option: str, got: str, wanted: str) -> CheckError:
-    return CheckError(
-        "TC117",
-        f"the profile '{name}' does not hold this",
-        where=option,
-        got=got,
-        wanted=wanted,
-        do="narrow the profile, or leave --profile out",
-    )
+    return user_error("TC117.wider", where=option, got=got, wanted=wanted, name=name)

@@ -16,6 +16,7 @@ from typing import Any
 
 from edgeprune_core.atomic_write import write_whole
 from edgeprune_core.errors import CheckError, did_you_mean
+from tracrcheck.error_codes import user_error
 from tracrcheck.generator.accept import Rejected, compiled_of, numbered
 from tracrcheck.generator.recipe import Recipe, from_json, to_json
 from tracrcheck.grading.run_method import find_method
@@ -128,12 +129,12 @@ def save(case: Regression, folder: Path, name: str | None = None) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(path, dumps(case))
     except OSError as error:
-        raise CheckError(
+        raise user_error(
             "TC115",
-            f"cannot write '{path}'",
             got=error.strerror or error,
             wanted="a folder that can be made and written",
             do="give another folder",
+            path=path,
         ) from None
     return path
 
@@ -179,6 +180,4 @@ def keeping(judged: Callable[[], Row], recipe: Recipe, folder: Path | None, name
 
 
 def _bad(what: str, got: Any, wanted: Any) -> CheckError:
-    return CheckError(
-        "TC152", what, got=got, wanted=wanted, do="mend the file, or save it anew by `tracrcheck fuzz --save`"
-    )
+    return user_error("TC152", what, got=got, wanted=wanted)

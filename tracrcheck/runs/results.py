@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeprune_core.errors import CheckError
+from tracrcheck.error_codes import user_error
 from tracrcheck.grading.verdict import Summary, Verdict
 from tracrcheck.records import validate
 from tracrcheck.records.validate import fields
@@ -158,11 +159,6 @@ def wrong_file(
 ) -> CheckError:
     """TC143, with the first of all that is wrong with a file of results of any kind."""
     more = [f"and {len(found) - most} more"] if len(found) > most else []
-    return CheckError(
-        "TC143",
-        f"not a results file of {kind}",
-        where=str(path),
-        got="; ".join([*found[:most], *more]),
-        wanted=f"JSON of schema {schema}, as docs/json.md says",
-        do=f"write it with `tracrcheck {command} --json FILE`",
+    return user_error(
+        "TC143", where=path, got="; ".join([*found[:most], *more]), kind=kind, schema=schema, command=command
     )

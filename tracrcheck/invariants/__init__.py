@@ -1,7 +1,7 @@
 """Invariants of the engine, the gates, the methods and the truth, cheapest first.
 
-They are checked on drawn programs and on small random models (`subjects.py`), against a forward by hand where one is
-needed (`forward.py`). `runner.py` runs them.
+They are checked on drawn programs and small random models (`subjects.py`); where an independent result is needed, against
+the hand-written forward pass of `forward.py`. `runner.py` runs them.
 """
 
 from tracrcheck.invariants.acdc import ACDC

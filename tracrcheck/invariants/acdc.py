@@ -1,8 +1,8 @@
-"""ACDC decides as Algorithm 1 of its paper does, one edge at a time.
+"""ACDC makes the decisions of Algorithm 1 in its paper, one edge at a time.
 
-Conmy et al. 2023 (arXiv 2304.14997): readers from the last to the first, the writers of each from the last to the first; an
-edge is cut for good where the divergence grows by less than tau; and a node that nothing kept reads from is
-skipped, all edges into it being cut. Written here in a plain loop, without batches, guesses or memory.
+Conmy et al. 2023 (arXiv 2304.14997): readers from last to first, and for each its writers from last to first. An edge is
+removed for good if that increases the divergence by less than tau. A node whose output no kept edge reads is skipped, and
+all edges into it are removed. This is a plain loop, without batches, guesses or memory.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tracrcheck.invariants.base import Invariant, Violation
 from tracrcheck.invariants.circuits import mask_of
 from tracrcheck.invariants.subjects import Subject, is_program, some_items
 
-# Of the divergence, in units of the growth that cutting everything costs per edge: some edges go, and some nodes die.
+# tau, in units of the divergence per edge that removing everything costs: some edges go, and some nodes die.
 SHARES = (3.0,)
 
 
@@ -52,7 +52,7 @@ def _algorithm_1(task: Task, tau: float) -> Circuit:
 
 
 def _is_dead(task: Task, kept: Circuit, reader: Reader) -> bool:
-    """Whether nothing kept reads from any of the nodes that this is a port of."""
+    """Whether no kept edge reads from any node that this reader is a port of."""
     if reader.kind == "out":
         return False
     spec = task.model.spec
@@ -68,7 +68,7 @@ def _divergence(task: Task, circuit: Circuit) -> float:
 
 ACDC = Invariant(
     name="acdc",
-    statement="ACDC cuts what Algorithm 1, one edge at a time, cuts",
+    statement="ACDC removes the edges that Algorithm 1 removes one at a time",
     check=acdc,
     applies=lambda subject: not is_program(subject),
 )

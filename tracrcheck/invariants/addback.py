@@ -1,9 +1,8 @@
-"""Adding a permitted edge back to a unique truth leaves it faithful: told where not, for it is no law.
+"""Adding a permitted edge to a unique truth leaves it faithful. Reported only, because it is not a law.
 
-In most programs a further edge brings what was there in the model as well, and nothing is lost. But faithfulness is not
-monotone. Two equal heads, one subtracted from the other in an MLP that is needed for something else, cancel in the model
-and are both absent from the truth; an edge from one of them alone adds what nothing cancels. So this is reported, and
-never fails.
+In most programs a further edge carries what it carried in the model, and nothing is lost. But faithfulness is not monotone.
+Take two equal heads, one subtracted from the other by an MLP that is needed for something else: they cancel in the model,
+and neither is in the truth. An edge from one of them alone adds what nothing cancels.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from tracrcheck.truth.setting import Setting
 
 
 def unfaithful_additions(task: Task, truth: Circuit, permitted: Circuit) -> list[str]:
-    """Permitted edges with any one of which a faithful circuit is faithful no more."""
+    """Permitted edges that make a faithful circuit unfaithful when added alone."""
     more = sorted((permitted - truth).edges)
     if not more:
         return []
@@ -42,7 +41,7 @@ def adding_back(subject: Subject, seed: int) -> Violation | None:
 
 ADDING_BACK = Invariant(
     name="adding_back",
-    statement="a unique truth with one permitted edge more is faithful (no law: reported only)",
+    statement="a unique truth plus one permitted edge is faithful (not a law: reported only)",
     check=adding_back,
     applies=is_program,
     law=False,

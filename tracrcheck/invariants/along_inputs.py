@@ -1,9 +1,9 @@
-"""Scores along inputs: of all edges of an embedding together, what the chain rule says at each point of the path.
+"""Scores along inputs, summed over the edges of an embedding, follow the chain rule at each point of the path.
 
-The score of w -> r is the mean over items of carried_w . (1/m) sum_{k=1..m} d margin / d x_r at embeddings k/m of the way
-from what their cut edges carry to the clean ones (Hanna et al. 2024). An embedding reaches the outputs by its edges alone:
-summed over its readers, d margin / d x_r is d margin / d embedding, which automatic differentiation gives without any
-mask. And with one step the only point is the clean one: scores along inputs and along masks are the same.
+The score of w -> r is the mean over items of carried_w . (1/m) sum_{k=1..m} d margin / d x_r, taken at embeddings k/m of the
+way from what their cut edges carry to the clean embeddings (Hanna et al. 2024). An embedding reaches the outputs through its
+edges only, so d margin / d x_r summed over its readers is d margin / d embedding, which automatic differentiation gives
+without a mask. With one step the only point is the clean one, so scores along inputs equal scores along masks.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tracrcheck.invariants.subjects import Subject, is_smooth, some_items
 
 CLOSE = 1e-7  # of the largest score: gradients are sums of a few thousand terms
 STEPS = 3
-AT_ONCE = 2  # so that the items come in several parts
+AT_ONCE = 2  # so that there are several batches of items
 
 
 def along_inputs(subject: Subject, seed: int) -> Violation | None:
@@ -81,7 +81,7 @@ def _gradient(task: Task, spec, weights, shape) -> Tensor:
 
 ALONG_INPUTS = Invariant(
     name="along_inputs",
-    statement="scores along inputs add up, over an embedding's edges, to what the chain rule gives at each point",
+    statement="scores along inputs, summed over an embedding's edges, are what the chain rule gives at each point",
     check=along_inputs,
     applies=is_smooth,
 )

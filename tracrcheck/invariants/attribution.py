@@ -1,16 +1,16 @@
 """Attributions are exact where effects are linear, and complete along a path.
 
-`margin_gradient` is the derivative of the mean margin in each edge's share at the full circuit. Where attention looks
-everywhere alike (no queries, no keys), there is no norm and no ReLU is ever shut, the margin is linear in any one share,
-so the derivative *is* what cutting the edge costs:  margin(all kept) - margin(all but the edge).
+`margin_gradient` is the derivative of the mean margin with respect to each edge's share, at the full circuit. With uniform
+attention (no queries, no keys), no norm, and no ReLU that is ever shut, the margin is linear in each single share, so the
+derivative *is* the cost of cutting the edge:  margin(all kept) - margin(all but the edge).
 
-Integrated gradients (Sundararajan et al. 2017, arXiv 1703.01365, proposition 1; EAP-IG uses them for edges) sum to what
-cutting everything costs:  sum_e integral_0^1 d margin / d m_e (t, ..., t) dt = margin(all kept) - margin(none kept), by
-the fundamental theorem of calculus, and so on every part of the way from cut to kept. Each part's integral is taken by
-Gauss and Legendre's rule and compared with what the margin gains on it; the part that is off most is halved until all of
-them together are off by next to nothing. A norm turns so sharply where its input passes near zero that a rule may step
-over the place, and its halves with it; the margin does not. Where gradients are wrong no halving helps, since the parts
-together stay off by as much as the whole.
+Integrated gradients (Sundararajan et al. 2017, arXiv 1703.01365, proposition 1; EAP-IG uses them for edges) sum to the cost
+of cutting everything:  sum_e integral_0^1 d margin / d m_e (t, ..., t) dt = margin(all kept) - margin(none kept), by the
+fundamental theorem of calculus. The same holds on every part of the way from cut to kept. Each part's integral is computed by
+Gauss-Legendre quadrature and compared with the margin's change on that part; the part with the largest error is halved
+until the total error is negligible. Where its input passes near zero, a norm turns so sharply that the quadrature may miss
+the place, also in the halves; the margin does not miss it. If gradients are wrong, halving does not help: the errors of the
+parts add up to the error of the whole.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from tracrcheck.invariants.circuits import mask_of
 from tracrcheck.invariants.renumbering import with_model
 from tracrcheck.invariants.subjects import Subject, has_no_norm, is_program, is_smooth, some_items
 
-OPEN = 1000.0  # added to every pre-activation of a ReLU, and taken off again after it: values of order 10 shut none
+OPEN = 1000.0  # added before every ReLU and subtracted after it: pre-activations of order 10 then shut none
 CLOSE = 1e-8  # of sums of a few thousand terms of order 1000 in float64
-POINTS = 12  # of the rule, in each part
-PARTS = 2  # to begin with
+POINTS = 12  # of the quadrature, in each part
+PARTS = 2  # at the start
 HALVINGS = 300  # at most
-FINE = 1e-7  # what all parts together may be off by, in units of the margins
+FINE = 1e-7  # limit on the total error, in units of the margins
 
 
 def linear(task: Task) -> Task:
-    """The same with attention that looks everywhere alike and MLPs that never shut."""
+    """The same task with uniform attention and MLPs whose ReLUs are never shut."""
     w = task.model.weights
     weights = replace(w, w_q=w.w_q * 0, w_k=w.w_k * 0, b_q=w.b_q * 0, b_k=w.b_k * 0)
     weights = replace(weights, b_in=w.b_in + OPEN, b_out=w.b_out - OPEN * w.w_out.sum(1))
@@ -67,7 +67,7 @@ def exact_on_linear(subject: Subject, seed: int) -> Violation | None:
 
 @dataclass(frozen=True, order=True)
 class Part:
-    """Of the shares from low to high. off: minus how far its integral is from its gain, so that the worst comes first."""
+    """An interval of shares. off: minus the difference of its integral and its gain, so that a heap has the worst first."""
 
     off: float
     low: float
@@ -105,14 +105,14 @@ def _part(task: Task, low: float, high: float) -> Part:
 
 
 def _margin(task: Task, share: float) -> float:
-    """Where every edge is kept to that share."""
+    """The mean margin with every edge at that share."""
     with torch.no_grad():
         mask = share * mask_of(task, Circuit.full(task.graph))
         return float(task.margins(task.outputs(mask, task.items), task.items).mean())
 
 
 def _gauss(task: Task, low: float, high: float) -> float:
-    """The integral of the gradients' sum over shares from low to high."""
+    """The integral of the sum of gradients over the shares from low to high."""
     nodes, weights = np.polynomial.legendre.leggauss(POINTS)
     half = (high - low) / 2
     shares = torch.tensor(low + half * (nodes + 1))
@@ -124,13 +124,13 @@ def _gauss(task: Task, low: float, high: float) -> float:
 
 EXACT_ON_LINEAR = Invariant(
     name="exact_on_linear",
-    statement="on a linear model an edge's attribution is what cutting it costs",
+    statement="on a linear model, the attribution of an edge is the cost of cutting it",
     check=exact_on_linear,
     applies=lambda subject: has_no_norm(subject) and not is_program(subject),
 )
 COMPLETENESS = Invariant(
     name="completeness",
-    statement="integrated gradients of edges sum to what cutting all of them costs",
+    statement="integrated gradients of all edges sum to the cost of cutting them all",
     check=completeness,
     applies=is_smooth,
 )

@@ -1,6 +1,6 @@
-"""An invariant: a statement that holds of every subject, and a check that says where it does not.
+"""An invariant: a statement that holds for every subject, and a check that finds where it does not.
 
-To add one: a file here with its statement and why it is true at the top, and a row in the table of `__init__.py`.
+To add one: a file in this folder that opens with the statement and its proof, and a row in the table of `__init__.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tracrcheck.invariants.subjects import Subject
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """what: in which case it does not hold; got, wanted: what was found there, and what follows from the statement."""
+    """what: the case in which it does not hold. got, wanted: what was found there, and what the statement implies."""
 
     what: str
     got: Any = ""
@@ -30,10 +30,9 @@ def everywhere(subject: Subject) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invariant:
-    """check: of a subject, with the seed of its own draws; None where the statement holds.
-
-    applies: whether a subject is one the statement is about.
-    law:     False where it is known not to hold always: then what is found is told, and nothing fails.
+    """check:   takes a subject and a seed for its own draws; returns None if the statement holds.
+    applies: whether the statement is about this subject.
+    law:     False if it is known not to hold always: violations are reported, and nothing fails.
     """
 
     name: str

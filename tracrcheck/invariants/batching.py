@@ -1,8 +1,8 @@
-"""What shares a batch changes nothing.
+"""Outputs do not depend on what shares the batch.
 
-Outputs are a function of one circuit, one input and what its cut edges carry: in another order, alone, padded beside
-longer inputs, or many times over, each item gives what it gives. Means are over a set of reference inputs, fixed before:
-neither repeated rows nor the items at hand enter.
+They are a function of one circuit, one input and what its cut edges carry. In another order, alone, padded to the length of
+longer inputs, or repeated, each item gives the same outputs. Means are over a fixed set of reference inputs: neither
+repeated rows nor the items at hand change them.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ def repeated_references(subject: Subject, seed: int) -> Violation | None:
 
 BATCHING = Invariant(
     name="batching",
-    statement="order of the batch, circuits side by side, padding and repeated items change nothing",
+    statement="the order of a batch, other circuits in it, padding and repeated items change no output",
     check=batching,
 )
 REPEATED_REFERENCES = Invariant(
     name="repeated_references",
-    statement="means are over a set of inputs: repeated rows do not enter twice",
+    statement="means are over a set of inputs: repeated rows count once",
     check=repeated_references,
 )

@@ -1,13 +1,13 @@
-"""Training by the score-function gradient, step by step by hand.
+"""The score-function trainer takes the steps that this file writes out by hand.
 
-The same noise and items; all else is written out from `training/score.py`: a gate is open with p = sigmoid(log_alpha); with
-the circuits that are wrong on fewest items as the right ones,
+Noise and items are the same; the rest is written out from `training/score_function.py`. A gate is open with probability
+p = sigmoid(log_alpha). The circuits that are wrong on the fewest items count as right, and
 
     log_alpha  <-  min(top, log_alpha + rate (clip[(E(g | right) - E(g)) / (p (1 - p))] - penalty)),
 
-rate falling in proportion where fewer than `enough` are right. What falls to `off` is shut for good, and with it what no
-open path joins to `out`. The circuit is the gates more likely open than not. An item is wrong where a scored
-coordinate moves by more than the tolerance.
+where the rate is reduced in proportion if fewer than `enough` circuits are right. A gate that falls to `off` is shut for
+good, and so is every gate whose edge then has no open path to `out`. The circuit is the gates that are more likely open than
+not. A circuit is wrong on an item if a scored coordinate moves by more than the tolerance.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from tracrcheck.invariants.subjects import Subject, generator_of, is_program
 from tracrcheck.invariants.unneeded import joined
 
 CLOSE = 1e-4  # of float32 log-alphas of order 1; a step moves them by 0.2
-APART = 1e-6  # of a tolerance from the deviation it is taken from
+APART = 1e-6  # between a tolerance and the deviation it is derived from
 SETTINGS = ScoreSettings(steps=9, circuits=8, fresh=3, kept=2, start=2.2, off=1.1, enough=3)
 
 OPEN = Chains.starting_at(torch.tensor([[-1.0, 1.0, -torch.inf]]))
 
 
 def with_middling_tolerance(task: Task, seed: int) -> Task:
-    """Such that circuits that keep most edges are right on about half of the items, and none is by rounding alone."""
+    """One with which circuits that keep most edges are right on about half of the items, never because of rounding."""
     off = task.deviations(some_circuits(task.graph, seed, (0.9,) * 4))
     return replace(task, outcome=replace(task.outcome, tolerance=float(off.median()) * (1 + APART) + APART))
 
@@ -96,7 +96,7 @@ def _trained(task: Task, pool: ItemPool) -> tuple[Tensor, Tensor]:
 
 
 def hard_items(subject: Subject, seed: int) -> Violation | None:
-    """Of a pool for a list of 200: all of it is drawn from, and what a nearly right circuit failed on is shown again."""
+    """A pool over a list of 200 draws all of its items, and repeats those on which a nearly right circuit failed."""
     pool = ItemPool(200, 6, 3, generator_of(seed), memory=10)
     seen = torch.cat([pool.draw() for _ in range(60)]).unique()
     if len(seen) < 100:  # expected: 200 (1 - (1 - 1/200)^360) = 167
@@ -112,13 +112,13 @@ def hard_items(subject: Subject, seed: int) -> Violation | None:
 
 SCORE_BY_HAND = Invariant(
     name="score_by_hand",
-    statement="the score-function trainer takes the steps of its natural gradient, written out",
+    statement="the score-function trainer takes the steps of its natural gradient, computed by hand",
     check=score_by_hand,
     applies=lambda subject: not is_program(subject),
 )
 HARD_ITEMS = Invariant(
     name="hard_items",
-    statement="all items are drawn, and one that a nearly right circuit failed on is shown again",
+    statement="all items are drawn, and one on which a nearly right circuit failed is drawn again",
     check=hard_items,
     applies=lambda subject: subject.spec.norm == "layernorm" and not is_program(subject),
 )

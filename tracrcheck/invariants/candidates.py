@@ -1,15 +1,14 @@
-"""Candidates of edge pruning are judged by their worst item, and what is returned is the best one, with its own scores.
+"""Edge pruning judges candidates by their worst item, and returns the best one with its own scores.
 
-No steps from gates more likely shut than open is the empty circuit, at every try. With a tolerance that its mean item meets
-and its worst does not, it is refused each time: as many whole candidates are run as there are tries. With one that nothing
-meets, several tries give several circuits, and the one returned is that of the scores returned with it; a wrong candidate
-after a right one changes neither. And where the
-first is accepted, restarts near it are tried: they take steps, and where nothing is wrong with any circuit they end with
-fewer edges, however much further off those are.
+No steps from gates that are more likely shut than open give the empty circuit, at every try. With a tolerance that its mean
+item meets and its worst item does not, it is refused each time: as many whole candidates are run as there are tries. With a
+tolerance that nothing meets, several tries give several circuits, and the scores returned are those of the circuit returned;
+a wrong candidate after a right one changes neither. If the first candidate is accepted, restarts near it are tried: they take
+steps, and if every circuit counts as right they end with fewer edges, however large the deviations.
 
-Restarts follow samples as `training/elites.py` says: of those that are right on every item of the step and keep fewer edges of
-the known circuit, the ones that keep fewest, p <- p + rate (their mean - p); where there is none, from the start again. One
-that keeps all of its edges is none of them, right as it is.
+Restarts follow samples as `training/cross_entropy.py` describes. Among the samples that are right on every item of the step
+and keep fewer edges than the known circuit, those that keep the fewest are the elite: p <- p + rate (their mean - p). If
+there are none, the restart begins again. A sample that keeps all edges of the known circuit is right, but not an elite.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ def candidates(subject: Subject, seed: int) -> Violation | None:
 
 
 def _best_of_two(task: Task) -> Violation | None:
-    """Of the full circuit and then the empty one, which fails: the former, and its scores."""
+    """Given the full circuit and then the empty one, which fails, it returns the former and its scores."""
     graph = task.graph
     scores = torch.ones(graph.n_edges), torch.zeros(graph.n_edges)
     strict = replace(task, outcome=replace(task.outcome, tolerance=TIGHT))
@@ -101,8 +100,8 @@ def elites_by_hand(subject: Subject, seed: int) -> Violation | None:
     most = torch.rand(task.graph.n_edges, generator=draw) < 0.9
     if wrong := _followed_as_by_hand(middling, most, draw):
         return wrong
-    # Of all edges hardly one can go, also those of positions, where inputs are long enough that every head has something
-    # to choose from: a sample that keeps them all is right, and is no improvement.
+    # Hardly any edge can go, also of the positions, where inputs are long enough that every head has something
+    # to choose from: a sample that keeps them all is right, but no improvement.
     zero = subject.tasks["zero"]
     long = zero.valid[zero.items[:, 0]].all(1)
     strict = replace(zero, items=zero.items[long], outcome=replace(zero.outcome, tolerance=TIGHT))
@@ -156,7 +155,7 @@ CANDIDATES = Invariant(
 )
 ELITES_BY_HAND = Invariant(
     name="elites_by_hand",
-    statement="restarts follow the right samples that keep fewest edges, by hand",
+    statement="restarts follow the right samples that keep the fewest edges, as computed by hand",
     check=elites_by_hand,
     applies=lambda subject: not is_program(subject),
 )

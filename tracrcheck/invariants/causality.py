@@ -1,7 +1,7 @@
 """A causal model ignores later positions.
 
-Every reader at position p reads writers at p, and attention looks at positions up to p. By induction over writers what is
-written at p depends on tokens up to p alone, in any circuit, under any ablation; also what cut edges carry.
+Every reader at position p reads writers at p, and attention looks at positions up to p. By induction over the writers, what
+is written at p depends on tokens up to p only: in any circuit, under any ablation, and also for what cut edges carry.
 """
 
 from __future__ import annotations

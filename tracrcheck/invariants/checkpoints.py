@@ -1,9 +1,9 @@
-"""A checkpoint of `transformers` is read as its own code computes it.
+"""A checkpoint in the format of `transformers` is read as the code of `transformers` computes it.
 
-Random tensors under the names of `transformers` are read by the families' tables, and by hand, head by head: GPT-2's
-c_attn is `x @ w + b` with queries, keys and values side by side and heads within each; Llama's projections act as
-`x @ w.T`, a head's rows together, `down(act(gate(x)) * up(x))`, positions turned with base theta. The model then computes
-what the forward of `forward.py` gives on the latter.
+Random tensors with the names of `transformers` are read by the tables of the model families, and by hand, head by head.
+GPT-2's c_attn is `x @ w + b` with queries, keys and values side by side and heads within each. Llama's projections act as
+`x @ w.T` with the rows of a head together; its MLP is `down(act(gate(x)) * up(x))`; positions are rotated with base theta.
+The model must then compute what the forward pass of `forward.py` computes on the tensors read by hand.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ _READ = {"gpt2": _gpt2, "llama": _llama}
 
 CHECKPOINTS = Invariant(
     name="checkpoints",
-    statement="checkpoints under the names of `transformers` compute what their formulas say, read head by head",
+    statement="checkpoints in the format of `transformers` compute what their formulas give when read head by head",
     check=checkpoints,
     applies=lambda subject: subject.spec.norm == "layernorm" and not is_program(subject),
 )

@@ -1,4 +1,4 @@
-"""Random circuits and masks, for invariants that speak of any."""
+"""Random circuits and masks, for invariants about all of them."""
 
 from __future__ import annotations
 
@@ -30,6 +30,6 @@ def mask_of(task: Task, *circuits: Circuit) -> Float[Tensor, "circuit reader wri
 
 
 def some_shares(task: Task, seed: int, n: int = 2) -> Float[Tensor, "circuit reader writer"]:
-    """Masks with a random share of every edge."""
+    """Masks with a random share for every edge."""
     values = torch.rand(n, task.graph.n_edges, generator=generator_of(seed), dtype=torch.float64)
     return from_edge_values(task.graph, values.to(task.model.dtype))

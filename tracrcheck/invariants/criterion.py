@@ -1,9 +1,10 @@
-"""How far an output is off is the worst scored position's, by the criterion as it is stated; and the model is accepted.
+"""The deviation of an output is that of its worst scored position, by the stated criterion; the model is accepted.
 
-In words (`outcome.py`): under `value` the largest move of a coordinate, in units of the range; under `decoded` 1 where
-some scored position decodes otherwise, ties going to the lowest index; under `kl` KL(wanted || got) in nats. An output that
-is not a number is infinitely far. Here each is a loop over numbers; ties, a NaN and wild unscored positions are put
-in by hand. Of a pair the clean input's positions count. The full circuit moves nothing, so it meets every limit, also 0.
+In words (`edgeprune_core/criterion.py`): under `value`, the largest move of a coordinate in units of the range; under
+`decoded`, 1 if some scored position decodes to another value, ties going to the lowest index; under `kl`,
+KL(wanted || got) in nats. An output that is not a number has infinite deviation. Here each is a loop over numbers; ties, a
+NaN and wild unscored positions are inserted on purpose. For a pair, the scored positions of the clean input count. The full
+circuit moves nothing, so it meets every limit, also 0.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from tracrcheck.invariants.subjects import Subject, generator_of, some_items
 
 CLOSE = 1e-9  # of sums of a few terms of order 1
 SCALE = 3.7
-TIE = 1e-9  # outputs nearer than this are equal (`outcome.py`)
+TIE = 1e-9  # outputs nearer than this are equal (`criterion.py`)
 OUTCOMES = (
     Outcome(categorical=True),
     Outcome(categorical=False, scale=SCALE),
@@ -54,7 +55,7 @@ def criterion(subject: Subject, seed: int) -> Violation | None:
 
 
 def _of_a_list(whole: Task, seed: int) -> Violation | None:
-    """Of a circuit on pairs whose inputs are scored at different positions: those of the clean one count."""
+    """Deviations on pairs whose inputs have different scored positions: those of the clean input count."""
     scored = whole.valid & (torch.rand(whole.valid.shape, generator=generator_of(seed)) < 0.5)
     task = replace(whole, scored=scored, items=some_items(whole, seed, 8))
     (circuit,) = some_circuits(task.graph, seed, (0.6,))
@@ -105,6 +106,6 @@ def _first_of_largest(row: list[float]) -> int:
 
 CRITERION = Invariant(
     name="criterion",
-    statement="an output is as far off as its worst scored position, by the criterion; the full circuit is accepted",
+    statement="the deviation of an output is that of its worst scored position; the full circuit is accepted",
     check=criterion,
 )

@@ -1,7 +1,7 @@
 """The same seed gives the same circuit, bit for bit.
 
-Every random choice of a method is drawn from the task's seed, and nothing else is drawn from: not the global generator,
-whose state differs between the two calls here, and which no method may move.
+A method draws every random choice from the task's seed. It neither reads nor advances the global generator, whose state
+differs between the two calls here.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""What is reported is what is kept; and sparsity counts legal edges only.
+"""The circuit reported is the circuit kept, and sparsity counts legal edges only.
 
-The edges of a model are counted by hand in `forward.py`: readers first to last, each with the writers before it. A mask
-of a circuit is 1 on its edges and 0 elsewhere, and read back is the circuit; marks where a reader comes before the writer
-name no edge, so that marks of any kind read back are the edges that they lie on. A method's circuit is a threshold on its scores, less what no kept path joins to `out`; cut to it, the model gives what the mask of the threshold gives.
+`forward.py` counts the edges of a model by hand: readers first to last, each with the writers before it. The mask of a
+circuit is 1 on its edges and 0 elsewhere, and reads back as the circuit. A mark where the reader comes before the writer names
+no edge, so any marks read back as the edges they lie on. A method's circuit is its scores above a threshold, without the
+edges that no kept path joins to `out`; the model cut to it gives what the mask of the threshold gives.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ def _reported(task: Task, found: Discovery, threshold: float, seed: int) -> Viol
 
 LEGAL_EDGES = Invariant(
     name="legal_edges",
-    statement="the graph has the edges counted by hand, and sparsity counts those",
+    statement="the graph has the edges counted by hand, and sparsity counts those edges only",
     check=legal_edges,
 )
 MASKS_AND_CIRCUITS = Invariant(
@@ -125,6 +126,6 @@ MASKS_AND_CIRCUITS = Invariant(
 )
 REPORTED_CIRCUIT = Invariant(
     name="reported_circuit",
-    statement="a method's circuit is its scores above the threshold, and runs as their mask does",
+    statement="a method's circuit is its scores above the threshold, and gives the outputs of their mask",
     check=reported_circuit,
 )

@@ -1,9 +1,9 @@
-"""Divergences are those that their definitions give, whatever the parts in which a list is run.
+"""Divergences match their definitions, in whatever batches a list is run.
 
-`kl` is the mean over scored positions of sum_v p_v log(p_v / q_v), p of the model and q of the circuit, of
-softmax(outputs / T); `bounded` that of 1 - exp(-d / scale^2), d the squared distance. `sharp_temperature` is the T with
-(V - 1) exp(-1 / T) = doubt / (1 - doubt). Here each is a loop over positions; and a list run item by item has the mean of
-the whole list.
+`kl` is the mean over scored positions of sum_v p_v log(p_v / q_v), where p and q are softmax(outputs / T) of the model and
+the circuit. `bounded` is the mean of 1 - exp(-d / scale^2), d the squared distance. `sharp_temperature` is the T with
+(V - 1) exp(-1 / T) = doubt / (1 - doubt). Here each is a loop over positions. A list run item by item has the mean of the
+whole list.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def divergences(subject: Subject, seed: int) -> Violation | None:
 
 
 def _means(task: Task, got: torch.Tensor, temperature: float) -> dict[str, list[float]]:
-    """Name -> one a circuit."""
+    """Name -> values, one per circuit."""
     found: dict[str, list[float]] = {"kl": [], "bounded": []}
     for outputs in got:
         terms: dict[str, list[float]] = {"kl": [], "bounded": []}
@@ -71,6 +71,6 @@ def _off(what: str, found: torch.Tensor, by_hand: list[float]) -> Violation | No
 
 DIVERGENCES = Invariant(
     name="divergences",
-    statement="divergences are the means of their definitions over scored positions, in whatever parts",
+    statement="divergences are the means of their definitions over scored positions, in whatever batches",
     check=divergences,
 )

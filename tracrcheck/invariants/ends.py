@@ -1,9 +1,9 @@
-"""All edges kept is the model; none kept is the corrupted run, or a constant.
+"""With all edges kept, outputs are the model's; with none kept, the corrupted run's, or constant.
 
-A reader sees  sum_w background_w + biases + sum_w m_w (out_w - background_w).  With m = 1 everywhere that is the sum of
-what is written in this run: by induction over readers, the model itself, whatever the background. With m = 0 it is the
-sum of backgrounds: under resampling what the reader sees in the corrupted run; under zero ablation the attention output
-biases alone, the same at every position of every input.
+A reader sees  sum_w background_w + biases + sum_w m_w (out_w - background_w).  With m = 1 everywhere that is the sum of what
+is written in this run; by induction over readers it is the model itself, whatever the background. With m = 0 it is the sum of
+backgrounds: under resampling, what the reader sees in the corrupted run; under zero ablation, the attention output biases
+only, equal at every position of every input.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def all_kept(subject: Subject, seed: int) -> Violation | None:
         want, got = plain(task, items[:, 0]), task.outputs(everything, items)
         cancelled = (
             2 * expected(task, everything, items).off
-        )  # rounding of what is added and taken away again
+        )  # rounding of what is added and subtracted again
         if wrong := want.violation(f"all edges kept under {name}", got, more=cancelled):
             return wrong
         if wrong := want.violation("the reference of the task", task.reference[items[:, 0]][None]):

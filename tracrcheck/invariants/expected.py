@@ -1,4 +1,4 @@
-"""What a task's outputs must be, by the forward of `forward.py`, and whether some are."""
+"""The outputs that a task must give according to `forward.py`, and whether given outputs agree."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from edgeprune_core.task import Task
 from tracrcheck.invariants.base import Violation
 from tracrcheck.invariants.forward import DOUBLE, Forward, Near, writers
 
-# Where rounding may move an output by more than this, in units of the outputs' size, comparing says nothing: a circuit
-# may leave a compiled model on a ramp that multiplies errors by 100 and more in each layer.
+# An output that rounding may move by more than this, in units of the outputs' size, is not compared: a circuit may leave
+# a compiled model on a ramp that multiplies errors by 100 and more in each layer.
 TOO_ROUGH = 1e-2
-# Below the least normal number of float32, times a thousand: a softmax flushes smaller probabilities to zero.
+# A thousand times the smallest normal float32: a softmax flushes smaller probabilities to zero.
 FLUSHED = 1e-35
 
 
 @dataclass(frozen=True)
 class Expected:
-    """Outputs `circuit item pos d_out`, and how far others may be from them: NaN where there is no token."""
+    """x: outputs `circuit item pos d_out`, NaN at padding. off: bound on how far another evaluation may be from them."""
 
     x: Tensor
     off: Tensor
 
     def violation(self, what: str, got: Tensor, *, more: Tensor | float = 0.0) -> Violation | None:
-        """Where `got` is further off than rounding explains. more: what else may move it."""
+        """The first place where `got` differs by more than rounding explains. more: allowance for anything else."""
         real = ~self.x.isnan()
         size = max(1.0, float(self.x[real].abs().max())) if real.any() else 1.0
         allowed = 2 * self.off + more + FLUSHED
@@ -43,12 +43,12 @@ class Expected:
         )  # fmt: skip
 
     def around(self, other: Tensor) -> Expected:
-        """What else must be near `other`, another evaluation of the same: each is within `off` of what is exact."""
+        """The same bound around `other`, another evaluation: each is within `off` of the exact outputs."""
         return Expected(torch.where(self.x.isnan(), self.x, other.double()), self.off)
 
     @property
     def compared(self) -> float:
-        """The share of outputs that rounding leaves comparable."""
+        """The share of outputs whose rounding bound is small enough to compare."""
         real = ~self.x.isnan()
         size = max(1.0, float(self.x[real].abs().max()))
         return float((2 * self.off[real] < TOO_ROUGH * size).double().mean())
@@ -60,7 +60,7 @@ def forward_of(task: Task, unit: float = DOUBLE) -> Forward:
 
 
 def shares(task: Task, mask: Tensor) -> dict[tuple[str, str], np.ndarray]:
-    """A mask `circuit reader writer`, by the names of edges."""
+    """A mask `circuit reader writer` as a table by the names of edges."""
     columns = mask.double().numpy()
     return {
         (str(e.writer), str(e.reader)): columns[:, e.reader.index, e.writer.index] for e in task.graph.edges
@@ -68,7 +68,7 @@ def shares(task: Task, mask: Tensor) -> dict[tuple[str, str], np.ndarray]:
 
 
 def expected(task: Task, mask: Tensor, items: Tensor, *, unit: float = DOUBLE) -> Expected:
-    """Outputs of masked models, by hand. unit: of the rounding of what they will be compared with."""
+    """Outputs of masked models by hand. unit: the rounding unit of the outputs they will be compared with."""
     forward, keep = forward_of(task, unit), shares(task, mask)
     pos, d_out = task.tokens.shape[1], task.model.spec.d_out
     x = np.full((len(mask), len(items), pos, d_out), math.nan)
@@ -81,7 +81,7 @@ def expected(task: Task, mask: Tensor, items: Tensor, *, unit: float = DOUBLE) -
 
 
 def plain(task: Task, inputs: Tensor, *, unit: float = DOUBLE) -> Expected:
-    """Outputs of the model as it is on these inputs (rows of `task.tokens`), a circuit axis of 1 in front."""
+    """Outputs of the unmasked model on these inputs (rows of `task.tokens`), with a leading circuit axis of size 1."""
     forward = forward_of(task, unit)
     x = np.full((1, len(inputs), task.tokens.shape[1], task.model.spec.d_out), math.nan)
     off = np.full_like(x, math.nan)
@@ -92,7 +92,7 @@ def plain(task: Task, inputs: Tensor, *, unit: float = DOUBLE) -> Expected:
 
 
 def by_length(task: Task, items: Tensor) -> list[tuple[int, list[int]]]:
-    """(length, rows of `items` with clean inputs of that length)."""
+    """(length, rows of `items` whose clean input has that length)."""
     lengths = task.valid[items[:, 0]].sum(1)
     return [(n, (lengths == n).nonzero()[:, 0].tolist()) for n in sorted(set(lengths.tolist()))]
 
@@ -105,7 +105,7 @@ def _background(task: Task, forward: Forward, corrupted: np.ndarray) -> dict[str
         return dict.fromkeys(writers(forward.spec), nothing)
     if task.ablation.name == "resample":
         return forward.plain(corrupted)[1]
-    if task.ablation.name != "mean":  # a further row of the table: no second derivation of it is at hand
+    if task.ablation.name != "mean":  # a new row of the table, of which there is no derivation here
         given = torch.from_numpy(corrupted)
         carried = task.ablation.background(task.model, given, torch.ones_like(given, dtype=torch.bool))
         assert carried is not None

@@ -1,7 +1,7 @@
-"""Normalised faithfulness: 1 of the full circuit, 0 of the empty one, undefined where the two coincide.
+"""Normalised faithfulness is 1 for the full circuit, 0 for the empty one, and undefined if the two coincide.
 
-With M a mean margin, it is (M(circuit) - M(empty)) / (M(model) - M(empty)): 1 and 0 by substitution, and 0 / 0 where the
-ablation leaves the margin as it is, as where every input is its own corruption.
+With M a mean margin, it is (M(circuit) - M(empty)) / (M(model) - M(empty)): 1 and 0 by substitution, and 0 / 0 if the
+ablation does not change the margin, as when every input is its own corruption.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tracrcheck.invariants.circuits import mask_of
 from tracrcheck.invariants.subjects import Subject
 
 CLOSE = 1e-9  # of a quotient of equal float64 numbers, none below COINCIDE
-COINCIDE = 1e-9  # of the margins' size: what float64 rounds is below
+COINCIDE = 1e-9  # of the margins' size: float64 rounding is below it
 
 
 def normalised(subject: Subject, seed: int) -> Violation | None:
@@ -41,7 +41,7 @@ def normalised(subject: Subject, seed: int) -> Violation | None:
 
 @torch.no_grad()
 def _mean_margins(task: Task, ends: list[Circuit]) -> tuple[float, float, float]:
-    """Of the full and the empty circuit, and of their sizes."""
+    """The mean margins of the full and the empty circuit, and the mean size of all margins."""
     margins = task.margins(task.outputs(mask_of(task, *ends), task.items), task.items)
     kept, cut = margins.mean(1).tolist()
     return kept, cut, float(margins.abs().mean())
@@ -58,7 +58,7 @@ def _recovered(tasks: dict[str, Task], circuit: Circuit) -> dict[str, float]:
 
 NORMALISED = Invariant(
     name="normalised",
-    statement="normalised faithfulness is 1 of the full circuit, 0 of the empty one, undefined where they coincide",
+    statement="normalised faithfulness is 1 for the full circuit, 0 for the empty one, undefined if they coincide",
     check=normalised,
     applies=lambda subject: subject.tasks["zero"].outcome.categorical,
 )

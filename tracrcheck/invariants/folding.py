@@ -1,8 +1,8 @@
-"""Norms folded into the weights beside them change no output and no gradient of the mask.
+"""Folding norms into the adjacent weights changes no output and no gradient of the mask.
 
-The gain and bias of a norm act linearly after it, and LayerNorm's mean linearly before it (`edgeprune_core/fold_norms.py`
-derives it), so that a folded model computes the same function of its mask by other, fused, products: two ways to one
-number, in the outputs and in the gradient. Both are sums of products of order 1 rounded in double precision.
+The gain and bias of a norm act linearly after it, and LayerNorm's mean acts linearly before it (derived in
+`edgeprune_core/fold_norms.py`). So a folded model computes the same function of its mask by other, fused, products: two ways
+to the same outputs and gradients. Both are sums of products of order 1, rounded in double precision.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _apart(what: str, got: Tensor, want: Tensor) -> Violation | None:
 
 FOLDING = Invariant(
     name="folding",
-    statement="norms folded into weights change no output and no gradient of the mask",
+    statement="folding norms into weights changes no output and no gradient of the mask",
     check=folding,
     applies=lambda subject: not has_no_norm(subject),
 )

@@ -1,8 +1,8 @@
-"""The masked forward by hand, with a bound on the rounding of any other: the oracle of the other files.
+"""A hand-written masked forward pass with error bounds: the oracle of the other files.
 
-No code of the engine: names, order of writers, head groups, norms, rotation and activations are written out from
-the papers, in NumPy, node by node. Beside each number goes `off`, how far an evaluation with rounding unit u may be
-from it, in whatever order it sums (running error analysis, Higham 2002, sections 3.1 and 3.3):
+It shares no code with the engine. Names, the order of writers, head groups, norms, rotation and activations are written out
+from the papers, in NumPy, node by node. Each number comes with `off`, a bound on how far an evaluation with rounding unit u
+may be from it, in whatever order it sums (running error analysis, Higham 2002, sections 3.1 and 3.3):
 
     sums        of n terms t_i, each off by o_i:     sum o_i + g(n) sum |t_i|,   g(n) = n u / (1 - n u)
     products    a b:                                 |a| o_b + o_a |b| + o_a o_b, then as a sum
@@ -12,7 +12,7 @@ from it, in whatever order it sums (running error analysis, Higham 2002, section
     relu, gelu, silu    steepest slopes 1, 1.13, 1.1; their evaluation adds 16 u |x|
     rotation    an entry is a sum of two products
 
-What an edge carries is worked out here too, so that ablations are checked along with the rest.
+It also computes what each edge carries, so that ablations are checked too.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _erf = np.vectorize(math.erf, otypes=[float])
 
 @dataclass(frozen=True)
 class Near:
-    """Numbers, and how far an evaluation in floating point may be from each."""
+    """Numbers, and a bound on how far a floating-point evaluation may be from each."""
 
     x: Array
     off: Array
@@ -70,14 +70,14 @@ def edges(spec: ModelSpec) -> Iterator[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Forward:
-    """One model's forward. `unit`: of the rounding that `off` allows for."""
+    """The forward pass of one model. unit: the rounding unit that `off` allows for."""
 
     spec: ModelSpec
     weights: Mapping[str, Array]
     unit: float = DOUBLE
 
     def plain(self, tokens: Array) -> tuple[Near, dict[str, Near]]:
-        """Outputs `batch pos d_out`, and what every writer writes, of the model as it is."""
+        """Outputs `batch pos d_out` of the unmasked model, and what every writer writes."""
         keep = dict.fromkeys(edges(self.spec), np.ones(1))
         zero = Near.exactly(np.zeros((*tokens.shape, self.spec.d_model)))
         outputs, wrote = self.masked(tokens, keep, dict.fromkeys(writers(self.spec), zero))
@@ -88,7 +88,7 @@ class Forward:
     ) -> tuple[Near, dict[str, Near]]:
         """Outputs `circuit batch pos d_out`, and what every writer writes in this run.
 
-        tokens: `batch pos`, all of one length. keep: edge -> share kept, one a circuit; an absent edge is cut.
+        tokens: `batch pos`, all of one length. keep: edge -> share kept in each circuit; an absent edge is cut.
         background: writer -> `batch pos d_model`, what a cut edge carries.
         """
         run = _Run(self, tokens, keep, background)
@@ -111,7 +111,7 @@ class Forward:
         return Near(x, off)
 
     def product(self, a: Near, b: Near) -> Near:
-        """Of matrices, `... i j` and `... j k`."""
+        """The product of `... i j` and `... j k`."""
         big_a, big_b = np.abs(a.x), np.abs(b.x)
         off = big_a @ b.off + a.off @ big_b + a.off @ b.off
         return Near(a.x @ b.x, off + self.g(a.x.shape[-1] + 2) * ((big_a + a.off) @ (big_b + b.off)))

@@ -1,4 +1,4 @@
-"""Gates: P(0), P(1) and the expected L0 in closed form are what sampling gives; noise fills its strata.
+"""Mask variables: P(0), P(1) and the expected L0 in closed form match sampling; stratified noise fills its strata.
 
 By hand (Louizos et al. 2018, arXiv 1712.01312, eqs. 10-12): with logistic noise L, s = sigmoid((L + a) / b) and
 z = min(1, max(0, s (r - l) + l)),
@@ -8,15 +8,16 @@ z = min(1, max(0, s (r - l) + l)),
 
 and E[L0] = sum of 1 - P(z = 0).
 
-The statistical part. For N independent draws of a variable in [0, 1], its mean is off by more than t with probability
-at most 2 exp(-2 N t^2) (Hoeffding 1963, theorem 2). Here t is such that this is FALSE_ALARM for all comparisons of one
-check together. Whole circuits are compared as well: over draws, the number of edges kept varies as independent gates do,
-with variance sum p (1 - p); were noise shared between edges, pairs would be kept together more often than p q.
+Statistics. The mean of N independent draws of a variable in [0, 1] is off by more than t with probability at most
+2 exp(-2 N t^2) (Hoeffding 1963, theorem 2). Here t is chosen so that this is FALSE_ALARM for all comparisons of one check
+together. Whole circuits are compared as well: over draws, the number of edges kept varies as for independent gates, with
+variance sum p (1 - p). If edges shared noise, pairs would be kept together more often than p q.
 
-Noise in strata is (j + r) / n, with j each of 0 to n - 1 once over the n circuits of a gate, and r uniform on [0, 1). So, of a
-gate, the j-th smallest of n lies within [j/n, (j+1)/n], ends and rounding included: no chance about it. And n times what it
-lies above j/n is r: the largest gap between the share of N of them below x and x itself is over t with probability at most
-2 exp(-2 N t^2) (Dvoretzky, Kiefer and Wolfowitz 1956, with the constant of Massart 1990), which is FALSE_ALARM for this t.
+Stratified noise is (j + r) / n, where j takes each value from 0 to n - 1 once over the n circuits of a gate, and r is uniform
+on [0, 1). So the j-th smallest of the n values of a gate lies within [j/n, (j+1)/n], rounding included, without exception.
+n times its distance from j/n is r. The largest gap between the share of N such values below x and x itself exceeds t with
+probability at most 2 exp(-2 N t^2) (Dvoretzky, Kiefer and Wolfowitz 1956, with the constant of Massart 1990), which is
+FALSE_ALARM for this t.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ from tracrcheck.invariants.subjects import Subject, generator_of
 TEMPERATURE, LOW, HIGH = 2 / 3, -0.1, 1.1  # of both papers
 DRAWS = 4096
 STRATA = 16  # circuits of a step
-IN_STRATA = 1024  # draws a gate, taken together
+IN_STRATA = 1024  # draws for each gate
 STRATA_ASKED = (1, 2, STRATA)
-FALSE_ALARM = 1e-10  # a check; a seed has some four subjects and two checks of each
+FALSE_ALARM = 1e-10  # per check; a seed has about four subjects with two checks each
 
 
 def closed_forms(subject: Subject, seed: int) -> Violation | None:
@@ -103,7 +104,7 @@ def strata(subject: Subject, seed: int) -> Violation | None:
 
 
 def _uniform(what: str, x: Tensor, rounding: float) -> Violation | None:
-    """Whether the shares below each of `x` are those of independent uniform draws."""
+    """Whether the shares below each `x` agree with independent uniform draws."""
     n = len(x)
     t = math.sqrt(math.log(2 * len(STRATA_ASKED) / FALSE_ALARM) / (2 * n)) + rounding
     below = torch.arange(n, dtype=torch.float64) / n
@@ -122,22 +123,22 @@ def _off(what: str, seen: Tensor, p: Tensor, t: float) -> Violation | None:
 
 
 def _log_alphas(subject: Subject, seed: int) -> Tensor:
-    """One an edge, from nearly always shut to nearly always open."""
+    """One for each edge, from nearly always shut to nearly always open."""
     return 2 * torch.randn(subject.graph.n_edges, generator=generator_of(seed), dtype=torch.float64)
 
 
 CLOSED_FORMS = Invariant(
     name="closed_forms",
-    statement="P(z = 0), P(z = 1), the expected L0 and the gate without noise are those of the papers",
+    statement="P(z = 0), P(z = 1), the expected L0 and the noise-free gate are those of the papers",
     check=closed_forms,
 )
 SAMPLED_GATES = Invariant(
     name="sampled_gates",
-    statement=f"sampled gates have those probabilities, each by itself (false alarms: {FALSE_ALARM:g} a check)",
+    statement=f"sampled gates have those probabilities, independently (false alarms: {FALSE_ALARM:g} per check)",
     check=sampled_gates,
 )
 STRATA_FILLED = Invariant(
     name="strata",
-    statement=f"noise in strata: one of a gate in each, uniform there (false alarms: {FALSE_ALARM:g} a check)",
+    statement=f"stratified noise: each gate has one draw in each stratum, uniform there (false alarms: {FALSE_ALARM:g} per check)",
     check=strata,
 )

@@ -1,7 +1,7 @@
-"""The gradient with respect to a mask is what finite differences say.
+"""The gradient with respect to a mask agrees with finite differences.
 
-With D(h) = (f(m + h) - f(m - h)) / 2h, D(h) = f' + c h^2 + O(h^4), so D(h) is off by (D(2h) - D(h)) / 3 to leading order;
-twice that is allowed, and the outputs' rounding over h. Kinks have no derivative, so the statement is about smooth models.
+With D(h) = (f(m + h) - f(m - h)) / 2h, D(h) = f' + c h^2 + O(h^4), so D(h) is off by (D(2h) - D(h)) / 3 to leading order.
+Twice that is allowed, plus the rounding of the outputs over h. Kinks have no derivative, so this is about smooth models.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _slopes(task: Task, mask: Tensor, items: Tensor, weight: Tensor, edges: Tens
 
 MASK_GRADIENT = Invariant(
     name="mask_gradient",
-    statement="the gradient with respect to a mask is that of finite differences",
+    statement="the gradient with respect to a mask agrees with finite differences",
     check=mask_gradient,
     applies=is_smooth,
 )

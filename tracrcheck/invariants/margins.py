@@ -1,9 +1,9 @@
-"""Margins are those that their definitions give.
+"""Margins match their definitions.
 
-Of a task (`Task.margins`), summed over scored positions: categorical, the score of the model's own value less the mean
-of the others; numerical, the value, with the sign of the model's own beyond its mean over all scored positions. Of answers
-(`metrics/answers.py`): log of the sum of the answers' probabilities over that of the foils, padding left out; where there is
-no foil, every other token is one. Here each is a loop over numbers.
+Margins of a task (`Task.margins`) are summed over scored positions. Categorical: the score of the model's own value minus the
+mean of the others. Numerical: the value, with the sign of the model's own value relative to its mean over all scored
+positions. Margins of answers (`metrics/answers.py`): the log of the ratio of the answers' total probability to the foils',
+without padding; if there is no foil, every other token is one. Here each is a loop over numbers.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _answers(seed: int) -> Violation | None:
 
 MARGINS = Invariant(
     name="margins",
-    statement="margins of tasks and of answers are those of their definitions",
+    statement="margins of tasks and of answers match their definitions",
     check=margins,
     applies=lambda subject: subject.tasks["zero"].outcome.categorical,
 )

@@ -1,9 +1,9 @@
-"""The matrix of faithfulness: knocking a circuit out is keeping the rest, random circuits differ, and ratios are of means.
+"""The faithfulness matrix: knocking a circuit out is keeping the rest, random circuits differ, ratios are of means.
 
-By definition the values of a circuit knocked out are those of its complement kept, in every cell. `recovered` of a circuit is
-(M(circuit) - M(empty)) / (M(model) - M(empty)) of mean margins M. Of random circuits the same holds, drawn anew each
-time: twenty of them do not all give one divergence. Kendall's tau of the model with itself is 1, with its outputs
-turned round -1.
+By definition, the values of a circuit knocked out are those of its complement kept, in every cell. `recovered` is
+(M(circuit) - M(empty)) / (M(model) - M(empty)), with mean margins M. The same holds for random circuits, and each draw is a
+new circuit: twenty of them do not all give the same divergence. Kendall's tau of the model with itself is 1, and with its
+outputs reversed -1.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tracrcheck.invariants.subjects import Subject, is_program
 
 CLOSE = 1e-7  # of means of float64 outputs, run in batches of another size
 DRAWS = 20
-APART = 1e-2  # margins nearer than this, relative to their size, make a quotient of rounding errors
+APART = 1e-2  # closer margins, relative to their size, make a quotient of rounding errors
 
 
 def matrix(subject: Subject, seed: int) -> Violation | None:
@@ -53,7 +53,7 @@ def _cells(task: Task, circuit: Circuit) -> tuple[Cell, ...]:
 
 @torch.no_grad()
 def _recovered(task: Task, circuit: Circuit) -> float | None:
-    """None where the model's and the empty circuit's margins are too near to divide by."""
+    """None if the margins of the model and the empty circuit are too close to divide by their difference."""
     masks = mask_of(task, circuit, Circuit.full(task.graph), Circuit.empty(task.graph))
     own, full, empty = task.margins(task.outputs(masks, task.items), task.items).mean(1).tolist()
     return (own - empty) / (full - empty) if abs(full - empty) > APART * max(abs(full), abs(empty)) else None

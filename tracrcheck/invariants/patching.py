@@ -1,9 +1,9 @@
-"""One edge cut is path patching by hand; and so is any circuit, and any share of its edges.
+"""Cutting one edge is path patching by hand; so is any circuit, and any share of its edges.
 
-Cutting w -> r feeds r, and r alone, with w's background in place of what w writes, and computes everything after r anew
-(Goldowsky-Dill et al. 2023, arXiv 2304.05969, section 3). `forward.py` does so by hand, node by node. A circuit is the
-same with many edges, and a share m of an edge carries m of the one and 1 - m of the other. Writers that no kept path joins
-to `out` need not be computed: where heads share keys and values, the others of their layer still are.
+Cutting w -> r feeds r, and only r, the background of w instead of what w writes, and recomputes everything after r
+(Goldowsky-Dill et al. 2023, arXiv 2304.05969, section 3). `forward.py` does this by hand, node by node. A circuit is the same
+with many edges, and a share m of an edge carries m of the one and 1 - m of the other. Writers that no kept path joins to `out`
+need not be computed; where heads share keys and values, the other heads of their layer are computed all the same.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def any_circuit(subject: Subject, seed: int) -> Violation | None:
 
 
 def beheaded(graph: ResidualGraph, seed: int) -> Circuit:
-    """All edges but those of one head of each layer: alone in its layer, or beside others that live."""
+    """All edges except those of one head of each layer, which is alone in its layer or next to heads that live."""
     dead = seed % graph.n_heads
     return Circuit(
         graph, frozenset(e for e in graph.edges if e.writer.kind != "head" or e.writer.head != dead)

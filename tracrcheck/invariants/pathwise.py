@@ -1,15 +1,15 @@
-"""Training by the pathwise gradient, step by step by hand.
+"""The pathwise trainer takes the steps that this file writes out by hand.
 
-The same noise, items and outputs; all else is written out: gates as Louizos et al. 2018 (eqs. 10-12) have them, the mean
-divergence, two prices of `training/prices.py`,
+Noise, items and outputs are the same. The rest is written out: mask variables as in Louizos et al. 2018 (eqs. 10-12), the
+mean divergence, two prices of `training/prices.py`,
 
     fixed:   penalty * sum_e P(z_e > 0)
     target:  l1 (s - t_k) + l2 (s - t_k)^2, of edges, and of writers where node gates are trained,
              s = 1 - mean of P(kept), t_k = t min(1, k / warm-up) at step k = 0, 1, ...; l <- l + rate * dprice/dl,
 
-and Adam (Kingma & Ba 2015, Algorithm 1) without weight decay, on gradients of this step alone, its rate falling to a
-tenth over the last half of the steps. An edge with a node gate is
-kept with the product of both chances, and as sure as the less sure of both. Where a target was given, the circuit is the
+and Adam (Kingma & Ba 2015, Algorithm 1) without weight decay, with the gradients of this step only; its rate falls to a
+tenth over the last half of the steps. An edge with a node gate is kept with the product of both probabilities, and its score
+is the lower log-alpha of the two. With a target, the circuit is the
 share 1 - t of edges with the largest scores.
 """
 
@@ -153,7 +153,7 @@ class _Adam:
 
 PATHWISE_BY_HAND = Invariant(
     name="pathwise_by_hand",
-    statement="the pathwise trainer takes the steps of its objective, its gates and Adam, written out",
+    statement="the pathwise trainer takes the steps of its objective, its mask variables and Adam, computed by hand",
     check=pathwise_by_hand,
     applies=is_smooth,
 )

@@ -1,7 +1,7 @@
-"""Means are over all reference inputs: in whatever batches they come, and over all lengths where they are pooled.
+"""Means are over all reference inputs, in whatever batches they come; pooled means are over all lengths.
 
-By hand: what every writer writes on each input, by the forward of `forward.py`; per length and position the mean over the
-inputs of that length; pooled, per position the mean over all inputs that have it.
+By hand: what every writer writes on each input, from `forward.py`. Per length and position, the mean over the inputs of that
+length; pooled, per position, the mean over all inputs that have that position.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _written(task: Task, rows: torch.Tensor) -> torch.Tensor:
 
 POOLING = Invariant(
     name="pooling",
-    statement="means are over all reference inputs, in whatever batches; pooled ones over all lengths",
+    statement="means are over all reference inputs, in whatever batches; pooled means are over all lengths",
     check=pooling,
     applies=lambda subject: not is_program(subject),
 )

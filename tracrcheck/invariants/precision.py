@@ -1,8 +1,8 @@
 """float32 and float64 agree within a derived bound.
 
-`forward.py` carries with each number how far an evaluation with rounding unit 2^-24 may be from it, from the sums and
-slopes on the way. In a deep model with a norm such a worst case soon exceeds the outputs themselves; there the bound is
-honest and says nothing. So random models are also looked at with their first layer alone, where it says much.
+`forward.py` bounds, for each number, how far an evaluation with rounding unit 2^-24 may be from it, from the sums and slopes
+on the way. In a deep model with a norm this worst case soon exceeds the outputs themselves; the bound is valid there but says
+nothing. So random models are also checked with their first layer only, where it is tight.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def first_layer(task: Task) -> Task:
 
 
 def in_single(task: Task, seed: int) -> tuple[Expected, torch.Tensor]:
-    """What float32 must give, and what it gives."""
+    """The expected float32 outputs, and the actual ones."""
     circuits = [*some_circuits(task.graph, seed), Circuit.full(task.graph)]
     items, mask = some_items(task, seed), mask_of(task, *circuits)
     return expected(task, mask, items, unit=SINGLE), task.to(torch.float32).outputs(mask.float(), items)

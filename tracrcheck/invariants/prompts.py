@@ -1,8 +1,8 @@
-"""Prompt tasks ask what they say: right answers, right tokens, the last position, the corruption where it belongs.
+"""Prompt tasks are what they claim: right answers, right tokens, the last position, the right corruption.
 
-Each pair is read as a person would: "greater than" compares two numbers, a Boolean expression is given to Python, the
-indirect object is the name that stands there once. Its item in a task is read back to text; and the margin is the log odds of
-answers over foils at the end of the prompt run alone, without padding. No template and key is in both splits.
+Each pair is read as a person would read it: "greater than" compares two numbers, a Boolean expression is evaluated by Python,
+the indirect object is the name that occurs once. Its item in a task is decoded to text, and the margin is the log odds of
+answers over foils at the end of the prompt when it is run alone, without padding. No template and key is in both splits.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from edgeprune_core.weights import Model
 from tracrcheck.invariants.base import Invariant, Violation
 from tracrcheck.invariants.subjects import Subject, generator_of, is_program
 
-EACH = 3  # pairs of a task
-DRAWS = 150  # of a split
+EACH = 3  # pairs per task
+DRAWS = 150  # per split
 CLOSE = 1e-8  # of logits of order 1, padded or not
 LONGEST = 96
 
@@ -109,7 +109,7 @@ def _log_odds(logits: torch.Tensor, pair: Pair, words: WordTokenizer) -> float:
 
 
 def _model(subject: Subject, words: WordTokenizer, seed: int) -> Model:
-    """The subject's with an embedding and an output for each word."""
+    """The subject's model with an embedding and an output for each word."""
     n, draw, w = len(words), generator_of(random.Random(seed).randrange(2**31)), subject.model.weights
     d = subject.spec.d_model
     tok, unembed, pos = (
@@ -121,7 +121,7 @@ def _model(subject: Subject, words: WordTokenizer, seed: int) -> Model:
 
 PROMPTS = Invariant(
     name="prompts",
-    statement="prompt tasks have right answers, the tokens of their texts, the last position and disjoint splits",
+    statement="prompt tasks have the right answers, the tokens of their texts, the last position and disjoint splits",
     check=prompts,
     applies=lambda subject: subject.spec.norm == "layernorm" and not is_program(subject),
 )

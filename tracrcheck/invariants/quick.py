@@ -1,4 +1,4 @@
-"""Edge pruning with few steps: what it finds is beside the point here, only that it does as it says."""
+"""Edge pruning with few steps, for checks of how it works rather than of what it finds."""
 
 from __future__ import annotations
 

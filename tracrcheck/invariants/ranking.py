@@ -1,9 +1,9 @@
 """A method that ranks edges keeps the shortest head of its ranking that is accepted, and ranks by size.
 
-Edges by their scores, larger first and the first of equals first; a head of the ranking, dangling edges dropped, is a
-circuit. Bisection ends where one length is accepted and the next shorter one, where there is any, was tried and is not
-(for attribution, on a linear model, what is sized is what a cut costs: `attribution.py`). Exact scores are by hand: each
-edge cut alone in the forward of `forward.py`, the worst scored coordinate of the worst item, or the mean of items.
+Edges are sorted by score, largest first, the first of equals first. A head of the ranking without its dangling edges is a
+circuit. Bisection ends when one length is accepted and the next shorter one, if any, was tried and refused. (For attribution,
+the size is checked on a linear model, where it is the cost of a cut: `attribution.py`.) Exact scores are computed by hand:
+each edge cut alone in `forward.py`, then the worst scored coordinate of the worst item, or the mean over items.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tracrcheck.invariants.expected import expected, plain
 from tracrcheck.invariants.subjects import Subject, is_program, some_items
 
 METHODS: tuple[Method, ...] = (Eap(), EapIg(steps=2), EapIg(path="activations", steps=2), Exact())
-FEW = 7  # edges asked for
+FEW = 7  # edges requested
 TOLERANCES = (0.05, 0.5, 2.0)  # so that heads of several lengths are right
 
 
@@ -77,13 +77,13 @@ def exact_scores(subject: Subject, seed: int) -> Violation | None:
 
 SHORTEST_HEAD = Invariant(
     name="shortest_head",
-    statement="a ranking method keeps the shortest head of its ranking, by size, that is accepted as bisection ends",
+    statement="a ranking method keeps the shortest head of its ranking that bisection accepts, and ranks by size",
     check=shortest_head,
     applies=lambda subject: not is_program(subject),
 )
 EXACT_SCORES = Invariant(
     name="exact_scores",
-    statement="exact scores are how far cutting each edge alone moves the outputs, by hand",
+    statement="exact scores are how far cutting each edge alone moves the outputs, as computed by hand",
     check=exact_scores,
     applies=lambda subject: not is_program(subject),
 )

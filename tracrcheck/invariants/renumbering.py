@@ -1,6 +1,6 @@
-"""The heads of every layer in another order: the same model, and where each edge went.
+"""The same model with the heads of every layer in another order, and where each edge went.
 
-With shared key/value heads, groups may be permuted, and heads within a group. A model with one head a layer is given a
+With shared key/value heads, groups may be permuted, and heads within a group. A model with one head per layer is given a
 second one that writes nothing.
 """
 
@@ -22,7 +22,7 @@ QUERY, SHARED = ("w_q", "b_q", "w_o"), ("w_k", "b_k", "w_v", "b_v")
 
 @dataclass(frozen=True, eq=False)
 class Renumbered:
-    """task: of the new model. place: for each old edge, in the order of `graph.edges`, the new one's place."""
+    """task: of the new model. place: the new index of each old edge, in the order of `graph.edges`."""
 
     old: Task
     task: Task
@@ -41,7 +41,7 @@ class Renumbered:
 
 
 def renumbered(task: Task, seed: int) -> Renumbered:
-    """The heads of every layer in a random other order."""
+    """The same task with the heads of every layer in a random order."""
     task = _two_heads(task) if task.model.spec.n_heads == 1 else task
     spec, rng = task.model.spec, random.Random(seed)
     group = spec.n_heads // spec.n_kv_heads

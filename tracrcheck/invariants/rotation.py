@@ -1,10 +1,10 @@
-"""Turning the residual stream changes nothing where there is no norm.
+"""Rotating the residual stream changes nothing where there is no norm.
 
-With Q orthogonal, let every writer write x Q and every reader read x Q^T. Each product of the two is what it was, and
-nothing else looks at the stream. A norm does: its gain is per direction, so the statement is about models without one.
+With Q orthogonal, let every writer write x Q and every reader read x Q^T. Each product of the two is unchanged, and nothing
+else reads the stream. A norm does: its gain is per direction, so this is about models without one.
 
-Turned weights are rounded: by at most d^(3/2) u of their norms (`structure.py`), instead of u of each entry. So the bound
-of the forward by hand is taken on the turned model, with its unit multiplied by d^(3/2).
+Rotated weights are rounded by at most d^(3/2) u of their norms (`truth/permitted.py`), instead of u of each entry. So the bound
+of `forward.py` is taken on the rotated model, with its unit multiplied by d^(3/2).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ READS = ("w_q", "w_k", "w_v", "w_in", "w_gate", "unembed")
 
 
 def turned(task: Task, seed: int) -> Task:
-    """The same with the stream turned by a random orthogonal matrix."""
+    """The same task with the stream rotated by a random orthogonal matrix."""
     d = task.model.spec.d_model
     q, _ = torch.linalg.qr(torch.randn(d, d, generator=generator_of(seed), dtype=torch.float64))
     tensors = {
@@ -48,7 +48,7 @@ def rotation(subject: Subject, seed: int) -> Violation | None:
 
 ROTATION = Invariant(
     name="rotation",
-    statement="turning the residual stream changes no output where there is no norm",
+    statement="rotating the residual stream changes no output where there is no norm",
     check=rotation,
     applies=has_no_norm,
 )

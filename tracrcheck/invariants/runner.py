@@ -14,7 +14,7 @@ from tracrcheck.invariants.subjects import Subject, subjects
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """One invariant on one subject. seed: of the subject and of the check's own draws."""
+    """The result of one invariant on one subject. seed: of the subject and of the check's own draws."""
 
     invariant: Invariant
     subject: str
@@ -24,7 +24,7 @@ class Checked:
 
     @property
     def red(self) -> bool:
-        """Whether a law is broken; what is no law is only reported."""
+        """Whether a law is broken. An invariant that is not a law is only reported."""
         return self.violation is not None and self.invariant.law
 
     def to_json(self) -> dict[str, Any]:
@@ -39,7 +39,7 @@ class Checked:
 
 
 def chosen(names: Sequence[str]) -> tuple[Invariant, ...]:
-    """The invariants of these names in the table's order; all where none is given. Errors: TC155."""
+    """The invariants with these names, in the order of the table; without names, all. Errors: TC155."""
     known = {invariant.name: invariant for invariant in INVARIANTS}
     for name in names:
         if name not in known:
@@ -50,7 +50,7 @@ def chosen(names: Sequence[str]) -> tuple[Invariant, ...]:
 def check_all(
     invariants: Sequence[Invariant], seeds: Sequence[int], *, programs: int = 1, stop: bool = False
 ) -> Iterator[Checked]:
-    """Each invariant on the subjects of each seed that it is about. programs: drawn a seed; stop: at the first red."""
+    """Each invariant on the subjects of each seed it applies to. programs: how many to draw per seed. stop: at the first failure."""
     drawn = [(seed, list(subjects(seed, programs=programs))) for seed in seeds]
     for invariant in invariants:
         for seed, found in drawn:
@@ -63,7 +63,7 @@ def check_all(
 
 
 def check_one(invariant: Invariant, subject: Subject, seed: int) -> Checked:
-    """A check that raises is a violation too: a broken core may do either."""
+    """Runs one check. An exception counts as a violation: a broken core may do either."""
     started = time.monotonic()
     try:
         violation = invariant.check(subject, seed)

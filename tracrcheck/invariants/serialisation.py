@@ -1,7 +1,7 @@
-"""What is written reads back equal: circuits, models and certificates.
+"""Circuits, models and certificates read back equal to what was written.
 
-A circuit goes through JSON, a model through a file, a certificate through the cache; nothing may be lost on the way, not
-the last bit of a weight and not the seconds that a proof took (so a certificate made anew does not count as read).
+A circuit goes through JSON, a model through a file, a certificate through the cache. Nothing may be lost, not the last bit of
+a weight, nor the seconds that a proof took (so a certificate that was computed again does not count as read).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What invariants are checked on: drawn programs, and small random models of the shapes that Tracr never makes.
+"""What invariants are checked on: drawn programs, and small random models of shapes that Tracr never makes.
 
-Tracr's models have no biases, no norms and mostly one head, and let whole classes of faults through. So three more
-shapes are drawn, with d_head * n_heads != d_model and n_heads != n_layers throughout, weights of order 1 after each
-product (so that attention is neither uniform nor one-hot), and inputs of three lengths in one batch:
+Tracr's models have no biases, no norms and mostly one head, so whole classes of faults do not show in them. Three more
+shapes are drawn, always with d_head * n_heads != d_model and n_heads != n_layers, weights of order 1 after each product (so
+that attention is neither uniform nor one-hot), and inputs of three lengths in one batch:
 
     gpt2    LayerNorm, learned positions, causal;
     llama   RMSNorm, rotary positions, a gated MLP, query heads that share key/value heads, causal;
@@ -37,7 +37,7 @@ LENGTHS = (4, 4, 4, 3, 3, 2, 2)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Subject:
-    """tasks: ablation -> the model under it. compiled: the program, where there is one."""
+    """tasks: ablation -> the task under it. compiled: the program, if the subject is one."""
 
     name: str
     tasks: dict[str, Task]
@@ -65,12 +65,12 @@ def has_no_norm(subject: Subject) -> bool:
 
 
 def is_smooth(subject: Subject) -> bool:
-    """A random model without kinks. Compiled models sit on the kinks of theirs, where no derivative exists."""
+    """Whether it is a random model without kinks. Compiled models sit on their kinks, where no derivative exists."""
     return subject.compiled is None and subject.spec.activation != "relu"
 
 
 def some_items(task: Task, seed: int, n: int = 4) -> Int[Tensor, "item 2"]:
-    """Items of a task drawn with this seed, without repeats."""
+    """Items of a task drawn with this seed, without replacement."""
     return task.items[torch.randperm(len(task.items), generator=generator_of(seed))[:n]]
 
 
@@ -79,14 +79,14 @@ def generator_of(seed: int) -> torch.Generator:
 
 
 def subjects(seed: int, *, programs: int = 1) -> Iterator[Subject]:
-    """One of each kind, then drawn programs: the same for the same seed."""
+    """One of each kind, then drawn programs. The seed determines them."""
     for kind in KINDS:
         yield small(kind, seed)
     yield from program_subjects(seed, programs)
 
 
 def program_subjects(seed: int, n: int) -> Iterator[Subject]:
-    """Programs that Tracr compiles rightly."""
+    """Programs that Tracr compiles correctly."""
     found = 0
     for number in count():
         if found == n:
@@ -112,7 +112,7 @@ def small(kind: str, seed: int) -> Subject:
 
 
 def of_model(name: str, model: Model, seed: int) -> Subject:
-    """A model on random inputs of several lengths; inputs of one length are each other's corruptions."""
+    """A model on random inputs of several lengths. Inputs of one length are each other's corruptions."""
     rng = random.Random(seed)
     rows: list[tuple[int, ...]] = []
     for n in LENGTHS:

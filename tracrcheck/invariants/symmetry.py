@@ -1,9 +1,9 @@
-"""Permuting heads permutes everything that speaks of heads, and changes nothing else.
+"""Permuting heads permutes everything that refers to heads, and changes nothing else.
 
-Heads of a layer are a sum: numbering them otherwise is the same function. Let E map an edge to its new name
-(`renumbering.py`). Then the outputs of a circuit C in the old model are those of E(C) in the new one; derivatives and
-scores move along with their edges; the certified truth T becomes E(T) where it is unique; and training, by either
-estimator, with the noise of each edge moved along ends with each edge's gate moved along.
+The heads of a layer are a sum, so another numbering is the same function. Let E map an edge to its new name
+(`renumbering.py`). The outputs of a circuit C in the old model are those of E(C) in the new one; derivatives and scores move
+with their edges; the certified truth T becomes E(T) if it is unique; and training, by either estimator, with each edge's
+noise moved along, ends with each edge's mask variable moved along.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tracrcheck.invariants.subjects import Subject, generator_of, is_program, is
 from tracrcheck.truth.certify import certify
 from tracrcheck.truth.setting import Setting
 
-# Share of the larger of two gradients by which rounding may separate them: their sums have a few thousand terms.
+# Rounding may separate two gradients by this share of the larger one: their sums have a few thousand terms.
 GRADIENT = 1e-7
 PATHWISE = EdgePruningBounded(steps=4, circuits=4)
 SCORE = ScoreSettings(steps=4, circuits=8)
@@ -133,7 +133,7 @@ def _noise_moved(trainer: ModuleType, both: Renumbered) -> Iterator[None]:
 
 PERMUTED_OUTPUTS = Invariant(
     name="permuted_outputs",
-    statement="permuting heads permutes circuits and leaves their outputs",
+    statement="permuting heads permutes circuits and keeps their outputs",
     check=permuted_outputs,
 )
 PERMUTED_GRADIENTS = Invariant(

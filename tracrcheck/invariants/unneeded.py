@@ -1,9 +1,9 @@
-"""Edges that carry nothing change nothing: those outside of `permitted`, and dangling ones.
+"""Edges that carry nothing change nothing: those outside `permitted`, and dangling ones.
 
-Outside of `permitted`, a product of weights is zero (`structure.py` derives it): keeping such an edge or not changes no
-output, in any circuit. An edge that no kept path joins to `out` (sought by names) changes no output either, under any ablation. And a node
-none of whose ports keeps an edge is not on the way from any input: under resampling it writes what it wrote on the
-corrupted input, which is what its cut edges carry, so its edges change nothing. Under zero or mean ablation that is no
+Outside `permitted`, a product of weights is zero (derived in `truth/permitted.py`), so keeping such an edge or not changes no
+output, in any circuit. An edge that no kept path joins to `out` (found by names) changes no output either, under any
+ablation. A node none of whose ports keeps an edge is on no path from an input: under resampling it writes what it wrote on
+the corrupted input, which is what its cut edges carry, so its edges change nothing. Under zero or mean ablation this is not a
 law: such a node still writes a constant, which is not its background.
 """
 
@@ -18,9 +18,9 @@ from tracrcheck.truth import permitted as structure
 
 
 def fed(circuit: Circuit) -> Circuit:
-    """Without the edges of nodes that read nothing."""
+    """The circuit without the edges of nodes that read nothing."""
     kept = set(circuit.edges)
-    for writer in circuit.graph.writers:  # a node's readers come after all that it may read
+    for writer in circuit.graph.writers:  # the readers of a node come after everything it may read
         ports = circuit.graph.readers_of(writer)
         if ports and not any(edge.reader in ports for edge in kept):
             kept = {edge for edge in kept if edge.writer != writer}
@@ -87,6 +87,6 @@ OUTSIDE_PERMITTED = Invariant(
 )
 DANGLING = Invariant(
     name="dangling",
-    statement="edges without a path to `out` change nothing; under resample, nor do those of nodes that read nothing",
+    statement="edges without a path to `out` change nothing; under resample, neither do those of nodes that read nothing",
     check=dangling,
 )

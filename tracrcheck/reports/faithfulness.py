@@ -71,5 +71,5 @@ def _span(interval: Mapping[str, Any]) -> str:
 
 
 def number(x: float | None) -> str:
-    """None stands for NaN in JSON."""
+    """None means NaN, which JSON does not have."""
     return "undefined" if x is None or math.isnan(x) else f"{round(x, 3) + 0.0:.3f}"

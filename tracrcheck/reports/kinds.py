@@ -1,4 +1,4 @@
-"""Which report shows which results: one table, from the kind of results to its `Document`; and the forms of a document."""
+"""The table of reports: the kind of results -> the function that makes its `Document`; and its forms."""
 
 from __future__ import annotations
 
@@ -50,5 +50,5 @@ def junit_of(results: Shown, beside: Beside | None = None) -> str:
 
 
 def html_of(results: Shown, beside: Beside | None = None) -> str:
-    """A page for a browser, in one text."""
+    """A page for a browser."""
     return html.page(document_of(results, beside))

@@ -1,4 +1,4 @@
-"""What was made again and came out otherwise, in a line each."""
+"""Results that differ when they are made again, one line each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results that are only shown and not made again: a circuit of a trained model, certificates."""
+"""Saved results that can be shown but not rechecked: a circuit of a trained model, and certificates."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _SETTING = {
 
 @dataclass(frozen=True, kw_only=True)
 class DiscoveryFile:
-    """What `tracrcheck discover --json` writes; run: by which command and on what, where that is known."""
+    """What `tracrcheck discover --json` writes. run: the command and the machine, if known."""
 
     document: Mapping[str, Any]
     run: Mapping[str, Any] | None = None
@@ -45,7 +45,7 @@ class DiscoveryFile:
 
 @dataclass(frozen=True, kw_only=True)
 class CertificatesFile:
-    """What `tracrcheck certify --json` writes; run: as above. The truths are proved again, or taken from the cache."""
+    """What `tracrcheck certify --json` writes. run: as above. Drawings take the circuits from the cache, or prove them again."""
 
     certificates: tuple[Mapping[str, Any], ...]
     run: Mapping[str, Any] | None = None
@@ -53,12 +53,12 @@ class CertificatesFile:
 
 
 def usable(certificate: Mapping[str, Any]) -> bool:
-    """Whether a verdict can rest on it, as of `Certificate.usable`."""
+    """Whether a verdict can rest on it, as `Certificate.usable`."""
     return {"sufficient", "minimal"} <= set(certificate["proved"])
 
 
 def setting_words(certificate: Mapping[str, Any]) -> str:
-    """zero, value, lengths 1-3"""
+    """Such as `zero, value, lengths 1-3`."""
     words = [certificate["ablation"], certificate["criterion"]]
     if certificate["lengths"]:
         words.append("lengths {}-{}".format(*certificate["lengths"]))
@@ -71,7 +71,7 @@ Shown = AnyResults | DiscoveryFile | CertificatesFile
 
 
 def read(path: Path) -> Shown:
-    """Results of any kind, as their schema says. Errors: TC143, with everything that is wrong."""
+    """Results of any kind, recognised by their schema. Errors: TC143, with every problem."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

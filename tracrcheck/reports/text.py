@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def table(*columns: str, numbers: Iterable[str] = ()) -> Table:
-    """Rows fold where a terminal is narrow, so that nothing is cut off."""
+    """A table whose cells wrap on a narrow terminal, so that nothing is cut off."""
     made = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
         made.add_column(name, justify="right" if name in set(numbers) else "left", overflow="fold")
@@ -43,7 +43,7 @@ def share(x: float | None) -> str:
 
 
 def replay(v: Verdict, asked: str, options: Sequence[str] = ()) -> str:
-    """The command that gives this verdict again; `asked` is the program's name or path."""
+    """The command that reproduces this verdict. asked: name or path of the program."""
     words = ["tracrcheck", "gate", asked, "--ablation", v.ablation, "--criterion", v.criterion]
     return shlex.join([*words, "--method", v.method, "--seed", str(v.seed), *options])
 

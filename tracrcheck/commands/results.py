@@ -10,6 +10,7 @@ import typer
 
 from tracrcheck.commands.arguments import Folders, Html, Junit
 from tracrcheck.commands.errors import told
+from tracrcheck.commands.loading import loading
 
 File = Annotated[
     Path,
@@ -45,14 +46,17 @@ def report(
 
     from tracrcheck.commands import options
     from tracrcheck.rasp.library import Library
-    from tracrcheck.reports import files, saved
-    from tracrcheck.reports.context import beside_saved
-    from tracrcheck.reports.kinds import comment_of, page_of
+    from tracrcheck.reports import files
     from tracrcheck.reports.outputs import Outputs
-    from tracrcheck.runs import baseline as comparing
 
     Outputs(html=html, junit=junit, md=md).check()
     factor = options.check_factor(slower)
+    with loading():
+        from tracrcheck.reports import saved
+        from tracrcheck.reports.context import beside_saved
+        from tracrcheck.reports.kinds import comment_of, page_of
+        from tracrcheck.runs import baseline as comparing
+
     found = saved.read(file)
     compared = None if baseline is None else comparing.compared(found, baseline, factor=factor)
     beside = beside_saved(found, Library.here(folder or []), drawn=html is not None)
@@ -88,10 +92,12 @@ def recheck(
     """Check a results file: its shape, whether it is stale, and a random share of it by running it again."""
     from tracrcheck.rasp.library import Library
     from tracrcheck.reports import text
-    from tracrcheck.reports.recheck import line_of
     from tracrcheck.reports.render import terminal
-    from tracrcheck.runs import recheck as checking
-    from tracrcheck.runs import results
+
+    with loading():
+        from tracrcheck.reports.recheck import line_of
+        from tracrcheck.runs import recheck as checking
+        from tracrcheck.runs import results
 
     found, library = results.read_any(file), Library.here(folder or [])
     if differs := checking.stale(found, library):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgeprune_core import error_codes as engine
 from edgeprune_core.errors import ErrorTable, Message
 
-_METHOD = "a method's name, or module:callable that takes a Task"
+_CALLABLE = "a {kind}'s name, or module:callable that takes {takes}"
 _REPORT = "report it: this is a bug in tracrcheck, or an unsupported version of Tracr"
 
 TOPICS: dict[str, dict[str, Message]] = {
@@ -92,11 +92,11 @@ TOPICS: dict[str, dict[str, Message]] = {
     "How a command was called": {
         "TC111": Message("no {kind} '{name}'"),
         "TC112": Message("'{program}' has no input of these lengths", "lengths within 1-{longest}"),
-        "TC113.name": Message("no method '{name}'", _METHOD),
+        "TC113.name": Message("no {kind} '{name}'", _CALLABLE),
         "TC113.import": Message(
-            "the method '{name}' cannot be imported", _METHOD, "fix the module or the name"
+            "the {kind} '{name}' cannot be imported", _CALLABLE, "fix the module or the name"
         ),
-        "TC113.call": Message("the method '{name}' cannot be called", _METHOD, "name a function"),
+        "TC113.call": Message("the {kind} '{name}' cannot be called", _CALLABLE, "name a function"),
         "TC114": Message(
             "the method '{method}' returns edges that '{program}' does not have",
             "edges of `task.graph`",
@@ -156,6 +156,7 @@ TOPICS: dict[str, dict[str, Message]] = {
             "only results of the gate can be a baseline", "a file of `tracrcheck gate --json`"
         ),
         "TC117.no_method": Message("no method to compare", "one or more names"),
+        "TC117.two_metrics": Message("two metrics with the name '{name}'", "one metric per name"),
         "TC117.twice": Message("a method named twice", "each once"),
         "TC117.by_suite": Message(
             "these faults were checked by the tests of a checkout",

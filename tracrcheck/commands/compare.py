@@ -10,6 +10,7 @@ import typer
 from tracrcheck.commands.arguments import MOST_SEEDS, ClusterAddress, Comment, Html, Json, Junit
 from tracrcheck.commands.discover import ModelOption, Task
 from tracrcheck.commands.errors import told
+from tracrcheck.commands.loading import loading
 
 
 @told
@@ -46,24 +47,26 @@ def compare(
     ] = False,
 ) -> None:
     """Compare methods on a trained model: the fewest edges of each at the same divergence, on prompts held out."""
-    from edgeprune_core import trained_models
-    from tracrcheck.commands.resumable import command_line, run_or_read
     from tracrcheck.executors import dask_cluster as clusters
-    from tracrcheck.reports import compare as report
     from tracrcheck.reports import files
     from tracrcheck.reports.outputs import Outputs
-    from tracrcheck.reports.render import curves, terminal
-    from tracrcheck.runs import compare as comparing
-    from tracrcheck.trained import prompts as prompt_lists
-    from tracrcheck.trained.discover import check_ablation
 
-    check_ablation(ablation)
     files.check_suffix("--plot", plot, ".svg")
-    prompt_lists.check_task(task)
-    names = comparing.check_methods(tuple(name.strip() for name in methods.split(",") if name.strip()))
     outputs = Outputs(json=json, html=html, junit=junit, md=md)
     outputs.check()
     files.check_writable(plot)
+    with loading():
+        from edgeprune_core import trained_models
+        from tracrcheck.commands.resumable import command_line, run_or_read
+        from tracrcheck.reports import compare as report
+        from tracrcheck.reports.render import curves, terminal
+        from tracrcheck.runs import compare as comparing
+        from tracrcheck.trained import prompts as prompt_lists
+        from tracrcheck.trained.discover import check_ablation
+
+    check_ablation(ablation)
+    prompt_lists.check_task(task)
+    names = comparing.check_methods(tuple(name.strip() for name in methods.split(",") if name.strip()))
     clusters.check(cluster, jobs=jobs)
     plan = comparing.Plan(
         task=task, model=model or trained_models.trained_on(task), ablation=ablation, methods=names,

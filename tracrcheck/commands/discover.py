@@ -13,6 +13,7 @@ import typer
 
 from tracrcheck.commands.arguments import Comment, Html, Json, Junit
 from tracrcheck.commands.errors import told
+from tracrcheck.commands.loading import loading
 
 if TYPE_CHECKING:
     from tracrcheck.grading.run_method import Answer
@@ -69,24 +70,27 @@ def discover(
     ] = False,
 ) -> None:
     """Find the circuit of a trained model on a task, and judge it on prompts held out."""
-    from edgeprune_core import trained_models
-    from tracrcheck.grading.run_method import find_method
-    from tracrcheck.reports import discovery, faithfulness, files
-    from tracrcheck.reports.context import Beside
+    from tracrcheck.reports import files
     from tracrcheck.reports.outputs import Outputs
     from tracrcheck.reports.render import terminal
-    from tracrcheck.reports.render.graph import circuit_svg
-    from tracrcheck.reports.saved import DiscoveryFile
-    from tracrcheck.runs.base import made_now
-    from tracrcheck.trained import discover as discovering
-    from tracrcheck.trained import prompts as prompt_lists
 
     outputs = Outputs(json=json, html=html, junit=junit, md=md)
+    outputs.check()
+    files.check_folder(out)
+    with loading():
+        from edgeprune_core import trained_models
+        from tracrcheck.grading.run_method import find_method
+        from tracrcheck.reports import discovery, faithfulness
+        from tracrcheck.reports.context import Beside
+        from tracrcheck.reports.render.graph import circuit_svg
+        from tracrcheck.reports.saved import DiscoveryFile
+        from tracrcheck.runs.base import made_now
+        from tracrcheck.trained import discover as discovering
+        from tracrcheck.trained import prompts as prompt_lists
+
     discovering.check_ablation(ablation)
     prompt_lists.check_task(task)
     asked_method = find_method(method)
-    outputs.check()
-    files.check_folder(out)
     keeping = discovering.keeping_of(checkpoint, every_seconds=checkpoint_every, resume=resume)
     subject = trained_models.load_model(model or trained_models.trained_on(task))
     lists = prompt_lists.both_lists(task, subject.tokenizer, n=prompts, seed=seed)
@@ -165,24 +169,38 @@ def faithfulness(
     prompts: Prompts = 200,
     draws: Draws = 100,
     seed: Annotated[int, typer.Option(help="Of the prompts and the random circuits.")] = 0,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="kl, recovered, ... or module:callable. Repeatable; without it, all of ours."
+        ),
+    ] = None,
     json: Json = None,
 ) -> None:
     """Judge a circuit of a trained model under every ablation, in both directions and by every metric."""
-    from edgeprune_core import trained_models
-    from tracrcheck.reports import faithfulness as report
     from tracrcheck.reports import files
     from tracrcheck.reports.render import terminal
-    from tracrcheck.trained import discover as discovering
-    from tracrcheck.trained import prompts as prompt_lists
+
+    files.check_writable(json)
+    with loading():
+        from edgeprune_core import trained_models
+        from tracrcheck.reports import faithfulness as report
+        from tracrcheck.trained import discover as discovering
+        from tracrcheck.trained import prompts as prompt_lists
 
     prompt_lists.check_task(task)
-    files.check_writable(json)
+    metrics = discovering.metrics_of(metric or ())
     subject = trained_models.load_model(model or trained_models.trained_on(task))
     given = discovering.circuit_of(circuit, subject)
     pairs = prompt_lists.judging_list(task, subject.tokenizer, n=prompts, seed=seed)
-    matrix = discovering.judge(subject, pairs, given, draws=draws, seed=seed)
+    matrix = discovering.judge(subject, pairs, given, draws=draws, seed=seed, metrics=metrics)
     document = report.matrix_document(matrix)
-    terminal.show(f"{circuit} on {task} in {subject.name}", report.matrix_block(document), matrix.sentence())
+    terminal.show(
+        f"{circuit} on {task} in {subject.name}",
+        report.matrix_block(document, metrics or ()),
+        matrix.sentence(),
+    )
     asked: dict[str, Any] = {"circuit": str(circuit), "task": task, "model": subject.name}
     asked |= {"prompts": prompts, "draws": draws, "seed": seed}
+    asked |= {"metrics": metric} if metric else {}
     files.write_json(json, {"schema": report.SCHEMA, "asked": asked, **document})

@@ -15,6 +15,8 @@ def doctor(json: Json = None) -> None:
     """Say what is installed, on which devices it can compute, and what is missing. Exit 1 where it cannot work."""
     from tracrcheck import doctor as examining
 
+    if json is not None:
+        examining.check_writable(json)
     if sys.stderr.isatty():
         typer.echo("importing every part: some seconds", err=True)
     report = examining.examine()

@@ -17,6 +17,7 @@ from tracrcheck.commands.arguments import (
     Junit,
 )
 from tracrcheck.commands.errors import told
+from tracrcheck.commands.loading import loading
 
 if TYPE_CHECKING:
     from tracrcheck.runs.fuzz import Plan
@@ -53,23 +54,27 @@ def fuzz(
 ) -> None:
     """Run a method on programs that nobody wrote. Exit 1 below the bar, or where a replayed check fails."""
     from tracrcheck.commands import options
-    from tracrcheck.commands.resumable import command_line, run_or_read
     from tracrcheck.executors import dask_cluster as clusters
-    from tracrcheck.grading.run_method import find_method
     from tracrcheck.reports import files
-    from tracrcheck.reports import fuzz as report
     from tracrcheck.reports.outputs import Outputs
     from tracrcheck.reports.render import terminal
-    from tracrcheck.runs import fuzz as campaign
-    from tracrcheck.runs import fuzz_score, regressions
 
     options.check_timeout(timeout)
     reports = {"--html": html, "--junit": junit, "--md": md}
     options.check_alone(
         number=number, replay=replay, json=json, resume=resume, reports=reports, cluster=cluster
     )
-    find_method(method)
     files.check_folder(save)
+    outputs = Outputs(json=json, html=html, junit=junit, md=md)
+    outputs.check()
+    with loading():
+        from tracrcheck.commands.resumable import command_line, run_or_read
+        from tracrcheck.grading.run_method import find_method
+        from tracrcheck.reports import fuzz as report
+        from tracrcheck.runs import fuzz as campaign
+        from tracrcheck.runs import fuzz_score, regressions
+
+    find_method(method)
     if replay:
         found = [(path, regressions.replay(regressions.read(path), timeout=timeout)) for path in replay]
         terminal.show(*(report.replayed(str(path), done) for path, done in found))
@@ -85,8 +90,6 @@ def fuzz(
     )
     if number is not None:
         _one(plan, number, save)
-    outputs = Outputs(json=json, html=html, junit=junit, md=md)
-    outputs.check()
     header, bar = plan.header(command_line()), fuzz_score.Bar()
     done = run_or_read(
         header,

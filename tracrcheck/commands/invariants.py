@@ -8,6 +8,7 @@ import typer
 
 from tracrcheck.commands.arguments import LARGEST_SEED, MOST_SEEDS, ClusterAddress, Json
 from tracrcheck.commands.errors import told
+from tracrcheck.commands.loading import loading
 
 
 @told
@@ -31,16 +32,18 @@ def invariants(
     ] = False,
 ) -> None:
     """Check what must hold of every model, mask and method; exit 1 where something does not."""
-    from tracrcheck.commands.resumable import command_line, run_or_read
     from tracrcheck.executors import dask_cluster as clusters
-    from tracrcheck.invariants.runner import chosen
-    from tracrcheck.reports import invariants as report
     from tracrcheck.reports.outputs import Outputs
     from tracrcheck.reports.render import terminal
-    from tracrcheck.runs.invariants import Campaign, Plan
 
     outputs = Outputs(json=json)
     outputs.check()
+    with loading():
+        from tracrcheck.commands.resumable import command_line, run_or_read
+        from tracrcheck.invariants.runner import chosen
+        from tracrcheck.reports import invariants as report
+        from tracrcheck.runs.invariants import Campaign, Plan
+
     plan = Plan(
         invariants=tuple(invariant.name for invariant in chosen(only or [])),
         seeds=tuple(range(first, first + seeds)),

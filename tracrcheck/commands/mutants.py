@@ -9,6 +9,7 @@ import typer
 
 from tracrcheck.commands.arguments import ClusterAddress, Comment, Html, Json, Junit
 from tracrcheck.commands.errors import told
+from tracrcheck.commands.loading import loading
 
 if TYPE_CHECKING:
     from tracrcheck.reports.outputs import Outputs
@@ -38,22 +39,24 @@ def mutants(
 ) -> None:
     """Seed faults in copies of the core, one at a time: exit 1 where all checks stay green."""
     from tracrcheck.commands import options
-    from tracrcheck.commands.resumable import command_line
     from tracrcheck.executors import dask_cluster as clusters
-    from tracrcheck.reports import mutants as report
     from tracrcheck.reports.outputs import Outputs
     from tracrcheck.reports.render import terminal
-    from tracrcheck.runs import mutants as runner
 
     given = {"only": bool(only), "list": listed, "unchecked": unchecked}
     given |= {"html": html is not None, "junit": junit is not None, "md": md is not None}
     options.check_without_faults(false_alarms, given)
+    outputs = Outputs(json=json, html=html, junit=junit, md=md)
+    outputs.check()
+    with loading():
+        from tracrcheck.commands.resumable import command_line
+        from tracrcheck.reports import mutants as report
+        from tracrcheck.runs import mutants as runner
+
     chosen = runner.chosen(only or [])
     if listed:
         terminal.show(report.names(chosen))
         return
-    outputs = Outputs(json=json, html=html, junit=junit, md=md)
-    outputs.check()
     clusters.check(cluster, jobs=jobs)
     if false_alarms is not None:
         _without_faults(false_alarms, outputs, jobs=jobs, cluster=cluster, resume=resume)

@@ -10,6 +10,7 @@ import typer
 from tracrcheck.commands.arguments import Json
 from tracrcheck.commands.discover import ModelOption, Prompts
 from tracrcheck.commands.errors import told
+from tracrcheck.commands.loading import loading
 
 
 @told
@@ -28,17 +29,19 @@ def overlap(
     json: Json = None,
 ) -> None:
     """Compare two circuits of one model: shared edges and own ones, and each on the other's task."""
-    from edgeprune_core import trained_models
     from tracrcheck.reports import files
-    from tracrcheck.reports import overlap as report
     from tracrcheck.reports.render import terminal
-    from tracrcheck.trained import overlap as comparing
-    from tracrcheck.trained import prompts as prompt_lists
+
+    files.check_writable(json)
+    files.check_writable(out)
+    with loading():
+        from edgeprune_core import trained_models
+        from tracrcheck.reports import overlap as report
+        from tracrcheck.trained import overlap as comparing
+        from tracrcheck.trained import prompts as prompt_lists
 
     comparing.check_tasks(task_a, task_b, model)
     tasks = [prompt_lists.check_task(task) for task in (task_a, task_b) if task is not None]
-    files.check_writable(json)
-    files.check_writable(out)
     found = comparing.overlap(comparing.circuit_in(a), comparing.circuit_in(b))
     terminal.show(*report.overlap_lines(found, str(a), str(b)), "", report.layers_table(found))
     judged: list[comparing.Judged] = []

@@ -8,6 +8,7 @@ import typer
 
 from tracrcheck.commands.arguments import Json
 from tracrcheck.commands.errors import told
+from tracrcheck.commands.loading import loading
 
 
 @told
@@ -32,11 +33,13 @@ def plan(
 ) -> None:
     """Count what a step of edge pruning takes on a large model: memory, arithmetic, and whether it fits."""
     from tracrcheck.reports import files
-    from tracrcheck.reports import plan as report
     from tracrcheck.reports.render import terminal
-    from tracrcheck.trained import memory_plan as planning
 
     files.check_writable(json)
+    with loading():
+        from tracrcheck.reports import plan as report
+        from tracrcheck.trained import memory_plan as planning
+
     found = planning.plan(
         model, batch=batch, pos=seq, gpus=gpus, circuits=circuits, dtype=dtype, memory=memory
     )

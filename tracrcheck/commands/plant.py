@@ -9,6 +9,7 @@ import typer
 
 from tracrcheck.commands.arguments import LARGEST_SEED, Ablations, Folders, Name
 from tracrcheck.commands.errors import stop_at, told
+from tracrcheck.commands.loading import loading
 
 
 @told
@@ -43,22 +44,24 @@ def plant(
 ) -> None:
     """Hide a program in a larger transformer, among distractors. Measures, and certifies, what it makes."""
     from tracrcheck.commands import options
-    from tracrcheck.planted import file, leak, planting, truth
-    from tracrcheck.planted.slots import parse_slots
     from tracrcheck.rasp.library import Library
     from tracrcheck.reports import files
-    from tracrcheck.reports.plant import planted_block, truth_line
     from tracrcheck.reports.render import terminal
-    from tracrcheck.truth.program_check import prepare
+
+    for path in (out, weights):
+        files.check_writable(path)
+    entry = Library.here(folder or []).load(program)
+    with loading():
+        from tracrcheck.planted import file, leak, planting, truth
+        from tracrcheck.planted.slots import parse_slots
+        from tracrcheck.reports.plant import planted_block, truth_line
+        from tracrcheck.truth.program_check import prepare
 
     settings = options.settings_of(ablation or ["all"], ["value"], None, False)
     if out is not None:
         file.check_new_file(out, {path.stem for path in Library.here(folder or []).files()})
     if weights is not None:
         file.check_new_weights(weights, out)
-    for path in (out, weights):
-        files.check_writable(path)
-    entry = Library.here(folder or []).load(program)
     chosen = None if slots is None else parse_slots(slots)
     ready, wrong = prepare([entry])
     stop_at(wrong)

@@ -10,6 +10,7 @@ import typer
 
 from tracrcheck.commands.arguments import Folders, Html, Junit
 from tracrcheck.commands.errors import told
+from tracrcheck.commands.loading import loading
 
 File = Annotated[
     Path,
@@ -45,14 +46,17 @@ def report(
 
     from tracrcheck.commands import options
     from tracrcheck.rasp.library import Library
-    from tracrcheck.reports import files, saved
-    from tracrcheck.reports.context import beside_saved
-    from tracrcheck.reports.kinds import comment_of, page_of
+    from tracrcheck.reports import files
     from tracrcheck.reports.outputs import Outputs
-    from tracrcheck.runs import baseline as comparing
 
     Outputs(html=html, junit=junit, md=md).check()
     factor = options.check_factor(slower)
+    with loading():
+        from tracrcheck.reports import saved
+        from tracrcheck.reports.context import beside_saved
+        from tracrcheck.reports.kinds import comment_of, page_of
+        from tracrcheck.runs import baseline as comparing
+
     found = saved.read(file)
     compared = None if baseline is None else comparing.compared(found, baseline, factor=factor)
     beside = beside_saved(found, Library.here(folder or []), drawn=html is not None)
@@ -88,12 +92,13 @@ def recheck(
     """Check a results file: its shape, whether it is stale, and a random share of it by running it again."""
     from tracrcheck.rasp.library import Library
     from tracrcheck.reports import text
-    from tracrcheck.reports.recheck import line_of
     from tracrcheck.reports.render import terminal
-    from tracrcheck.runs import recheck as checking
-    from tracrcheck.runs import results
 
-    found, library = results.read_any(file), Library.here(folder or [])
+    with loading():
+        from tracrcheck.runs import recheck as checking
+        from tracrcheck.runs.kinds import read_any
+
+    found, library = read_any(file), Library.here(folder or [])
     if differs := checking.stale(found, library):
         terminal.show(*text.stale_lines(found, differs))
         raise typer.Exit(0)
@@ -101,10 +106,10 @@ def recheck(
     chosen = checking.sample(found.units, share=share, seed=number, most_seconds=most_seconds)
     terminal.show(text.sample_line(found, len(chosen), number))
     pairs = list(
-        terminal.progress(checking.again(found, chosen, library), checking.n_verdicts(chosen), "recheck")
+        terminal.progress(checking.again(found, chosen, library), checking.n_pairs(found, chosen), "recheck")
     )
     different = [pair for pair in pairs if not pair.same]
     for pair in different:
-        terminal.show(line_of(pair))
+        terminal.show(pair.line)
     terminal.show(f"{len(pairs) - len(different)} the same, {len(different)} different")
     raise typer.Exit(1 if different else 0)

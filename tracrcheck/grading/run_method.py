@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -54,14 +54,19 @@ class _TimeUp(BaseException):
 
 
 def find_method(name: str, *, where: str = "--method") -> Callable[[Task], Any]:
-    """A method by its name, or as `module:callable`; a class is instantiated without arguments.
+    """A method by its name, or as `module:callable`. Errors: TC113."""
+    return named_callable(name, METHODS, kind="method", takes="a Task", where=where)
+
+
+def named_callable(name: str, table: Mapping[str, Any], *, kind: str, takes: str, where: str) -> Any:
+    """A row of a table, or `module:callable`; a class is instantiated without arguments.
 
     Modules in the current folder can be imported. Errors: TC113.
     """
-    if name in METHODS:
-        return METHODS[name]
+    if name in table:
+        return table[name]
     if ":" not in name:
-        raise unknown_name("TC113.name", name, METHODS, where=where)
+        raise unknown_name("TC113.name", name, table, where=where, kind=kind, takes=takes)
     module_name, _, attribute = name.partition(":")
     with _current_folder_importable():
         try:
@@ -72,9 +77,12 @@ def find_method(name: str, *, where: str = "--method") -> Callable[[Task], Any]:
                 found = found()
         except (Exception, SystemExit) as error:
             got = f"{type(error).__name__}: {error}"
-            raise user_error("TC113.import", where=where, got=got, name=name) from error
+            raise user_error(
+                "TC113.import", where=where, got=got, name=name, kind=kind, takes=takes
+            ) from error
     if not callable(found):
-        raise user_error("TC113.call", where=where, got=f"a {type(found).__name__}", name=name)
+        got = f"a {type(found).__name__}"
+        raise user_error("TC113.call", where=where, got=got, name=name, kind=kind, takes=takes)
     return found
 
 

@@ -1,1 +1,1 @@
-"""What a person reads, and the JSON a program reads. Nothing here decides anything."""
+"""Reports for people, and JSON for programs. Nothing here decides anything."""

@@ -32,7 +32,7 @@ from tracrcheck.truth.certificate import PROPERTIES, Certificate
 if TYPE_CHECKING:
     from tracrcheck.compiler.compile import Compiled
 
-# Edges that are only permitted, over all drawings of a page, and programs up to which drawings are open at first.
+# Merely permitted edges drawn, over all drawings of a page; programs up to which drawings are open at first.
 MOST_LOOSE, OPEN = 2000, 3
 One = Mapping[str, Any]  # as docs/json.md says
 

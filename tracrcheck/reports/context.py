@@ -1,4 +1,4 @@
-"""What a report shows that does not stand in the results themselves."""
+"""What a report shows beyond the results themselves."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from tracrcheck.reports.render.terminal import progress
 from tracrcheck.reports.saved import CertificatesFile, Shown
 from tracrcheck.reports.text import replay
 from tracrcheck.runs.baseline import Comparison
+from tracrcheck.runs.gate import Results
 from tracrcheck.runs.recheck import stale
-from tracrcheck.runs.results import Results
 
 
 def by_name(v: Verdict) -> str:
-    """The command that gives a verdict again, where its program is found by its name."""
+    """The command that reproduces a verdict of a program that is found by name."""
     return replay(v, v.program)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Beside:
-    """replay: gives the command for a verdict. evidence: truths to draw; absent: programs that cannot be drawn. stale: how
-    the sources differ from those the results were made from. compared: with another version's results."""
+    """replay: returns the command that reproduces a verdict. evidence: required circuits to draw. absent: programs that cannot be
+    drawn. stale: how the sources differ from those that made the results. compared: comparison with a baseline."""
 
     replay: Callable[[Verdict], str] = by_name
     evidence: Sequence[Evidence] = field(default_factory=tuple)
@@ -44,7 +44,7 @@ class Beside:
 
 
 def beside_saved(results: Shown, library: Library, *, drawn: bool) -> Beside:
-    """Beside results that were read from a file. drawn: whether truths are wanted, which may have to be proved again."""
+    """For results read from a file. drawn: collect the circuits to draw, which may have to be proved again."""
     if isinstance(results, Results):
         asked = results.run["asked"]
         judged = settings_judged(results.verdicts)
@@ -76,7 +76,7 @@ def _lengths(pair: Sequence[int] | None) -> tuple[int, int] | None:
 
 
 def replay_of(run: Mapping[str, Any]) -> Callable[[Verdict], str]:
-    """Of a saved run of the gate: its lengths and scored positions are asked for again."""
+    """For a saved run of the gate: the command repeats its lengths and scored positions."""
     asked = run["asked"]
     options = ["--lengths", "{}-{}".format(*asked["lengths"])] if asked["lengths"] else []
     options += ["--score-bos"] if asked["score_bos"] else []

@@ -11,12 +11,12 @@ from tracrcheck.grading.verdict import Witness
 if TYPE_CHECKING:
     from tracrcheck.reports.picture import Picture
 
-# What stands in a cell, or beside a name ----------------------------------------------------------------
+# Values of cells and facts ----------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Badge:
-    """A word that says how something came out, such as FAILS."""
+    """A verdict in one word, such as FAILS."""
 
     word: str
 
@@ -28,7 +28,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Link:
-    """to: the `anchor` of a drawing on the same page."""
+    """to: `anchor` on the same page."""
 
     text: str
     to: str
@@ -36,7 +36,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Sorted:
-    """Text that a table sorts by another value."""
+    """Text that tables sort by another value."""
 
     text: str
     by: str | float
@@ -44,14 +44,14 @@ class Sorted:
 
 @dataclass(frozen=True)
 class Verbatim:
-    """Text whose lines are kept, such as a traceback."""
+    """Preformatted text, such as a traceback."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Edges:
-    """carried: edge -> what it carries, where that is to be shown."""
+    """carried: edge -> what it carries, if that is to be shown."""
 
     names: tuple[str, ...]
     carried: Mapping[str, str] = field(default_factory=dict)
@@ -63,7 +63,7 @@ MOST_EDGES = 12  # of a list; the JSON has all
 
 
 def plain(value: Inline) -> str:
-    """The text of it."""
+    """The value as plain text."""
     match value:
         case None:
             return ""
@@ -83,8 +83,7 @@ def plain(value: Inline) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """number: sorted by value and aligned right. choice: a page can filter by its values. wide: only where there is room,
-    on a page."""
+    """number: sorted by value and right-aligned. choice: pages offer a filter on its values. wide: left out on a terminal."""
 
     name: str
     number: bool = False
@@ -94,7 +93,7 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """The first column names the row."""
+    """The first column holds the headings of the rows."""
 
     caption: str
     columns: tuple[Column, ...]
@@ -102,7 +101,7 @@ class Table:
     note: str = ""
 
     def narrow(self) -> Table:
-        """Without the columns that only a page has room for."""
+        """Without the wide columns."""
         kept = [n for n, column in enumerate(self.columns) if not column.wide]
         return Table(
             caption=self.caption,
@@ -129,7 +128,7 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """head: of the short table, after the column of words."""
+    """head: names of the `cells` of the short table."""
 
     head: tuple[str, ...]
     of: Sequence[Finding]
@@ -144,7 +143,7 @@ class Facts:
 
 @dataclass(frozen=True, kw_only=True)
 class Lines:
-    """kind: a list, a warning, a note, or text whose lines are kept."""
+    """kind: verbatim means preformatted."""
 
     lines: tuple[str, ...]
     kind: Literal["list", "warning", "note", "verbatim"] = "list"
@@ -152,8 +151,8 @@ class Lines:
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """A circuit. folds: shown as one of several programs, with its outcome and what it computes; `opened` at first. most:
-    edges drawn that no layer requires."""
+    """A circuit. folds: collapsible, headed by `word` and `meaning`, and `opened` at first. most: number of edges drawn that no
+    layer requires."""
 
     picture: Picture
     word: str = ""
@@ -184,7 +183,7 @@ EVERYWHERE: tuple[Where, ...] = (*TEXT, "comment")
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """folded: closed on a page until it is opened. on: what shows it."""
+    """folded: collapsed at first. on: renderers that show it."""
 
     title: str
     blocks: tuple[Block, ...]
@@ -206,7 +205,7 @@ Outcome = Literal["passed", "failure", "error"]
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A test of JUnit. kind: why it did not pass, in a word. text: all there is to say; its first line is the message."""
+    """A JUnit test case. kind: why it did not pass, in one word. text: details; the first line is the message."""
 
     name: str
     seconds: float
@@ -217,9 +216,8 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """command: that made the results. word and outcome: how it came out, as a badge and as a clause. good: whether that is
-    well. scope: what was examined. summary: the figures, in lines. run: how the results were made, as far as they say.
-    suites: the tests of JUnit."""
+    """command: the command that made the results. word, outcome: the result as a badge and as a clause. good: whether it
+    passed. scope: what was examined. summary: the figures, line by line. run: provenance, if known. suites: JUnit suites."""
 
     command: str
     title: str
@@ -242,7 +240,7 @@ class Document:
 
 
 def anchor(*words: str) -> str:
-    """An id from words: equal words give equal ids, others others."""
+    """An id from words: equal words give equal ids, different words different ones."""
     return "i-" + "".join(
         c if c.isascii() and (c.isalnum() or c in "_.-") else f"~{ord(c):x}~" for c in "-".join(words)
     )

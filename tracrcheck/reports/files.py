@@ -1,4 +1,4 @@
-"""JSON documents: their shapes (docs/json.md), and files that appear whole or not at all."""
+"""JSON documents (docs/json.md), and files that are written atomically."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def judged_document(verdicts: Sequence[dict[str, Any]], summary: Summary) -> dict[str, Any]:
-    """Verdicts that came about outside a run of the gate."""
+    """Verdicts that were not made by a run of the gate."""
     return {"verdicts": list(verdicts), "summary": summary.to_json()}
 
 
@@ -32,7 +32,7 @@ def certify_document(certificates: Sequence[Certificate]) -> dict[str, Any]:
 
 
 def check_writable(path: Path | None) -> None:
-    """Raises TC115 now where `path` could not be written at the end."""
+    """Raises TC115 if `path` cannot be written, before any work is done."""
     if path is None or is_device(path):
         return
     try:
@@ -46,13 +46,13 @@ def check_writable(path: Path | None) -> None:
 
 
 def check_suffix(option: str, path: Path | None, wanted: str) -> None:
-    """Raises TC117 where a name promises another kind of file than is written."""
+    """Raises TC117 if the suffix is not that of the kind of file we write."""
     if path is not None and not is_device(path) and path.suffix.lower() != wanted:
         raise user_error("TC117.suffix", where=option, got=path, suffixes=wanted)
 
 
 def check_folder(path: Path | None) -> None:
-    """Raises TC115 now where files could not be written to the folder at the end. It is made where it is not there."""
+    """Raises TC115 if files cannot be written to the folder, before any work is done. A missing folder is made later."""
     if path is None:
         return
     if path.exists() and not path.is_dir():
@@ -61,7 +61,7 @@ def check_folder(path: Path | None) -> None:
 
 
 def write_folder(path: Path, texts: Mapping[str, str]) -> None:
-    """Each file whole or not at all; others in the folder stay. Errors: TC115."""
+    """Writes each file atomically; other files in the folder stay. Errors: TC115."""
     try:
         path.mkdir(exist_ok=True)
     except OSError as error:
@@ -71,9 +71,9 @@ def write_folder(path: Path, texts: Mapping[str, str]) -> None:
 
 
 def write_json(path: Path | None, document: Any, *, a_line_each: Sequence[str] = ()) -> None:
-    """Writes the document; nothing where there is no path. Errors: TC115.
+    """Writes the document, if a path is given. Errors: TC115.
 
-    a_line_each: lists of the document whose items take a line each, and not a line a field.
+    a_line_each: lists of the document that are written with one item per line.
     """
     if path is None:
         return
@@ -87,7 +87,7 @@ def write_json(path: Path | None, document: Any, *, a_line_each: Sequence[str] =
 
 
 def _value(value: Any, a_line_each: bool) -> str:
-    """As it stands in an object that is indented once."""
+    """A value as the member of an object, indented once."""
     if not a_line_each or not value:
         return _dumps(value, indent=2).replace("\n", "\n  ")
     return "[\n" + ",\n".join(f"    {_dumps(item)}" for item in value) + "\n  ]"
@@ -98,7 +98,7 @@ def _dumps(value: Any, *, indent: int | None = None) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """The file appears whole or not at all. Errors: TC115."""
+    """Writes the file atomically. Errors: TC115."""
     try:
         if is_device(path):
             path.write_text(text, encoding="utf-8")
@@ -109,7 +109,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_model(path: Path, model: Model) -> None:
-    """A safetensors file, whole or not at all. Errors: TC115."""
+    """Writes a safetensors file atomically. Errors: TC115."""
     try:
         model.save(path)
     except (OSError, SafetensorError) as error:
@@ -117,12 +117,12 @@ def write_model(path: Path, model: Model) -> None:
 
 
 def is_device(path: Path) -> bool:
-    """Such as /dev/stdout, which must not be replaced by a file."""
+    """True of /dev/stdout and the like, which must not be replaced by a file."""
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no infinity and no NaN: null stands for both."""
+    """Replaces infinity and NaN, which JSON does not have, by null."""
     if isinstance(value, dict):
         return {k: _finite(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

@@ -28,7 +28,7 @@ def finding_of(
     cells: Sequence[Inline] = (),
     carried: Mapping[str, str] | None = None,
 ) -> Finding:
-    """title: in place of program, setting, method and seed. carried: edge -> what it carries."""
+    """title: replaces program, setting, method and seed. carried: edge -> what it carries."""
     rows: list[tuple[str, Inline]] = [("detail", Verbatim(v.detail))] if v.detail else []
     rows += edge_rows(v, carried or {})
     if v.ranking is not None:
@@ -46,7 +46,7 @@ def finding_of(
 
 
 def edge_rows(v: Verdict, carried: Mapping[str, str] = {}) -> tuple[tuple[str, Inline], ...]:
-    """The edges that are wrong, and the smallest input that shows it."""
+    """The wrong edges, and the smallest input that shows it."""
     rows: list[tuple[str, Inline]] = []
     for name, edges in (("missing", v.missing), ("extra", v.extra)):
         if edges:
@@ -59,7 +59,7 @@ def edge_rows(v: Verdict, carried: Mapping[str, str] = {}) -> tuple[tuple[str, I
 
 
 def case_of(v: Verdict, name: str, finding: Finding | None) -> Case:
-    """A verdict as a test: FAILS is a failure; UNKNOWN an error, since without a proved truth nothing was judged."""
+    """A verdict as a JUnit case: FAILS is a failure, UNKNOWN an error, since nothing could be judged."""
     if finding is None or v.verdict == "HOLDS":
         return Case(name=name, seconds=v.seconds)
     failed = v.verdict == "FAILS"
@@ -73,14 +73,14 @@ def case_of(v: Verdict, name: str, finding: Finding | None) -> Case:
 
 
 def title_of(v: Verdict, seeds: Sequence[int] = ()) -> str:
-    """seeds: all that went wrong in the same way."""
+    """seeds: all seeds that failed alike."""
     method = f", {v.method}" if v.method else ""
     which = f", seeds {', '.join(map(str, seeds))}" if len(seeds) > 1 else f", seed {v.seed}"
     return f"{v.program}, {v.ablation}, {v.criterion}{method}{which if v.method else ''}"
 
 
 def block(f: Finding) -> str:
-    """A finding as lines of text."""
+    """A finding as text."""
     lines = [f"{f.word.upper()} {f.title}" + (f": {f.reason}" if f.reason else "")]
     for name, value in f.rows:
         if isinstance(value, Edges):

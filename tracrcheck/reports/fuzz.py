@@ -26,8 +26,8 @@ from tracrcheck.reports.findings import block, case_of, edge_rows, finding_of, t
 from tracrcheck.runs.fuzz_score import Bar, Score
 
 if TYPE_CHECKING:
+    from tracrcheck.runs.fuzz import FuzzResults
     from tracrcheck.runs.fuzz_program import Row
-    from tracrcheck.runs.fuzz_results import FuzzResults
     from tracrcheck.runs.regressions import Replayed
 
 
@@ -79,7 +79,7 @@ def document(results: FuzzResults) -> Document:
 
 
 def finding(row: Row, seed: int) -> Finding:
-    """Why one setting is not exact, and the command that judges it again."""
+    """Why one setting is not exact, and the command that replays it."""
     v = row.verdict
     words = ["tracrcheck", "fuzz", "--seed", str(seed), "--number", str(row.number)]
     replay = shlex.join([*words, "--ablation", row.ablation, "--method", v.method])
@@ -87,14 +87,14 @@ def finding(row: Row, seed: int) -> Finding:
 
 
 def one(row: Row, seed: int) -> str:
-    """A single setting, asked for by the number of its draw."""
+    """A single setting, for `--number`."""
     if not row.holds:
         return block(finding(row, seed))
     return f"{row.verdict.verdict} {title_of(row.verdict)}{'' if row.counts else ' (vacuous)'}"
 
 
 def replayed(name: str, found: Replayed) -> str:
-    """One file replayed, or one draw."""
+    """The result of replaying one file."""
     if found.passes:
         return f"passes  {name}"
     rows = () if found.row is None else edge_rows(found.row.verdict)

@@ -33,13 +33,13 @@ from tracrcheck.reports.findings import case_of, finding_of, title_of
 from tracrcheck.reports.picture import MOST, judged_layer, picture_of
 from tracrcheck.reports.text import share, summary_line
 from tracrcheck.runs.baseline import FLOOR, Comparison
-from tracrcheck.runs.results import Results
+from tracrcheck.runs.gate import Results
 
-# Edges that no layer requires, over all drawings of a page: they keep it under two megabytes.
+# Edges drawn that no layer requires, over all drawings of a page: keeps it under two megabytes.
 MOST_LOOSE = 1000
-# Programs up to which every drawing is open at first.
+# Up to this many programs, every drawing is open at first.
 OPEN = 3
-MOST_MISSING = 20  # verdicts of a baseline that are merely missing
+MOST_MISSING = 20  # missing verdicts that are listed
 Groups = Mapping[tuple[str, str, str], Sequence[Verdict]]
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def failure_block(v: Verdict, compiled: Compiled, *, replay: str) -> str:
-    """What failed, the edges and what they carry, the smallest witness, and the command that shows it again."""
+    """What failed, the edges and what they carry, the smallest witness, and the command that replays it."""
     return block(failure_of(v, compiled, replay=replay))
 
 
@@ -37,7 +37,7 @@ def carries(edge: str, compiled: Compiled) -> str:
 
 
 def mapping_lines(imported: Imported) -> list[str]:
-    """How a circuit made elsewhere was read, and where it tells less than we do."""
+    """How an imported circuit was read, and where its format is coarser than ours."""
     notes = (*imported.granularity.says(), *imported.notes)
     first = f"read as {imported.format}: {IMPORTERS[imported.format].mapping}"
     return [first, *(f"    note    {note}" for note in notes)]

@@ -1,4 +1,4 @@
-"""Which report shows which results: one table, from the kind of results to its `Document`; and the forms of a document."""
+"""The table of reports: the kind of results -> the function that makes its `Document`; and its forms."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tracrcheck.reports.document import Document
 from tracrcheck.reports.render import junit, markdown
 from tracrcheck.reports.render.html import page as html
 from tracrcheck.reports.saved import CertificatesFile, DiscoveryFile, Shown
-from tracrcheck.runs.false_alarm_results import FalseAlarmResults
-from tracrcheck.runs.fuzz_results import FuzzResults
-from tracrcheck.runs.invariant_results import InvariantResults
-from tracrcheck.runs.mutant_results import MutantResults
-from tracrcheck.runs.results import Results
-from tracrcheck.trained.curve import CompareResults
+from tracrcheck.runs.compare import CompareResults
+from tracrcheck.runs.false_alarms import FalseAlarmResults
+from tracrcheck.runs.fuzz import FuzzResults
+from tracrcheck.runs.gate import Results
+from tracrcheck.runs.invariants import InvariantResults
+from tracrcheck.runs.mutants import MutantResults
 
 KINDS: dict[type, Callable[[Any, Beside], Document]] = {
     Results: gate.document,
@@ -50,5 +50,5 @@ def junit_of(results: Shown, beside: Beside | None = None) -> str:
 
 
 def html_of(results: Shown, beside: Beside | None = None) -> str:
-    """A page for a browser, in one text."""
+    """A page for a browser."""
     return html.page(document_of(results, beside))

@@ -1,4 +1,4 @@
-"""The report files that a command was asked for: checked before the work, written after it, each whole or not at all."""
+"""The report files of a command: checked before the work, written atomically after it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Outputs:
-    """json is written by the command itself; here it is checked with the others."""
+    """The command itself writes `json`; it is only checked here."""
 
     json: Path | None = None
     html: Path | None = None
@@ -24,7 +24,7 @@ class Outputs:
     md: Path | None = None
 
     def check(self) -> None:
-        """Raises TC115 where a file could not be written at the end, TC117 where two would be one file."""
+        """Raises TC115 if a file cannot be written, TC117 if two options name the same file."""
         named = {
             f"--{name}": path for name in ("json", "html", "junit", "md") if (path := getattr(self, name))
         }
@@ -36,7 +36,7 @@ class Outputs:
                 raise user_error("TC117.same_file", where=f"{first}, {option}", got=path)
 
     def write(self, results: Shown, beside: Beside) -> None:
-        """All texts are made before the first is written. Errors: TC115."""
+        """Renders all reports, then writes them. Errors: TC115."""
         from tracrcheck.reports.kinds import comment_of, html_of, junit_of
 
         texts = [

@@ -1,4 +1,4 @@
-"""Two circuits side by side: lines, tables, a picture, and JSON."""
+"""Two circuits compared: text, tables, a drawing, and JSON."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def layers_table(found: Overlap) -> Table:
 
 
 def crossed_table(judged: Sequence[Judged]) -> Table:
-    """A row a circuit and task: under resampling, with all other edges cut; and in how many cells it is faithful."""
+    """A row for each circuit and task: under resampling with all other edges cut, and the number of cells that are faithful."""
     numbers = ("edges", "KL, nats", "random", "margin recovered", "accuracy", "model")
     columns = (
         Column(name="circuit"), Column(name="on"), *(Column(name=name, number=True) for name in numbers),
@@ -71,13 +71,13 @@ def _cell(matrix: Matrix, metric: str) -> Cell:
 
 
 def overlap_svg(found: Overlap, *, title: str) -> str:
-    """Both circuits in one drawing; each component says how many of the edges that touch it are whose."""
+    """Both circuits in one drawing. Each component is labelled with its number of edges in each part."""
     parts = {"shared": found.shared, "only A": found.only_a, "only B": found.only_b}
     return graph.overlap_svg(parts, _labels(parts), title=title)
 
 
 def _labels(parts: dict[str, Circuit]) -> dict[str, str]:
-    """Of each component, how many of the edges that touch it are whose."""
+    """Component -> its number of edges in each part."""
     touching = {
         name: Counter(node for e in part for node in (str(e.writer), node_of(e.reader)))
         for name, part in parts.items()

@@ -1,4 +1,4 @@
-"""Circuits as pictures: data for a drawing, made of certificates and verdicts.
+"""Data for drawings of circuits, from certificates and verdicts.
 
 A picture has layers, one for each setting (or method, or file) shown of one graph. A page lets the reader choose among
 them, and components keep their places. Colour is never the only sign: each kind of edge has its own stroke and word.
@@ -21,7 +21,7 @@ from tracrcheck.reports.text import computes
 
 Kind = Literal["required", "missing", "extra", "permitted", "found"]
 
-# Drawn from the first to the last, so that what is wrong lies on top. The letter stands for the kind in a path.
+# In drawing order: wrong edges lie on top. The letter is the class of the path.
 KINDS: dict[Kind, str] = {"permitted": "p", "found": "f", "required": "r", "extra": "x", "missing": "m"}
 LEGEND: dict[Kind, str] = {
     "required": "required",
@@ -36,8 +36,8 @@ MOST = 300
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """kinds: what each edge is here. notes: what speaks for it, in words. fact: the outcome, in a few words.
-    more: edges that are surplus too and are not given."""
+    """kinds: edge -> its kind in this layer. notes: edge -> why it has that kind. fact: the outcome in a few words.
+    more: number of further extra edges, which are left out."""
 
     name: str
     kinds: Mapping[Edge, Kind]
@@ -52,8 +52,8 @@ class Layer:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """name: of what is drawn, distinct on a page. labels: component -> what it computes, empty where that is unknown.
-    explained: how the notes are to be read."""
+    """name: title, unique on a page. labels: component -> what it computes, or empty if unknown. explained: how to read the
+    notes."""
 
     name: str
     graph: ResidualGraph
@@ -63,16 +63,16 @@ class Picture:
 
     @property
     def first(self) -> int:
-        """The layer to show first: one with something wrong in it."""
+        """The layer to show first: the first one with something wrong in it."""
         return next((n for n, layer in enumerate(self.layers) if layer.wrong), 0)
 
     @property
     def edges(self) -> list[Edge]:
-        """Of all layers, in the order of the graph."""
+        """The edges of all layers, in the order of the graph."""
         return sorted({edge for layer in self.layers for edge in layer.kinds})
 
     def cut_to(self, most: int) -> Picture:
-        """With at most so many edges that no layer requires; what is left out is counted."""
+        """Keeps at most `most` edges that no layer requires, and counts the others in `more`."""
         loose: dict[Edge, None] = {}
         for kind in ("extra", "permitted"):
             loose |= {e: None for layer in self.layers for e, k in layer.kinds.items() if k == kind}
@@ -94,7 +94,7 @@ class Picture:
 
 
 def picture_of(evidence: Sequence[Evidence], layers: Sequence[Layer]) -> Picture:
-    """Of one program. evidence: of its settings, one at least."""
+    """The picture of one program. evidence: at least one of its settings."""
     compiled = evidence[0].compiled
     nodes = {*map(str, compiled.graph.writers)}
     labels = {node: computes(compiled, node) for node in nodes if node in compiled.provenance}
@@ -108,7 +108,7 @@ def picture_of(evidence: Sequence[Evidence], layers: Sequence[Layer]) -> Picture
 
 
 def truth_layer(one: Evidence, *, name: str = "", permitted: bool = False) -> Layer:
-    """What is required, each edge with its weight. permitted: those that can carry something too."""
+    """The required edges with their weights. permitted: include edges that can carry something."""
     certificate = one.certificate
     kinds: dict[Edge, Kind] = {}
     if permitted:
@@ -123,7 +123,7 @@ def truth_layer(one: Evidence, *, name: str = "", permitted: bool = False) -> La
 
 
 def judged_layer(one: Evidence, verdicts: Sequence[Verdict], *, name: str = "") -> Layer:
-    """The truth, with what some of these verdicts (over seeds) miss or have too many of."""
+    """The required edges, with those that some of these verdicts (one per seed) miss or have in excess."""
     truth = truth_layer(one, name=name)
     missing, extra = (
         Counter(chain.from_iterable(v.missing for v in verdicts)),
@@ -136,7 +136,7 @@ def judged_layer(one: Evidence, verdicts: Sequence[Verdict], *, name: str = "") 
             try:
                 edge = graph.edge(text)
             except CheckError:
-                continue  # a foreign edge: it is told with its verdict
+                continue  # not an edge of this graph: its verdict says so
             word = f"in {n} of {len(verdicts)} seeds" if len(verdicts) > 1 else ""
             kinds[edge] = "missing" if kind == "missing" else "extra"
             notes[edge] = "; ".join(part for part in (word, _why(one, edge, kind, truth.notes)) if part)
@@ -144,7 +144,7 @@ def judged_layer(one: Evidence, verdicts: Sequence[Verdict], *, name: str = "") 
 
 
 def weight_words(w: Weight) -> str:
-    """How much of the output hangs on an edge."""
+    """How far the outputs move without an edge."""
     of = f"{w.n_of:,} items" if w.n_items == w.n_of else f"{w.n_items:,} of {w.n_of:,} items"
     return f"weighs {w.moved:.2g}: outputs change on {w.share:.0%} of {of}"
 
@@ -176,7 +176,7 @@ def _fact(one: Evidence, verdicts: Sequence[Verdict]) -> str:
 
 
 def node_of(reader: Reader) -> str:
-    """The component that reads."""
+    """The component that a reader belongs to."""
     return str(reader).rsplit(".", 1)[0] if reader.port else str(reader)
 
 

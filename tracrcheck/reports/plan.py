@@ -1,4 +1,4 @@
-"""What a step of training takes: lines, and JSON."""
+"""The memory and FLOPs of a training step: text, and JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SCHEMA = "tracrcheck.plan/1"
 
 
 def plan_lines(plan: Plan) -> list[str]:
-    """The graph, and the batch."""
+    """The size of the graph and of the batch."""
     graph, step = ResidualGraph.of(plan.spec), plan.step
     shared = f" on each of {plan.gpus} GPUs" if plan.gpus > 1 else ""
     return [
@@ -23,7 +23,7 @@ def plan_lines(plan: Plan) -> list[str]:
 
 
 def plan_table(plan: Plan) -> Table:
-    """GB on each GPU at the moment when most is held, which is not the same moment in both columns."""
+    """GB on each GPU at the moment of peak memory, which differs between the two columns."""
     numbers = ("layers computed again", "activations kept")
     each = ", on each GPU" if plan.gpus > 1 else ""
     again, kept = plan.cost, plan.without
@@ -46,7 +46,7 @@ def plan_table(plan: Plan) -> Table:
 
 
 def verdict_lines(plan: Plan) -> list[str]:
-    """What is computed and sent, and whether it fits."""
+    """FLOPs, traffic between GPUs, and whether it fits."""
     each = " on all GPUs" if plan.gpus > 1 else ""
     lines = [
         f"{plan.flops / 1e12:,.1f} TFLOP a step{each}, of which {plan.flops_again / 1e12:,.1f} compute layers again"
@@ -74,7 +74,7 @@ def verdict_lines(plan: Plan) -> list[str]:
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
-    """Bytes and counts as they are."""
+    """Exact bytes and counts."""
     graph, step = ResidualGraph.of(plan.spec), plan.step
     again, kept = plan.cost, plan.without
     return {

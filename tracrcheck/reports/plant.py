@@ -1,4 +1,4 @@
-"""What `tracrcheck plant` says of the model it made."""
+"""What `tracrcheck plant` prints about the model that it made."""
 
 from __future__ import annotations
 

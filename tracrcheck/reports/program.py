@@ -1,4 +1,4 @@
-"""Programs: the table of all, what `check` found, why an edge is needed, and the circuit drawn.
+"""Programs: the table of all programs, the result of `check`, why an edge is needed, and drawings of circuits.
 
 In a drawing required edges are solid and permitted ones faint; every component is labelled with the RASP expression that it
 computes.
@@ -87,7 +87,7 @@ def programs_table(programs: Sequence[Compiled]) -> Table:
 
 
 def checkup_parts(found: Checkup) -> list[str | Table]:
-    """What `tracrcheck check` prints beside the problems."""
+    """What `tracrcheck check` prints besides the problems."""
     compiled = found.compiled
     if compiled is None:
         return []
@@ -134,7 +134,7 @@ def explanation_block(compiled: Compiled, ablation: str, found: Explanation) -> 
 
 
 def draw(compiled: Compiled, certificate: Certificate, kind: str) -> str:
-    """Text of a picture; `kind` is a file's suffix. Errors: TC123."""
+    """The drawing as text. kind: suffix of the file. Errors: TC123."""
     match kind:
         case ".svg":
             return svg(_drawing(compiled, certificate))
@@ -187,7 +187,7 @@ def _title(certificate: Certificate) -> str:
 
 
 def tree(compiled: Compiled, certificate: Certificate) -> Tree:
-    """What `out` is made of, by required edges; a component is opened once."""
+    """The required edges as a tree that ends in `out`. Each component is expanded once."""
     root = Tree(_title(certificate), highlight=False)
     into: dict[str, list[Edge]] = {}
     for edge in certificate.required:

@@ -1,4 +1,4 @@
-"""Curves drawn as SVG, both axes logarithmic."""
+"""Draws curves as SVG, both axes logarithmic."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ STROKES = (
     ("#e69f00", "1 4"), ("#56b4e9", "12 4"),
 )  # fmt: skip
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 460, 70, 190, 40, 55
-LOWEST = 1e-4  # y below which all is as good as nothing
+LOWEST = 1e-4  # y below which values are drawn alike
 
 
 def svg(plot: Plot, *, ground: bool = True) -> Markup:
-    """A line for each curve, with a legend. ground: on white; otherwise on whatever it is laid upon."""
+    """A line for each curve, with a legend. ground: fill the background with white."""
     across = _Axis([x for curve in plot.curves.values() for x, _ in curve], LEFT, WIDTH - RIGHT)
     values = [y for curve in plot.curves.values() for _, y in curve]
     up = _Axis([LOWEST, max(values, default=1.0)], HEIGHT - BOTTOM, TOP)
@@ -57,7 +57,7 @@ def svg(plot: Plot, *, ground: bool = True) -> Markup:
 
 
 class _Axis:
-    """Values -> pixels, in logarithms."""
+    """Maps values to pixels, logarithmically."""
 
     def __init__(self, values: list[float], start: float, end: float) -> None:
         self.low, self.high = min(values, default=1.0), max(values, default=10.0)

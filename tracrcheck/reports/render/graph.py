@@ -1,4 +1,4 @@
-"""Circuits drawn: as SVG, for a file or inside a page, and as DOT."""
+"""Draws circuits as SVG, for a file or inside a page, and as DOT."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tracrcheck.reports.render.html.markup import fill, joined
 
 # Pixels.
 BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y, MARGIN, LANE = 190, 44, 70, 26, 20, 11
-# Above so many solid edges, lines are thin and coloured by writer: otherwise they run into one another.
+# Above this many solid edges, lines are thin and coloured by writer, so that they can be told apart.
 MANY = 60
 MANY_ON_A_PAGE = 100
 LABEL = 28  # characters of a label that fit a box
 PORT_OFFSET = {"q": -12, "k": 0, "v": 12, "": 0}
 
-# Other colours where a reader prefers dark pages.
+# Other colours for readers who prefer dark pages.
 DARK = Markup("""<style>
 @media (prefers-color-scheme: dark) {
 rect[fill="white"] { fill: #0d1117 }
@@ -37,7 +37,7 @@ OVERLAP = {"shared": ("#1f4e9c", ""), "only A": ("#d55e00", "9 4"), "only B": ("
 
 @dataclass(frozen=True)
 class Line:
-    """An edge as it is drawn: attributes of its `path`."""
+    """An edge and the attributes of its `path`."""
 
     edge: Edge
     attributes: Mapping[str, str]
@@ -76,7 +76,7 @@ def columns(graph: ResidualGraph, edges: Sequence[Edge]) -> list[list[str]]:
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Where everything stands, in pixels. at: component -> left and top of its box. lanes: writer -> height of its lane."""
+    """Positions in pixels. at: component -> left and top of its box. lanes: writer -> y of its lane."""
 
     width: int
     height: int
@@ -85,7 +85,7 @@ class Layout:
 
     @classmethod
     def of(cls, graph: ResidualGraph, edges: Sequence[Edge], *, above: int) -> Layout:
-        """above: pixels left free for a title."""
+        """above: pixels reserved for a title."""
         names = columns(graph, edges)
         tallest = max(map(len, names))
         floor = MARGIN + above + tallest * (BOX_HEIGHT + GAP_Y)
@@ -104,7 +104,7 @@ class Layout:
         )
 
     def curve(self, edge: Edge) -> str:
-        """The `d` of an edge: straight, or along its writer's lane below all boxes where some stand in between."""
+        """The `d` of a path: direct, or along the writer's lane below all boxes if there are boxes in between."""
         x1, y1 = self.at[str(edge.writer)]
         x2, y2 = self.at[node_of(edge.reader)]
         x1, y1 = x1 + BOX_WIDTH, y1 + BOX_HEIGHT // 2
@@ -120,7 +120,7 @@ class Layout:
 
 
 def _far(edge: Edge, at: Mapping[str, tuple[int, int]]) -> bool:
-    """Whether an edge passes a column in between."""
+    """Whether an edge spans more than one column."""
     return at[node_of(edge.reader)][0] - at[str(edge.writer)][0] > BOX_WIDTH + GAP_X
 
 
@@ -131,7 +131,7 @@ def _svg(
     graph: ResidualGraph, lines: Sequence[Line], labels: Mapping[str, str], *, file_title: str = "",
     legend: Sequence[Markup] = (), attributes: Mapping[str, str] = {},
 ) -> Markup:  # fmt: skip
-    """The one drawing. file_title: of a file, which has a ground and names its lines. Lines drawn later lie on top."""
+    """Draws boxes and lines; later lines lie on top. file_title: for a file of its own, with a background and named lines."""
     placed = Layout.of(graph, [line.edge for line in lines], above=30 if file_title else 0)
     width, height = placed.width, placed.height
     ground: list[Markup] = []
@@ -160,7 +160,7 @@ def _path(line: Line, placed: Layout, *, named: bool) -> Markup:
 
 
 def _box(node: str, label: str, x: int, y: int) -> Markup:
-    """A component: its name, what it computes, and where the inputs of a head arrive."""
+    """A component: its name, what it computes, and the ports of a head."""
     head = node.startswith("a")
     left = x + (16 if head else 8)
     ports = [(y + 13, "q"), (y + 25, "k"), (y + 37, "v")] if head else []
@@ -186,7 +186,7 @@ def _stroke(colour: str, width: str, dash: str = "", **more: str) -> dict[str, s
 
 
 def svg(drawing: Drawing) -> str:
-    """A file of its own: faint edges below solid ones."""
+    """An SVG file: faint edges below solid ones."""
     colours = _colours(drawing)
     width = "1.0" if colours else "2.0"
     lines = [Line(e, _stroke("#c8ccd2", "1.0")) for e in drawing.faint]
@@ -195,7 +195,7 @@ def svg(drawing: Drawing) -> str:
 
 
 def _colours(drawing: Drawing) -> dict[str, str]:
-    """Writer -> colour, neighbours far apart on the wheel; nothing where there are few edges."""
+    """Writer -> colour, with neighbours far apart on the colour wheel; empty if there are few edges."""
     if len(drawing.solid) <= MANY:
         return {}
     writers = sorted({e.writer for e in drawing.solid}, key=lambda writer: writer.index)
@@ -203,14 +203,14 @@ def _colours(drawing: Drawing) -> dict[str, str]:
 
 
 def circuit_svg(circuit: Circuit, *, name: str, title: str) -> str:
-    """Every component that the circuit uses, with how many edges it reads and writes."""
+    """An SVG file of a circuit; each component is labelled with its number of reads and writes."""
     return svg(
         Drawing(graph=circuit.graph, name=name, title=title, solid=tuple(circuit), labels=counts_of(circuit))
     )
 
 
 def overlap_svg(parts: Mapping[str, Circuit], labels: Mapping[str, str], *, title: str) -> str:
-    """Two circuits over each other. parts: each of `OVERLAP`, with the edges in it."""
+    """An SVG file of two circuits. parts: name in `OVERLAP` -> edges."""
     lines, legend = [], []
     x, y = MARGIN, MARGIN + 18
     for name in reversed(OVERLAP):
@@ -230,7 +230,7 @@ def overlap_svg(parts: Mapping[str, Circuit], labels: Mapping[str, str], *, titl
 
 
 def page_svg(picture: Picture, shown: int) -> Markup:
-    """The style sheet of the page colours the lines, and its script changes their layer. shown: the layer at first."""
+    """For a page, whose style sheet colours the lines and whose script switches layers. shown: number of the first layer."""
     edges, labels = picture.edges, picture.labels
     number = {edge: n for n, edge in enumerate(edges)}
     order = "o" + "".join(KINDS.values())

@@ -34,7 +34,7 @@ _SIGNS = {"UNKNOWN": "?", "error": "?"}
 
 
 def page(document: Document) -> str:
-    """How it was made, what came of it, and every section."""
+    """Provenance, outcome, and every section."""
     parts = [f"# {_text(document.title)}", *_provenance(document)]
     for section in document.shown("markdown"):
         parts.append(f"## {_text(section.title)}")
@@ -44,7 +44,7 @@ def page(document: Document) -> str:
 
 
 def comment(document: Document) -> str:
-    """As much of what is wrong as there is room for; how much more there is, is always said."""
+    """As many findings as fit; the number left out is always given."""
     state = " (NOT FINISHED)" if document.unfinished else ""
     sign = "✓" if document.good else "✗"
     top = [f"### {sign} tracrcheck {document.command}: {_text(document.outcome)}{state}"]
@@ -95,7 +95,7 @@ def _indented(text: str) -> str:
 
 
 def _block(one: object, *, most: int | None = None) -> list[str]:
-    """Drawings and plots are for a page in a browser."""
+    """A block as Markdown; nothing for drawings and plots, which only a page shows."""
     if isinstance(one, Table):
         rows = [[_cell(cell, most=MOST_CELL) for cell in row] for row in one.rows[:most]]
         more = [f"and {len(one.rows) - len(rows):,} more."] if len(one.rows) > len(rows) else []
@@ -121,7 +121,7 @@ def _table(head: Sequence[str], numbers: Sequence[str], rows: Sequence[Sequence[
 
 
 def _first(findings: Findings, room: int) -> list[str]:
-    """A table of what is wrong, in half the room at most, then as many findings in full as fit."""
+    """A table of findings in at most half the room, then as many in full as fit."""
     rows = [f"| {' | '.join([_mark(f.word), *map(_cell, f.cells)])} |" for f in findings.of]
     kept = _fitting(rows[:MOST_ROWS], room // 2)
     parts = []
@@ -165,7 +165,7 @@ def _fitting(parts: Sequence[str], room: int) -> list[str]:
 
 
 def _size(text: str) -> int:
-    """With the blank line after it."""
+    """In bytes, with the blank line that follows."""
     return len(text.encode(errors="replace")) + 2
 
 
@@ -178,7 +178,7 @@ def _within(text: str, most: int) -> str:
 
 
 def _text(value: str) -> str:
-    """One line; whatever Markdown or HTML would read is written as a number."""
+    """One line, with every character that is special in Markdown or HTML as a numeric reference."""
     value = _within(" ".join(shown(value).split()), MOST_LINE)
     return re.sub(
         r"[^\w .,:;%/+=()'?>-]|(?<![^\W_])_|_(?![^\W_])|(?<!-)>", lambda m: f"&#{ord(m[0])};", value
@@ -186,7 +186,7 @@ def _text(value: str) -> str:
 
 
 def _cell(value: Inline, *, most: int = MOST_LINE) -> str:
-    """In a code element nobody is mentioned and nothing is linked."""
+    """Code is a `code` element, in which GitHub mentions nobody and links nothing."""
     words = _text(_within(plain(value), most))
     if isinstance(value, Code):
         return f"<code>{words}</code>"

@@ -1,4 +1,4 @@
-"""Where text goes: tables to standard output, errors and progress to standard error."""
+"""Terminal output: results on standard output, errors and progress on standard error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tracrcheck.reports.text import table
 
 T = TypeVar("T")
 
-# Columns where output is no terminal and COLUMNS says nothing: wide enough that tables keep their rows whole.
+# Width if the output is not a terminal and COLUMNS is not set: wide enough for most rows.
 WIDTH = 160
 
 
@@ -28,7 +28,7 @@ def out() -> Console:
 
 
 def show(*parts: RenderableType | Block) -> None:
-    """Tables fold where a terminal is narrow; lines of text stay whole, to be searched and copied."""
+    """Prints tables, which wrap on a narrow terminal, and text, whose lines stay whole so that they can be searched and copied."""
     console = out()
     for part in parts:
         for one in _rendered(part):
@@ -36,7 +36,7 @@ def show(*parts: RenderableType | Block) -> None:
 
 
 def show_document(document: Document) -> None:
-    """What is wrong below all else, then the figures: the last lines are those that are read."""
+    """Prints findings below everything else, then the figures: the last lines are the ones people read."""
     findings: list[Block] = []
     for section in document.shown("terminal"):
         if any(isinstance(block, (Facts, Lines)) for block in section.blocks):
@@ -84,12 +84,12 @@ def _console(*, stderr: bool) -> Console:
 
 
 def tell(error: CheckError) -> None:
-    """The block of an error, unwrapped: it must survive being searched and copied."""
+    """Prints an error without wrapping it, so that it can be searched and copied."""
     sys.stderr.write(f"{shown(str(error))}\n")
 
 
 def progress(items: Iterable[T], total: int, label: str) -> Iterator[T]:
-    """The items; with a bar on a terminal."""
+    """Yields the items, with a progress bar on a terminal."""
     if not sys.stderr.isatty():
         yield from items
         return

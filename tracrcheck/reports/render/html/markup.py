@@ -1,4 +1,4 @@
-"""Small pieces of HTML. What is not `Markup` already is escaped, so that no text of a program or a method becomes markup."""
+"""Small pieces of HTML. Everything that is not `Markup` is escaped, so no text of a program or method becomes markup."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _KIND = {word: kind for kind, words in _BADGES.items() for word in words}
 
 
 def text(value: object) -> Markup:
-    """Escaped, unless it is markup already; nothing for None."""
+    """Escapes a value, unless it is markup. None is empty."""
     return value if isinstance(value, Markup) else escape("" if value is None else shown(str(value)))
 
 
 def fill(template: str, *values: object) -> Markup:
-    """The template, which is markup, with each value escaped in the place of a `{}`."""
+    """Puts escaped values in place of the `{}` of a template, which is markup."""
     return Markup(template.format(*map(text, values)))
 
 
@@ -35,7 +35,7 @@ def joined(parts: Sequence[object], between: str = "") -> Markup:
 
 
 def badge(word: str) -> Markup:
-    """The style sheet puts a sign before the word, since some readers see no colour."""
+    """The style sheet adds a sign before the word, for readers who cannot see the colour."""
     return fill('<b class="badge {}">{}</b>', _KIND.get(word, "plain"), word)
 
 
@@ -68,7 +68,7 @@ def _edges(names: Sequence[str], carried: Mapping[str, str], more: int) -> Marku
 
 
 def _witness(w: Witness) -> Markup:
-    """The input token by token; the outputs at the position where they differ most."""
+    """The input token by token, and both outputs."""
     rows: list[tuple[str, Markup]] = [("input", _tokens(w.input))]
     if w.corruption is not None:
         rows.append(("corrupted by", _tokens(w.corruption)))
@@ -95,6 +95,6 @@ def facts(rows: Sequence[tuple[str, Inline | Markup]]) -> Markup:
 
 
 def prose(value: str) -> Markup:
-    """A sentence in which what stands between backticks is code."""
+    """A sentence in which text between backticks is code."""
     parts = re.split(r"`([^`]*)`", value)
     return joined([fill("<code>{}</code>", part) if n % 2 else part for n, part in enumerate(parts)])

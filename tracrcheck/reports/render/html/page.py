@@ -1,4 +1,4 @@
-"""A document as a page of one file: no network, no framework.
+"""Renders a document as a single HTML file: no network, no framework.
 
 The policy in the page's head blocks every request and every script but ours, so that a page behaves the same wherever it is
 opened, and text that became markup by our mistake would still run nothing.
@@ -39,13 +39,13 @@ from tracrcheck.reports.render import curves
 from tracrcheck.reports.render.graph import page_svg
 from tracrcheck.reports.render.html.markup import badge, facts, fill, inline, joined, prose, text
 
-# Findings shown in full; the others stand in the page's tables. Items above which a list is folded.
+# Findings shown in full; the tables list the others. Items above which a list is folded.
 MOST_FINDINGS, LONG = 40, 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Environment:
-    """By which command a result was made, and on what."""
+    """The command that made a result, and the machine."""
 
     command: str
     rows: Sequence[tuple[str, Inline | Markup]]
@@ -78,7 +78,7 @@ def _templates() -> Environment:
 
 
 def block(of: Block) -> Markup:
-    """One block alone."""
+    """A single block."""
     module: Any = _templates().get_template("blocks.html").module
     return Markup(getattr(module, type(of).__name__)(of))
 
@@ -87,7 +87,7 @@ def block(of: Block) -> Markup:
 
 
 def _choices(table: Table) -> list[tuple[int, Column, list[str]]]:
-    """Place, column and values of each column that can be chosen by."""
+    """Index, column and values of each column that rows can be filtered by."""
     return [
         (n, column, [v for v in dict.fromkeys(_value(row[n]) for row in table.rows) if v])
         for n, column in enumerate(table.columns)
@@ -100,7 +100,7 @@ def _value(cell: Inline) -> str:
 
 
 def _cells(row: Sequence[Inline], columns: Sequence[Column]) -> Markup:
-    """A row; its first cell names it."""
+    """A row, whose first cell is its heading."""
     parts = []
     for place, (cell, column) in enumerate(zip(row, columns, strict=True)):
         by = fill(' data-by="{}"', cell.by) if isinstance(cell, Sorted) else ""
@@ -131,7 +131,7 @@ def _legend(picture: Picture) -> list[tuple[str, str, str]]:
 
 
 def _edge_row(edge: Edge, picture: Picture) -> Markup:
-    """What the edge carries, and what it is in each layer."""
+    """What the edge carries, and its kind in each layer."""
     cells: list[object] = []
     if any(picture.labels.values()):
         into = node_of(edge.reader)
@@ -153,7 +153,7 @@ def _note(layer: Layer, edge: Edge) -> Markup:
 
 
 def _environment(run: Mapping[str, Any] | None) -> Section:
-    """Of the `run` of a results file (docs/json.md), or of as much of it as is known."""
+    """run: as in a results file (docs/json.md), or the part that is known."""
     if run is None:
         return Section(
             title="Environment",

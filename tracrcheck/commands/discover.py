@@ -169,6 +169,12 @@ def faithfulness(
     prompts: Prompts = 200,
     draws: Draws = 100,
     seed: Annotated[int, typer.Option(help="Of the prompts and the random circuits.")] = 0,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="kl, recovered, ... or module:callable. Repeatable; without it, all of ours."
+        ),
+    ] = None,
     json: Json = None,
 ) -> None:
     """Judge a circuit of a trained model under every ablation, in both directions and by every metric."""
@@ -183,12 +189,18 @@ def faithfulness(
         from tracrcheck.trained import prompts as prompt_lists
 
     prompt_lists.check_task(task)
+    metrics = discovering.metrics_of(metric or ())
     subject = trained_models.load_model(model or trained_models.trained_on(task))
     given = discovering.circuit_of(circuit, subject)
     pairs = prompt_lists.judging_list(task, subject.tokenizer, n=prompts, seed=seed)
-    matrix = discovering.judge(subject, pairs, given, draws=draws, seed=seed)
+    matrix = discovering.judge(subject, pairs, given, draws=draws, seed=seed, metrics=metrics)
     document = report.matrix_document(matrix)
-    terminal.show(f"{circuit} on {task} in {subject.name}", report.matrix_block(document), matrix.sentence())
+    terminal.show(
+        f"{circuit} on {task} in {subject.name}",
+        report.matrix_block(document, metrics or ()),
+        matrix.sentence(),
+    )
     asked: dict[str, Any] = {"circuit": str(circuit), "task": task, "model": subject.name}
     asked |= {"prompts": prompts, "draws": draws, "seed": seed}
+    asked |= {"metrics": metric} if metric else {}
     files.write_json(json, {"schema": report.SCHEMA, "asked": asked, **document})

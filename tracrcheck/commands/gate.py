@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     from tracrcheck.grading.verdict import Verdict
     from tracrcheck.rasp.library import Entry
     from tracrcheck.records.journal import Ledger
-    from tracrcheck.runs.gate import Run
-    from tracrcheck.runs.results import Results
+    from tracrcheck.runs.gate import Results, Run
 
 
 @told

@@ -95,11 +95,10 @@ def recheck(
     from tracrcheck.reports.render import terminal
 
     with loading():
-        from tracrcheck.reports.recheck import line_of
         from tracrcheck.runs import recheck as checking
-        from tracrcheck.runs import results
+        from tracrcheck.runs.kinds import read_any
 
-    found, library = results.read_any(file), Library.here(folder or [])
+    found, library = read_any(file), Library.here(folder or [])
     if differs := checking.stale(found, library):
         terminal.show(*text.stale_lines(found, differs))
         raise typer.Exit(0)
@@ -107,10 +106,10 @@ def recheck(
     chosen = checking.sample(found.units, share=share, seed=number, most_seconds=most_seconds)
     terminal.show(text.sample_line(found, len(chosen), number))
     pairs = list(
-        terminal.progress(checking.again(found, chosen, library), checking.n_verdicts(chosen), "recheck")
+        terminal.progress(checking.again(found, chosen, library), checking.n_pairs(found, chosen), "recheck")
     )
     different = [pair for pair in pairs if not pair.same]
     for pair in different:
-        terminal.show(line_of(pair))
+        terminal.show(pair.line)
     terminal.show(f"{len(pairs) - len(different)} the same, {len(different)} different")
     raise typer.Exit(1 if different else 0)

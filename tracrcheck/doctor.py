@@ -44,6 +44,8 @@ USES = {
     "jaxtyping": ("", "shapes in signatures"),
     "joblib": ("", "--jobs"),
     "packaging": ("", "versions"),
+    "jinja2": ("", "HTML reports"),
+    "markupsafe": ("", "HTML reports"),
     "safetensors": ("", "weight files"),
     "typer": ("", "the command line"),
     "rich": ("", "tables"),

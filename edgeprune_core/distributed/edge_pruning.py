@@ -91,12 +91,12 @@ class ShardedTraining(EdgePruningTraining):
 
     def _accepts(self, circuit: Circuit) -> bool:
         """As `Task.accepts`. Every process takes the same number of items, so that all read the same layers."""
-        items, size = self.asked.items, self.group.size
+        items, size = self.original.items, self.group.size
         own = torch.arange(self.group.rank, self.group.rank + -(-len(items) // size) * size, size) % len(
             items
         )
-        worst = float(self.asked.deviations(circuit, items[own]).max())
-        return self.group.largest(math.inf if math.isnan(worst) else worst) <= self.asked.outcome.limit
+        worst = float(self.original.deviations(circuit, items[own]).max())
+        return self.group.largest(math.inf if math.isnan(worst) else worst) <= self.original.outcome.limit
 
 
 def _outputs(

@@ -31,11 +31,13 @@ ModelOption = Annotated[
     typer.Option(
         "--model",
         metavar="DIR",
-        help="A folder, a name on the hub (gpt2), or a model shipped here (english); the latter without it.",
+        help="A folder, a name on the hub (gpt2), or a shipped model (english). By default a shipped one.",
         show_default=False,
     ),
 ]
-Prompts = Annotated[int, typer.Option(min=2, help="How many prompts to judge on, and to discover on.")]
+Prompts = Annotated[
+    int, typer.Option(min=2, help="How many prompts to discover on, and as many to evaluate on.")
+]
 Draws = Annotated[int, typer.Option(min=2, help="Random circuits to compare with.")]
 
 
@@ -51,9 +53,10 @@ def discover(
     ] = "resample",
     prompts: Prompts = 200,
     draws: Draws = 20,
-    seed: Annotated[int, typer.Option(help="Of the prompts, the method and the random circuits.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the prompts, the method and the random circuits.")] = 0,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Write circuit.json and circuit.svg there.")
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Write circuit.json and circuit.svg to this folder."),
     ] = None,
     json: Json = None,
     html: Html = None,
@@ -61,15 +64,19 @@ def discover(
     md: Comment = None,
     checkpoint: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Keep the state of the training there, to go on if it is stopped."),
+        typer.Option(metavar="FILE", help="Save the training state to this file, so that it can be resumed."),
     ] = None,
-    checkpoint_every: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How often.")] = 60.0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with what is in --checkpoint.")] = False,
+    checkpoint_every: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Seconds between two checkpoints.")
+    ] = 60.0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue from the state in --checkpoint.")
+    ] = False,
     distributed: Annotated[
-        bool, typer.Option("--distributed", help="As one of several processes of torchrun (docs/large.md).")
+        bool, typer.Option("--distributed", help="Run as one of several torchrun processes (docs/large.md).")
     ] = False,
 ) -> None:
-    """Find the circuit of a trained model on a task, and judge it on prompts held out."""
+    """Find the circuit of a trained model on a task, and evaluate it on held-out prompts."""
     from tracrcheck.reports import files
     from tracrcheck.reports.outputs import Outputs
     from tracrcheck.reports.render import terminal
@@ -163,21 +170,23 @@ def _told_to_resume(checkpoint: Path | None) -> Iterator[None]:
 
 @told
 def faithfulness(
-    circuit: Annotated[Path, typer.Argument(metavar="CIRCUIT.json", help="docs/importers.md: the formats.")],
+    circuit: Annotated[
+        Path, typer.Argument(metavar="CIRCUIT.json", help="The circuit file. Formats: docs/importers.md.")
+    ],
     task: Task,
     model: ModelOption = None,
     prompts: Prompts = 200,
     draws: Draws = 100,
-    seed: Annotated[int, typer.Option(help="Of the prompts and the random circuits.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the prompts and the random circuits.")] = 0,
     metric: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", help="kl, recovered, ... or module:callable. Repeatable; without it, all of ours."
+            metavar="NAME", help="kl, recovered, ... or module:callable. Repeatable. By default all of ours."
         ),
     ] = None,
     json: Json = None,
 ) -> None:
-    """Judge a circuit of a trained model under every ablation, in both directions and by every metric."""
+    """Evaluate a circuit of a trained model under every ablation, kept alone and knocked out, by every metric."""
     from tracrcheck.reports import files
     from tracrcheck.reports.render import terminal
 

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 @told
 def fuzz(
-    programs: Annotated[int, typer.Option(min=1, help="How many programs, beside those rejected.")] = 100,
-    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of the draws.")] = 0,
+    programs: Annotated[
+        int, typer.Option(min=1, help="How many programs, not counting rejected ones.")
+    ] = 100,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of the random programs.")] = 0,
     method: Annotated[
         str,
         typer.Option(
@@ -34,8 +36,8 @@ def fuzz(
         ),
     ] = "edge_pruning_score_function",
     ablation: Ablations = None,
-    timeout: Annotated[float, typer.Option(help="Seconds a run of the method may take.")] = 1800.0,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    timeout: Annotated[float, typer.Option(help="Seconds that one run of the method may take.")] = 1800.0,
+    jobs: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
     cluster: ClusterAddress = None,
     json: Json = None,
     html: Html = None,
@@ -45,14 +47,15 @@ def fuzz(
         bool, typer.Option("--resume", help="Go on with a run that was stopped (with --json).")
     ] = False,
     save: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Save each failing program there, to be replayed.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Save each failing program in this folder, for --replay."),
     ] = None,
-    number: Annotated[int | None, typer.Option(min=0, help="Only the program of this draw.")] = None,
+    number: Annotated[int | None, typer.Option(min=0, help="Run only the program with this number.")] = None,
     replay: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Replay a saved program. Repeatable.")
     ] = None,
 ) -> None:
-    """Run a method on programs that nobody wrote. Exit 1 below the bar, or where a replayed check fails."""
+    """Run a method on random programs. Exit 1 below the bar, or if a replayed check fails."""
     from tracrcheck.commands import options
     from tracrcheck.executors import dask_cluster as clusters
     from tracrcheck.reports import files

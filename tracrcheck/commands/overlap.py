@@ -16,7 +16,7 @@ from tracrcheck.commands.loading import loading
 @told
 def overlap(
     a: Annotated[Path, typer.Argument(metavar="A.json", help="A circuit, as `discover --out` writes it.")],
-    b: Annotated[Path, typer.Argument(metavar="B.json", help="Another of the same model.")],
+    b: Annotated[Path, typer.Argument(metavar="B.json", help="A second circuit of the same model.")],
     task_a: Annotated[
         str | None, typer.Option("--task-a", metavar="NAME", help="The task of A, as for `faithfulness`.")
     ] = None,
@@ -24,11 +24,13 @@ def overlap(
     model: ModelOption = None,
     prompts: Prompts = 200,
     draws: Annotated[int, typer.Option(min=2, help="Random circuits to compare with.")] = 20,
-    seed: Annotated[int, typer.Option(help="Of the prompts and the random circuits.")] = 0,
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE.svg", help="Draw both there.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the prompts and the random circuits.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE.svg", help="Draw both circuits in this file.")
+    ] = None,
     json: Json = None,
 ) -> None:
-    """Compare two circuits of one model: shared edges and own ones, and each on the other's task."""
+    """Compare two circuits of one model: their shared and unshared edges, and each circuit on the other's task."""
     from tracrcheck.reports import files
     from tracrcheck.reports.render import terminal
 

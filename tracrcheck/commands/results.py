@@ -14,10 +14,12 @@ from tracrcheck.commands.loading import loading
 
 File = Annotated[
     Path,
-    typer.Argument(metavar="FILE", help="Written by --json of gate, fuzz, invariants, mutants or compare."),
+    typer.Argument(
+        metavar="FILE", help="A file that --json of gate, fuzz, invariants, mutants or compare wrote."
+    ),
 ]
 Shown = Annotated[
-    Path, typer.Argument(metavar="FILE", help="Written by --json of any command that has --html, too.")
+    Path, typer.Argument(metavar="FILE", help="A file that --json of a command with --html wrote.")
 ]
 
 
@@ -26,10 +28,10 @@ def report(
     file: Shown,
     md: Annotated[
         Path | None,
-        typer.Option("--md", metavar="FILE", help="Write Markdown there; without any, it is printed."),
+        typer.Option("--md", metavar="FILE", help="Write Markdown to this file. By default it is printed."),
     ] = None,
     short: Annotated[
-        bool, typer.Option("--short", help="Short Markdown, what is wrong first: for a pull request.")
+        bool, typer.Option("--short", help="Short Markdown for a pull request, failures first.")
     ] = False,
     html: Html = None,
     junit: Junit = None,
@@ -38,7 +40,7 @@ def report(
         Path | None, typer.Option(metavar="FILE", help="Results of another version, to compare with.")
     ] = None,
     slower: Annotated[
-        float, typer.Option(help="With --baseline: so many times slower is a regression.")
+        float, typer.Option(help="With --baseline: how many times slower counts as a regression.")
     ] = 2.0,
 ) -> None:
     """Show a results file as Markdown, as a page for a browser, or as JUnit XML."""
@@ -78,18 +80,20 @@ def recheck(
     file: File,
     share: Annotated[
         float,
-        typer.Option(min=0, max=1, help="Of the verdicts, or of what was drawn, run again; one at least."),
+        typer.Option(min=0, max=1, help="Share of the verdicts (or drawn units) to run again; at least one."),
     ] = 0.02,
     most_seconds: Annotated[
         float,
-        typer.Option(min=0, metavar="SECONDS", help="Of work in what is run again, as it was timed then."),
+        typer.Option(
+            min=0, metavar="SECONDS", help="At most this much work to run again, by the times in the file."
+        ),
     ] = 40.0,
     seed: Annotated[
-        int | None, typer.Option(help="Of the sample; drawn anew and printed where not given.")
+        int | None, typer.Option(help="Seed of the sample. By default random, and printed.")
     ] = None,
     folder: Folders = None,
 ) -> None:
-    """Check a results file: its shape, whether it is stale, and a random share of it by running it again."""
+    """Check a results file: its shape, whether it is stale, and a random share of it by running that again."""
     from tracrcheck.rasp.library import Library
     from tracrcheck.reports import text
     from tracrcheck.reports.render import terminal

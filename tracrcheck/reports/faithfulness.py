@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgeprune_core.faithfulness import Cell, Interval, Matrix
-from tracrcheck.reports.document import Column, Table
+from tracrcheck.reports.document import Table, columns
 
 SCHEMA = "tracrcheck.faithfulness/1"
 DIRECTIONS = {"kept": "kept", "knocked_out": "knocked out"}
@@ -23,12 +23,12 @@ METRICS = {
 def matrix_block(matrix: Mapping[str, Any]) -> Table:
     """A row for each cell. matrix: as docs/json.md says."""
     share = f"{100 * matrix['confidence']:g} %"
+    numbers = ("circuit", "interval", "random", "their spread", "model", "no edges")
     return Table(
         caption="Faithfulness by ablation, direction and metric",
-        columns=(
-            *(Column(name=name, choice=True) for name in ("ablation", "circuit is", "metric")),
-            *(Column(name=name, number=True) for name in ("circuit", "interval", "random", "their spread", "model", "no edges")),
-            Column(name="faithful", choice=True),
+        columns=columns(
+            "ablation", "circuit is", "metric", *numbers, "faithful", numbers=numbers,
+            choices=("ablation", "circuit is", "metric", "faithful"),
         ),
         rows=[
             (

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Method,
         RandomEdges,
     )
+    from edgeprune_core.metrics import METRICS, Metric
     from edgeprune_core.spec import ModelSpec
     from edgeprune_core.task import Task
     from edgeprune_core.tasks import TASKS, Pair, PromptSource, PromptTask, pairs, prompt_task, read_pairs
@@ -60,6 +61,7 @@ _HOMES = {
         "Method",
         "RandomEdges",
     ),
+    "metrics": ("METRICS", "Metric"),
     "spec": ("ModelSpec",),
     "task": ("Task",),
     "tasks": ("TASKS", "Pair", "PromptSource", "PromptTask", "pairs", "prompt_task", "read_pairs"),
@@ -73,6 +75,7 @@ __all__ = [
     "ABLATIONS",
     "FAMILIES",
     "METHODS",
+    "METRICS",
     "SUBJECTS",
     "TASKS",
     "Ablation",
@@ -91,6 +94,7 @@ __all__ = [
     "FixedPrice",
     "Mean",
     "Method",
+    "Metric",
     "Model",
     "ModelSpec",
     "Outcome",

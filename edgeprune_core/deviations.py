@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from edgeprune_core.engine import live_writers, run
-from edgeprune_core.metrics.divergence import bounded, kl, sharp_temperature
+from edgeprune_core.metrics.divergence import bounded, kl
 from edgeprune_core.task import CHUNK_FLOATS, HELD_FLOATS, Task
 
 Divergence = Literal["kl", "bounded"]
@@ -42,13 +42,12 @@ def divergences_of(
     outcome = task.outcome
     if divergence is None:
         divergence = "kl" if outcome.categorical else "bounded"
-    temperature = 1.0 if outcome.criterion == "kl" else sharp_temperature(task.model.spec.d_out)
     total, n = mask.new_zeros(len(mask)), 0
     for items, got in _outputs(task, mask, whole_before):
         want, scored = _wanted(task, items)
         part = int(scored.sum())
         if divergence == "kl":
-            total += kl(got, want, scored, temperature) * part
+            total += kl(got, want, scored, task.temperature) * part
         else:
             total += bounded(got, want, scored, outcome.scale) * part
         n += part

@@ -125,6 +125,8 @@ TOPICS: dict[str, dict[str, Message]] = {
         "EP195": Message(
             "faithfulness of numerical outputs", "a task whose outputs are scores of values or tokens"
         ),
+        "EP197.raised": Message("the metric '{name}' raises an error", "a number per circuit and item"),
+        "EP197.shape": Message("the metric '{name}' does not give a number per circuit and item"),
     },
     "Checkpoints and processes": {
         "EP201": Message(

@@ -7,7 +7,7 @@ one circuit going from below 0 to above 100 % by the choice of ablation and metr
     direction   kept: all edges outside of the circuit are cut; knocked_out: those of the circuit are;
     metric      kl (nats, model || pruned), recovered (of the margin: 0 where the empty circuit is, 1 where the model
                 is), accuracy (an answer is likeliest), exact_match (the model's own output at every scored position),
-                tau (Kendall's tau-b with the model's outputs, over the model's likeliest `TOP`).
+                tau (Kendall's tau-b with the model's outputs, over its likeliest 50), or your own (`metrics/`).
 
 Each with a bootstrap interval over items, and the same for random circuits of as many edges. `recovered` is a ratio of
 means, undefined where the model's margin and the empty circuit's coincide.
@@ -24,20 +24,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.criterion import decode
 from edgeprune_core.engine import live_writers
 from edgeprune_core.error_codes import user_error
 from edgeprune_core.mask import from_edge_values
-from edgeprune_core.metrics.divergence import sharp_temperature
+from edgeprune_core.metrics import METRICS, Metric
 from edgeprune_core.task import Task
-from edgeprune_core.tasks.prompt_task import PromptTask
 
 Direction = Literal["kept", "knocked_out"]
-Metric = Literal["kl", "recovered", "accuracy", "exact_match", "tau"]
 DIRECTIONS: tuple[Direction, ...] = ("kept", "knocked_out")
-METRICS: tuple[Metric, ...] = ("kl", "recovered", "accuracy", "exact_match", "tau")
-# Outputs whose order Kendall's tau looks at.
-TOP = 50
 # Means of margins nearer than this share of the margins' size are equal: it is above what float32 rounds (a sum of a
 # thousand terms: 1000 * 2^-24), and below any effect worth a name.
 COINCIDE = 1e-4
@@ -64,7 +58,7 @@ class Cell:
 
     ablation: str
     direction: Direction
-    metric: Metric
+    metric: str
     circuit: Interval
     null: Interval
     model: float
@@ -110,6 +104,7 @@ def faithfulness(
     tasks: Mapping[str, Task],
     circuit: Circuit,
     *,
+    metrics: Sequence[Metric] | None = None,
     draws: int = 100,
     resamples: int = 1000,
     confidence: float = 0.95,
@@ -117,19 +112,21 @@ def faithfulness(
 ) -> Matrix:
     """The matrix of a circuit. tasks: ablation -> the same task under it. Categorical outputs only.
 
-    draws: random circuits; resamples: of the bootstrap. Compiled models have one-hot scores and no answers: there kl is
-    of sharpened distributions (`sharp_temperature`), and accuracy is exact_match.
+    metrics: None for all of `METRICS`. draws: random circuits; resamples: of the bootstrap. Compiled models have
+    one-hot scores and no answers: there kl is of sharpened distributions (`Task.temperature`), and accuracy is
+    exact_match.
 
-    Errors: EP195 (numerical outputs), EP121 (a circuit of another graph).
+    Errors: EP195 (numerical outputs), EP121 (a circuit of another graph), EP197 (a metric that fails).
     """
+    metrics = tuple(METRICS.values()) if metrics is None else metrics
     cells: list[Cell] = []
     for name, task in tasks.items():
         _check(task, circuit)
         generator = torch.Generator().manual_seed(seed)
         circuits = _circuits(task, circuit, draws, generator)
-        values = _values(task, circuits)
+        values = _values(task, circuits, metrics)
         picks = torch.randint(len(task.items), (resamples, len(task.items)), generator=generator)
-        cells += _cells(name, values, picks, confidence)
+        cells += _cells(name, metrics, values, picks, confidence)
     n_items = len(next(iter(tasks.values())).items)
     return Matrix(
         n_edges=len(circuit), n_items=n_items, draws=draws, confidence=confidence, cells=tuple(cells)
@@ -157,15 +154,21 @@ def _circuits(
 
 
 @torch.no_grad()
-def _values(task: Task, circuits: Float[Tensor, "circuit edge"]) -> dict[str, Float[Tensor, "circuit item"]]:
-    """Per circuit and item: the metrics, with the margin where `recovered` will stand."""
-    found: dict[str, list[Tensor]] = {}
+def _values(
+    task: Task, circuits: Float[Tensor, "circuit edge"], metrics: Sequence[Metric]
+) -> dict[str, Float[Tensor, "circuit item"]]:
+    """Every metric by name, not yet rescaled."""
+    found: dict[str, list[Tensor]] = {metric.name: [] for metric in metrics}
     for chunk in circuits.split(CIRCUITS):
         mask = from_edge_values(task.graph, chunk.to(task.model.dtype).to(task.model.device))
         live = live_writers(mask, task.graph)
-        parts = [_metrics(task, mask, items, live) for items in _batches(task, len(chunk))]
-        for name in parts[0]:
-            found.setdefault(name, []).append(torch.cat([part[name] for part in parts], 1).double().cpu())
+        parts: dict[str, list[Tensor]] = {name: [] for name in found}
+        for items in _batches(task, len(chunk)):
+            got = task.outputs(mask, items, live=live)
+            for metric in metrics:
+                parts[metric.name].append(_measured(metric, task, got, items))
+        for name, part in parts.items():
+            found[name].append(torch.cat(part, 1).double().cpu())
     return {name: torch.cat(rows) for name, rows in found.items()}
 
 
@@ -174,57 +177,39 @@ def _batches(task: Task, circuits: int) -> Iterator[Tensor]:
     yield from task.items.split(max(1, 16_000_000 // each))
 
 
-def _metrics(task: Task, mask: Tensor, items: Int[Tensor, "item 2"], live: Tensor) -> dict[str, Tensor]:
-    got, clean = task.outputs(mask, items, live=live), items[:, 0]
-    want, scored = task.reference[clean], task.scored[clean]
-    prompts = isinstance(task, PromptTask)
-    temperature = 1.0 if prompts else sharp_temperature(want.shape[-1])
-    p, q = (want / temperature).log_softmax(-1), (got / temperature).log_softmax(-1)
-    same = (decode(got) == decode(want)) | ~scored
-    exact = same.all(-1).to(got.dtype)
-    accuracy = exact
-    if isinstance(task, PromptTask):
-        accuracy = task.leads(got, items)
-    return {
-        "kl": _over_scored((p.exp() * (p - q)).sum(-1), scored),
-        "recovered": task.margins(got, items),
-        "accuracy": accuracy,
-        "exact_match": exact,
-        "tau": _over_scored(kendall_tau(got, want), scored),
-    }
-
-
-def _over_scored(x: Float[Tensor, "circuit item pos"], scored: Tensor) -> Float[Tensor, "circuit item"]:
-    return (x * scored).sum(-1) / scored.sum(-1).clamp_min(1)
-
-
-def kendall_tau(
-    got: Float[Tensor, "*lead item pos d_out"], want: Float[Tensor, "item pos d_out"], top: int = TOP
-) -> Float[Tensor, "*lead item pos"]:
-    """Tau-b (Kendall 1945) of outputs with the wanted ones, over the `top` largest wanted; 0 where either is constant."""
-    chosen = want.topk(min(top, want.shape[-1]), dim=-1).indices
-    x, y = got.gather(-1, chosen.expand(*got.shape[:-1], -1)), want.gather(-1, chosen)
-    a, b = _order(x), _order(y)
-    ties = (a.square().sum((-1, -2)) * b.square().sum((-1, -2))).sqrt()
-    return torch.where(ties > 0, (a * b).sum((-1, -2)) / ties.clamp_min(1e-30), 0.0)
-
-
-def _order(x: Tensor) -> Tensor:
-    return (x[..., :, None] - x[..., None, :]).sign()
+def _measured(
+    metric: Metric, task: Task, got: Float[Tensor, "circuit item place d_out"], items: Int[Tensor, "item 2"]
+) -> Float[Tensor, "circuit item"]:
+    """Errors: EP197, where the metric raises or gives something else."""
+    try:
+        found = metric(task, got, items)
+    except Exception as error:
+        raise user_error("EP197.raised", got=f"{type(error).__name__}: {error}", name=metric.name) from error
+    if not isinstance(found, Tensor) or found.shape != got.shape[:2]:
+        shape = f"shape {list(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
+        raise user_error(
+            "EP197.shape", got=shape, wanted=f"a tensor of shape {list(got.shape[:2])}", name=metric.name
+        )
+    return found
 
 
 def _cells(
-    ablation: str, values: Mapping[str, Tensor], picks: Int[Tensor, "resample item"], confidence: float
+    ablation: str,
+    metrics: Sequence[Metric],
+    values: Mapping[str, Tensor],
+    picks: Int[Tensor, "resample item"],
+    confidence: float,
 ) -> Iterator[Cell]:
     for row, direction in enumerate(DIRECTIONS):
-        for metric in METRICS:
-            table = _Ratio(values[metric]) if metric == "recovered" else values[metric]
-            draws = (len(values[metric]) - 4) // 2
+        for metric in metrics:
+            of_all = values[metric.name]
+            table = _Ratio(of_all) if metric.rescaled else of_all
+            draws = (len(of_all) - 4) // 2
             null = range(4 + row * draws, 4 + (row + 1) * draws)
             yield Cell(
                 ablation=ablation,
                 direction=direction,
-                metric=metric,
+                metric=metric.name,
                 circuit=_bootstrap(table, 2 + row, picks, confidence),
                 null=_spread([_mean(table, i) for i in null], confidence),
                 model=_mean(table, 0),

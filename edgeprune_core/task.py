@@ -17,6 +17,7 @@ from edgeprune_core.engine import live_writers, outputs, run, trace
 from edgeprune_core.error_codes import user_error
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.mask import to_mask
+from edgeprune_core.metrics.divergence import sharp_temperature
 from edgeprune_core.weights import Model
 
 # Floats of writer outputs held at once while a long list is run through: 64 MiB in float64.
@@ -124,6 +125,25 @@ class Task:
         else:
             weight = (want - self.reference[self.scored].mean(0)).sign()
         return ((outputs * weight).sum(-1) * scored).sum(-1)
+
+    def leads(
+        self, outputs: Float[Tensor, "circuit item place d_out"], items: Int[Tensor, "item 2"]
+    ) -> Float[Tensor, "circuit item"]:
+        """1 where the likeliest outputs are right, else 0. Here the model's own are right: there are no other answers."""
+        return self.matches(outputs, items)
+
+    def matches(
+        self, outputs: Float[Tensor, "circuit item place d_out"], items: Int[Tensor, "item 2"]
+    ) -> Float[Tensor, "circuit item"]:
+        """1 where outputs decode to the same as the model's at every scored position, else 0."""
+        clean = items[:, 0]
+        same = (decode(outputs) == decode(self.reference[clean])) | ~self.scored[clean]
+        return same.all(-1).to(outputs.dtype)
+
+    @property
+    def temperature(self) -> float:
+        """What outputs are divided by before a KL divergence: the one-hot scores of compiled models are sharpened."""
+        return 1.0 if self.outcome.criterion == "kl" else sharp_temperature(self.model.spec.d_out)
 
     def _valid(self, clean: Tensor) -> Tensor | None:
         valid = self.valid[clean]

@@ -13,6 +13,7 @@ import platform
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -43,6 +44,8 @@ USES = {
     "jaxtyping": ("", "shapes in signatures"),
     "joblib": ("", "--jobs"),
     "packaging": ("", "versions"),
+    "jinja2": ("", "HTML reports"),
+    "markupsafe": ("", "HTML reports"),
     "safetensors": ("", "weight files"),
     "typer": ("", "the command line"),
     "rich": ("", "tables"),
@@ -285,6 +288,19 @@ def _writable(folder: Path) -> bool:
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return folder.is_dir() and os.access(folder, os.W_OK)
+
+
+def check_writable(path: Path) -> None:
+    """Raises TC115 now where the document could not be written at the end."""
+    try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            return  # a device
+        if path.is_dir():
+            raise IsADirectoryError(f"'{path}' is a folder")
+        with tempfile.TemporaryFile(dir=path.resolve().parent):
+            pass
+    except OSError as error:
+        raise user_error("TC115", got=error.strerror or error, path=path) from None
 
 
 def write(report: Report, path: Path) -> None:

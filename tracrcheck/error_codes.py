@@ -88,7 +88,7 @@ TOPICS: dict[str, dict[str, Message]] = {
     "How a command was called": {
         "TC111": Message("no {kind} '{name}'"),
         "TC112": Message("'{program}' has no input of these lengths", "lengths within 1-{longest}"),
-        "TC113": Message("a method that cannot be found or called"),
+        "TC113": Message("a method or metric that cannot be found or called"),
         "TC114": Message(
             "the method '{method}' returns edges that '{program}' does not have",
             "edges of `task.graph`",
@@ -148,6 +148,7 @@ TOPICS: dict[str, dict[str, Message]] = {
             "only results of the gate are compared", "a file of `tracrcheck gate --json`"
         ),
         "TC117.no_method": Message("no method to compare", "one or more names"),
+        "TC117.two_metrics": Message("two metrics with the name '{name}'", "one metric per name"),
         "TC117.twice": Message("a method named twice", "each once"),
         "TC117.by_suite": Message(
             "these faults were checked by the tests of a checkout",

@@ -99,7 +99,7 @@ class Watch:
             return None
         name, processor_then, clock_then = self._at
         if processor - processor_then > LONGEST:
-            return f"{name}: hangs, more than {LONGEST:g} seconds of processor"
+            return f"{name}: hangs, more than {LONGEST:g} seconds of CPU time"
         if clock - clock_then > WAITING:
             return f"{name}: hangs, more than {WAITING:g} seconds by the clock"
         return None

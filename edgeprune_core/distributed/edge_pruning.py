@@ -1,14 +1,14 @@
-"""Edge pruning with KL by several processes: the steps of `edge_pruning`, each on a share of the items.
+"""Edge pruning in several processes: each computes its share of the items of every step of `edge_pruning`.
 
-All processes hold the same gates, draw the same noise and the same items, and take every size-th of these. What one
-process alone would take the mean of, over items and circuits, is here a sum of means with the shares for weights:
+All processes hold the same gates and draw the same noise and the same items; each takes every size-th item. The gradient
+of the mean over all items is a weighted sum over the processes:
 
-    d/d gates  of  mean over all items   =   sum over processes of   share * d/d gates of  mean over its own items,
+    d/d gates  of  mean over all items   =   sum over processes of   share * d/d gates of  mean over its own items.
 
-summed by one all-reduce, to the same bits everywhere; the price of gates is added afterwards, by each. So gates stay
-equal without being sent. The weights are sharded, so layers are computed again going back (`recompute`).
+One all-reduce computes it, to the same bits everywhere, and each process then adds the price of the gates. So the gates
+stay equal without being sent. The weights are sharded, so layers are recomputed in the backward pass (`recompute`).
 
-A candidate circuit is judged by all, on a share of the list each: the worst coordinate of all decides.
+Candidate circuits are judged by all processes, each on its share of the list: the worst coordinate of all decides.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from edgeprune_core.training.pathwise import judged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EdgePruningTogether:
-    """method: its settings; `fresh` and `kept` are items of all processes together. group: the processes.
+class ShardedEdgePruning:
+    """method: its settings; `fresh` and `kept` count the items of all processes together. group: the processes.
 
-    The task's model is to be of `method.dtype` and sharded over the group (`Group.sharded`).
+    The task's model must have `method.dtype` and be sharded over the group (`Group.sharded`).
     """
 
     method: EdgePruning
@@ -44,15 +44,15 @@ class EdgePruningTogether:
     def __call__(self, task: Task) -> Discovery:
         return finished(self.begin(task))
 
-    def begin(self, task: Task) -> TogetherTraining:
-        return TogetherTraining(self.method, task, self.group)
+    def begin(self, task: Task) -> ShardedTraining:
+        return ShardedTraining(self.method, task, self.group)
 
 
-class TogetherTraining(EdgePruningTraining):
+class ShardedTraining(EdgePruningTraining):
     def __init__(self, method: EdgePruning, task: Task, group: Group) -> None:
         super().__init__(method, task)
         self.group = group
-        _ = self.task.reference  # by all at once, before layers are gathered for a step
+        _ = self.task.reference  # computed by all processes together, before a step gathers layers
 
     def _backward(self, gates: Float[Tensor, "circuit edge"], rows: Int[Tensor, " item"]) -> None:
         task = self.task
@@ -78,10 +78,10 @@ class TogetherTraining(EdgePruningTraining):
         self.loss += price.detach()
 
     def _share(self, rows: Int[Tensor, " item"]) -> tuple[Tensor, float]:
-        """Which of these are this process's, and their share of the scored positions.
+        """Which of these items this process computes, and their share of the scored positions.
 
-        Where there are fewer items than processes, those without compute the first, for nothing: all must ask for the
-        same layers.
+        With fewer items than processes, a process without an item computes the first one with weight 0, since all
+        processes must read the same layers.
         """
         own = torch.arange(self.group.rank, len(rows), self.group.size)
         if not len(own):
@@ -90,19 +90,19 @@ class TogetherTraining(EdgePruningTraining):
         return own, float(scored[own].sum() / scored.sum().clamp_min(1))
 
     def _accepts(self, circuit: Circuit) -> bool:
-        """As `Task.accepts`. All processes take as many items, so that they ask for layers as often."""
-        items, size = self.asked.items, self.group.size
+        """As `Task.accepts`. Every process takes the same number of items, so that all read the same layers."""
+        items, size = self.original.items, self.group.size
         own = torch.arange(self.group.rank, self.group.rank + -(-len(items) // size) * size, size) % len(
             items
         )
-        worst = float(self.asked.deviations(circuit, items[own]).max())
-        return self.group.largest(math.inf if math.isnan(worst) else worst) <= self.asked.outcome.limit
+        worst = float(self.original.deviations(circuit, items[own]).max())
+        return self.group.largest(math.inf if math.isnan(worst) else worst) <= self.original.outcome.limit
 
 
 def _outputs(
     task: Task, mask: Float[Tensor, "circuit reader writer"], items: Int[Tensor, "item 2"]
 ) -> Float[Tensor, "circuit item place d_out"]:
-    """As `Task.outputs`, with layers computed again going back."""
+    """As `Task.outputs`, with layers recomputed in the backward pass."""
     clean = items[:, 0]
     valid = task.valid[clean]
     return run(

@@ -1,11 +1,12 @@
-"""Processes that work on one model together: the only file that imports `torch.distributed`.
+"""A group of processes that share one model: the only file that imports `torch.distributed`.
 
-`torchrun` starts them and says who is who in the environment. Each holds a part of every weight (FSDP2's `fully_shard`,
-Zhao et al. 2023, arXiv 2304.11277) and gathers one layer at a time while it computes; the engine sees a model like any
-other (`gathered`). So all must ask for the same layers in the same order: they run the same calls, on items of their own.
+`torchrun` starts the processes and sets their ranks in the environment. Each process holds a shard of every weight (FSDP2's
+`fully_shard`, Zhao et al. 2023, arXiv 2304.11277) and gathers one layer at a time while it computes; the engine sees an
+ordinary model (`sharded_weights.py`). All processes must therefore read the same layers in the same order: they make
+the same calls, each on its own items.
 
-A process that is gone is noticed by the others at the next thing they do together, at once where its connection
-closes, else after `patience` seconds. On GPUs sums of small tensors go by gloo, on the CPU, for that reason.
+When a process dies, the others notice at their next collective operation: at once if its connection closes, otherwise
+after `patience` seconds. For the same reason small tensors on GPUs are summed on the CPU, over gloo.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ from edgeprune_core.error_codes import user_error
 from edgeprune_core.errors import CheckError
 from edgeprune_core.weights import Model
 
-# Seconds until a process that does not answer counts as gone; and for all of them to load what they need and come.
+# Seconds until a silent process counts as dead, and until all processes must have loaded and joined.
 PATIENCE, UNTIL_ALL_ARE_HERE = 45.0, 1800.0
 _SAID = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
 @dataclass(eq=False)
 class Group:
-    """The processes of a run. rank: this one's number. device: where it computes."""
+    """The processes of a run. rank: the number of this process. device: where it computes."""
 
     size: int
     rank: int = field(repr=False)
@@ -49,21 +50,21 @@ class Group:
         return self.rank == 0
 
     def add(self, tensor: Tensor) -> None:
-        """In place: the sum over all processes, the same bits in each."""
-        with self._together():
+        """Sums over all processes, in place; every process gets the same bits."""
+        with self._collective():
             dist.all_reduce(tensor)
 
     def largest(self, value: float) -> float:
-        """Of the values that the processes give."""
+        """The largest of the values that the processes pass."""
         held = torch.tensor(value, dtype=torch.float64)
-        with self._together():
+        with self._collective():
             dist.all_reduce(held, dist.ReduceOp.MAX)
         return float(held)
 
     def sharded(self, model: Model) -> Model:
-        """The same model, of which this process keeps its part of each tensor.
+        """The same model, with each tensor sharded over the group.
 
-        For runs without gradients and for runs that `recompute`. All processes must give equal weights.
+        For runs without gradients and for runs that `recompute`. All processes must pass equal weights.
         """
         mesh = init_device_mesh(self.device.type, (self.size,))
         units = {}
@@ -73,8 +74,8 @@ class Group:
         return gathered(model, _Shards(self, units), self.device)
 
     @contextmanager
-    def _together(self) -> Iterator[None]:
-        """What fails in here is taken for the loss of another process. Errors: EP212."""
+    def _collective(self) -> Iterator[None]:
+        """Reports a failed collective operation as the death of another process. Errors: EP212."""
         try:
             yield
         except torch.OutOfMemoryError:
@@ -84,7 +85,7 @@ class Group:
 
 
 class _Unit(nn.Module):
-    """The tensors of one layer, or of none, as parameters that are not trained."""
+    """The tensors of one layer, or those outside the layers, as frozen parameters."""
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         super().__init__()
@@ -94,7 +95,7 @@ class _Unit(nn.Module):
 
 @dataclass(eq=False)
 class _Shards:
-    """A `Shelf`: one unit whole at a time."""
+    """A `Shelf` that gathers one unit at a time."""
 
     group: Group
     units: Mapping[int, nn.Module]
@@ -104,7 +105,7 @@ class _Shards:
         if unit != self.whole:
             if self.whole is not None:
                 _sharding(self.units[self.whole]).reshard()
-            with self.group._together():
+            with self.group._collective():
                 _sharding(self.units[unit]).unshard()
             self.whole = unit
         return dict(self.units[unit].named_parameters())
@@ -117,7 +118,7 @@ def _sharding(module: nn.Module) -> FSDPModule:
 
 @contextmanager
 def joined(*, patience: float = PATIENCE) -> Iterator[Group]:
-    """The group that this process was started into. Errors: EP211 (it was not), EP212."""
+    """Joins the group that `torchrun` started this process in. Errors: EP211 (not started by torchrun), EP212."""
     if missing := [name for name in _SAID if name not in os.environ]:
         raise user_error("EP211", got=f"no {', '.join(missing)} in the environment")
     device = _device()
@@ -133,7 +134,7 @@ def joined(*, patience: float = PATIENCE) -> Iterator[Group]:
         raise _gone(str(error)) from error
     group = Group(size=size, rank=rank, device=device)
     try:
-        with _told_to_stop():
+        with _error_on_sigterm():
             yield group
     finally:
         dist.destroy_process_group()
@@ -148,8 +149,8 @@ def _device() -> torch.device:
 
 
 @contextmanager
-def _told_to_stop() -> Iterator[None]:
-    """`torchrun` ends all processes when one has died: by SIGTERM, which is silent otherwise."""
+def _error_on_sigterm() -> Iterator[None]:
+    """Raises an error on SIGTERM, which `torchrun` sends to all processes when one has died."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -164,7 +165,7 @@ def _told_to_stop() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _gone(told: str) -> CheckError:
-    # Of what gloo says, the sentence between the place in its source and its advice.
-    sentence = re.sub(r"^\[\S+\]\s*", "", told.strip()).split(". This is")[0].split("\n")[0]
+def _gone(message: str) -> CheckError:
+    # Keeps the sentence of gloo's message between the source location and the advice.
+    sentence = re.sub(r"^\[\S+\]\s*", "", message.strip()).split(". This is")[0].split("\n")[0]
     return user_error("EP212", got=sentence or "no answer")

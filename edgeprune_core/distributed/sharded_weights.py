@@ -1,11 +1,11 @@
-"""Tensors that are whole only while they are used: a model whose weights lie elsewhere, in parts.
+"""Weights that are stored in shards and gathered only while they are used.
 
-The engine asks a stacked tensor for one layer at a time, `weights.w_q[layer]`, and the others for all of them. So a
-`Gathered` stands where the tensor would, knows its shape, and takes it from a `Shelf` when it is asked; the engine needs
-no second version. Anything else done to a stacked one is an error and no slow success.
+The engine reads stacked tensors one layer at a time, `weights.w_q[layer]`, and other tensors whole. A `Gathered` takes
+the place of a tensor: it knows the shape and fetches the values from a `Shelf` when they are read, so the engine needs no
+second version. Any other use of a stacked tensor raises, rather than gathering every layer silently.
 
-What a shelf hands out lasts until it is asked for another unit: whoever goes back through a run must compute a layer
-again beforehand (`recompute`). Autograd that holds on to a weight of another unit reads freed memory.
+Tensors from a shelf are valid until another unit is taken, so a backward pass must recompute each layer first
+(`recompute`): autograd that keeps a weight of an earlier unit would read freed memory.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from torch import Tensor
 
 from edgeprune_core.weights import Model, Weights
 
-# The unit of what belongs to no layer: embeddings, the last norm, the unembedding.
+# The unit of the tensors outside the layers: embeddings, the final norm, the unembedding.
 ENDS = -1
 _OF_NO_LAYER = ("tok", "pos", "norm_gain", "norm_bias", "unembed", "b_unembed")
 
 
 class Shelf(Protocol):
-    """unit: a layer's number, or ENDS."""
+    """unit: a layer number, or ENDS."""
 
     def take(self, unit: int) -> Mapping[str, Tensor]:
-        """The unit's tensors by their names in `Weights`, without the layer axis; those of any other unit are let go."""
+        """The unit's tensors by their names in `Weights`, without the layer axis; frees those of any other unit."""
         ...
 
 
 class Gathered(Tensor):
-    """Stands for a tensor of `Weights`. field: its name there. stacked: it has a layer axis, and is asked for one layer
-    at a time. What is taken is turned into this one's dtype."""
+    """Takes the place of a tensor of `Weights`. field: its name there. stacked: it has a layer axis and is read one
+    layer at a time. Values are converted to this tensor's dtype."""
 
     shelf: Shelf
     field: str
@@ -66,7 +66,7 @@ class Gathered(Tensor):
                 return func(*args, **kwargs)
         first = args[0] if args else None
         if isinstance(first, Gathered):
-            if func is torch.isfinite:  # asked of whole models when they are made, as this one was before
+            if func is torch.isfinite:  # `Model` checks this when it is made; the original weights passed
                 return torch.ones((), dtype=torch.bool)
             if func is Tensor.to and len(args) == 2 and isinstance(args[1], torch.dtype):
                 return Gathered(first.shape, first.shelf, first.field, args[1], first.device)
@@ -76,14 +76,14 @@ class Gathered(Tensor):
 
     @classmethod
     def __torch_dispatch__(cls, func, types, args=(), kwargs=None):  # type: ignore[override]
-        raise TypeError(f"{func} was given a tensor that is not gathered")
+        raise TypeError(f"{func} got a tensor that has not been gathered")
 
 
 def _whole(value: Any) -> Any:
     return value.whole() if isinstance(value, Gathered) else value
 
 
-# What a tensor says of itself without its numbers.
+# What a tensor knows without its values.
 _DESCRIBING = (
     *(getattr(Tensor, name).__get__ for name in ("shape", "dtype", "device", "requires_grad", "ndim")),
     *(Tensor.dim, Tensor.size, Tensor.numel, Tensor.element_size, Tensor.__len__),
@@ -91,7 +91,7 @@ _DESCRIBING = (
 
 
 class GatheredModel(Model):
-    """Its digest tells it from others that are gathered, a layer at a time."""
+    """Its digest is computed one layer at a time; compare it with digests of other gathered models only."""
 
     def digest(self) -> str:
         h = hashlib.sha256(json.dumps(self.spec.to_json(), sort_keys=True).encode())
@@ -112,7 +112,7 @@ def _gathered_tensor(tensor: Tensor) -> Gathered:
 
 
 def gathered(model: Model, shelf: Shelf, device: torch.device) -> GatheredModel:
-    """A model of the same shape whose tensors come from the shelf, on this device, when they are used."""
+    """A model of the same shape that fetches its tensors from the shelf, on this device, when they are used."""
     tensors = model.weights.tensors()
     far = {name: Gathered(t.shape, shelf, name, t.dtype, device) for name, t in tensors.items()}
     return GatheredModel(model.spec, Weights(**far))

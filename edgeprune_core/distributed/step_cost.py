@@ -1,12 +1,12 @@
-"""What a step of training costs, before anybody has the machine: the step itself, on tensors without numbers.
+"""Memory and FLOPs of a training step, estimated without the hardware by running the step on tensors without values.
 
-torch's `meta` device computes shapes only, so the engine runs there at any size in seconds, and what is counted is what
-it does: every allocation until it is freed, and every product of matrices. Nothing here repeats the engine's arithmetic;
-whoever changes the engine changes the answer.
+torch's `meta` device computes shapes only, so the engine runs there at any size in seconds. The meter counts what it
+really does: every allocation until it is freed, and every matrix product. Nothing here repeats the engine's arithmetic,
+so a change to the engine changes the estimate.
 
-A step is that of `edge_pruning` under resampling: gates sampled, writers of the corrupted prompts, the masked run,
-KL at the last position of each prompt, and back. Not counted: what a kernel takes for itself, what the allocator wastes,
-a CUDA context, and the optimiser's own pass, which comes when the rest is freed.
+The step is one of `edge_pruning` under resampling: sampling gates, running the corrupted prompts, the masked run, KL at
+the last position of each prompt, and the backward pass. Not counted: the workspace of kernels, what the allocator wastes,
+the CUDA context, and the optimiser's own pass, which comes after the rest is freed.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ _GATES = torch.float32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """batch: prompts that this process computes. pos: tokens of each. circuits: masks of a step.
+    """batch: prompts computed by this process. pos: tokens per prompt. circuits: masks per step.
 
-    recompute: layers are computed again going back. gathered: weights lie elsewhere, and are had a layer at a time.
+    recompute: layers are recomputed in the backward pass. gathered: weights are sharded, and gathered one layer at a time.
     """
 
     batch: int
@@ -54,14 +54,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """Bytes at the moment when most are held, beside the weights; and what is computed.
+    """Bytes at the peak of memory, without the weights; and the arithmetic.
 
     gates:          log-alphas, their gradient and moments, the sampled gates and the mask.
     background:     what cut edges carry.
-    writer_outputs: of the masked run. of_writers: their gradient, of the same size, or nothing before going back.
-    kept:           activations that wait for the way back. at_work: the layer that is computed, and its gradients.
+    writer_outputs: of the masked run. of_writers: their gradient, of the same size; 0 before the backward pass.
+    kept:           activations saved for the backward pass. at_work: the layer being computed, and its gradients.
     peak:           all of these together.
-    flops:          multiplications and additions of products of matrices, forward, again and back.
+    flops:          multiplications and additions in matrix products: forward, recomputed and backward.
     weights_used:   bytes of weights gathered in a step.
     """
 
@@ -80,12 +80,12 @@ class Cost:
 
 
 def weight_count(spec: ModelSpec) -> int:
-    """Numbers in a model's weights, biases that are zero and untied embeddings among them."""
+    """How many numbers a model's weights have, counting zero biases and untied embeddings."""
     return sum(torch.Size(shape).numel() for shape in expected_shapes(spec).values())
 
 
 def cost(spec: ModelSpec, step: Step) -> Cost:
-    """Of one step on one process, without its share of the weights."""
+    """The cost of one step in one process, without its share of the weights."""
     model: Model = _Unchecked(spec, _weights(spec, step.dtype))
     meter = _Meter(there_before=model.weights.tensors().values())
     shelf = _Shelf(model)
@@ -108,12 +108,12 @@ def cost(spec: ModelSpec, step: Step) -> Cost:
 
 
 def _row(spec: ModelSpec, step: Step) -> int:
-    """Bytes of what one writer writes."""
+    """Bytes of one writer's output."""
     return step.batch * step.pos * spec.d_model * step.dtype.itemsize
 
 
 def _step(model: Model, step: Step, meter: _Meter) -> None:
-    """One of `edge_pruning`, its phases told to the meter."""
+    """One step of `edge_pruning`, divided into phases for the meter."""
     graph, gate = ResidualGraph.of(model.spec), HardConcrete()
     tokens = torch.zeros(step.batch, step.pos, dtype=torch.long, device=_META)
     places = torch.zeros(step.batch, 1, dtype=torch.long, device=_META)
@@ -136,7 +136,7 @@ def _step(model: Model, step: Step, meter: _Meter) -> None:
 
 
 class _Unchecked(Model):
-    """Tensors without numbers cannot be told to be finite."""
+    """Skips the check that weights are finite: these have no values."""
 
     def __post_init__(self) -> None: ...
 
@@ -148,7 +148,7 @@ def _weights(spec: ModelSpec, dtype: torch.dtype) -> Weights:
 
 @dataclass(eq=False)
 class _Shelf:
-    """As the processes of a group hand out a unit: gathered in one piece, then copied to its tensors."""
+    """Hands out units as a process group does: gathered in one piece, then copied to tensors."""
 
     model: Model
     unit: int | None = None
@@ -167,7 +167,7 @@ class _Shelf:
 
 
 class _Meter(TorchDispatchMode):
-    """Bytes of storages until they are freed, by the phase that made them, and flops of products."""
+    """Counts the bytes of storages until they are freed, by the phase that allocated them, and the FLOPs of products."""
 
     def __init__(self, *, there_before: Iterable[Tensor]) -> None:
         super().__init__()
@@ -208,5 +208,5 @@ class _Meter(TorchDispatchMode):
 
 
 _ATEN = torch.ops.aten
-# Products of matrices, and which argument is the left one.
+# Matrix products, and the position of the left factor.
 _PRODUCTS = {_ATEN.mm: 0, _ATEN.bmm: 0, _ATEN.addmm: 1, _ATEN.baddbmm: 1, _ATEN.addmm_: 1, _ATEN.baddbmm_: 1}

@@ -1,25 +1,25 @@
 """Automatic circuit discovery (Conmy et al. 2023, "Towards Automated Circuit Discovery for Mechanistic
 Interpretability", arXiv 2304.14997, Algorithm 1).
 
-Readers from `out` back to the first layer, a reader's edges from the latest writer back to the embeddings (the paper
-leaves that order open; the authors' code goes by layers likewise): an edge is cut for good where the divergence from
-the full model, its mean over the whole list, grows by less than tau. A node without a kept edge to anything later is
-skipped, its incoming edges cut, as the authors do; so whatever is kept is joined to `out`.
+Edges are tried by reader from `out` back to the first layer, and for each reader from the latest writer back to the
+embeddings (the paper leaves that order open; the authors' code also goes by layers). An edge is cut for good if the
+divergence from the full model, its mean over the whole list, grows by less than tau. A node without a kept edge to
+anything later is skipped and its incoming edges are cut, as in the authors' code, so whatever is kept is joined to `out`.
 
 The divergence is KL(model || circuit) of categorical outputs, as in the paper, and the bounded squared distance of
-numerical ones (`metrics/divergence.py`; for Tracr programs the authors' code takes the squared distance of any, since
-KL of one-hot scores says nothing: ours are sharpened). A shift of all logits alike is invisible to KL: where the
-criterion is by value, cutting an edge that does no more than that fails it whatever tau is.
+numerical ones (`metrics/divergence.py`; for Tracr programs the authors' code always takes the squared distance, since KL
+of one-hot scores says nothing: ours are sharpened). KL cannot see a shift of all logits by the same amount: under a
+criterion by value, cutting an edge that only does that fails whatever tau is.
 
-We differ: where no tau is given, it is the largest of a geometric sweep whose circuit meets the task's tolerance, so
-that the method can be asked without tuning by hand (the paper reports all of a sweep); the ablation is the task's. If
-none is accepted, the circuit is that of the smallest, and `notes` say so.
+We differ: without a given tau, we take the largest of a geometric series whose circuit meets the task's tolerance, so the
+method needs no tuning by hand (the paper reports the whole series); the ablation is the task's. If no circuit is accepted,
+the one of the smallest tau is returned, and `notes` say so.
 
-Speed: edges of a reader are cut in a guess that some in a row go (twice as many after a right guess, half as many after
-a wrong one), one more in each row of a batch of masks; rows up to the first edge that stays are those that one edge at
-a time would have run, and the rest is thrown away. Divergences are remembered by mask, since runs of neighbouring taus
-begin alike. Layers before the reader's are whole, and what they write is taken from the model's own run. None of these
-changes a decision, up to rounding.
+Speed: the method guesses that several edges of a reader in a row will be cut (twice as many after a right guess, half as
+many after a wrong one) and runs a batch of masks, each with one more edge cut. Rows up to the first edge that stays are
+what trying one edge at a time would have run; the rest is discarded. Divergences are cached by mask, since runs of
+neighbouring taus begin alike. Layers before the reader's have all their edges, so their writers' outputs are taken from
+the model's own run. Up to rounding, none of this changes a decision.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ from edgeprune_core.training.prices import geometric
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acdc:
-    """tau: the threshold, in units of the divergence (nats, or in [0, 1]); None: the largest accepted of a sweep.
+    """tau: the threshold, in units of the divergence (nats, or in [0, 1]); None: the largest accepted of a series.
 
-    largest, ratio, count: of the sweep, tau = largest * ratio^i for i = 0 .. count - 1 (at least 1): by default from
+    largest, ratio, count: the series tau = largest * ratio^i for i = 0 .. count - 1 (at least 1): by default from
                            10, where hardly anything stays, to 1e-10, below which rounding decides.
     swept:                 the thresholds of `sweep`: by default from where hardly anything stays to where hardly anything goes.
     divergence:            kl or bounded; None: kl for categorical outputs, else bounded.
-    circuits_at_once:      masks in one run, at most; it changes speed and memory, not the result.
+    circuits_at_once:      masks per run, at most; changes speed and memory, not the result.
     """
 
     tau: float | None = None
@@ -61,7 +61,7 @@ class Acdc:
 
     @property
     def taus(self) -> tuple[float, ...]:
-        """To try, largest first."""
+        """The thresholds to try, largest first."""
         if self.tau is not None:
             return (self.tau,)
         return tuple(self.largest * self.ratio**i for i in range(self.count))
@@ -82,7 +82,7 @@ class Acdc:
         )
 
     def sweep(self, task: Task) -> Iterator[Candidate]:
-        """The circuit of each threshold, accepted or not: the paper's curves. Runs that begin alike are shared."""
+        """The circuit of each threshold in `swept`, accepted or not. Runs that begin alike are shared."""
         metric = _Remembered(self, task)
         for tau in self.swept:
             yield f"tau {tau:.2g}", to_circuit(task.graph, _prune(metric, tau)[0]).connected()
@@ -90,7 +90,7 @@ class Acdc:
 
 @dataclass(slots=True)
 class _Remembered:
-    """The divergence of masks from the model, each run once. runs: how many were. width: of the next guess."""
+    """The divergence of masks from the model, each run once. runs: how many were run. width: of the next guess."""
 
     method: Acdc
     task: Task
@@ -114,9 +114,9 @@ class _Remembered:
 
 
 def _prune(metric: _Remembered, tau: float) -> tuple[Tensor, Tensor]:
-    """Algorithm 1: `reader writer`, what is kept, and how much the divergence grew when each edge was tried.
+    """Algorithm 1. Returns, as `reader writer`, which edges are kept and how much cutting each increased the divergence.
 
-    Edges of skipped nodes were not tried: cutting them changes nothing, and their growth is 0.
+    Edges of skipped nodes are not tried: cutting them changes nothing, and their increase is 0.
     """
     graph = metric.task.graph
     kept = legal(graph, device=metric.task.model.device)
@@ -134,7 +134,7 @@ def _prune(metric: _Remembered, tau: float) -> tuple[Tensor, Tensor]:
 def _prune_reader(
     metric: _Remembered, tau: float, reader: int, kept: Tensor, growth: Tensor, now: float
 ) -> float:
-    """Tries every edge into a reader, changing `kept` and `growth`; the divergence afterwards."""
+    """Tries every edge into a reader, updates `kept` and `growth`, and returns the divergence afterwards."""
     left = list(reversed(range(metric.task.graph.reach[reader])))
     layer = metric.task.graph.readers[reader].layer
     while left:
@@ -157,7 +157,7 @@ def _prune_reader(
 
 
 def _nodes(task: Task) -> dict[Reader, list[int]]:
-    """The writers that a reader's own node has: several where heads share keys and values. None for `out`."""
+    """The writers of each reader's node: several where heads share keys and values; `out` has no entry."""
     nodes: dict[Reader, list[int]] = {}
     for writer in task.graph.writers:
         for reader in task.graph.readers_of(writer):

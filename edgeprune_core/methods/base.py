@@ -1,10 +1,10 @@
 """A discovery method: a frozen record of its settings that you call.
 
-To add one: a file here with such a record, and a row in the table of `__init__.py`. Methods of others are any
-callable `package.module:name` that takes a `Task` and returns a `Discovery`, a `Circuit`, or edges.
+To add one, write a file here with such a record and add a row to the table in `__init__.py`. Methods from elsewhere are
+named `package.module:name`: any callable that takes a `Task` and returns a `Discovery`, a `Circuit`, or edges.
 
-A method that can give circuits of many sizes says so by a method `sweep`; `tracrcheck compare` then draws its curve
-from those. One without it is compared by its ranking of the edges, or by its single circuit.
+A method that can give circuits of many sizes has a method `sweep`, and `tracrcheck compare` draws its curve from those. A
+method without one is compared by its ranking of the edges, or by its single circuit.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whole candidates, each judged by its worst item; the best is kept.
+"""Candidate circuits, each judged by its worst item on the whole list; the best is kept.
 
 We differ from Bhaskar et al. 2024, who choose a sparsity per program and judge by a mean divergence, which dilutes rare
 items: a candidate is accepted where the worst scored coordinate over the whole list is within the task's tolerance. If it

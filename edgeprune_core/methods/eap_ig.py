@@ -1,18 +1,18 @@
 """Edge attribution patching with integrated gradients (Hanna, Pezzelle & Belinkov 2024, "Have Faith in Faithfulness:
-Going Beyond Circuit Overlap When Finding Model Mechanisms", arXiv 2403.17806): as `eap`, with the gradient
-averaged along a path, since at the clean input alone it may be zero where the effect of a cut is not.
+Going Beyond Circuit Overlap When Finding Model Mechanisms", arXiv 2403.17806): `eap` with the gradient averaged along
+a path, since at the clean input it may be zero although cutting the edge has an effect.
 
 The score of an edge is | mean over items of (difference it carries) . (1/m) sum_{k=1..m} gradient at point k/m |,
-their rule: the clean end is one of the points, the corrupted end is not, and m = 1 is `eap`. (Their code of 2025 takes
+as in the paper: the clean end is one of the points, the corrupted end is not, and m = 1 is `eap`. (Their code of 2025 takes
 k = 0 .. m-1 instead; `attribution.py` has ours.) Two paths:
 
     inputs       theirs: embeddings from corrupted to clean, everything after them recomputed;
-    activations  every edge's share from 0 to 1, so that what every writer sends moves from its ablation to its value,
-                 and scores before taking sizes sum to what cutting everything costs, up to an error of order 1/m. We
-                 differ from their code, which moves one layer's attention or MLP at a time and adds up all gradients.
+    activations  every edge's share from 0 to 1, so that what every writer sends moves from its ablation to its value;
+                 signed scores then sum to the cost of cutting everything, up to an error of order 1/m. We differ from
+                 their code, which moves one layer's attention or MLP at a time and sums all gradients.
 
-The metric, the ablations (under `zero` and `mean` the path starts where embeddings are zero or their mean) and the
-choice of edges by score are those of `eap.py`; their paper chooses edges greedily from the output back.
+The metric, the ablations (under `zero` and `mean` the path starts at zero or mean embeddings) and the choice of edges by
+score are those of `eap.py`; the paper chooses edges greedily from the output back.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _PATHS: dict[str, Callable[..., Tensor]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EapIg:
-    """path: what moves from ablated to clean. steps: m, of the path.
+    """path: what moves from ablated to clean. steps: m, the number of points on the path.
 
     n_edges, items_at_once: as of `Eap`.
     """

@@ -106,10 +106,10 @@ class EdgePruningTraining(PathwiseTraining):
 
     def __init__(self, method: EdgePruning, task: Task) -> None:
         super().__init__(method, task.to(method.dtype), torch.Generator().manual_seed(task.seed))
-        self.method, self.asked = method, task
+        self.method, self.original = method, task  # `original`: in its own precision, to judge circuits
 
     def _accepts(self, circuit: Circuit) -> bool:
-        return self.asked.accepts(circuit)
+        return self.original.accepts(circuit)
 
     def discovery(self) -> Discovery:
         method, scores = self.method, self.scores()
@@ -117,9 +117,9 @@ class EdgePruningTraining(PathwiseTraining):
         if wanted is None:
             wanted = method.price.edges_kept(len(scores))
         if wanted is not None:
-            circuit, tried = top_edges(self.asked, scores, wanted), 0
+            circuit, tried = top_edges(self.original, scores, wanted), 0
         else:
-            circuit, tried = fewest_edges(self.asked, scores, accepts=self._accepts)
+            circuit, tried = fewest_edges(self.original, scores, accepts=self._accepts)
         return Discovery(
             circuit=circuit, scores=scores, steps=self.taken, hard_evaluations=tried, notes=self._notes()
         )
@@ -139,8 +139,8 @@ class EdgePruningTraining(PathwiseTraining):
 
     def _rounded(self) -> float:
         """How far the unpruned model's own outputs move in the precision it was run in, at worst."""
-        asked = self.asked
-        off = asked.outcome.deviation(
-            self.task.reference.to(asked.model.dtype), asked.reference, asked.scored
+        original = self.original
+        off = original.outcome.deviation(
+            self.task.reference.to(original.model.dtype), original.reference, original.scored
         )
         return float(off.max())

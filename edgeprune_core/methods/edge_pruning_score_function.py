@@ -25,13 +25,13 @@ from edgeprune_core.training.score_function import ScoreSettings, train_by_score
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kicks:
-    """Restarts from the neighbourhood of an accepted circuit (`training/cross_entropy.py` derives them).
+    """Restarts near an accepted circuit (`training/cross_entropy.py` derives them).
 
-    *Drops* keep every gate outside of the circuit shut, and are cheap; *routes* open them again. What either finds
-    is trained on from there, like the first circuit.
+    *Drops* keep every gate outside the circuit closed, and are cheap; *routes* open them again. Training then continues
+    from what either finds, as for the first circuit.
 
-    rounds: of a drop and a route each, at most; patience: rounds without a smaller circuit before the last.
-    fresh:  items of a step, beside those remembered. steps, circuits: of the training that follows.
+    rounds:   of a drop and a route each, at most. patience: consecutive rounds without a smaller circuit that end the search.
+    fresh:    random items of a step, beside the remembered ones. steps, circuits: of the training that continues.
     """
 
     elites: EliteSettings = field(default_factory=EliteSettings)

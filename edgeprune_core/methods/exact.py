@@ -1,13 +1,12 @@
-"""Exact single-edge patching: each edge cut by itself from the full model, everything after it recomputed.
+"""Exact single-edge patching: each edge is cut alone from the full model, and everything after it recomputed.
 
-What attribution patching approximates (Syed et al. 2023, arXiv 2310.10348; `get_scores_exact` in the code of Hanna et
-al. 2024, arXiv 2403.17806), in as many runs of the whole list as there are edges: a slow oracle. The score of an edge
-is how far the outputs move, in the task's own terms; the circuit is made of the edges that score highest, as in
-`eap.py`.
+This is what attribution patching approximates (Syed et al. 2023, arXiv 2310.10348; `get_scores_exact` in the code of Hanna
+et al. 2024, arXiv 2403.17806). It is slow: it runs the whole list once per edge. The score of an edge is how far the
+outputs move, in the task's own terms; the circuit consists of the edges with the highest scores, as in `eap.py`.
 
-We differ: they score by the change of the mean metric; we by the deviation of the worst item, since a circuit is
-judged by that, or by the mean of deviations. Edges that can replace each other score 0 each, and are cut together:
-exact scores do not make an exact method.
+We differ: they score an edge by the change of the mean metric; we score it by the deviation of the worst item, since that
+judges a circuit, or by the mean deviation. Edges that can replace each other score 0 each and are cut together: exact
+scores do not make an exact method.
 """
 
 from __future__ import annotations
@@ -28,9 +27,9 @@ from edgeprune_core.task import Task
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exact:
-    """over: how deviations of items make a score: the worst, or their mean. n_edges: as of `Eap`.
+    """over: the score is the worst deviation of an item, or the mean. n_edges: as of `Eap`.
 
-    circuits_at_once: in one run; it changes speed and memory, not the result.
+    circuits_at_once: masks per run; changes speed and memory, not the result.
     """
 
     over: Literal["worst", "mean"] = "worst"
@@ -46,7 +45,7 @@ class Exact:
         return Discovery(circuit=circuit, scores=scores, hard_evaluations=len(scores) + tried)
 
     def scores(self, task: Task) -> Float[Tensor, " edge"]:
-        """How far the outputs move without each edge, in the order of `graph.edges`; in units of the outcome."""
+        """How far the outputs move without each edge, in units of the outcome and in the order of `graph.edges`."""
         n, parts = task.graph.n_edges, []
         for cut in torch.arange(n, device=task.model.device).split(self.circuits_at_once):
             kept = torch.ones(len(cut), n, dtype=task.model.dtype, device=task.model.device)

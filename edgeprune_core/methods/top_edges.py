@@ -1,4 +1,4 @@
-"""Circuits from a ranking of the edges: those that score highest, dangling ones dropped.
+"""Circuits made of the highest-scoring edges, without dangling ones.
 
 Ties go to the edge that comes first in the graph.
 """
@@ -22,9 +22,9 @@ def top_edges(task: Task, scores: Float[Tensor, " edge"], n_edges: int) -> Circu
 def fewest_edges(
     task: Task, scores: Float[Tensor, " edge"], *, accepts: Callable[[Circuit], bool] | None = None
 ) -> tuple[Circuit, int]:
-    """The shortest head of the ranking that the task accepts (or `accepts` does), and how many were tried.
+    """The shortest head of the ranking that the task (or `accepts`) accepts, and how many heads were tried.
 
-    By bisection, as if more edges were never worse: where that is not so, it is accepted but may not be the shortest.
+    Bisection assumes that more edges are never worse. Where that fails, the result is accepted but may not be the shortest.
     """
     accepts = accepts or task.accepts
     order = _ranking(scores)

@@ -37,8 +37,17 @@ def kl(
     temperature: float = 1.0,
 ) -> Float[Tensor, " circuit"]:
     """In nats: the mean over scored positions of KL(model || pruned)."""
+    return _mean_scored(kl_nats(got, want, temperature), scored)
+
+
+def kl_nats(
+    got: Float[Tensor, "circuit item pos d_out"],
+    want: Float[Tensor, "item pos d_out"],
+    temperature: float = 1.0,
+) -> Float[Tensor, "circuit item pos"]:
+    """KL(model || pruned) at each position."""
     p, q = (want / temperature).log_softmax(-1), (got / temperature).log_softmax(-1)
-    return _mean_scored((p.exp() * (p - q)).sum(-1), scored)
+    return (p.exp() * (p - q)).sum(-1)
 
 
 def sharp_temperature(n_values: int, doubt: float = 0.01) -> float:

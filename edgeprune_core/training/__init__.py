@@ -1,1 +1,1 @@
-"""What gradient-trained methods share: the gates, the items they train on, and the two gradient estimators."""
+"""Shared by the trained methods: gates and their prices, training items, the gradient estimators, and checkpoints."""

@@ -1,11 +1,12 @@
-"""A long run in one file: the state of a method's training, from which it goes on to the same result bit for bit.
+"""Checkpoints: the state of a training in one file, from which it resumes to the same result bit for bit.
 
-The file is safetensors. Its tensors are the whole state: parameters, moments of the optimiser, the random generator,
-whatever else the next step depends on. Its metadata is a header in words (what the run is of) and a digest of the
-tensors. It is written beside its place and moved there, so it is whole or not there; a run killed while writing leaves
-the one before. Bits are promised for equal headers, so the header names all they depend on.
+The file is safetensors. Its tensors are the whole state: parameters, the optimiser's moments, the random generator, and
+whatever else the next step depends on. Its metadata is a readable header, which describes the run, and a digest of the
+tensors. The file is written under another name and then moved, so it is complete or absent; a run killed while writing
+leaves the previous checkpoint. Equal headers promise equal bits, so the header names everything the bits depend on.
 
-To join: `begin(task)` on a method, which gives its `Training`; calling the method must do the same as `finished` does.
+A method can be checkpointed if it has `begin(task)`, which returns its `Training`; calling the method must do the same
+as `finished(method.begin(task))`.
 """
 
 from __future__ import annotations
@@ -35,35 +36,35 @@ SCHEMA = "edgeprune_core.checkpoint/1"
 
 
 class Training(Protocol):
-    """A method at work, between two steps."""
+    """A method in training, between two steps."""
 
     @property
     def done(self) -> bool: ...
     @property
     def taken(self) -> int:
-        """Steps so far."""
+        """How many steps were taken."""
         ...
 
     def advance(self) -> None:
-        """One step."""
+        """Takes one step."""
         ...
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that further steps depend on, beside the method's settings and the task; under the same names always."""
+        """Everything further steps depend on, except the method's settings and the task; always under the same names."""
         ...
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Goes back, or on, to where these were taken."""
+        """Returns to the state in which these tensors were taken."""
         ...
 
     def discovery(self) -> Discovery:
-        """What came of it, once done."""
+        """The result, once done."""
         ...
 
 
 @runtime_checkable
 class Resumable(Protocol):
-    """A method whose training can be stopped and gone on with."""
+    """A method whose training can be stopped and resumed."""
 
     def begin(self, task: Task) -> Training: ...
     def __call__(self, task: Task) -> Discovery: ...
@@ -77,9 +78,11 @@ def finished(training: Training) -> Discovery:
 
 @dataclass(eq=False, kw_only=True)
 class Kept:
-    """A method whose state is kept in a file, every so many seconds and after its last step. Made by `kept`.
+    """A method that writes checkpoints at an interval and after its last step. Made by `kept`.
 
-    writes: whether this process does, of several that are in the same state. header: of the file. state: to go on from. error: why the file could not be written, which ended the run.
+    writes: whether this process writes, where several are in the same state.
+    header: of the file. state: the checkpoint to resume from.
+    error:  why the file could not be written, which ended the run.
     """
 
     method: Resumable
@@ -104,7 +107,7 @@ class Kept:
 
     @property
     def steps_before(self) -> int | None:
-        """Of the state that this run goes on from; None where it begins anew."""
+        """The steps of the checkpoint this run resumes from; None for a new run."""
         return None if self.state is None else int(self.header["steps"])
 
     def _write(self, training: Training) -> None:
@@ -115,7 +118,7 @@ class Kept:
             raise self.error from None
 
     def remove(self) -> None:
-        """The run is over and told."""
+        """Deletes the checkpoint of a finished run."""
         with suppress(OSError):
             self.path.unlink()
 
@@ -129,11 +132,11 @@ def kept(
     resume: bool,
     depends_on: Mapping[str, Any] | None = None,
 ) -> Kept:
-    """The method with its state in `path`, checked now and run when it is called.
+    """The method, with checkpoints in `path`. Checks the file now; calling the result runs the method.
 
-    resume: goes on with what is there; begins anew where nothing is. depends_on: what else the bits depend on.
-    Errors: EP201 (no such method), EP202 (an unfinished run is there, and `resume` was not asked for), EP203 (another
-    run's), EP204 (no whole checkpoint), EP205 (cannot be written).
+    resume: resumes from the file if it exists, else starts a new run. depends_on: what else the bits depend on.
+    Errors: EP201 (the method cannot be checkpointed), EP202 (an unfinished run exists and `resume` is off), EP203 (the
+    checkpoint belongs to another run), EP204 (not a complete checkpoint), EP205 (cannot be written).
     """
     if not isinstance(method, Resumable):
         raise user_error("EP201", got=_text(method))
@@ -151,7 +154,7 @@ def kept(
 
 
 def header_of(method: Any, task: Task) -> dict[str, str]:
-    """What the state of a run depends on, in words and digests."""
+    """What the state of a run depends on, as text and digests."""
     return {
         "schema": SCHEMA,
         **_settings(method),
@@ -168,7 +171,7 @@ def header_of(method: Any, task: Task) -> dict[str, str]:
 
 
 def _settings(method: Any) -> dict[str, str]:
-    """The method, and each of its settings where it is a record of them."""
+    """The method, and each of its settings if it is a dataclass."""
     if not is_dataclass(method):
         return {"method": _text(method)}
     own = {f"method.{f.name}": repr(getattr(method, f.name)) for f in fields(method)}
@@ -179,7 +182,7 @@ def _settings(method: Any) -> dict[str, str]:
 
 
 def write(path: Path, header: Mapping[str, str], tensors: Mapping[str, Tensor]) -> None:
-    """Whole or not at all, and on disk when it returns. Raises `OSError`."""
+    """Writes the file completely or not at all, and flushes it to disk. Raises `OSError`."""
     own = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     data = save(own, metadata={"header": json.dumps({**header, "digest": _digest(own)})})
     handle, partial = tempfile.mkstemp(dir=path.resolve().parent, prefix=f".{path.name}.")
@@ -196,7 +199,7 @@ def write(path: Path, header: Mapping[str, str], tensors: Mapping[str, Tensor]) 
 
 
 def read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """Header and tensors. Errors: EP204 where the file is no checkpoint, was cut short or was changed."""
+    """Header and tensors. Errors: EP204 if the file is not a checkpoint, was truncated or was changed."""
     try:
         with safe_open(path, framework="pt") as file:
             meta = file.metadata() or {}
@@ -241,7 +244,7 @@ def _check_names(path: Path, tensors: Mapping[str, Tensor], training: Training) 
 
 
 def _check_writable(path: Path) -> None:
-    """Now, and not after the first steps. Errors: EP205."""
+    """Fails before the first step rather than after it. Errors: EP205."""
     try:
         if path.is_dir():
             raise IsADirectoryError(f"'{path}' is a folder")

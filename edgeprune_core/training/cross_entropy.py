@@ -1,23 +1,22 @@
-"""Restarts near a circuit, trained towards the samples that do with fewest of its edges.
+"""Restarts near a known circuit C, trained towards the samples that keep the fewest of its edges.
 
-Training from all edges ends where no edge can go by itself, which need not be a smallest circuit: paths that cancel
-go only together, and a shorter way may be shut by an edge of the longer one. Such moves are rare in samples, and
-a mean over samples does not see them. So here each sampled circuit is ranked instead: best are those within the
-tolerance on every item that keep fewest edges of the known circuit C. With q the equal weights on the best ones (the
-elites), gates move by
+Training from all edges ends where no single edge can be removed, which need not be a smallest circuit: paths that cancel
+can only be removed together, and an edge of a longer path may block a shorter one. Such moves are rare in samples, and a
+mean over samples hides them. So here sampled circuits are ranked: the best are those within the tolerance on every item
+that keep the fewest edges of C. With q the uniform distribution on the best ones (the elites), gates move by
 
     p  <-  p + rate (E_q[g] - p),
 
 which is the natural gradient of the weighted likelihood in the mean parameters of independent gates: information-
 geometric optimisation (Ollivier et al. 2017, JMLR 18, section 2.3), for gates the cross-entropy method (Rubinstein
-1999). Gates of C start open, and every sample lacks a few of them at random. Lacking `off` of them on average, it lacks
-a given pair with probability (off/|C|)^2 exp(-off) and nothing else: most for off = 2. What goes together mostly belongs
-together, so some samples shut groups of C's edges as well, as node masks are gates on all that a node reads (Bhaskar
-et al. 2024, section 3): all that a reader reads, that the query and key of a head read, that a node reads, or that a
-writer writes. A single group is lacking, and nothing else, most often where one event is expected.
+1999). Gates of C start open, and every sample lacks a few of them at random. If it lacks `off` edges on average, it lacks
+exactly a given pair with probability (off/|C|)^2 exp(-off), which is largest for off = 2. Edges that must be removed
+together mostly have an end in common, so some samples also close groups of C's edges (node masks likewise gate everything a
+node reads; Bhaskar et al. 2024, section 3): all edges into a reader, into the query and key of a head, into a node, or out
+of a writer. A sample lacks a single group and nothing else most often where one such event is expected.
 
-Gates outside of C are open with probability `outside`. Of the nodes that C does not have, a few take part in a step,
-drawn anew each time: a way through one of them is found when it is there, and a step stays cheap.
+Gates outside C are open with probability `outside`. In each step a few randomly chosen nodes that C lacks take part: a
+path through one of them can then be found, and steps stay cheap.
 """
 
 from __future__ import annotations
@@ -40,13 +39,13 @@ from edgeprune_core.training.score_function import wrong_items
 class EliteSettings:
     """Settings of restarts; none depends on the model or program.
 
-    lacking:   (edges, groups of each kind) that a sample lacks on average; samples take turns.
-    outside:   P(kept) of all other gates, where they take part; nodes: share of other nodes that does, in a step.
-    per_edge, most: circuits sampled a step, for each edge of the known circuit, and at most.
-    screens:   items that a sample is run on at first; those that seem better are run on more, and then on all.
-    patience:  steps without a sample that does with fewer edges, after which none is expected; more in proportion where
-               `most` cuts a step short.
-    follow, rate: steps that follow such samples, and how far each goes.
+    lacking:   (edges, groups of each kind) that a sample lacks on average; samples alternate between the entries.
+    outside:   P(kept) of the gates outside the circuit that take part. nodes: the share of other nodes that takes part.
+    per_edge, most: circuits sampled per step: so many per edge of the known circuit, and at most `most`.
+    screens:   numbers of items that samples are first run on; only those still right are run on more, and then on all.
+    patience:  steps without an improving sample after which the restart gives up; proportionally more where `most`
+               limits the samples.
+    follow, rate: how many steps follow improving samples, and the step size.
     """
 
     lacking: tuple[tuple[float, float], ...] = ((2.0, 0.0), (0.5, 0.25), (1.0, 0.5))
@@ -62,7 +61,7 @@ class EliteSettings:
 
 @dataclass(frozen=True)
 class Followed:
-    """P(kept) of every gate, None where no sample did with fewer edges of the known circuit; and steps taken."""
+    """P(kept) of every gate, or None if no sample kept fewer edges of the known circuit; and the steps taken."""
 
     p: Float[Tensor, " edge"] | None
     steps: int
@@ -71,7 +70,7 @@ class Followed:
 def train_by_elites(
     task: Task, settings: EliteSettings, known: Bool[Tensor, " edge"], pool: ItemPool, *, outside: bool
 ) -> Followed:
-    """One restart. `outside`: whether gates that are not in the known circuit take part."""
+    """Runs one restart. `outside`: whether gates outside the known circuit take part."""
     n = int(known.sum())
     start = torch.where(known, 1.0, settings.outside if outside else 0.0)
     near = _Near(task.graph, known)
@@ -106,7 +105,7 @@ def _sample(
 def _elites(
     task: Task, settings: EliteSettings, gates: Tensor, fewer: Bool[Tensor, " circuit"], pool: ItemPool
 ) -> Bool[Tensor, " circuit"]:
-    """Of the circuits with `fewer` edges, those within the tolerance on all items of the step."""
+    """The circuits with `fewer` edges that are within the tolerance on all items of the step."""
     rows = pool.draw()
     rows = rows[torch.randperm(len(rows), generator=pool.generator)]
     for part in rows.tensor_split(torch.tensor(settings.screens).cumsum(0)):
@@ -118,10 +117,11 @@ def _elites(
 
 
 class _Near:
-    """The known circuit's groups of edges, and the nodes it does not have.
+    """The known circuit's groups of edges, and the nodes it lacks.
 
-    known: its edges. groups: `group edge`, 1 on members. rates: of each group, one over the number of its kind. foreign: `writer`,
-    the indices of nodes without an edge of the circuit.
+    known:   its edges.
+    groups:  `group edge`, 1 on members. rates: per group, 1 over the number of groups of its kind.
+    foreign: indices of the writers without an edge of the circuit.
     """
 
     def __init__(self, graph: ResidualGraph, known: Bool[Tensor, " edge"]) -> None:
@@ -143,7 +143,7 @@ class _Near:
         self._readers = torch.tensor([edge.reader.index for edge in graph.edges])
 
     def taking_part(self, chosen: Bool[Tensor, " foreign"]) -> Bool[Tensor, " edge"]:
-        """Edges both of whose ends are in the circuit or among the chosen nodes."""
+        """The edges with both ends in the circuit or among the chosen nodes."""
         on = torch.ones(len(self._graph.writers), dtype=torch.bool)
         on[self.foreign] = chosen
         reads = torch.zeros(len(self._graph.readers), dtype=torch.bool)
@@ -155,7 +155,7 @@ class _Near:
 
 
 def _kinds(graph: ResidualGraph, edges: list[Edge]) -> list[list[list[Edge]]]:
-    """Groups of these edges of each kind: by reader, by the query and key of a head, by node, by writer."""
+    """Groups of these edges, by kind: by reader, by the query and key of a head, by node, by writer."""
     kinds: list[list[list[Edge]]] = [[], [], [], []]
     into: dict[int, list[Edge]] = {}
     for edge in edges:

@@ -1,4 +1,4 @@
-"""The gates: random variables in [0, 1], one an edge (or a node), with a parameter log_alpha each.
+"""The gates: random variables in [0, 1], one per edge (or node), each with a parameter log_alpha.
 
 Hard-concrete gates (Louizos et al. 2018, arXiv 1712.01312, eqs. 10-12), as used for edges by Bhaskar et al.
 2024 (arXiv 2406.16778, section 3). With u uniform on (0, 1), temperature b and limits l < 0 < 1 < r:
@@ -23,7 +23,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-# u is kept this far from 0 and 1, so that logit(u) is finite in float32.
+# The distance of u from 0 and 1, so that logit(u) is finite in float32.
 MARGIN = 1e-6
 
 
@@ -41,7 +41,7 @@ class HardConcrete:
         return self._stretch((torch.logit(u) + log_alpha) / self.temperature)
 
     def mean_gate(self, log_alpha: Float[Tensor, "*axes"]) -> Float[Tensor, "*axes"]:
-        """The gate without noise, for use after training (eq. 13)."""
+        """The gate without noise (eq. 13), for use after training."""
         return self._stretch(log_alpha)
 
     def _stretch(self, x: Tensor) -> Tensor:
@@ -54,13 +54,13 @@ class HardConcrete:
         return torch.sigmoid(log_alpha - self.temperature * math.log((1 - self.low) / (self.high - 1)))
 
     def p_kept(self, log_alpha: Float[Tensor, "*axes"]) -> Float[Tensor, "*axes"]:
-        """P(z > 0): what a gate adds to the expected L0 norm."""
+        """P(z > 0): the gate's contribution to the expected L0 norm."""
         return 1 - self.p_zero(log_alpha)
 
 
 @dataclass(frozen=True, eq=False)
 class EdgeGates:
-    """The gates of a task in training. With node gates, an edge is open as far as its own and its writer's gate are.
+    """The gates of a task in training. With node gates, an edge's gate is multiplied with that of its writer.
 
     edges, nodes: log-alphas; nodes None: writers have no gates. writer_of_edge: indices, in the order of `graph.edges`.
     """
@@ -109,11 +109,11 @@ def stratified_uniform(
     dtype: torch.dtype = torch.float32,
     device: torch.device | None = None,
 ) -> Float[Tensor, "circuit *gates"]:
-    """Uniform noise, one stratum [j/n, (j+1)/n) a circuit and gate, in an order of its own for each gate.
+    """Stratified uniform noise: each gate has one circuit in each stratum [j/n, (j+1)/n), in a random order.
 
-    Each entry by itself is uniform; over the circuits a gate closes its expected number of times, give or
-    take one (Latin hypercube sampling, McKay et al. 1979; for two circuits: antithetic pairs). Drawn where the
-    generator is, so that a seed gives the same noise on every device.
+    Each entry is uniform. Over the circuits a gate closes its expected number of times, give or take one (Latin hypercube
+    sampling, McKay et al. 1979; for two circuits: antithetic pairs). The noise is drawn on the generator's device, so
+    a seed gives the same noise on every device.
     """
     order = torch.rand(circuits, *shape, generator=generator).argsort(0)
     return ((order + torch.rand(circuits, *shape, generator=generator)) / circuits).to(device, dtype)

@@ -1,7 +1,7 @@
-"""The items of a step: fresh ones at random, and those that told circuits apart before.
+"""The items of a step: fresh random ones, and hard ones from earlier steps.
 
-Some edges matter on one input in hundreds. A fresh batch rarely holds it, so an item on which a circuit
-failed that got most others right is kept and shown again.
+Some edges matter on only one input in hundreds, and a random batch rarely contains it. So an item on which a mostly right
+circuit failed is kept and shown again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from torch import Tensor
 
 @dataclass
 class ItemPool:
-    """n_items: on the whole list; fresh, kept: how many of each a step sees; memory: how many are remembered."""
+    """n_items: in the whole list. fresh, kept: how many random and hard items a step sees. memory: how many hard items are
+    remembered in all."""
 
     n_items: int
     fresh: int
@@ -26,13 +27,13 @@ class ItemPool:
     remembered: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.long))
 
     def draw(self) -> Int[Tensor, " item"]:
-        """Rows of the list; without repeats where the list is short."""
+        """Rows of the list; each row once where the list is short."""
         if self.n_items <= self.fresh + self.kept:
             return torch.arange(self.n_items)
         return torch.cat([self.hard, torch.randint(self.n_items, (self.fresh,), generator=self.generator)])
 
     def learn(self, rows: Int[Tensor, " item"], wrong: Bool[Tensor, "circuit item"], learn: int = 4) -> None:
-        """Keeps one wrong item of each of the circuits that were wrong on fewest."""
+        """Keeps one wrong item from each of the circuits that were wrong on the fewest items."""
         share = wrong.float().mean(1)
         found = [self.hard]
         for circuit in torch.where(share > 0, share, 2.0).argsort()[:learn].tolist():
@@ -44,7 +45,7 @@ class ItemPool:
         self.hard = self._some(torch.cat(found), self.kept)
 
     def recalling(self, fresh: int) -> ItemPool:
-        """A pool that shows everything remembered at every step."""
+        """A pool that shows every remembered item at every step."""
         return replace(self, fresh=fresh, kept=self.memory, hard=self.remembered)
 
     def _some(self, items: Tensor, most: int) -> Tensor:

@@ -1,25 +1,25 @@
-"""Binary gates, trained by a score-function gradient: no backward pass, no half-open gates.
+"""Binary gates, trained by the score-function gradient: no backward pass, no half-open gates.
 
 Each gate is kept with probability p = sigmoid(log_alpha), independently. With ok(g) = "circuit g is within the
-tolerance on every item of the step", we climb
+tolerance on every item of the step", training maximises
 
     J(log_alpha) = log P(ok)  -  penalty * E[number of edges].
 
-The logarithm makes J bounded in its effect: where few circuits are ok, what counts is what *they* have in common,
-not how rare they are; so a chain is not given up because it is hardly ever whole (with a plain expectation the
-gain of an edge is multiplied by the chance that all others are open, and the penalty wins). Since
+The logarithm matters where few circuits are ok: what counts is then what *they* have in common, and not how rare they
+are, so a long chain of needed edges is not given up because it is hardly ever whole. (With a plain expectation the gain of
+an edge is multiplied by the chance that all others are open, and the penalty wins.) Since
 d log p(g) / d log_alpha = g - p (Williams 1992),
 
     dJ/dlog_alpha = E[g | ok] - E[g] - penalty * p (1 - p).
 
-Divided by the Fisher information p (1 - p) of a gate (the natural gradient, Amari 1998), a gate that every ok
-circuit has rises by 1/p - penalty whatever the others do, and one that does not matter falls by `penalty`.
-E[g | ok] and E[g] are means over the same circuits: the second is the baseline, and where all are ok they cancel
-and the step has no noise. A gate that fell below `off` stays closed, and what no open path joins to `out` falls
-with it; both make later steps cheaper.
+Dividing by the Fisher information p (1 - p) of a gate gives the natural gradient (Amari 1998): a gate that every ok
+circuit has rises by 1/p - penalty whatever the others do, and one that does not matter falls by `penalty`. E[g | ok] and
+E[g] are means over the same circuits. The second is the baseline: where all circuits are ok the two cancel, and the step
+has no noise. A gate that falls below `off` stays closed, and so do edges that no open path joins to `out`; both make
+later steps cheaper.
 
-We differ from Bhaskar et al. 2024, who train hard-concrete gates by the pathwise gradient (`pathwise.py`):
-half-open gates break saturated arithmetic, such as that of compiled models.
+We differ from Bhaskar et al. 2024, who train hard-concrete gates by the pathwise gradient (`pathwise.py`), because half-open
+gates break the saturated arithmetic of compiled models.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from edgeprune_core.task import Task
 from edgeprune_core.training.gates import stratified_uniform
 from edgeprune_core.training.item_pool import ItemPool
 
-# Share of ok circuits, lately, at which a chain is given up.
+# A chain is given up where its recent share of ok circuits is no larger than this.
 GIVEN_UP = 0.02
 
 
@@ -46,18 +46,18 @@ class ScoreSettings:
     """Settings of the score-function estimator; none depends on the model or program.
 
     steps:         at most.
-    circuits:      sampled a step.
-    fresh, kept:   items of a step: at random, and such that told circuits apart before.
+    circuits:      sampled in each step.
+    fresh, kept:   items of a step: random ones, and hard ones from earlier steps.
     start:         log-alpha of every gate at first: sigmoid(4) = 0.982, so that a circuit of 30 needed edges is
                    whole in 0.982^30 = 58 % of samples.
-    learning_rate: log-alpha a step and unit of natural gradient.
-    penalty:       of an edge, in units of log P(ok). An edge stays where the circuits without it that fail are
-                   a larger share than 1 - exp(-penalty) = 22 %.
-    off, top:      log-alpha below which a gate is closed for good, and above which none rises.
-    enough:        ok circuits that make a whole step; with fewer, the step is shorter in proportion.
+    learning_rate: of log-alpha, per step and unit of natural gradient.
+    penalty:       of an edge, in units of log P(ok). An edge stays where more than 1 - exp(-penalty) = 22 % of the
+                   circuits without it fail.
+    off, top:      the log-alpha below which a gate is closed for good, and the largest log-alpha.
+    enough:        ok circuits needed for a full step; with fewer, the step is proportionally shorter.
     clip:          the largest natural gradient of one gate.
-    settled:       steps without a gate closing, all open ones above `sure`, after which training ends.
-    hopeless:      steps after which a chain none of whose circuits has been ok lately is given up.
+    settled:       training ends after so many steps in which no gate closes and all open ones are above `sure`.
+    hopeless:      steps after which a chain is given up if hardly any of its recent circuits was ok.
     """
 
     steps: int = 300
@@ -78,7 +78,7 @@ class ScoreSettings:
 
 @dataclass
 class Chains:
-    """Gates in training: log-alphas and which are closed for good, a row a chain. Chains share the items."""
+    """Gates in training: log-alphas, and which are closed for good; one row per chain. Chains share the items."""
 
     log_alpha: Float[Tensor, "chain edge"]
     closed: Bool[Tensor, "chain edge"]
@@ -149,7 +149,7 @@ def wrong_items(
 
 
 def _ok_weights(wrong: Bool[Tensor, "circuit chain item"]) -> tuple[Tensor, Tensor]:
-    """Equal weights on a chain's ok circuits; where it has none, on those wrong on fewest items."""
+    """Equal weights on a chain's ok circuits; if it has none, on those wrong on the fewest items."""
     share = wrong.float().mean(2)
     best = share <= share.amin(0)
     n = best.sum(0)
@@ -157,7 +157,7 @@ def _ok_weights(wrong: Bool[Tensor, "circuit chain item"]) -> tuple[Tensor, Tens
 
 
 def _close(task: Task, settings: ScoreSettings, state: Chains, on: Int[Tensor, " chain"]) -> None:
-    """Closes gates that fell below `off` for good, and with them what is joined to `out` no more."""
+    """Closes for good the gates that fell below `off`, and those no longer joined to `out`."""
     falling = (state.log_alpha <= settings.off) & ~state.closed
     state.closed |= falling
     for chain in falling.any(1).nonzero()[:, 0].tolist():

@@ -13,14 +13,14 @@ from edgeprune_core.circuit import Circuit
 from edgeprune_core.errors import CheckError
 from edgeprune_core.faithfulness import (
     DIRECTIONS,
-    METRICS,
     Cell,
     Interval,
     _central,
     faithfulness,
-    kendall_tau,
 )
 from edgeprune_core.mask import to_mask
+from edgeprune_core.metrics import METRICS
+from edgeprune_core.metrics.tau import kendall_tau
 from tests import zoo
 from tracrcheck.truth.certify import certify
 from tracrcheck.truth.setting import Setting, task_of

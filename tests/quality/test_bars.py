@@ -14,15 +14,17 @@ from tracrcheck.grading.verdict import Verdict
 from tracrcheck.invariants import INVARIANTS
 from tracrcheck.invariants.subjects import KINDS
 from tracrcheck.mutants import MUTANTS
-from tracrcheck.runs import results
-from tracrcheck.runs.false_alarm_results import FalseAlarmResults, QuietRun
-from tracrcheck.runs.fuzz_results import FuzzResults
+from tracrcheck.runs.compare import CompareResults
+from tracrcheck.runs.false_alarms import FalseAlarmResults, QuietRun
+from tracrcheck.runs.fuzz import FuzzResults
 from tracrcheck.runs.fuzz_score import Bar
-from tracrcheck.runs.invariant_results import Check, InvariantResults
-from tracrcheck.runs.mutant_results import Found, MutantResults
+from tracrcheck.runs.gate import Results
+from tracrcheck.runs.invariants import Check, InvariantResults
+from tracrcheck.runs.kinds import read_any
+from tracrcheck.runs.mutants import Found, MutantResults
 from tracrcheck.runs.profiles import PROFILES
-from tracrcheck.runs.results import AnyResults, Results
-from tracrcheck.trained.curve import LEVELS, CompareResults, Curve, Point, standings
+from tracrcheck.runs.results import RunResults
+from tracrcheck.trained.curve import LEVELS, Curve, Point, standings
 
 FOLDER = Path(__file__).parents[2] / "ci" / "results"
 # Of all settings that are not vacuous, the share that each method must get right.
@@ -42,7 +44,7 @@ COMPARED_SEEDS, SETTINGS, NEAR = 5, 20, 1.1
 PAPER = 0.5
 
 
-def short_of_the_bar(found: AnyResults) -> list[str]:
+def short_of_the_bar(found: RunResults) -> list[str]:
     """What is below its bar, in words."""
     asked = found.run["asked"]
     if not found.run["finished"]:
@@ -131,7 +133,7 @@ def levels_of_the_paper(found: CompareResults) -> list[float]:
 
 
 def test_the_papers_share_of_acdcs_edges_is_reached_where_the_docs_say_so():
-    found = [results.read_any(path) for path in FOLDER.glob("compare-*.json")]
+    found = [read_any(path) for path in FOLDER.glob("compare-*.json")]
     assert {f.run["asked"]["task"]: levels_of_the_paper(f) for f in found if isinstance(f, CompareResults)} == {
         "ioi": [], "greater_than": [], "gendered_pronoun": []
     }  # fmt: skip
@@ -140,7 +142,7 @@ def test_the_papers_share_of_acdcs_edges_is_reached_where_the_docs_say_so():
 
 
 def test_what_is_committed_meets_its_bar():
-    short = {path.name: short_of_the_bar(results.read_any(path)) for path in FOLDER.glob("*.json")}
+    short = {path.name: short_of_the_bar(read_any(path)) for path in FOLDER.glob("*.json")}
     assert {name: words for name, words in short.items() if words} == {}
 
 
@@ -148,7 +150,7 @@ def test_what_must_be_committed_is():
     """The zoo by the default method and by the one with a bounded divergence; three campaigns of programs that nobody wrote; the seeded
     faults by the gauntlet and by the tests, the gauntlet without a fault, and the invariants; and the methods compared on
     three tasks."""
-    found = [results.read_any(path) for path in FOLDER.glob("*.json")]
+    found = [read_any(path) for path in FOLDER.glob("*.json")]
     gates = {f.run["asked"]["method"] for f in found if isinstance(f, Results)}
     assert set(LEAST) <= {OLD_NAMES.get(name, name) for name in gates}
     seeds = {f.run["asked"]["seed"] for f in found if isinstance(f, FuzzResults)}

@@ -32,19 +32,22 @@ ClusterAddress = Annotated[
     typer.Option(
         "--cluster",
         metavar="ADDRESS",
-        help="Hand the work to a Dask cluster: tcp://HOST:PORT (docs/sweeps.md).",
+        help="Run on a Dask cluster: tcp://HOST:PORT (docs/sweeps.md).",
     ),
 ]
 Json = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="Write the results there (docs/json.md).")
+    Path | None, typer.Option("--json", metavar="FILE", help="Write the results to this file (docs/json.md).")
 ]
 Html = Annotated[
-    Path | None, typer.Option("--html", metavar="FILE", help="Write a page for a browser there: one file.")
+    Path | None, typer.Option("--html", metavar="FILE", help="Write a page for a browser to this file.")
 ]
 Junit = Annotated[
-    Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML there, for a CI system.")
+    Path | None,
+    typer.Option("--junit", metavar="FILE", help="Write JUnit XML to this file, for a CI system."),
 ]
 Comment = Annotated[
     Path | None,
-    typer.Option("--md", metavar="FILE", help="Write short Markdown there, for a comment on a pull request."),
+    typer.Option(
+        "--md", metavar="FILE", help="Write short Markdown to this file, for a comment on a pull request."
+    ),
 ]

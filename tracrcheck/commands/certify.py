@@ -40,7 +40,7 @@ def programs(
     folder: Folders = None,
     pinned: Annotated[
         Path | None,
-        typer.Option("--pins", metavar="FILE", help="Print Markdown, with the truths of this file of pins."),
+        typer.Option("--pins", metavar="FILE", help="Print Markdown, with the truths in this file of pins."),
     ] = None,
 ) -> None:
     """List the programs: vocabulary, longest input, layers x heads, edges."""
@@ -85,7 +85,7 @@ def certify(
     check: Annotated[Path | None, typer.Option(metavar="FILE", help="Compare with the pins in FILE.")] = None,
     write: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the pins to FILE.")] = None,
 ) -> None:
-    """Prove what must be found. Exit 1 where `sufficient` or `minimal` is not proved, or a pin differs."""
+    """Prove which edges are required. Exit 1 if `sufficient` or `minimal` is not proved, or a pin differs."""
     from tracrcheck.commands import options
     from tracrcheck.rasp.library import Library
     from tracrcheck.reports import files

@@ -10,6 +10,7 @@ import typer
 from tracrcheck.commands.arguments import MOST_SEEDS, ClusterAddress, Comment, Html, Json, Junit
 from tracrcheck.commands.discover import ModelOption, Task
 from tracrcheck.commands.errors import told
+from tracrcheck.commands.loading import loading
 
 
 @told
@@ -20,50 +21,56 @@ def compare(
         str,
         typer.Option(
             metavar="NAMES",
-            help="Comma-separated names, as of `discover --method`, or module:callable.",
+            help="Comma-separated: names as for `discover --method`, or module:callable.",
         ),
     ] = "edge_pruning,acdc,eap,eap_ig,random",
     ablation: Annotated[
         str, typer.Option(help="What a cut edge carries: zero, mean or resample.")
     ] = "resample",
     seeds: Annotated[
-        int, typer.Option(min=1, max=MOST_SEEDS, help="Seeds, from 0: of the prompts and the methods.")
+        int,
+        typer.Option(min=1, max=MOST_SEEDS, help="Number of seeds, from 0, for the prompts and the methods."),
     ] = 5,
     prompts: Annotated[
-        int, typer.Option(min=2, help="How many to choose circuits on, and as many others to judge on.")
+        int,
+        typer.Option(
+            min=2, help="How many prompts to choose circuits on, and as many others to evaluate on."
+        ),
     ] = 100,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes at work.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
     cluster: ClusterAddress = None,
     json: Json = None,
     html: Html = None,
     junit: Junit = None,
     md: Comment = None,
     plot: Annotated[
-        Path | None, typer.Option("--plot", metavar="FILE.svg", help="Draw the curves there.")
+        Path | None, typer.Option("--plot", metavar="FILE.svg", help="Draw the curves in this file.")
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run that was stopped (with --json).")
     ] = False,
 ) -> None:
-    """Compare methods on a trained model: the fewest edges of each at the same divergence, on prompts held out."""
-    from edgeprune_core import trained_models
-    from tracrcheck.commands.resumable import command_line, run_or_read
+    """Compare methods on a trained model: the fewest edges of each at the same divergence, on held-out prompts."""
     from tracrcheck.executors import dask_cluster as clusters
-    from tracrcheck.reports import compare as report
     from tracrcheck.reports import files
     from tracrcheck.reports.outputs import Outputs
-    from tracrcheck.reports.render import curves, terminal
-    from tracrcheck.runs import compare as comparing
-    from tracrcheck.trained import prompts as prompt_lists
-    from tracrcheck.trained.discover import check_ablation
 
-    check_ablation(ablation)
     files.check_suffix("--plot", plot, ".svg")
-    prompt_lists.check_task(task)
-    names = comparing.check_methods(tuple(name.strip() for name in methods.split(",") if name.strip()))
     outputs = Outputs(json=json, html=html, junit=junit, md=md)
     outputs.check()
     files.check_writable(plot)
+    with loading():
+        from edgeprune_core import trained_models
+        from tracrcheck.commands.resumable import command_line, run_or_read
+        from tracrcheck.reports import compare as report
+        from tracrcheck.reports.render import curves, terminal
+        from tracrcheck.runs import compare as comparing
+        from tracrcheck.trained import prompts as prompt_lists
+        from tracrcheck.trained.discover import check_ablation
+
+    check_ablation(ablation)
+    prompt_lists.check_task(task)
+    names = comparing.check_methods(tuple(name.strip() for name in methods.split(",") if name.strip()))
     clusters.check(cluster, jobs=jobs)
     plan = comparing.Plan(
         task=task, model=model or trained_models.trained_on(task), ablation=ablation, methods=names,

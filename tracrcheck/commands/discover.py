@@ -13,6 +13,7 @@ import typer
 
 from tracrcheck.commands.arguments import Comment, Html, Json, Junit
 from tracrcheck.commands.errors import told
+from tracrcheck.commands.loading import loading
 
 if TYPE_CHECKING:
     from tracrcheck.grading.run_method import Answer
@@ -30,11 +31,13 @@ ModelOption = Annotated[
     typer.Option(
         "--model",
         metavar="DIR",
-        help="A folder, a name on the hub (gpt2), or a model shipped here (english); the latter without it.",
+        help="A folder, a name on the hub (gpt2), or a shipped model (english). By default a shipped one.",
         show_default=False,
     ),
 ]
-Prompts = Annotated[int, typer.Option(min=2, help="How many prompts to judge on, and to discover on.")]
+Prompts = Annotated[
+    int, typer.Option(min=2, help="How many prompts to discover on, and as many to evaluate on.")
+]
 Draws = Annotated[int, typer.Option(min=2, help="Random circuits to compare with.")]
 
 
@@ -50,9 +53,10 @@ def discover(
     ] = "resample",
     prompts: Prompts = 200,
     draws: Draws = 20,
-    seed: Annotated[int, typer.Option(help="Of the prompts, the method and the random circuits.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the prompts, the method and the random circuits.")] = 0,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Write circuit.json and circuit.svg there.")
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Write circuit.json and circuit.svg to this folder."),
     ] = None,
     json: Json = None,
     html: Html = None,
@@ -60,33 +64,40 @@ def discover(
     md: Comment = None,
     checkpoint: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Keep the state of the training there, to go on if it is stopped."),
+        typer.Option(metavar="FILE", help="Save the training state to this file, so that it can be resumed."),
     ] = None,
-    checkpoint_every: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How often.")] = 60.0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with what is in --checkpoint.")] = False,
+    checkpoint_every: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Seconds between two checkpoints.")
+    ] = 60.0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue from the state in --checkpoint.")
+    ] = False,
     distributed: Annotated[
-        bool, typer.Option("--distributed", help="As one of several processes of torchrun (docs/large.md).")
+        bool, typer.Option("--distributed", help="Run as one of several torchrun processes (docs/large.md).")
     ] = False,
 ) -> None:
-    """Find the circuit of a trained model on a task, and judge it on prompts held out."""
-    from edgeprune_core import trained_models
-    from tracrcheck.grading.run_method import find_method
-    from tracrcheck.reports import discovery, faithfulness, files
-    from tracrcheck.reports.context import Beside
+    """Find the circuit of a trained model on a task, and evaluate it on held-out prompts."""
+    from tracrcheck.reports import files
     from tracrcheck.reports.outputs import Outputs
     from tracrcheck.reports.render import terminal
-    from tracrcheck.reports.render.graph import circuit_svg
-    from tracrcheck.reports.saved import DiscoveryFile
-    from tracrcheck.runs.base import made_now
-    from tracrcheck.trained import discover as discovering
-    from tracrcheck.trained import prompts as prompt_lists
 
     outputs = Outputs(json=json, html=html, junit=junit, md=md)
+    outputs.check()
+    files.check_folder(out)
+    with loading():
+        from edgeprune_core import trained_models
+        from tracrcheck.grading.run_method import find_method
+        from tracrcheck.reports import discovery, faithfulness
+        from tracrcheck.reports.context import Beside
+        from tracrcheck.reports.render.graph import circuit_svg
+        from tracrcheck.reports.saved import DiscoveryFile
+        from tracrcheck.runs.base import made_now
+        from tracrcheck.trained import discover as discovering
+        from tracrcheck.trained import prompts as prompt_lists
+
     discovering.check_ablation(ablation)
     prompt_lists.check_task(task)
     asked_method = find_method(method)
-    outputs.check()
-    files.check_folder(out)
     keeping = discovering.keeping_of(checkpoint, every_seconds=checkpoint_every, resume=resume)
     subject = trained_models.load_model(model or trained_models.trained_on(task))
     lists = prompt_lists.both_lists(task, subject.tokenizer, n=prompts, seed=seed)
@@ -159,30 +170,46 @@ def _told_to_resume(checkpoint: Path | None) -> Iterator[None]:
 
 @told
 def faithfulness(
-    circuit: Annotated[Path, typer.Argument(metavar="CIRCUIT.json", help="docs/importers.md: the formats.")],
+    circuit: Annotated[
+        Path, typer.Argument(metavar="CIRCUIT.json", help="The circuit file. Formats: docs/importers.md.")
+    ],
     task: Task,
     model: ModelOption = None,
     prompts: Prompts = 200,
     draws: Draws = 100,
-    seed: Annotated[int, typer.Option(help="Of the prompts and the random circuits.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the prompts and the random circuits.")] = 0,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="kl, recovered, ... or module:callable. Repeatable. By default all of ours."
+        ),
+    ] = None,
     json: Json = None,
 ) -> None:
-    """Judge a circuit of a trained model under every ablation, in both directions and by every metric."""
-    from edgeprune_core import trained_models
-    from tracrcheck.reports import faithfulness as report
+    """Evaluate a circuit of a trained model under every ablation, kept alone and knocked out, by every metric."""
     from tracrcheck.reports import files
     from tracrcheck.reports.render import terminal
-    from tracrcheck.trained import discover as discovering
-    from tracrcheck.trained import prompts as prompt_lists
+
+    files.check_writable(json)
+    with loading():
+        from edgeprune_core import trained_models
+        from tracrcheck.reports import faithfulness as report
+        from tracrcheck.trained import discover as discovering
+        from tracrcheck.trained import prompts as prompt_lists
 
     prompt_lists.check_task(task)
-    files.check_writable(json)
+    metrics = discovering.metrics_of(metric or ())
     subject = trained_models.load_model(model or trained_models.trained_on(task))
     given = discovering.circuit_of(circuit, subject)
     pairs = prompt_lists.judging_list(task, subject.tokenizer, n=prompts, seed=seed)
-    matrix = discovering.judge(subject, pairs, given, draws=draws, seed=seed)
+    matrix = discovering.judge(subject, pairs, given, draws=draws, seed=seed, metrics=metrics)
     document = report.matrix_document(matrix)
-    terminal.show(f"{circuit} on {task} in {subject.name}", report.matrix_block(document), matrix.sentence())
+    terminal.show(
+        f"{circuit} on {task} in {subject.name}",
+        report.matrix_block(document, metrics or ()),
+        matrix.sentence(),
+    )
     asked: dict[str, Any] = {"circuit": str(circuit), "task": task, "model": subject.name}
     asked |= {"prompts": prompts, "draws": draws, "seed": seed}
+    asked |= {"metrics": metric} if metric else {}
     files.write_json(json, {"schema": report.SCHEMA, "asked": asked, **document})

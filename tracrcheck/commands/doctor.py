@@ -12,9 +12,11 @@ from tracrcheck.commands.errors import told
 
 @told
 def doctor(json: Json = None) -> None:
-    """Say what is installed, on which devices it can compute, and what is missing. Exit 1 where it cannot work."""
+    """Say what is installed, which devices are available, and what is missing. Exit 1 if tracrcheck cannot work."""
     from tracrcheck import doctor as examining
 
+    if json is not None:
+        examining.check_writable(json)
     if sys.stderr.isatty():
         typer.echo("importing every part: some seconds", err=True)
     report = examining.examine()

@@ -1,4 +1,4 @@
-"""How a command ends: mistakes are told as their block, with exit code 2, never as a traceback."""
+"""How a command ends: user errors are printed and exit with code 2, never as a traceback."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def told(command: Callable[..., Any]) -> Callable[..., Any]:
-    """A mistake of the user's is told as its block, with exit code 2; never as a traceback."""
+    """User errors are printed and exit with code 2, never as a traceback."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:

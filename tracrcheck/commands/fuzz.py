@@ -17,6 +17,7 @@ from tracrcheck.commands.arguments import (
     Junit,
 )
 from tracrcheck.commands.errors import told
+from tracrcheck.commands.loading import loading
 
 if TYPE_CHECKING:
     from tracrcheck.runs.fuzz import Plan
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 
 @told
 def fuzz(
-    programs: Annotated[int, typer.Option(min=1, help="How many programs, beside those rejected.")] = 100,
-    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of the draws.")] = 0,
+    programs: Annotated[
+        int, typer.Option(min=1, help="How many programs, not counting rejected ones.")
+    ] = 100,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of the random programs.")] = 0,
     method: Annotated[
         str,
         typer.Option(
@@ -33,8 +36,8 @@ def fuzz(
         ),
     ] = "edge_pruning_score_function",
     ablation: Ablations = None,
-    timeout: Annotated[float, typer.Option(help="Seconds a run of the method may take.")] = 1800.0,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    timeout: Annotated[float, typer.Option(help="Seconds that one run of the method may take.")] = 1800.0,
+    jobs: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
     cluster: ClusterAddress = None,
     json: Json = None,
     html: Html = None,
@@ -44,32 +47,37 @@ def fuzz(
         bool, typer.Option("--resume", help="Go on with a run that was stopped (with --json).")
     ] = False,
     save: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Save each failing program there, to be replayed.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Save each failing program in this folder, for --replay."),
     ] = None,
-    number: Annotated[int | None, typer.Option(min=0, help="Only the program of this draw.")] = None,
+    number: Annotated[int | None, typer.Option(min=0, help="Run only the program with this number.")] = None,
     replay: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Replay a saved program. Repeatable.")
     ] = None,
 ) -> None:
-    """Run a method on programs that nobody wrote. Exit 1 below the bar, or where a replayed check fails."""
+    """Run a method on random programs. Exit 1 below the bar, or if a replayed check fails."""
     from tracrcheck.commands import options
-    from tracrcheck.commands.resumable import command_line, run_or_read
     from tracrcheck.executors import dask_cluster as clusters
-    from tracrcheck.grading.run_method import find_method
     from tracrcheck.reports import files
-    from tracrcheck.reports import fuzz as report
     from tracrcheck.reports.outputs import Outputs
     from tracrcheck.reports.render import terminal
-    from tracrcheck.runs import fuzz as campaign
-    from tracrcheck.runs import fuzz_score, regressions
 
     options.check_timeout(timeout)
     reports = {"--html": html, "--junit": junit, "--md": md}
     options.check_alone(
         number=number, replay=replay, json=json, resume=resume, reports=reports, cluster=cluster
     )
-    find_method(method)
     files.check_folder(save)
+    outputs = Outputs(json=json, html=html, junit=junit, md=md)
+    outputs.check()
+    with loading():
+        from tracrcheck.commands.resumable import command_line, run_or_read
+        from tracrcheck.grading.run_method import find_method
+        from tracrcheck.reports import fuzz as report
+        from tracrcheck.runs import fuzz as campaign
+        from tracrcheck.runs import fuzz_score, regressions
+
+    find_method(method)
     if replay:
         found = [(path, regressions.replay(regressions.read(path), timeout=timeout)) for path in replay]
         terminal.show(*(report.replayed(str(path), done) for path, done in found))
@@ -85,8 +93,6 @@ def fuzz(
     )
     if number is not None:
         _one(plan, number, save)
-    outputs = Outputs(json=json, html=html, junit=junit, md=md)
-    outputs.check()
     header, bar = plan.header(command_line()), fuzz_score.Bar()
     done = run_or_read(
         header,

@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     from tracrcheck.grading.verdict import Verdict
     from tracrcheck.rasp.library import Entry
     from tracrcheck.records.journal import Ledger
-    from tracrcheck.runs.gate import Run
-    from tracrcheck.runs.results import Results
+    from tracrcheck.runs.gate import Results, Run
 
 
 @told
@@ -63,8 +62,8 @@ def gate(
         int | None,
         typer.Option(min=1, max=MOST_SEEDS, help="How many seeds: 1, or the profile's.", show_default=False),
     ] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds a run of the method may take.")] = 1800.0,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes at work.")] = 1,
+    timeout: Annotated[float, typer.Option(help="Seconds that one run of the method may take.")] = 1800.0,
+    jobs: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
     cluster: ClusterAddress = None,
     allow_unknown: Annotated[
         bool, typer.Option("--allow-unknown", help="UNKNOWN does not fail the gate.")
@@ -80,13 +79,17 @@ def gate(
         Path | None, typer.Option(metavar="FILE", help="Results of another version, to compare with.")
     ] = None,
     slower: Annotated[
-        float, typer.Option(help="With --baseline: so many times slower is a regression.")
+        float, typer.Option(help="With --baseline: how many times slower counts as a regression.")
     ] = 2.0,
     allow_known: Annotated[
-        bool, typer.Option("--allow-known", help="With --baseline: what is wrong there too fails nothing.")
+        bool,
+        typer.Option(
+            "--allow-known",
+            help="With --baseline: failures that are in the baseline too do not fail the gate.",
+        ),
     ] = False,
 ) -> None:
-    """Run a method on programs, and fail where it does not find what is proved."""
+    """Run a method on programs, and fail if it does not find the proved circuit."""
     from tracrcheck.commands import options
     from tracrcheck.executors import dask_cluster as clusters
     from tracrcheck.grading.verdict import exit_code

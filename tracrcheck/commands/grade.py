@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 @told
 def grade(
-    circuit: Annotated[Path, typer.Argument(metavar="CIRCUIT.json", help="docs/importers.md: the formats.")],
+    circuit: Annotated[
+        Path, typer.Argument(metavar="CIRCUIT.json", help="The circuit file. Formats: docs/importers.md.")
+    ],
     program: Annotated[str, typer.Option("--program", metavar="NAME", help="A name, or a program file.")],
     folder: Folders = None,
     ablation: Ablations = None,
@@ -35,14 +37,14 @@ def grade(
         ),
     ] = "auto",
     threshold: Annotated[
-        float | None, typer.Option(help="Of a file of scores: edges are kept from this score upwards.")
+        float | None, typer.Option(help="For a file of scores: keep edges with at least this score.")
     ] = None,
     allow_unknown: Annotated[
         bool, typer.Option("--allow-unknown", help="UNKNOWN does not fail the circuit.")
     ] = False,
     json: Json = None,
 ) -> None:
-    """Judge a circuit that was made elsewhere, under zero ablation unless told otherwise."""
+    """Grade a circuit that another tool made, under zero ablation by default."""
     import time
 
     from tracrcheck.commands import options

@@ -9,6 +9,7 @@ import typer
 
 from tracrcheck.commands.arguments import ClusterAddress, Comment, Html, Json, Junit
 from tracrcheck.commands.errors import told
+from tracrcheck.commands.loading import loading
 
 if TYPE_CHECKING:
     from tracrcheck.reports.outputs import Outputs
@@ -17,16 +18,20 @@ if TYPE_CHECKING:
 
 @told
 def mutants(
-    only: Annotated[list[str] | None, typer.Option(metavar="NAME", help="This fault. Repeatable.")] = None,
-    listed: Annotated[bool, typer.Option("--list", help="Name the faults, and run none.")] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this fault. Repeatable.")
+    ] = None,
+    listed: Annotated[bool, typer.Option("--list", help="List the faults, and run none.")] = False,
     false_alarms: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="No fault at all: the gauntlet on the code as it is, N seeds."),
+        typer.Option(
+            min=1, metavar="N", help="Seed no fault: run the gauntlet on the unchanged code with N seeds."
+        ),
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes at work.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
     cluster: ClusterAddress = None,
     unchecked: Annotated[
-        bool, typer.Option("--unchecked", help="Do not run the checks on the code as it is first.")
+        bool, typer.Option("--unchecked", help="Do not run the checks on the unchanged code first.")
     ] = False,
     json: Json = None,
     html: Html = None,
@@ -36,24 +41,26 @@ def mutants(
         bool, typer.Option("--resume", help="Go on with a run that was stopped (with --json).")
     ] = False,
 ) -> None:
-    """Seed faults in copies of the core, one at a time: exit 1 where all checks stay green."""
+    """Seed faults in copies of the core, one at a time. Exit 1 if all checks stay green on one."""
     from tracrcheck.commands import options
-    from tracrcheck.commands.resumable import command_line
     from tracrcheck.executors import dask_cluster as clusters
-    from tracrcheck.reports import mutants as report
     from tracrcheck.reports.outputs import Outputs
     from tracrcheck.reports.render import terminal
-    from tracrcheck.runs import mutants as runner
 
     given = {"only": bool(only), "list": listed, "unchecked": unchecked}
     given |= {"html": html is not None, "junit": junit is not None, "md": md is not None}
     options.check_without_faults(false_alarms, given)
+    outputs = Outputs(json=json, html=html, junit=junit, md=md)
+    outputs.check()
+    with loading():
+        from tracrcheck.commands.resumable import command_line
+        from tracrcheck.reports import mutants as report
+        from tracrcheck.runs import mutants as runner
+
     chosen = runner.chosen(only or [])
     if listed:
         terminal.show(report.names(chosen))
         return
-    outputs = Outputs(json=json, html=html, junit=junit, md=md)
-    outputs.check()
     clusters.check(cluster, jobs=jobs)
     if false_alarms is not None:
         _without_faults(false_alarms, outputs, jobs=jobs, cluster=cluster, resume=resume)

@@ -10,12 +10,13 @@ import typer
 from tracrcheck.commands.arguments import Json
 from tracrcheck.commands.discover import ModelOption, Prompts
 from tracrcheck.commands.errors import told
+from tracrcheck.commands.loading import loading
 
 
 @told
 def overlap(
     a: Annotated[Path, typer.Argument(metavar="A.json", help="A circuit, as `discover --out` writes it.")],
-    b: Annotated[Path, typer.Argument(metavar="B.json", help="Another of the same model.")],
+    b: Annotated[Path, typer.Argument(metavar="B.json", help="A second circuit of the same model.")],
     task_a: Annotated[
         str | None, typer.Option("--task-a", metavar="NAME", help="The task of A, as for `faithfulness`.")
     ] = None,
@@ -23,22 +24,26 @@ def overlap(
     model: ModelOption = None,
     prompts: Prompts = 200,
     draws: Annotated[int, typer.Option(min=2, help="Random circuits to compare with.")] = 20,
-    seed: Annotated[int, typer.Option(help="Of the prompts and the random circuits.")] = 0,
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE.svg", help="Draw both there.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the prompts and the random circuits.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE.svg", help="Draw both circuits in this file.")
+    ] = None,
     json: Json = None,
 ) -> None:
-    """Compare two circuits of one model: shared edges and own ones, and each on the other's task."""
-    from edgeprune_core import trained_models
+    """Compare two circuits of one model: their shared and unshared edges, and each circuit on the other's task."""
     from tracrcheck.reports import files
-    from tracrcheck.reports import overlap as report
     from tracrcheck.reports.render import terminal
-    from tracrcheck.trained import overlap as comparing
-    from tracrcheck.trained import prompts as prompt_lists
+
+    files.check_writable(json)
+    files.check_writable(out)
+    with loading():
+        from edgeprune_core import trained_models
+        from tracrcheck.reports import overlap as report
+        from tracrcheck.trained import overlap as comparing
+        from tracrcheck.trained import prompts as prompt_lists
 
     comparing.check_tasks(task_a, task_b, model)
     tasks = [prompt_lists.check_task(task) for task in (task_a, task_b) if task is not None]
-    files.check_writable(json)
-    files.check_writable(out)
     found = comparing.overlap(comparing.circuit_in(a), comparing.circuit_in(b))
     terminal.show(*report.overlap_lines(found, str(a), str(b)), "", report.layers_table(found))
     judged: list[comparing.Judged] = []

@@ -8,6 +8,7 @@ import typer
 
 from tracrcheck.commands.arguments import Json
 from tracrcheck.commands.errors import told
+from tracrcheck.commands.loading import loading
 
 
 @told
@@ -18,25 +19,30 @@ def plan(
             metavar="NAME", help="gpt2, codellama-13b, ...; or a config.json, or a folder with one."
         ),
     ],
-    batch: Annotated[int, typer.Option(min=1, help="Prompts of a step, on all GPUs.")] = 4,
-    seq: Annotated[int, typer.Option(min=1, help="Tokens of each.")] = 72,
+    batch: Annotated[int, typer.Option(min=1, help="Prompts per step, on all GPUs together.")] = 4,
+    seq: Annotated[int, typer.Option(min=1, help="Tokens per prompt.")] = 72,
     gpus: Annotated[int, typer.Option(min=1, help="GPUs that share the batch and the weights.")] = 1,
-    circuits: Annotated[int, typer.Option(min=1, help="Masks that are sampled in a step.")] = 1,
+    circuits: Annotated[int, typer.Option(min=1, help="Masks sampled per step.")] = 1,
     dtype: Annotated[
-        str, typer.Option(help="Of the model: bfloat16, float16, float32 or float64.")
+        str, typer.Option(help="Dtype of the model: bfloat16, float16, float32 or float64.")
     ] = "bfloat16",
     memory: Annotated[
-        float | None, typer.Option(min=0, metavar="GB", help="Of a GPU: say whether it fits; exit 1 if not.")
+        float | None,
+        typer.Option(
+            min=0, metavar="GB", help="Memory of one GPU: say whether the step fits; exit 1 if not."
+        ),
     ] = None,
     json: Json = None,
 ) -> None:
-    """Count what a step of edge pruning takes on a large model: memory, arithmetic, and whether it fits."""
+    """Estimate the memory and FLOPs of a step of edge pruning on a large model, and whether it fits."""
     from tracrcheck.reports import files
-    from tracrcheck.reports import plan as report
     from tracrcheck.reports.render import terminal
-    from tracrcheck.trained import memory_plan as planning
 
     files.check_writable(json)
+    with loading():
+        from tracrcheck.reports import plan as report
+        from tracrcheck.trained import memory_plan as planning
+
     found = planning.plan(
         model, batch=batch, pos=seq, gpus=gpus, circuits=circuits, dtype=dtype, memory=memory
     )

@@ -9,28 +9,31 @@ import typer
 
 from tracrcheck.commands.arguments import LARGEST_SEED, Ablations, Folders, Name
 from tracrcheck.commands.errors import stop_at, told
+from tracrcheck.commands.loading import loading
 
 
 @told
 def plant(
     program: Name,
     layers: Annotated[int, typer.Option(min=1, help="Layers of the large model.")],
-    heads: Annotated[int, typer.Option(min=1, help="Heads of each of its layers.")],
+    heads: Annotated[int, typer.Option(min=1, help="Heads per layer of the large model.")],
     d_model: Annotated[
-        int | None, typer.Option(help="Width of its stream; without it, twice the program's.")
+        int | None, typer.Option(help="Width of the residual stream. By default twice the program's.")
     ] = None,
-    d_head: Annotated[int | None, typer.Option(help="Width of a head; without it, the program's.")] = None,
-    d_mlp: Annotated[int | None, typer.Option(help="Units of an MLP; without it, the program's.")] = None,
+    d_head: Annotated[int | None, typer.Option(help="Width of a head. By default the program's.")] = None,
+    d_mlp: Annotated[int | None, typer.Option(help="Units per MLP. By default the program's.")] = None,
     slots: Annotated[
         str | None, typer.Option(metavar="A=B,...", help="Where each head and MLP goes: a0.h0=a3.h1,m0=m4.")
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, max=LARGEST_SEED, help="Of the slots, the distractors and the rotation.")
+        int,
+        typer.Option(min=0, max=LARGEST_SEED, help="Seed of the slots, the distractors and the rotation."),
     ] = 0,
     ablation: Ablations = None,
     folder: Folders = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE.py", help="Write a program file that makes it.")
+        Path | None,
+        typer.Option("--out", metavar="FILE.py", help="Write a program file that makes the model."),
     ] = None,
     weights: Annotated[
         Path | None,
@@ -41,24 +44,26 @@ def plant(
         ),
     ] = None,
 ) -> None:
-    """Hide a program in a larger transformer, among distractors. Measures, and certifies, what it makes."""
+    """Hide a program in a larger transformer, among distractors. Measures and certifies the result."""
     from tracrcheck.commands import options
-    from tracrcheck.planted import file, leak, planting, truth
-    from tracrcheck.planted.slots import parse_slots
     from tracrcheck.rasp.library import Library
     from tracrcheck.reports import files
-    from tracrcheck.reports.plant import planted_block, truth_line
     from tracrcheck.reports.render import terminal
-    from tracrcheck.truth.program_check import prepare
+
+    for path in (out, weights):
+        files.check_writable(path)
+    entry = Library.here(folder or []).load(program)
+    with loading():
+        from tracrcheck.planted import file, leak, planting, truth
+        from tracrcheck.planted.slots import parse_slots
+        from tracrcheck.reports.plant import planted_block, truth_line
+        from tracrcheck.truth.program_check import prepare
 
     settings = options.settings_of(ablation or ["all"], ["value"], None, False)
     if out is not None:
         file.check_new_file(out, {path.stem for path in Library.here(folder or []).files()})
     if weights is not None:
         file.check_new_weights(weights, out)
-    for path in (out, weights):
-        files.check_writable(path)
-    entry = Library.here(folder or []).load(program)
     chosen = None if slots is None else parse_slots(slots)
     ready, wrong = prepare([entry])
     stop_at(wrong)

@@ -16,12 +16,12 @@ from tracrcheck.error_codes import user_error
 
 @told
 def new(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the program and of its file.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the program and of its file.")],
     into: Annotated[Path, typer.Option("--into", metavar="DIR", help="The folder to write to.")] = Path(
         "programs"
     ),
 ) -> None:
-    """Write a program file that passes as it stands, for you to change."""
+    """Write a program file that passes as it is, for you to change."""
     from tracrcheck.rasp.library import Library
     from tracrcheck.rasp.template import new_file
 
@@ -38,7 +38,7 @@ def check(
     lengths: Lengths = None,
     score_bos: ScoreBos = False,
 ) -> None:
-    """Compare interpreter, reference, torch and JAX on the whole domain, and certify. Every problem at once."""
+    """Compare interpreter, reference, torch and JAX on the whole domain, and certify. Reports all problems at once."""
     from tracrcheck.commands import options
     from tracrcheck.rasp.library import Library
     from tracrcheck.reports.render import terminal
@@ -106,7 +106,7 @@ def explain(
     score_bos: ScoreBos = False,
     folder: Folders = None,
 ) -> None:
-    """Say why an edge is required, or why it is not."""
+    """Say why an edge is required or not."""
     from tracrcheck.commands import options
     from tracrcheck.rasp.library import Library
 

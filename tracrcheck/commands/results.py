@@ -10,13 +10,16 @@ import typer
 
 from tracrcheck.commands.arguments import Folders, Html, Junit
 from tracrcheck.commands.errors import told
+from tracrcheck.commands.loading import loading
 
 File = Annotated[
     Path,
-    typer.Argument(metavar="FILE", help="Written by --json of gate, fuzz, invariants, mutants or compare."),
+    typer.Argument(
+        metavar="FILE", help="A file that --json of gate, fuzz, invariants, mutants or compare wrote."
+    ),
 ]
 Shown = Annotated[
-    Path, typer.Argument(metavar="FILE", help="Written by --json of any command that has --html, too.")
+    Path, typer.Argument(metavar="FILE", help="A file that --json of a command with --html wrote.")
 ]
 
 
@@ -25,10 +28,10 @@ def report(
     file: Shown,
     md: Annotated[
         Path | None,
-        typer.Option("--md", metavar="FILE", help="Write Markdown there; without any, it is printed."),
+        typer.Option("--md", metavar="FILE", help="Write Markdown to this file. By default it is printed."),
     ] = None,
     short: Annotated[
-        bool, typer.Option("--short", help="Short Markdown, what is wrong first: for a pull request.")
+        bool, typer.Option("--short", help="Short Markdown for a pull request, failures first.")
     ] = False,
     html: Html = None,
     junit: Junit = None,
@@ -37,7 +40,7 @@ def report(
         Path | None, typer.Option(metavar="FILE", help="Results of another version, to compare with.")
     ] = None,
     slower: Annotated[
-        float, typer.Option(help="With --baseline: so many times slower is a regression.")
+        float, typer.Option(help="With --baseline: how many times slower counts as a regression.")
     ] = 2.0,
 ) -> None:
     """Show a results file as Markdown, as a page for a browser, or as JUnit XML."""
@@ -45,14 +48,17 @@ def report(
 
     from tracrcheck.commands import options
     from tracrcheck.rasp.library import Library
-    from tracrcheck.reports import files, saved
-    from tracrcheck.reports.context import beside_saved
-    from tracrcheck.reports.kinds import comment_of, page_of
+    from tracrcheck.reports import files
     from tracrcheck.reports.outputs import Outputs
-    from tracrcheck.runs import baseline as comparing
 
     Outputs(html=html, junit=junit, md=md).check()
     factor = options.check_factor(slower)
+    with loading():
+        from tracrcheck.reports import saved
+        from tracrcheck.reports.context import beside_saved
+        from tracrcheck.reports.kinds import comment_of, page_of
+        from tracrcheck.runs import baseline as comparing
+
     found = saved.read(file)
     compared = None if baseline is None else comparing.compared(found, baseline, factor=factor)
     beside = beside_saved(found, Library.here(folder or []), drawn=html is not None)
@@ -74,26 +80,29 @@ def recheck(
     file: File,
     share: Annotated[
         float,
-        typer.Option(min=0, max=1, help="Of the verdicts, or of what was drawn, run again; one at least."),
+        typer.Option(min=0, max=1, help="Share of the verdicts (or drawn units) to run again; at least one."),
     ] = 0.02,
     most_seconds: Annotated[
         float,
-        typer.Option(min=0, metavar="SECONDS", help="Of work in what is run again, as it was timed then."),
+        typer.Option(
+            min=0, metavar="SECONDS", help="At most this much work to run again, by the times in the file."
+        ),
     ] = 40.0,
     seed: Annotated[
-        int | None, typer.Option(help="Of the sample; drawn anew and printed where not given.")
+        int | None, typer.Option(help="Seed of the sample. By default random, and printed.")
     ] = None,
     folder: Folders = None,
 ) -> None:
-    """Check a results file: its shape, whether it is stale, and a random share of it by running it again."""
+    """Check a results file: its shape, whether it is stale, and a random share of it by running that again."""
     from tracrcheck.rasp.library import Library
     from tracrcheck.reports import text
-    from tracrcheck.reports.recheck import line_of
     from tracrcheck.reports.render import terminal
-    from tracrcheck.runs import recheck as checking
-    from tracrcheck.runs import results
 
-    found, library = results.read_any(file), Library.here(folder or [])
+    with loading():
+        from tracrcheck.runs import recheck as checking
+        from tracrcheck.runs.kinds import read_any
+
+    found, library = read_any(file), Library.here(folder or [])
     if differs := checking.stale(found, library):
         terminal.show(*text.stale_lines(found, differs))
         raise typer.Exit(0)
@@ -101,10 +110,10 @@ def recheck(
     chosen = checking.sample(found.units, share=share, seed=number, most_seconds=most_seconds)
     terminal.show(text.sample_line(found, len(chosen), number))
     pairs = list(
-        terminal.progress(checking.again(found, chosen, library), checking.n_verdicts(chosen), "recheck")
+        terminal.progress(checking.again(found, chosen, library), checking.n_pairs(found, chosen), "recheck")
     )
     different = [pair for pair in pairs if not pair.same]
     for pair in different:
-        terminal.show(line_of(pair))
+        terminal.show(pair.line)
     terminal.show(f"{len(pairs) - len(different)} the same, {len(different)} different")
     raise typer.Exit(1 if different else 0)

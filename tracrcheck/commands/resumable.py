@@ -17,7 +17,7 @@ from tracrcheck.reports.context import Beside
 from tracrcheck.reports.outputs import Outputs
 from tracrcheck.reports.render import terminal
 from tracrcheck.runs.base import ResumableRun, finished_there, open_ledger
-from tracrcheck.runs.results import read_any
+from tracrcheck.runs.kinds import read_any
 
 
 def command_line() -> str:

@@ -22,25 +22,25 @@ from typing import Any, Generic, TypeVar
 from edgeprune_core.errors import CheckError
 from tracrcheck.error_codes import user_error
 from tracrcheck.executors.dask_worker import Done, Terms
-from tracrcheck.executors.fingerprint import passport
+from tracrcheck.executors.fingerprint import fingerprint
 from tracrcheck.executors.worker import packed, unpacked
 
 U = TypeVar("U")
 R = TypeVar("R")
 
-# Seconds to find the scheduler in; that a cluster may be without any worker at the start, and later.
+# Seconds: to reach the scheduler, and that a cluster may be without workers at the start and later.
 CONNECT, EMPTY, DESERTED = 5.0, 5.0, 60.0
-# Seconds between two looks at the workers while nothing comes.
+# Seconds between two looks at the workers while no result arrives.
 LOOK = 1.0
-# Units sent out for each thread of the workers.
+# Units sent out per thread of the workers.
 AHEAD = 2
-# Processes that may die one after another before they begin anything.
+# Processes that may die one after another before they begin any work.
 EARLY = 10
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """A Dask cluster, and what its workers must have as we have it.
+    """A Dask cluster, and what its workers must have in common with this process.
 
     address: of the scheduler. files: of the programs. methods: by name.
     """
@@ -51,9 +51,9 @@ class Cluster:
 
 
 def check(address: str | None, *, jobs: int) -> str | None:
-    """The address that was asked for, once a scheduler with workers has answered there.
+    """The address, once a scheduler with workers has answered there.
 
-    Errors: TC117 (processes were asked for too), TC173 (no `distributed`), TC174 (no scheduler), TC175 (no workers).
+    Errors: TC117 (`--jobs` is given too), TC173 (no `distributed`), TC174 (no scheduler), TC175 (no workers).
     """
     if address is None:
         return None
@@ -74,12 +74,12 @@ def hand_out(
     tries: int,
     threads: int,
 ) -> Iterator[tuple[int, R]]:
-    """(number of the unit, its result), as they are finished. Errors: those of `check`, TC176 (a worker differs)."""
+    """(index of the unit, its result), in order of completion. Errors: those of `check`, TC176 (a worker differs)."""
     if not units:
         return
     terms = Terms(
         sweep=uuid.uuid4().hex,
-        passport=passport(cluster.files, cluster.methods),
+        fingerprint=fingerprint(cluster.files, cluster.methods),
         folder=os.getcwd(),
         threads=threads,
     )
@@ -94,7 +94,7 @@ def hand_out(
 
 @contextmanager
 def _connected(address: str) -> Iterator[Any]:
-    """A client of a scheduler that has workers."""
+    """A client of a scheduler with workers."""
     try:
         from distributed import Client, Security
     except ImportError as error:
@@ -103,7 +103,7 @@ def _connected(address: str) -> Iterator[Any]:
         if address.startswith("tls:") and not Security().get_connection_args("client").get("ssl_context"):
             raise ValueError("no certificate of a client in Dask's configuration (docs/sweeps.md)")
         client = Client(address, timeout=CONNECT, set_as_default=False, name="tracrcheck")
-    except Exception as error:  # whatever answers there may not be a scheduler at all
+    except Exception as error:  # what answers there may not be a scheduler at all
         raise user_error(
             "TC174",
             where=f"--cluster {address}",
@@ -126,8 +126,8 @@ def _gone(address: str, got: Any) -> CheckError:
     return user_error("TC177", where=f"--cluster {address}", got=got)
 
 
-# Inner functions are sent as code, and these come to ours by name in the worker: the scheduler, which reads what it is
-# sent, need not have tracrcheck, and a worker that has none can say so.
+# Dask sends inner functions as code, and these look up ours by name in the worker. So the scheduler, which unpickles what
+# it is sent, need not have tracrcheck installed, and a worker without it can say so.
 
 
 def _now(name: str) -> Callable[..., Any]:
@@ -151,7 +151,7 @@ def _soon(name: str) -> Callable[..., Any]:
 
 
 def _check_workers(client: Any, terms: Terms) -> None:
-    """Every worker begins a process, which compares. One that dies meanwhile is no reason to stop."""
+    """Every worker starts a process, which compares fingerprints. A worker that dies meanwhile does not stop the run."""
     for worker, told in client.run(_soon("greet"), asdict(terms), on_error="return").items():
         if isinstance(told, OSError):
             continue
@@ -166,10 +166,12 @@ def _unlike(worker: str, told: Sequence[str]) -> CheckError:
 
 
 class _Round(Generic[U, R]):
-    """Units on their way.
+    """The units of one run.
 
-    waiting: to be sent out. suspects: those whose worker died again and again, each done when nothing else is. deaths:
-    of a process at the unit, and nothing else. shunned: the worker where that was last.
+    waiting:  to be sent out.
+    suspects: units whose Dask worker died repeatedly; each runs when nothing else does.
+    deaths:   how often a unit killed its process. shunned: the worker where it last did, to be avoided.
+    early:    processes in a row that died before they began any work.
     """
 
     def __init__(
@@ -209,7 +211,7 @@ class _Round(Generic[U, R]):
             raise _gone(self.client.scheduler.address, error) from None
 
     def _look(self) -> None:
-        """At who is there."""
+        """Notes which workers are there. Errors: TC175."""
         self.threads = self.client.nthreads()
         if self.threads:
             self.seen = time.monotonic()
@@ -217,7 +219,7 @@ class _Round(Generic[U, R]):
             raise _deserted(self.client.scheduler.address, DESERTED)
 
     def _send(self) -> None:
-        """What there is room for; of the suspects one, when nothing else is out."""
+        """Sends out as many units as there is room for; a suspect only when nothing else is running."""
         if not self.alone:
             room = AHEAD * sum(self.threads.values()) - len(self.running)
             for _ in range(min(room, len(self.waiting))):
@@ -247,7 +249,7 @@ class _Round(Generic[U, R]):
         return [future for future in self.running if future.done()]
 
     def _done(self, future: Any) -> Done | None:
-        """None where the worker died, as often as the scheduler bears it."""
+        """None if Dask workers died at it as often as the scheduler allows."""
         from distributed import KilledWorker
 
         with self._scheduler_there():
@@ -255,7 +257,7 @@ class _Round(Generic[U, R]):
                 return future.result()
             except KilledWorker:
                 return None
-            except ImportError as error:  # of a worker that joined later
+            except ImportError as error:  # from a worker that joined later
                 raise _unlike(str(error.path), [f"ImportError: {error}"]) from None
 
     def _what_became_of(self, number: int, future: Any) -> Iterator[tuple[int, R]]:
@@ -285,7 +287,7 @@ class _Round(Generic[U, R]):
             )
 
     def _died(self, number: int, again: deque[int]) -> Iterator[tuple[int, R]]:
-        """Of the unit: nothing else was in the process, or on the cluster."""
+        """The unit killed its process, or alone on the cluster its worker: it runs again, or is given up."""
         self.deaths[number] += 1
         if self.deaths[number] < self.tries:
             again.append(number)

@@ -30,10 +30,10 @@ Ending = Literal["result", "raised", "died", "early", "unlike", "dropped"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """Of one run. passport: what a process must have (`fingerprint.py`). folder: the driver's, where methods are found."""
+    """Of one run. fingerprint: what a process must have (`fingerprint.py`). folder: the driver's, where methods are found."""
 
     sweep: str
-    passport: Mapping[str, Any]
+    fingerprint: Mapping[str, Any]
     folder: str
     threads: int
 
@@ -57,7 +57,7 @@ async def greet(record: Mapping[str, Any]) -> list[str]:
     terms = Terms(**record)
     worker = _new(terms)
     try:
-        differs = await asyncio.to_thread(worker.run, _differs, packed(terms.passport))
+        differs = await asyncio.to_thread(worker.run, _differs, packed(terms.fingerprint))
     except Died:  # a unit will try again
         return []
     _put_back(terms, worker)
@@ -87,7 +87,7 @@ def do(record: Mapping[str, Any], request: bytes) -> Done:
 
     worker = _taken(terms)
     try:
-        if differs := worker.run(_differs, packed(terms.passport)):
+        if differs := worker.run(_differs, packed(terms.fingerprint)):
             worker.end()
             return Done("unlike", differs, dask.address)
     except Died as death:
@@ -136,6 +136,6 @@ def _end_idle(sweep: str, worker: Worker) -> None:
 
 
 @cache
-def _differs(passport: bytes) -> list[str]:
+def _differs(fingerprint: bytes) -> list[str]:
     """How this process differs from the driver."""
-    return unlike(unpacked(passport))
+    return unlike(unpacked(fingerprint))

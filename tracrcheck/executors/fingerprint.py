@@ -1,7 +1,7 @@
-"""What must be the same wherever work is done: our sources, the programs, the methods, and versions of what computes.
+"""The fingerprint of an environment: our sources, the programs, the methods, and the versions of what computes.
 
-A result is said to be made by one code on one list of programs. So whoever hands work to another machine writes down
-what it has, and a process there compares before it does anything.
+All results of a run must come from the same code and programs. So a process on another machine compares its fingerprint with
+the driver's before it does any work.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from edgeprune_core.errors import CheckError
 from tracrcheck.records.journal import differences
 from tracrcheck.records.sources import OURS, digest_of, method_sha, package_folder
 
-# Another version of one of these may compute other digits, or compile another model.
+# Another version of one of these may compute other digits, or compile to another model.
 PACKAGES = ("torch", "numpy", "tracr-pypi")
 
 
-def passport(files: Sequence[str], methods: Sequence[str]) -> dict[str, Any]:
-    """Of this process. files: of programs, as absolute paths. methods: by name. Errors: TC113."""
+def fingerprint(files: Sequence[str], methods: Sequence[str]) -> dict[str, Any]:
+    """The fingerprint of this process. files: absolute paths of programs. methods: by name. Errors: TC113."""
     return {
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in PACKAGES},
@@ -33,16 +33,16 @@ def passport(files: Sequence[str], methods: Sequence[str]) -> dict[str, Any]:
 
 
 def unlike(theirs: dict[str, Any]) -> list[str]:
-    """Where this process differs from another's passport, in words; nothing where it does not."""
+    """How this process differs from another's fingerprint: one line per difference."""
     try:
-        ours = passport(tuple(theirs["program"]), tuple(theirs["method"]))
+        ours = fingerprint(tuple(theirs["program"]), tuple(theirs["method"]))
     except CheckError as error:
         return [f"{error.what} ({error.got})"]
     return differences(ours, theirs, theirs)
 
 
 def _sources(package: Any) -> str:
-    """Of every source file of a package."""
+    """A hash of every source file of a package."""
     root = package_folder(package)
     return digest_of(root, sorted(root.rglob("*.py")))
 
@@ -55,7 +55,7 @@ def _sha(path: Path) -> str:
 
 
 def _method(name: str) -> str:
-    """What can be told of a method: of ours nothing that the sources do not tell."""
+    """The hash of a method's file. Our own methods are part of our sources."""
     if ":" not in name:
         return "ours"
     from tracrcheck.grading.run_method import find_method

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -54,14 +54,24 @@ class _TimeUp(BaseException):
 
 
 def find_method(name: str, *, where: str = "--method") -> Callable[[Task], Any]:
-    """A method by its name, or as `module:callable`; a class is instantiated without arguments.
+    """A method by its name, or as `module:callable`. Errors: TC113."""
+    return named_callable(name, METHODS, kind="method", takes="a Task", where=where)
+
+
+def named_callable(name: str, table: Mapping[str, Any], *, kind: str, takes: str, where: str) -> Any:
+    """A row of a table, or `module:callable`; a class is instantiated without arguments.
 
     Modules in the current folder can be imported. Errors: TC113.
     """
-    if name in METHODS:
-        return METHODS[name]
+
+    def wrong(what: str, got: str, do: str) -> CheckError:
+        wanted = f"a {kind}'s name, or module:callable that takes {takes}"
+        return user_error("TC113", what, where=where, got=got, wanted=wanted, do=do)
+
+    if name in table:
+        return table[name]
     if ":" not in name:
-        raise _no_method(where, f"no method '{name}'", f"{name}", did_you_mean(name, METHODS))
+        raise wrong(f"no {kind} '{name}'", name, did_you_mean(name, table))
     module_name, _, attribute = name.partition(":")
     with _current_folder_importable():
         try:
@@ -71,22 +81,13 @@ def find_method(name: str, *, where: str = "--method") -> Callable[[Task], Any]:
             if isinstance(found, type):
                 found = found()
         except (Exception, SystemExit) as error:
-            raise _no_method(
-                where,
-                f"the method '{name}' cannot be imported",
-                f"{type(error).__name__}: {error}",
-                "mend the module or the name",
+            got = f"{type(error).__name__}: {error}"
+            raise wrong(
+                f"the {kind} '{name}' cannot be imported", got, "mend the module or the name"
             ) from error
     if not callable(found):
-        raise _no_method(
-            where, f"the method '{name}' cannot be called", f"a {type(found).__name__}", "name a function"
-        )
+        raise wrong(f"the {kind} '{name}' cannot be called", f"a {type(found).__name__}", "name a function")
     return found
-
-
-def _no_method(where: str, what: str, got: str, do: str) -> CheckError:
-    wanted = "a method's name, or module:callable that takes a Task"
-    return user_error("TC113", what, where=where, got=got, wanted=wanted, do=do)
 
 
 @contextmanager

@@ -13,7 +13,8 @@ import math
 import torch
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.faithfulness import Cell, faithfulness, kendall_tau
+from edgeprune_core.faithfulness import Cell, faithfulness
+from edgeprune_core.metrics.tau import kendall_tau
 from edgeprune_core.task import Task
 from tracrcheck.invariants.base import Invariant, Violation
 from tracrcheck.invariants.circuits import mask_of, some_circuits

@@ -1,6 +1,6 @@
-"""A seeded fault: an edit that some check must turn red.
+"""A seeded fault: an edit that makes some check fail.
 
-To add one: a record in the table of its topic, in this folder. A quick test holds every edit to match exactly once.
+To add one: a record in the table of its topic, in `faults/`. A test requires that every edit matches exactly once.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from dataclasses import dataclass
 class Mutant:
     """One fault.
 
-    file:   from the folder that holds the packages. old, new: the text that stands there exactly once, and the faulty one.
-    why:    what is wrong with it, in a line. source: where the field met it, or "ours".
-    blind:  written before any check was looked at; counted apart.
+    file:     relative to the folder that holds the packages.
+    old, new: the text that occurs there exactly once, and the faulty text.
+    why:      what is wrong with it, in one line. source: where the field met it, or "ours".
+    blind:    whether it was written before any check was looked at; these are counted separately.
     """
 
     name: str

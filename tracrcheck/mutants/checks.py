@@ -1,13 +1,13 @@
-"""Every check of the profile `mutants` in one row, cheapest first, up to the first that is red.
+"""The gauntlet: the checks of the profile `mutants`, cheapest first, up to the first failure.
 
     python -m tracrcheck.mutants.checks JOB.json
 
-runs them on whatever `edgeprune_core` and `tracrcheck` the process imports, and writes what it saw to the file that the
-job names: `imported` as soon as everything is imported, with a hash of the sources, then `red`. The job brings
-the certificates of the gate's programs: a core with a fault in it must not certify its own truth.
+runs them on whatever `edgeprune_core` and `tracrcheck` the process imports. The job names the file to write to: `imported`, a
+hash of the sources, once everything is imported, then `red`. The job brings the certificates of the gate's programs: a core
+with a fault in it must not certify its own truth.
 
-The invariants come first, on small random models of two seeds that differ in every choice of `subjects.py` between
-them and on a program; those that train on the first seed alone. Then the gate.
+The invariants come first: on small random models of two seeds, which between them make every choice of `subjects.py`, and on
+a program. Those that train run on the first seed only. Then comes the gate.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ from tracrcheck.truth.certificate import Certificate
 from tracrcheck.truth.setting import Setting, task_of
 
 METHOD = "edge_pruning_score_function"
-# From a seed: 0 and 3 give sequential and parallel blocks, grouped heads or not, causal or not, every activation.
+# Added to the seed: 0 and 3 give sequential and parallel blocks, grouped heads or not, causal or not, every activation.
 APART = (0, 3)
-# Invariants that train or integrate: seconds each.
+# Invariants that train or integrate, which takes seconds each.
 DEAR = ("completeness", "permuted_pruning", "determinism", "reported_circuit")
-# Seconds of one run of the method; the slowest takes five.
+# Time limit of one run of the method, in seconds; the slowest takes five.
 TIMEOUT = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Red:
-    """check: the invariant and its subject, or `gate:`, program and ablation. detail: the assertion that failed."""
+    """check: the invariant and its subject, or `gate:` with program and ablation. detail: the assertion that failed."""
 
     check: str
     detail: str
@@ -57,9 +57,12 @@ class Red:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """programs: files of the gate's. truths: program -> ablation -> a certificate as JSON. only: invariants, if not all.
+    """What the checks are given.
 
-    imports: modules to import beside what the checks need. out: the file to write to. seed: of models and method.
+    programs: program files for the gate. truths: program -> ablation -> certificate as JSON.
+    only:     names of invariants; None for all.
+    imports:  modules to import besides those the checks need. out: the file to write to.
+    seed:     of the models and the method.
     """
 
     programs: tuple[Path, ...]
@@ -87,7 +90,7 @@ class Job:
 
 
 def first_red(job: Job) -> Red | None:
-    """The first check that is red; None where all hold."""
+    """The first check that fails; None if all hold."""
     for part in (_invariants, _gate):
         for red in part(job):
             return red
@@ -118,7 +121,7 @@ def _broken(invariants: Sequence[Invariant], subjects: Sequence[tuple[int, Subje
 
 
 def _gate(job: Job) -> Iterator[Red]:
-    """As `gate.py` judges, with the certificates of the job."""
+    """The gate, with the certificates of the job."""
     for path in job.programs:
         name = path.stem
         for ablation in job.truths[name]:
@@ -127,7 +130,7 @@ def _gate(job: Job) -> Iterator[Red]:
 
 
 def _judged(job: Job, path: Path, ablation: str) -> str | None:
-    """What is wrong with the method's answer, in words."""
+    """What is wrong with the method's answer; None if it holds."""
     try:
         compiled, setting = _compiled(path), Setting(ablation=ablation)
         task = task_of(compiled, setting)
@@ -149,14 +152,14 @@ def _off(missing: Sequence[str], extra: Sequence[str], most: int = 3) -> list[tu
 
 
 def _compiled(path: Path) -> Compiled:
-    """Compiled, and compared with RASP."""
+    """The program, compiled and compared with the RASP interpreter."""
     compiled = compile_program(load_file(path).program)
     check_compiled(compiled)
     return compiled
 
 
 def _certificate(record: Mapping[str, Any], setting: Setting, graph: ResidualGraph) -> Certificate:
-    """What of a certificate a verdict rests on, from its JSON."""
+    """The parts of a certificate that a verdict needs, from its JSON."""
     other = record["other"]
     return Certificate(
         program=record["program"],

@@ -1,4 +1,4 @@
-"""What a process that checks a copy of the packages does first and last: it says which sources it runs, and ends with us."""
+"""For a process that checks a copy of the packages: which sources it runs, and how it ends with its parent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tracrcheck.records.sources import OURS, digest_of, package_folder
 
 
 def sources() -> str:
-    """Of every source file of both packages, as imported here: hex sha256."""
+    """Hex sha256 of every source file of both packages, as imported here."""
     shas = []
     for package in OURS.values():
         root = package_folder(package)
@@ -18,7 +18,7 @@ def sources() -> str:
 
 
 def leave_with_the_parent() -> None:
-    """From now on. Standard input ends where the process at its other end does; whatever is done to it later."""
+    """From now on. Standard input reaches its end when the process at its other end is gone, however it ended."""
     threading.Thread(target=_leave, args=(os.dup(0),), daemon=True).start()
 
 

@@ -54,7 +54,7 @@ class NoCopy(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """error: why nothing was checked. red: the first check that failed. Both None where all hold."""
+    """error: why nothing was checked. red: the first check that failed. Both None if all hold."""
 
     error: str | None = None
     red: str | None = None
@@ -93,7 +93,7 @@ def _edit(path: Path, mutant: Mutant) -> None:
     path.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
 
 
-# The process limits itself before it imports anything of the copy.
+# The process limits its CPU time before it imports anything from the copy.
 LIMITED = """
 import resource, runpy, sys
 module, seconds = sys.argv.pop(1), int(sys.argv.pop(1))
@@ -125,7 +125,7 @@ def _module(file: str) -> str:
 
 
 def _run(folder: Path, way: Way) -> subprocess.CompletedProcess[str]:
-    """Its standard input stays open as long as we live: it ends when we do."""
+    """Its standard input stays open while this process lives, which it watches to end with it."""
     environment = {"JAX_PLATFORMS": "cpu"} | os.environ | {
         "PYTHONPATH": str(folder), "TRACRCHECK_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1",
         "PYTHONHASHSEED": "0",
@@ -158,8 +158,8 @@ def _seen(record: dict[str, Any], done: subprocess.CompletedProcess[str], *, mut
         return Seen(error=record["error"])
     if "red" in record:
         return Seen(red=record["red"])
-    if done.returncode in (-9, -24):  # SIGKILL and SIGXCPU, of the limit
-        took = f"the checks took more than {way.processor} seconds of processor"
+    if done.returncode in (-9, -24):  # SIGKILL and SIGXCPU: the limit
+        took = f"the checks took more than {way.processor} seconds of CPU time"
         return Seen(red=f"time: {took}") if way.endless else Seen(error=f"{took}, and none had failed")
     died = f"the process died ({done.returncode}): {last}"
     return Seen(red=died) if done.returncode < 0 else Seen(error=died)

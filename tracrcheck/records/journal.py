@@ -62,7 +62,7 @@ class Ledger:
         lines = _whole_lines(data)
         if not lines:
             if not data.startswith(b'{"schema"'[: len(data)]):
-                raise self._no_ledger(repr(data[:60]))
+                raise self.unreadable(repr(data[:60]))
             self._truncate(0)
             self._write(self.header)
             return
@@ -89,15 +89,16 @@ class Ledger:
             except ValueError:
                 if number and number == len(lines) - 1:
                     break
-                raise self._no_ledger(f"line {number + 1}: {line[:60]!r}") from None
+                raise self.unreadable(f"line {number + 1}: {line[:60]!r}") from None
             found.append(record)
             size += len(line) + 1
         schema = found[0].get("schema") if isinstance(found[0], dict) else None
         if schema != SCHEMA:
-            raise self._no_ledger(f"schema {schema!r}")
+            raise self.unreadable(f"schema {schema!r}")
         return found, size
 
-    def _no_ledger(self, got: str) -> CheckError:
+    def unreadable(self, got: str) -> CheckError:
+        """TC145: a line that is not what this run writes."""
         return user_error("TC145", where=self.path, got=got, schema=SCHEMA)
 
     @property

@@ -21,7 +21,8 @@ from tracrcheck.reports.document import (
     columns,
 )  # fmt: skip
 from tracrcheck.reports.findings import block
-from tracrcheck.trained.curve import LEVELS, CompareResults, Curve, Standing, standings
+from tracrcheck.runs.compare import CompareResults
+from tracrcheck.trained.curve import LEVELS, Curve, Standing, standings
 
 NONE = "-"
 

@@ -14,8 +14,8 @@ from tracrcheck.reports.render.terminal import progress
 from tracrcheck.reports.saved import CertificatesFile, Shown
 from tracrcheck.reports.text import replay
 from tracrcheck.runs.baseline import Comparison
+from tracrcheck.runs.gate import Results
 from tracrcheck.runs.recheck import stale
-from tracrcheck.runs.results import Results
 
 
 def by_name(v: Verdict) -> str:

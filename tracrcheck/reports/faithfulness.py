@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgeprune_core.faithfulness import Cell, Interval, Matrix
+from edgeprune_core.metrics import METRICS, Metric
 from tracrcheck.reports.document import Table, columns
 
 SCHEMA = "tracrcheck.faithfulness/1"
 DIRECTIONS = {"kept": "kept", "knocked_out": "knocked out"}
-METRICS = {
-    "kl": "KL, nats",
-    "recovered": "margin recovered",
-    "accuracy": "accuracy",
-    "exact_match": "exact match",
-    "tau": "Kendall's tau",
-}
 
 
-def matrix_block(matrix: Mapping[str, Any]) -> Table:
-    """A row for each cell. matrix: as docs/json.md says."""
+def matrix_block(matrix: Mapping[str, Any], metrics: Sequence[Metric] = ()) -> Table:
+    """A row for each cell. matrix: as docs/json.md says. metrics: those that are not in the table, for their labels."""
+    labels = {metric.name: metric.label for metric in (*METRICS.values(), *metrics)}
     share = f"{100 * matrix['confidence']:g} %"
     numbers = ("circuit", "interval", "random", "their spread", "model", "no edges")
     return Table(
@@ -32,7 +27,7 @@ def matrix_block(matrix: Mapping[str, Any]) -> Table:
         ),
         rows=[
             (
-                c["ablation"], DIRECTIONS.get(c["direction"], c["direction"]), METRICS.get(c["metric"], c["metric"]),
+                c["ablation"], DIRECTIONS.get(c["direction"], c["direction"]), labels.get(c["metric"], c["metric"]),
                 number(c["circuit"]["mean"]), _span(c["circuit"]), number(c["random"]["mean"]), _span(c["random"]),
                 number(c["model"]), number(c["no_edges"]), "yes" if c["faithful"] else "no",
             )

@@ -16,7 +16,7 @@ from tracrcheck.reports.document import (
     columns,
 )
 from tracrcheck.reports.findings import block
-from tracrcheck.runs.false_alarm_results import FalseAlarmResults, QuietRun, summary_of
+from tracrcheck.runs.false_alarms import FalseAlarmResults, QuietRun, summary_of
 
 
 def line(run: QuietRun) -> str:

@@ -26,8 +26,8 @@ from tracrcheck.reports.findings import block, case_of, edge_rows, finding_of, t
 from tracrcheck.runs.fuzz_score import Bar, Score
 
 if TYPE_CHECKING:
+    from tracrcheck.runs.fuzz import FuzzResults
     from tracrcheck.runs.fuzz_program import Row
-    from tracrcheck.runs.fuzz_results import FuzzResults
     from tracrcheck.runs.regressions import Replayed
 
 

@@ -33,7 +33,7 @@ from tracrcheck.reports.findings import case_of, finding_of, title_of
 from tracrcheck.reports.picture import MOST, judged_layer, picture_of
 from tracrcheck.reports.text import share, summary_line
 from tracrcheck.runs.baseline import FLOOR, Comparison
-from tracrcheck.runs.results import Results
+from tracrcheck.runs.gate import Results
 
 # Edges drawn that no layer requires, over all drawings of a page: keeps it under two megabytes.
 MOST_LOOSE = 1000

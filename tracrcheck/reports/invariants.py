@@ -17,7 +17,7 @@ from tracrcheck.reports.document import (
     columns,
 )
 from tracrcheck.reports.findings import block
-from tracrcheck.runs.invariant_results import Check, InvariantResults
+from tracrcheck.runs.invariants import Check, InvariantResults
 
 
 def document(results: InvariantResults) -> Document:

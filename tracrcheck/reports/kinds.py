@@ -11,12 +11,12 @@ from tracrcheck.reports.document import Document
 from tracrcheck.reports.render import junit, markdown
 from tracrcheck.reports.render.html import page as html
 from tracrcheck.reports.saved import CertificatesFile, DiscoveryFile, Shown
-from tracrcheck.runs.false_alarm_results import FalseAlarmResults
-from tracrcheck.runs.fuzz_results import FuzzResults
-from tracrcheck.runs.invariant_results import InvariantResults
-from tracrcheck.runs.mutant_results import MutantResults
-from tracrcheck.runs.results import Results
-from tracrcheck.trained.curve import CompareResults
+from tracrcheck.runs.compare import CompareResults
+from tracrcheck.runs.false_alarms import FalseAlarmResults
+from tracrcheck.runs.fuzz import FuzzResults
+from tracrcheck.runs.gate import Results
+from tracrcheck.runs.invariants import InvariantResults
+from tracrcheck.runs.mutants import MutantResults
 
 KINDS: dict[type, Callable[[Any, Beside], Document]] = {
     Results: gate.document,

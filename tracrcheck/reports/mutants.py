@@ -23,7 +23,7 @@ from tracrcheck.reports.document import (
     columns,
 )  # fmt: skip
 from tracrcheck.reports.findings import block
-from tracrcheck.runs.mutant_results import Found, MutantResults, summary_of
+from tracrcheck.runs.mutants import Found, MutantResults, summary_of
 
 SCOPE = {
     "gauntlet": "Every invariant, then {programs} programs under {ablations} ablations, on a copy for each fault.",

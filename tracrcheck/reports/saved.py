@@ -6,32 +6,58 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.errors import CheckError
-from tracrcheck.records.validate import NUMBER, TEXT_OR_NONE, fields
-from tracrcheck.runs import results
-from tracrcheck.runs.results import AnyResults, wrong_file
+from tracrcheck.records import reading
+from tracrcheck.runs.kinds import read_any
+from tracrcheck.runs.results import RunResults, wrong_file
 
 DISCOVERY = "tracrcheck.discovery/1"
-_OBJECT, _NUMBER = (dict, type(None)), (int, float, type(None))
-_DISCOVERY = {
-    "schema": str, "asked": dict, "fault": TEXT_OR_NONE, "seconds": NUMBER, "n_edges": (int, type(None)),
-    "n_graph_edges": int, "n_dangling": int, "kl_mean": _NUMBER, "kl_worst": _NUMBER, "circuit": _OBJECT,
-    "scores": _OBJECT, "faithfulness": _OBJECT,
-}  # fmt: skip
-_SETTING = {
-    "program": str,
-    "ablation": str,
-    "criterion": str,
-    "lengths": (list, type(None)),
-    "score_bos": bool,
-    "required": list,
-    "permitted": list,
-    "proved": list,
-    "unknown": dict,
-}
+
+
+class _Asked(TypedDict):
+    task: str
+    model: str
+    method: str
+    ablation: str
+
+
+class _Discovery(TypedDict):
+    schema: str
+    asked: dict[str, Any]
+    fault: str | None
+    seconds: float
+    n_edges: int | None
+    n_graph_edges: int
+    n_dangling: int
+    kl_mean: float | None
+    kl_worst: float | None
+    circuit: dict[str, Any] | None
+    scores: dict[str, Any] | None
+    faithfulness: _Faithfulness | None
+
+
+class _Faithfulness(TypedDict):
+    n_edges: int
+    n_prompts: int
+    draws: int
+    confidence: float
+    sentence: str
+    cells: list[Any]
+
+
+class _Setting(TypedDict):
+    program: str
+    ablation: str
+    criterion: str
+    lengths: list[int] | None
+    score_bos: bool
+    required: list[Any]
+    permitted: list[Any]
+    proved: list[Any]
+    unknown: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +93,7 @@ def setting_words(certificate: Mapping[str, Any]) -> str:
     return ", ".join(words)
 
 
-Shown = AnyResults | DiscoveryFile | CertificatesFile
+Shown = RunResults | DiscoveryFile | CertificatesFile
 
 
 def read(path: Path) -> Shown:
@@ -75,7 +101,7 @@ def read(path: Path) -> Shown:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
-        return results.read_any(path)  # which tells what is wrong
+        return read_any(path)  # which tells what is wrong
     schema = document.get("schema") if isinstance(document, dict) else None
     if schema == DISCOVERY:
         document.setdefault("scores", None)  # files of before there were any
@@ -86,38 +112,35 @@ def read(path: Path) -> Shown:
         if found := _of_certificates(document["certificates"]):
             raise wrong_file(path, found, kind="certify", schema="`certificates`", command="certify")
         return CertificatesFile(certificates=tuple(document["certificates"]), path=path)
-    return results.read_any(path)
+    return read_any(path)
 
 
 def _of_discovery(document: Mapping[str, Any]) -> list[str]:
-    found = fields("file", document, _DISCOVERY)
+    found: list[str] = []
+    reading.read(_Discovery, document, "", found)
     if found:
         return found
-    asked = dict.fromkeys(("task", "model", "method", "ablation"), str)
-    found = [f"asked.{name}: not there" for name in asked if not isinstance(document["asked"].get(name), str)]
+    _read_known(_Asked, document["asked"], "asked", found)
     if document["circuit"] is not None:
         try:
             Circuit.from_json(document["circuit"])
         except CheckError as error:
             found.append(f"circuit: {error.what}")
-    if (matrix := document["faithfulness"]) is not None:
-        wanted = {
-            "n_edges": int,
-            "n_prompts": int,
-            "draws": int,
-            "confidence": NUMBER,
-            "sentence": str,
-            "cells": list,
-        }
-        found += fields("faithfulness", matrix, wanted)
     return found
 
 
 def _of_certificates(certificates: Any) -> list[str]:
-    if not isinstance(certificates, list):
-        return ["certificates: no list"]
-    found = []
-    for number, one in enumerate(certificates):
-        known = {name: one[name] for name in _SETTING if name in one} if isinstance(one, dict) else one
-        found += fields(f"certificates[{number}]", known, _SETTING)
+    found: list[str] = []
+    for number, one in enumerate(reading.read(list[Any], certificates, "certificates", found) or ()):
+        _read_known(_Setting, one, f"certificates[{number}]", found)
     return found
+
+
+def _read_known(kind: Any, record: Any, where: str, problems: list[str]) -> None:
+    """What is more than these fields is not shown, and not checked."""
+    known = (
+        {name: record[name] for name in kind.__annotations__ if name in record}
+        if isinstance(record, dict)
+        else record
+    )
+    reading.read(kind, known, where, problems)

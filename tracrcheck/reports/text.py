@@ -14,8 +14,7 @@ from tracrcheck.grading.verdict import Verdict
 
 if TYPE_CHECKING:
     from tracrcheck.compiler.compile import Compiled
-    from tracrcheck.runs.recheck import Again
-    from tracrcheck.runs.results import AnyResults
+    from tracrcheck.runs.results import RunResults
 
 
 def table(*columns: str, numbers: Iterable[str] = ()) -> Table:
@@ -61,32 +60,15 @@ _COUNTS = {"holds": "hold", "fails": "fail", "unknown": "unknown", "vacuous": "v
 # Results files -----------------------------------------------------------------------------------------
 
 
-def stale_lines(results: AnyResults, differs: Sequence[str]) -> list[str]:
+def stale_lines(results: RunResults, differs: Sequence[str]) -> list[str]:
     return [
         f"STALE {results.path}: made from other sources (commit {results.run['commit'] or 'unknown'}); nothing of it was run again",
         *(f"    {line}" for line in differs),
     ]
 
 
-def sample_line(results: AnyResults, n: int, seed: int) -> str:
+def sample_line(results: RunResults, n: int, seed: int) -> str:
     return f"{results.path}: {n} of {len(results.units)} {results.units_are} run again, sample of seed {seed}"
-
-
-def recheck_line(pair: Again) -> str:
-    then, now = pair.then, pair.now
-    was, is_now = _outcome(then), _outcome(now)
-    if pair.beside_then != pair.beside_now:
-        differs = [name for name, value in pair.beside_then.items() if pair.beside_now[name] != value]
-        was += "".join(f", {name} {pair.beside_then[name]}" for name in differs)
-        is_now += "".join(f", {name} {pair.beside_now[name]}" for name in differs)
-    return (
-        f"DIFFERENT {then.program}, {then.ablation}, {then.criterion}, seed {then.seed}: "
-        f"{was} in the file, {is_now} now"
-    )
-
-
-def _outcome(v: Verdict) -> str:
-    return f"{v.verdict} with {v.n_found} of {v.n_required} edges ({v.found_sha})"
 
 
 def computes(compiled: Compiled, writer: str) -> str:

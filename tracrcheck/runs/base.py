@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 from tracrcheck.error_codes import user_error
 from tracrcheck.records.journal import Ledger, differences
 from tracrcheck.records.machine import machine
+from tracrcheck.records.reading import read
 from tracrcheck.records.sources import commit
 
 Unit = TypeVar("Unit")
@@ -108,6 +109,7 @@ class ResumableRun(ABC, Generic[Unit, Row]):
 
     things: str  # what the rows are, in the plural
     label: str  # of the progress bar
+    row: Any  # the type of a row
 
     def __init__(self, header: Mapping[str, Any], ledger: Ledger | None = None) -> None:
         self.ledger = ledger
@@ -115,9 +117,16 @@ class ResumableRun(ABC, Generic[Unit, Row]):
         self.units: dict[Any, Unit] = {}
         self.interrupted = False
         self._started = time.monotonic()
-        rows = map(self.row_of, ledger.rows if ledger else ())
-        self._found = {self.key(row): row for row in rows}
+        self._found = {self.key(row): row for row in self._rows_before()}
         self.resumed = len(self._found)
+
+    def _rows_before(self) -> list[Any]:
+        """Those of earlier sittings. Errors: TC145."""
+        problems: list[str] = []
+        rows = [self.row_of(line, problems) for line in (self.ledger.rows if self.ledger else ())]
+        if self.ledger is not None and problems:
+            raise self.ledger.unreadable(problems[0])
+        return rows
 
     @abstractmethod
     def make(self, units: list[Unit]) -> Iterator[Any]:
@@ -128,12 +137,12 @@ class ResumableRun(ABC, Generic[Unit, Row]):
         """Which unit the row is of."""
 
     @abstractmethod
-    def row_of(self, line: Mapping[str, Any]) -> Row:
-        """A row from its line in the journal."""
-
-    @abstractmethod
     def results(self, path: Path | None = None) -> Any:
         """The results so far, as they are read from the file at `path`."""
+
+    def row_of(self, line: Mapping[str, Any], problems: list[str]) -> Any:
+        """A row from its line in the journal. Appends what is wrong to `problems`."""
+        return read(self.row, line, "row", problems)
 
     def line_of(self, row: Any) -> dict[str, Any]:
         """The inverse of `row_of`."""

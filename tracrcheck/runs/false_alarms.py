@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from tracrcheck.executors.dask_cluster import Cluster
 from tracrcheck.executors.pool import sweep
@@ -16,11 +16,72 @@ from tracrcheck.mutants.checks import APART, METHOD, Job
 from tracrcheck.mutants.sandbox import check
 from tracrcheck.records.journal import Ledger
 from tracrcheck.runs.base import ResumableRun, header
-from tracrcheck.runs.false_alarm_results import FalseAlarmResults, QuietRun
-from tracrcheck.runs.mutants import PROFILE, job_of, sources
+from tracrcheck.runs.mutants import PROFILE, job_of, sources, sources_now
+from tracrcheck.runs.results import File, RunKind, RunResults, coverage
 
 # Of the invariants, one in so many is checked again where a quiet run is.
 PARTS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuietRun:
+    """The gauntlet once. red: the first check that failed, a false alarm; error: why nothing was checked."""
+
+    seed: int
+    red: str | None
+    error: str | None
+    seconds: float
+
+    @property
+    def quiet(self) -> bool:
+        """Whether every check was green."""
+        return self.red is None and self.error is None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Asked(TypedDict):
+    seeds: list[int]
+    programs: list[str]
+    ablations: list[str]
+    method: str
+
+
+class FalseAlarmFile(File):
+    summary: dict[str, Any]
+    runs: list[QuietRun]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FalseAlarmResults(RunResults):
+    runs: tuple[QuietRun, ...]
+
+    schema = "tracrcheck.false_alarms/1"
+    file, asked = FalseAlarmFile, Asked
+    rows_name = rows_field = units_are = "runs"
+    line_each = ("runs",)
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every run was quiet."""
+        return int(any(not run.quiet for run in self.runs))
+
+    @property
+    def summary_of_rows(self) -> dict[str, int]:
+        return summary_of(self.runs)
+
+    def problems(self) -> list[str]:
+        seeds = [run.seed for run in self.runs]
+        return coverage("runs", seeds, self.run["asked"]["seeds"], finished=self.run["finished"])
+
+
+def summary_of(runs: Sequence[QuietRun]) -> dict[str, int]:
+    return {
+        "runs": len(runs),
+        "red": sum(run.red is not None for run in runs),
+        "errors": sum(run.error is not None for run in runs),
+    }
 
 
 def seeds_of(runs: int) -> tuple[int, ...]:
@@ -30,7 +91,7 @@ def seeds_of(runs: int) -> tuple[int, ...]:
 
 def header_of(seeds: Sequence[int], job: Job, command: str) -> dict[str, Any]:
     """What the runs are, and what they are made on."""
-    asked = {
+    asked: Asked = {
         "seeds": list(seeds),
         "programs": [path.stem for path in job.programs],
         "ablations": list(PROFILE.ablations),
@@ -57,7 +118,7 @@ def again(then: QuietRun, asked: Mapping[str, Any]) -> QuietRun:
 class FalseAlarms(ResumableRun[int, QuietRun]):
     """A run of the gauntlet for each seed."""
 
-    things, label = "runs", "runs"
+    things, label, row = "runs", "runs", QuietRun
 
     def __init__(
         self,
@@ -77,9 +138,6 @@ class FalseAlarms(ResumableRun[int, QuietRun]):
     def key(self, row: QuietRun) -> int:
         return row.seed
 
-    def row_of(self, line: Mapping[str, Any]) -> QuietRun:
-        return QuietRun(**line)
-
     def make(self, units: list[int]) -> Iterator[QuietRun]:
         work = partial(run, job=self.job)
         for _, done in sweep(work, units, jobs=self.jobs, lost=_given_up, cluster=self.cluster):
@@ -91,3 +149,15 @@ class FalseAlarms(ResumableRun[int, QuietRun]):
 
 def _given_up(seed: int, why: str) -> QuietRun:
     return QuietRun(seed=seed, red=None, error=why, seconds=0.0)
+
+
+FALSE_ALARMS = RunKind(
+    results=FalseAlarmResults,
+    name="the gauntlet without a fault",
+    command="mutants --false-alarms N",
+    sources=sources_now,
+    again=lambda results, runs, library: ((then, again(then, results.run["asked"])) for then in runs),
+    same=lambda then, now, elsewhere: then.quiet == now.quiet,
+    named=lambda run: f"seed {run.seed}",
+    outcome=lambda run, other: "quiet" if run.quiet else f"not quiet ({run.red or run.error})",
+)

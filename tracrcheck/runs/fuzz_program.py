@@ -7,10 +7,10 @@ number of the draw. This file and what it imports is what a row depends on (`ROO
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.methods.random_edges import RandomEdges
@@ -21,7 +21,7 @@ from tracrcheck.generator.accept import Rejected, compiled_of, name_of, numbered
 from tracrcheck.generator.features import Features
 from tracrcheck.grading.grade import grade
 from tracrcheck.grading.run_method import Answer, ask, find_method
-from tracrcheck.grading.verdict import Verdict
+from tracrcheck.grading.verdict import Verdict, Word
 from tracrcheck.truth.cache import certificate_for
 from tracrcheck.truth.certificate import Certificate
 from tracrcheck.truth.setting import Setting, task_of
@@ -29,6 +29,15 @@ from tracrcheck.truth.setting import Setting, task_of
 # For `sources`: the generator, the features, and what is judged here.
 ROOTS = ("tracrcheck.runs.fuzz_program",)
 TRIVIAL = ("permitted", "random")
+
+
+class Trivial(TypedDict):
+    """The verdicts of the trivial methods."""
+
+    permitted: Word
+    random: Word
+
+
 # Of a verdict, what the run and the number of the draw say already.
 IMPLIED = ("program", "method", "seed")
 
@@ -39,11 +48,11 @@ class Row:
     methods get."""
 
     number: int
-    verdict: Verdict
+    verdict: Verdict = field(metadata={"flat": True})
     proved: tuple[str, ...]
     n_permitted: int
     certify_seconds: float
-    trivial: Mapping[str, str]
+    trivial: Trivial
 
     @property
     def ablation(self) -> str:
@@ -70,18 +79,6 @@ class Row:
             "trivial": dict(self.trivial),
         }
 
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any], *, seed: int, method: str) -> Row:
-        """The inverse of `to_json`. seed: of the draws. Errors: `KeyError`, `TypeError`."""
-        rest = dict(record)
-        own = {name: rest.pop(name) for name in ("number", "n_permitted", "certify_seconds", "trivial")}
-        proved, detail = tuple(rest.pop("proved")), rest.pop("detail")
-        number = own["number"]
-        verdict = Verdict.from_json(
-            {**rest, "program": name_of(seed, number), "method": method, "seed": number}
-        )
-        return cls(proved=proved, verdict=replace(verdict, detail=detail), **own)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Examined:
@@ -97,13 +94,6 @@ class Examined:
 
     def to_json(self) -> dict[str, Any]:
         return {"program": self.program.to_json(), "rows": [row.to_json() for row in self.rows]}
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any], *, seed: int, method: str) -> Examined:
-        return cls(
-            program=Features(**record["program"]),
-            rows=tuple(Row.from_json(row, seed=seed, method=method) for row in record["rows"]),
-        )
 
 
 # One program ---------------------------------------------------------------------------------------------
@@ -177,17 +167,16 @@ def _judged(
     verdict = own(answers(task), method=name)
     floor = ask(RandomEdges(), task, seed=number, timeout=timeout)
     by_weights = Answer(circuit=certificate.permitted)
-    trivial = {
-        method: own(answer, method=method).verdict
-        for method, answer in zip(TRIVIAL, (by_weights, floor), strict=True)
-    }
     return Row(
         number=number,
         verdict=replace(verdict, detail=verdict.detail or _unproved(certificate)),
         proved=certificate.proved,
         n_permitted=len(certificate.permitted),
         certify_seconds=round(certificate.seconds, 3),
-        trivial=trivial,
+        trivial={
+            "permitted": own(by_weights, method="permitted").verdict,
+            "random": own(floor, method="random").verdict,
+        },
     )
 
 
@@ -215,5 +204,5 @@ def _uncertified(task: Task, setting: Setting, error: CheckError, *, number: int
         proved=(),
         n_permitted=0,
         certify_seconds=0.0,
-        trivial=dict.fromkeys(TRIVIAL, "UNKNOWN"),
+        trivial={"permitted": "UNKNOWN", "random": "UNKNOWN"},
     )

@@ -82,7 +82,7 @@ def score_of(rows: Sequence[Row], composition: Composition, names: Sequence[str]
     ablations = {name: Share.of(sum(row.holds for row in of), len(of)) for name, of in by_name.items()}
     trivial = {
         method: {
-            name: Share.of(sum(row.trivial[method] == "HOLDS" for row in of), len(of))
+            name: Share.of(sum(dict(row.trivial)[method] == "HOLDS" for row in of), len(of))
             for name, of in {"overall": counted, **by_name}.items()
         }
         for method in TRIVIAL

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property, partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.task import Task
@@ -17,16 +18,78 @@ from tracrcheck.executors.pool import sweep
 from tracrcheck.grading.grade import grade
 from tracrcheck.grading.run_method import Answer, ask_all, find_method
 from tracrcheck.grading.verdict import Key, Summary, Verdict
-from tracrcheck.rasp.library import load_file
+from tracrcheck.rasp.library import Library, load_file
 from tracrcheck.records.journal import Ledger
+from tracrcheck.records.reading import read
 from tracrcheck.records.sources import sources_of
 from tracrcheck.runs.base import ResumableRun, header
-from tracrcheck.runs.results import Results
+from tracrcheck.runs.results import File, RunKind, RunResults, coverage
 from tracrcheck.truth.cache import certificate_for
+from tracrcheck.truth.program_check import prepare
 from tracrcheck.truth.setting import Setting, task_of
 
 # Seconds one run of a method may take. The slowest of ours takes minutes on the largest programs and two cores.
 TIMEOUT = 1800.0
+
+
+class Asked(TypedDict):
+    programs: list[str]
+    method: str
+    ablations: list[str]
+    criteria: list[str]
+    lengths: list[int] | None
+    score_bos: bool
+    seeds: list[int]
+    timeout: float | None
+
+
+class GateFile(File):
+    verdicts: list[dict[str, Any]]
+    summary: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results(RunResults):
+    verdicts: tuple[Verdict, ...]
+    summary: dict[str, Any]
+
+    schema = "tracrcheck.gate/1"
+    file, asked = GateFile, Asked
+    rows_name = rows_field = units_are = "verdicts"
+
+    @classmethod
+    def of_file(cls, path: Path, parts: Mapping[str, Any], problems: list[str]) -> Results:
+        verdicts = [
+            read(Verdict, record, f"verdicts[{number}]", problems, {"detail": ""})
+            for number, record in enumerate(parts["verdicts"])
+        ]
+        return cls(path=path, run=parts["run"], verdicts=tuple(verdicts), summary=parts["summary"])
+
+    @property
+    def summary_of_rows(self) -> dict[str, Any]:
+        return Summary.of(self.verdicts, self.summary.get("seconds", 0.0)).to_json()
+
+    def problems(self) -> list[str]:
+        asked = self.run["asked"]
+        wanted = itertools.product(asked["programs"], asked["ablations"], asked["criteria"], asked["seeds"])
+        keys = [verdict.key for verdict in self.verdicts]
+        return [
+            *coverage("verdicts", keys, set(wanted), finished=self.run["finished"]),
+            *(
+                p
+                for n, verdict in enumerate(self.verdicts)
+                for p in contradictions(f"verdicts[{n}]", verdict)
+            ),
+        ]
+
+
+def contradictions(where: str, v: Verdict) -> list[str]:
+    """What one part of a verdict says against another."""
+    holds = v.verdict == "HOLDS"
+    found = [f"{where}.reason: {v.reason!r} where it {v.verdict}"] if holds != (v.reason is None) else []
+    if holds and (v.missing or v.extra or v.n_found != v.n_required):
+        found.append(f"{where}: it HOLDS, with differences")
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +130,7 @@ class Plan:
     def header(self, command: str) -> dict[str, Any]:
         """What the run is, and what it is made with."""
         lengths = self.settings[0].lengths if self.settings else None
-        asked = {
+        asked: Asked = {
             "programs": sorted(self.paths),
             "method": self.method_name,
             "ablations": list(dict.fromkeys(s.ablation for s in self.settings)),
@@ -93,7 +156,7 @@ class Unit:
 class Run(ResumableRun[Key, Verdict]):
     """A run of the gate: a verdict for each program, setting and seed."""
 
-    things, label = "verdicts", "gate"
+    things, label, row = "verdicts", "gate", Verdict
 
     def __init__(
         self,
@@ -115,26 +178,15 @@ class Run(ResumableRun[Key, Verdict]):
     def line_of(self, row: Verdict) -> dict[str, Any]:
         return row.to_json() | {"detail": row.detail}
 
-    def row_of(self, line: Mapping[str, Any]) -> Verdict:
-        rest = dict(line)
-        detail = rest.pop("detail")
-        return replace(Verdict.from_json(rest), detail=detail)
-
     @property
     def verdicts(self) -> list[Verdict]:
         return self.done
 
-    @cached_property
-    def summary(self) -> Summary:
-        """Read once, at the end."""
-        return Summary.of(self.done, self.seconds)
-
     def results(self, path: Path | None = None) -> Results:
         """With the `detail` of each verdict, which the file does not keep."""
         verdicts = tuple(replace(v, seconds=round(v.seconds, 3)) for v in self.done)  # as in the file
-        return Results(
-            path=path or Path(), run=self.record(), verdicts=verdicts, summary=self.summary.to_json()
-        )
+        summary = Summary.of(verdicts, self.seconds).to_json()
+        return Results(path=path or Path(), run=self.record(), verdicts=verdicts, summary=summary)
 
 
 def foreign_edges(verdicts: Iterable[Verdict]) -> list[CheckError]:
@@ -240,3 +292,64 @@ def _given_up(compiled: Compiled, unit: Unit, why: str, plan: Plan) -> list[Verd
     return [
         grade(compiled, task, certificate, answer, method=plan.method_name, seed=seed) for seed in unit.seeds
     ]
+
+
+# Made again --------------------------------------------------------------------------------------------
+
+
+def again(
+    results: Results, verdicts: Sequence[Verdict], library: Library
+) -> Iterator[tuple[Verdict, Verdict]]:
+    """Errors: those of compiling."""
+    asked = results.run["asked"]
+    names = list(dict.fromkeys(v.program for v in verdicts))
+    ready, wrong = prepare(
+        [entry for entry in library.chosen(asked["programs"]) if entry.program.name in names]
+    )
+    for error in wrong:
+        raise error
+    by_name = {compiled.program.name: compiled for compiled in ready}
+    method = find_method(asked["method"])
+    for then in verdicts:
+        setting = Setting(
+            ablation=then.ablation,
+            criterion=then.criterion,  # type: ignore[arg-type]
+            lengths=tuple(asked["lengths"]) if asked["lengths"] else None,
+            score_bos=asked["score_bos"],
+        )
+        plan = Plan(
+            settings=(setting,), method=method, method_name=then.method, seeds=(then.seed,), timeout=asked["timeout"],
+        )  # fmt: skip
+        yield then, next(judge(by_name[then.program], setting, (then.seed,), plan))
+
+
+def same_verdict(then: Verdict, now: Verdict, elsewhere: bool) -> bool:
+    """The edges found are equal, and all that follows from them; of a failure on another machine, the truth alone."""
+    truth = (then.key, then.n_required, then.vacuous) == (now.key, now.n_required, now.vacuous)
+    return truth and ((elsewhere and then.verdict != "HOLDS") or _found(then) == _found(now))
+
+
+def _found(v: Verdict) -> tuple[Any, ...]:
+    return v.verdict, v.found_sha, v.n_found, set(v.missing), set(v.extra)
+
+
+def named(v: Verdict) -> str:
+    return f"{v.program}, {v.ablation}, {v.criterion}, seed {v.seed}"
+
+
+def outcome_of(v: Verdict) -> str:
+    return f"{v.verdict} with {v.n_found} of {v.n_required} edges ({v.found_sha})"
+
+
+GATE = RunKind(
+    results=Results,
+    name="the gate",
+    command="gate",
+    sources=lambda asked, library: sources_of(
+        [entry.path for entry in library.chosen(asked["programs"])], find_method(asked["method"])
+    ),
+    again=again,
+    same=same_verdict,
+    named=named,
+    outcome=lambda verdict, other: outcome_of(verdict),
+)

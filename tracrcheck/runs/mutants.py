@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypedDict, get_args
 
 from edgeprune_core.methods import METHODS
 from tracrcheck.compiler.compile import compile_program
@@ -27,8 +27,8 @@ from tracrcheck.rasp.library import Library
 from tracrcheck.records.journal import Ledger
 from tracrcheck.records.sources import sources_of
 from tracrcheck.runs.base import ResumableRun, header
-from tracrcheck.runs.mutant_results import Found, MutantResults, Status
 from tracrcheck.runs.profiles import PROFILES
+from tracrcheck.runs.results import File, RunKind, RunResults, coverage
 from tracrcheck.truth.cache import certificate_of
 from tracrcheck.truth.setting import Setting
 
@@ -39,6 +39,96 @@ ROOTS = ("tracrcheck.mutants.checks", "tracrcheck.runs.mutants")
 METHODS_ASKED = tuple(sorted({type(method).__module__ for method in METHODS.values()}))
 # What the gauntlet says of a gate: its program, its ablation.
 RED_GATE = re.compile(r"gate: (\S+) (\S+) seed ")
+
+
+Status = Literal["killed", "survived", "error"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """killed_by: the first check that failed, with its assertion; of an error, why nothing was checked."""
+
+    name: str
+    why: str
+    status: Status
+    killed_by: str | None
+    seconds: float
+    blind: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Asked(TypedDict):
+    """Of any battery."""
+
+    mutants: list[str]
+    by: Literal["gauntlet", "suite"]
+
+
+class GauntletAsked(Asked):
+    programs: list[str]
+    ablations: list[str]
+    method: str
+    seed: int
+
+
+class SuiteAsked(Asked):
+    tests: list[str]
+
+
+class MutantFile(File):
+    summary: dict[str, Any]
+    mutants: list[Found]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MutantResults(RunResults):
+    found: tuple[Found, ...]
+
+    schema = "tracrcheck.mutants/1"
+    file = MutantFile
+    rows_name, rows_field, units_are = "mutants", "found", "seeded faults"
+    line_each = ("mutants",)
+
+    @classmethod
+    def asked_type(cls, asked: Mapping[str, Any]) -> Any:
+        return SuiteAsked if asked.get("by") == "suite" else GauntletAsked
+
+    @property
+    def by(self) -> str:
+        """What checked the copies."""
+        return self.run["asked"]["by"]
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every fault was killed."""
+        return int(any(row.status != "killed" for row in self.found))
+
+    @property
+    def summary_of_rows(self) -> dict[str, Any]:
+        return {**summary_of(self.found), "seconds": self.run["seconds"]}
+
+    def problems(self) -> list[str]:
+        names = [row.name for row in self.found]
+        return [
+            *coverage("mutants", names, self.run["asked"]["mutants"], finished=self.run["finished"]),
+            *(
+                f"mutants: {row.name} {row.status}, and killed_by is {row.killed_by!r}"
+                for row in self.found
+                if (row.status == "survived") != (row.killed_by is None)
+            ),
+        ]
+
+
+def summary_of(found: Sequence[Found]) -> dict[str, Any]:
+    """How many of each status; those written blind are counted apart."""
+
+    def counts(rows: Sequence[Found]) -> dict[str, int]:
+        return {**{s: sum(row.status == s for row in rows) for s in get_args(Status)}, "total": len(rows)}
+
+    seen = counts([row for row in found if not row.blind])
+    return {**seen, "blind": counts([row for row in found if row.blind])}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +239,7 @@ def check_unmutated(battery: Battery) -> None:
 class Hunt(ResumableRun[Mutant, Found]):
     """The seeded faults, in the order of the table. unchecked: whether the checks are not run without a fault first."""
 
-    things, label = "faults", "mutants"
+    things, label, row = "faults", "mutants", Found
 
     def __init__(
         self,
@@ -170,9 +260,6 @@ class Hunt(ResumableRun[Mutant, Found]):
 
     def key(self, row: Found) -> str:
         return row.name
-
-    def row_of(self, line: Mapping[str, Any]) -> Found:
-        return Found(**line)
 
     def phases(self) -> Iterator[tuple[Iterable[Any], int, str]]:
         if not self.unchecked and not self.resumed:
@@ -201,3 +288,24 @@ def header_of(mutants: Sequence[Mutant], battery: Battery, command: str) -> dict
 def sources(programs: Sequence[Path]) -> dict[str, str | None]:
     """What the gauntlet's results depend on."""
     return sources_of(programs, find_method(METHOD), roots=(*ROOTS, *METHODS_ASKED))
+
+
+def sources_now(asked: Mapping[str, Any], library: Library) -> Mapping[str, str | None]:
+    """What faults, or runs without one, depend on today. Errors: TC101 (a program is gone), TC117 (no such battery)."""
+    if (by := asked.get("by", "gauntlet")) != "gauntlet":
+        return battery_of(by).sources
+    entries = library.chosen(asked["programs"]) if asked["programs"] else []
+    return sources([entry.path for entry in entries])
+
+
+MUTANT_RUNS = RunKind(
+    results=MutantResults,
+    name="the seeded faults",
+    command="mutants",
+    sources=sources_now,
+    again=lambda results, found, library: ((then, again(then, results.run["asked"])) for then in found),
+    same=lambda then, now, elsewhere: then.status == now.status,  # what caught it may hang on rounding
+    named=lambda found: found.name,
+    outcome=lambda found, other: found.status + (f" ({found.killed_by})" if found.killed_by else ""),
+    gone=lambda asked: [f"no fault {name} now" for name in sorted(set(asked["mutants"]) - set(MUTANTS))],
+)

@@ -1,163 +1,196 @@
-"""Results files of the gate, read back: every field there and of its type, every verdict once, the sums right."""
+"""The results of a run, and what each kind of run says about them: how they are read, checked and made again."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Generic, TypedDict, TypeVar
 
 from edgeprune_core.errors import CheckError
 from tracrcheck.error_codes import user_error
-from tracrcheck.grading.verdict import Summary, Verdict
-from tracrcheck.records import validate
-from tracrcheck.records.validate import fields
-from tracrcheck.runs import false_alarm_results, fuzz_results, invariant_results, mutant_results
-from tracrcheck.runs.false_alarm_results import FalseAlarmResults
-from tracrcheck.runs.fuzz_results import FuzzResults
-from tracrcheck.runs.invariant_results import InvariantResults
-from tracrcheck.runs.mutant_results import MutantResults
-from tracrcheck.trained import curve
-from tracrcheck.trained.curve import CompareResults
+from tracrcheck.rasp.library import Library
+from tracrcheck.records.reading import read
 
-SCHEMA = "tracrcheck.gate/1"
+Row = TypeVar("Row")
 
-TOP = {"schema": str, "run": dict, "verdicts": list, "summary": dict}
-ASKED = {
-    "programs": list, "method": str, "ablations": list, "criteria": list, "lengths": (list, type(None)),
-    "score_bos": bool, "seeds": list, "timeout": (int, float, type(None)),
-}  # fmt: skip
-VERDICT = validate.OUTCOME | {"program": str, "method": str, "seed": int}
-SUMMARY = {"holds": int, "fails": int, "unknown": int, "vacuous": int, "seconds": validate.NUMBER}
+
+class Sources(TypedDict):
+    """Hashes (`records.sources`)."""
+
+    packages: str
+    programs: str
+    method: str | None
+
+
+class RunRecord(TypedDict):
+    """`run` of a results file (docs/json.md). What `asked` holds depends on the kind of run."""
+
+    command: str
+    asked: dict[str, Any]
+    commit: str | None
+    sources: Sources
+    machine: dict[str, Any]
+    started: str
+    sittings: int
+    finished: bool
+    seconds: float
+
+
+class File(TypedDict):
+    """What every results file holds. A kind of run adds its rows, and a summary of them."""
+
+    schema: str
+    run: RunRecord
 
 
 @dataclass(frozen=True, kw_only=True)
-class Results:
-    """A results file: `run` says how it was made (docs/json.md)."""
+class RunResults:
+    """The results of a run: as far as it has come, or read from a file. run: how they were made (docs/json.md).
+
+    Rows stand in the file under `rows_name`, and here in the field `rows_field`; `file` is the type of the whole document,
+    `asked` that of `run.asked`. line_each: lists of the document that take one line per item.
+    """
 
     path: Path
     run: dict[str, Any]
-    verdicts: tuple[Verdict, ...]
-    summary: dict[str, Any]
 
-    units_are = "verdicts"
-    line_each = ()
+    schema: ClassVar[str]
+    file: ClassVar[Any]
+    asked: ClassVar[Any]
+    rows_name: ClassVar[str]
+    rows_field: ClassVar[str]
+    units_are: ClassVar[str]  # in the plural
+    line_each: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def asked_type(cls, asked: Mapping[str, Any]) -> Any:
+        """The type of `run.asked`, where it depends on what was asked."""
+        return cls.asked
+
+    @classmethod
+    def of_file(cls, path: Path, parts: Mapping[str, Any], problems: list[str]) -> Any:
+        """The results from a document whose parts have the right types. Appends what is wrong to `problems`."""
+        return cls(path=path, run=parts["run"], **{cls.rows_field: tuple(parts[cls.rows_name])})
+
+    def problems(self) -> list[str]:
+        """Contradictions: rows that are missing, duplicated or not requested, or that cannot be."""
+        raise NotImplementedError
 
     @property
-    def units(self) -> tuple[Verdict, ...]:
-        """What is made again, one by one, where the file is checked."""
-        return self.verdicts
+    def units(self) -> Sequence[Any]:
+        """What `recheck` samples and makes again. Each has its `seconds`."""
+        return getattr(self, self.rows_field)
+
+    @property
+    def summary_of_rows(self) -> dict[str, Any]:
+        """`summary` of the file."""
+        return {}
 
     @property
     def document(self) -> dict[str, Any]:
-        """As it stands in the file."""
-        verdicts = [v.to_json() for v in self.verdicts]
-        return {"schema": SCHEMA, "run": self.run, "verdicts": verdicts, "summary": self.summary}
+        """The JSON document."""
+        summary = self.summary_of_rows
+        rows = [row.to_json() for row in getattr(self, self.rows_field)]
+        return {
+            "schema": self.schema,
+            "run": self.run,
+            **({"summary": summary} if summary else {}),
+            self.rows_name: rows,
+        }
 
 
-AnyResults = Results | FuzzResults | InvariantResults | MutantResults | FalseAlarmResults | CompareResults
-# Schema -> the module that reads such a file, its record, what it is of, and the command that writes it.
-OTHERS: dict[str, tuple[Any, Any, str, str]] = {
-    fuzz_results.SCHEMA: (fuzz_results, FuzzResults, "fuzzing", "fuzz"),
-    invariant_results.SCHEMA: (invariant_results, InvariantResults, "the invariants", "invariants"),
-    mutant_results.SCHEMA: (mutant_results, MutantResults, "the seeded faults", "mutants"),
-    curve.SCHEMA: (curve, CompareResults, "a comparison of methods", "compare"),
-    false_alarm_results.SCHEMA: (
-        false_alarm_results, FalseAlarmResults, "the gauntlet without a fault", "mutants --false-alarms N",
-    ),
-}  # fmt: skip
+@dataclass(frozen=True, kw_only=True)
+class RunKind(Generic[Row]):
+    """A kind of run whose results can be saved, read and made again.
 
+    results:  the class of its results. name: what they are of. command: what writes them.
+    sources:  today's hashes, for what `run.asked` says. Errors: `CheckError` if something it names is gone.
+    again:    makes units of a file again: pairs (row of the file, row of today), one or more per unit.
+    same:     whether a pair agrees; the last argument: whether the file is from a machine that may round differently.
+    named:    which row it is, in words. outcome: what became of the first row of a pair, in words.
+    size:     how many pairs `again` makes of a unit. gone: what is requested in a file and exists no more, in words.
+    """
 
-def read(path: Path) -> Results:
-    """Of the gate. Errors: TC143, with everything that is wrong."""
-    document = _loaded(path)
-    found = problems(document)
-    if found:
-        raise wrong_file(path, found)
-    return Results(
-        path=path,
-        run=document["run"],
-        verdicts=tuple(Verdict.from_json(v) for v in document["verdicts"]),
-        summary=document["summary"],
-    )
+    results: type[RunResults]
+    name: str
+    command: str
+    sources: Callable[[Mapping[str, Any], Library], Mapping[str, Any]]
+    again: Callable[[Any, Sequence[Any], Library], Iterator[tuple[Row | None, Row | None]]]
+    same: Callable[[Row, Row, bool], bool]
+    named: Callable[[Row], str]
+    outcome: Callable[[Row, Row | None], str]
+    size: Callable[[Any], int] = lambda unit: 1
+    gone: Callable[[Mapping[str, Any]], list[str]] = lambda asked: []
 
+    @property
+    def schema(self) -> str:
+        return self.results.schema
 
-def read_any(path: Path) -> AnyResults:
-    """Of the gate or of one of OTHERS, as its schema says. Errors: TC143, with everything that is wrong."""
-    document = _loaded(path)
-    schema = document.get("schema") if isinstance(document, dict) else None
-    if schema != SCHEMA and (not isinstance(schema, str) or schema not in OTHERS):
-        known = (SCHEMA, *OTHERS)
-        raise wrong_file(
-            path, [f"schema: {schema!r}"], kind="tracrcheck", schema=" or ".join(known), command="COMMAND"
-        )
-    if schema not in OTHERS:
-        return read(path)
-    module, made, kind, command = OTHERS[schema]
-    if found := module.problems(document):
-        raise wrong_file(path, found, kind=kind, schema=schema, command=command)
-    return made.from_json(path, document)
-
-
-def _loaded(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise wrong_file(path, [str(getattr(error, "strerror", None) or error)]) from None
-
-
-def problems(document: Any) -> list[str]:
-    """What is wrong with a results document, in words; nothing where it is as docs/json.md says."""
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        got = document.get("schema") if isinstance(document, dict) else type(document).__name__
-        return [f"schema: {got!r}, not {SCHEMA!r}"]
-    found = fields("file", document, TOP)
-    if found:
+    def read(self, path: Path, document: Any) -> Any:
+        """Errors: TC143, with everything that is wrong."""
+        found, problems = self._read(path, document)
+        if problems:
+            raise wrong_file(path, problems, kind=self.name, schema=self.schema, command=self.command)
         return found
-    found = validate.run(document["run"], ASKED) + fields("summary", document["summary"], SUMMARY)
-    for number, verdict in enumerate(document["verdicts"]):
-        found += validate.outcome(f"verdicts[{number}]", verdict, VERDICT)
-    return found or _sums(document)
+
+    def problems(self, document: Any) -> list[str]:
+        """What is wrong with a document, in words; empty if it is as docs/json.md says."""
+        return self._read(Path(), document)[1]
+
+    def _read(self, path: Path, document: Any) -> tuple[RunResults | None, list[str]]:
+        if not isinstance(document, dict) or document.get("schema") != self.schema:
+            got = document.get("schema") if isinstance(document, dict) else document
+            return None, [f"schema: {got!r}, wanted {self.schema!r}"]
+        problems: list[str] = []
+        parts = read(self.results.file, document, "", problems)
+        run = document.get("run")
+        if isinstance(run, dict) and isinstance(asked := run.get("asked"), dict):
+            read(self.results.asked_type(asked), asked, "run.asked", problems)
+        if problems:
+            return None, problems
+        found = self.results.of_file(path, parts, problems)
+        if problems:
+            return None, problems
+        problems = found.problems()
+        return found, problems or _sums(found.summary_of_rows, parts.get("summary", {}))
 
 
-def _sums(document: Mapping[str, Any]) -> list[str]:
-    verdicts = [Verdict.from_json(v) for v in document["verdicts"]]
-    run, found = document["run"], []
-    keys = {v.key for v in verdicts}
-    if len(keys) < len(verdicts):
-        found.append("verdicts: one stands there twice")
-    asked = run["asked"]
-    wanted = {
-        (p, a, c, s)
-        for p in asked["programs"]
-        for a in asked["ablations"]
-        for c in asked["criteria"]
-        for s in asked["seeds"]
-    }
-    if keys - wanted:
-        found.append(f"verdicts: {len(keys - wanted)} that were not asked for")
-    if run["finished"] and wanted - keys:
-        found.append(f"verdicts: {len(wanted - keys)} are not there, of a run that is called finished")
-    counted = Summary.of(verdicts, document["summary"]["seconds"]).to_json()
-    found += [
-        f"summary.{name}: {document['summary'][name]}, but the verdicts come to {n}"
-        for name, n in counted.items()
-        if document["summary"][name] != n and name != "seconds"
-    ]
-    return found
+def _sums(counted: Mapping[str, Any], summary: Mapping[str, Any]) -> list[str]:
+    """Where the summary of a file is not what its rows come to. They do not say how many seconds the run took."""
+    counted, problems = json.loads(json.dumps(counted)), []
+    problems += [f"summary.{name}: no such field" for name in summary if name not in counted]
+    for name, value in counted.items():
+        if name not in summary:
+            problems.append(f"summary.{name}: not there")
+        elif name == "seconds":
+            read(float, summary[name], "summary.seconds", problems)
+        elif summary[name] != value:
+            problems.append(f"summary.{name}: {summary[name]}, but the rows come to {value}")
+    return problems
+
+
+def coverage(name: str, found: Sequence[Any], wanted: Collection[Any], *, finished: bool) -> list[str]:
+    """What is wrong with the keys of rows: one appears twice, was not requested, or is missing though all is finished."""
+    there, asked = set(found), set(wanted)
+    problems = [f"{name}: one appears twice"] if len(there) < len(found) else []
+    if there - asked:
+        problems.append(f"{name}: not requested: {_listed(there - asked)}")
+    if finished and asked - there:
+        problems.append(f"{name}: missing, though the run is finished: {_listed(asked - there)}")
+    return problems
+
+
+def _listed(keys: Collection[Any], most: int = 3) -> str:
+    words = sorted(" ".join(map(str, key)) if isinstance(key, tuple) else str(key) for key in keys)
+    return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
 def wrong_file(
-    path: Path,
-    found: list[str],
-    *,
-    kind: str = "the gate",
-    schema: str = SCHEMA,
-    command: str = "gate",
-    most: int = 8,
+    path: Path, found: list[str], *, kind: str, schema: str, command: str, most: int = 8
 ) -> CheckError:
-    """TC143, with the first of all that is wrong with a file of results of any kind."""
+    """TC143, with the first problems of a file."""
     more = [f"and {len(found) - most} more"] if len(found) > most else []
     return user_error(
         "TC143", where=path, got="; ".join([*found[:most], *more]), kind=kind, schema=schema, command=command

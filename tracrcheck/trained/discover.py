@@ -8,17 +8,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from edgeprune_core.ablations import ABLATIONS
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.faithfulness import Matrix, faithfulness
 from edgeprune_core.graph import ResidualGraph
+from edgeprune_core.metrics import METRICS, Metric
 from edgeprune_core.task import Task
 from edgeprune_core.tasks import Pair, prompt_task
 from edgeprune_core.tasks.prompt_task import PromptTask
 from edgeprune_core.trained_models import TrainedModel
 from edgeprune_core.training.checkpoint import Kept, kept
 from tracrcheck.error_codes import unknown_name, user_error
-from tracrcheck.grading.run_method import Answer, ask
+from tracrcheck.grading.run_method import Answer, ask, named_callable
 from tracrcheck.importers import AUTO, read_file
 from tracrcheck.records.sources import sources_of
 
@@ -139,11 +142,52 @@ def _kept(method: Callable[[Task], Any], task: Task, keeping: Keeping) -> Kept:
 
 
 def judge(
-    subject: TrainedModel, pairs: Sequence[Pair], circuit: Circuit, *, draws: int, seed: int = 0
+    subject: TrainedModel,
+    pairs: Sequence[Pair],
+    circuit: Circuit,
+    *,
+    draws: int,
+    seed: int = 0,
+    metrics: Sequence[Metric] | None = None,
 ) -> Matrix:
     """The faithfulness matrix of a circuit on these prompts. Errors: EP121 (a circuit of another graph)."""
     task = _task(subject, pairs)
-    return faithfulness({name: task.under(name) for name in ABLATIONS}, circuit, draws=draws, seed=seed)
+    tasks = {name: task.under(name) for name in ABLATIONS}
+    return faithfulness(tasks, circuit, metrics=metrics, draws=draws, seed=seed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _OwnMetric:
+    """A callable as a metric; its attributes `name`, `label` and `rescaled` are used where it has them."""
+
+    name: str
+    label: str
+    rescaled: bool
+    measure: Callable[..., Any]
+
+    def __call__(self, task: Task, outputs: Tensor, items: Tensor) -> Tensor:
+        return self.measure(task, outputs, items)
+
+
+def metrics_of(names: Sequence[str]) -> tuple[Metric, ...] | None:
+    """Metrics by name or as `module:callable`; None for all of the table. Errors: TC113, TC117."""
+    found: dict[str, Metric] = {}
+    for name in dict.fromkeys(names):
+        metric = named_callable(
+            name, METRICS, kind="metric", takes="(task, outputs, items)", where="--metric"
+        )
+        if name not in METRICS:
+            own = str(getattr(metric, "name", name.rpartition(":")[2]))
+            metric = _OwnMetric(
+                name=own,
+                label=str(getattr(metric, "label", own)),
+                rescaled=bool(getattr(metric, "rescaled", False)),
+                measure=metric,
+            )
+        if metric.name in found:
+            raise user_error("TC117.two_metrics", where="--metric", got=", ".join(names), name=metric.name)
+        found[metric.name] = metric
+    return tuple(found.values()) or None
 
 
 def circuit_of(path: Path, subject: TrainedModel) -> Circuit:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from edgeprune_core.distributed.edge_pruning import EdgePruningTogether
+from edgeprune_core.distributed.edge_pruning import ShardedEdgePruning
 from edgeprune_core.distributed.process_group import joined
 from edgeprune_core.methods import EdgePruning
 from edgeprune_core.task import Task
@@ -34,7 +34,7 @@ def sharing(subject: TrainedModel, method: Callable[[Task], Any], keeping: Keepi
     with joined() as group:
         yield Run(
             subject=replace(subject, model=group.sharded(subject.model.to(settings.dtype))),
-            method=EdgePruningTogether(method=settings, group=group),
+            method=ShardedEdgePruning(method=settings, group=group),
             keeping=None if keeping is None else replace(keeping, writes=group.first),
             asking=ask,
             first=group.first,

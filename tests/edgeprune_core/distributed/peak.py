@@ -20,7 +20,7 @@ from torch import Tensor
 from edgeprune_core import task as tasks
 from edgeprune_core.ablations import Resample
 from edgeprune_core.criterion import Outcome
-from edgeprune_core.distributed.edge_pruning import TogetherTraining
+from edgeprune_core.distributed.edge_pruning import ShardedTraining
 from edgeprune_core.distributed.sharded_weights import gathered, unit_of
 from edgeprune_core.methods.edge_pruning import EdgePruning
 from edgeprune_core.spec import ModelSpec
@@ -83,7 +83,7 @@ def step(spec: ModelSpec, case: dict) -> int:
     method = EdgePruning(steps=1, circuits=case["circuits"], fresh=case["batch"], kept=0)
     if case["gathered"]:
         task = replace(task, model=gathered(task.model, Copies(task.model), task.model.device))
-    training = TogetherTraining(method, task, Alone()) if case["recompute"] else method.begin(task)
+    training = ShardedTraining(method, task, Alone()) if case["recompute"] else method.begin(task)
     _ = training.task.reference
     if case["gathered"]:
         training.task.model.weights.tok.shelf.take(0)

@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from edgeprune_core.distributed.edge_pruning import EdgePruningTogether, TogetherTraining
+from edgeprune_core.distributed.edge_pruning import ShardedEdgePruning, ShardedTraining
 from edgeprune_core.distributed.process_group import Group, joined
 from edgeprune_core.errors import CheckError
 from edgeprune_core.methods import EdgePruning
@@ -43,14 +43,14 @@ def task_of() -> Task:
 
 def dying_in(step: int, group: Group) -> None:
     """The process numbered 1 is killed after its layers of this step, before the gradients are added up."""
-    whole = TogetherTraining._backward
+    whole = ShardedTraining._backward
 
-    def back(self: TogetherTraining, gates: torch.Tensor, rows: torch.Tensor) -> None:
+    def back(self: ShardedTraining, gates: torch.Tensor, rows: torch.Tensor) -> None:
         if self.taken == step and group.rank == 1:
             gates.register_hook(lambda _: os.kill(os.getpid(), signal.SIGKILL))
         whole(self, gates, rows)
 
-    TogetherTraining._backward = back  # type: ignore[method-assign]
+    ShardedTraining._backward = back  # type: ignore[method-assign]
 
 
 def train(folder: Path, how: str, dies_in: int | None) -> None:
@@ -59,7 +59,7 @@ def train(folder: Path, how: str, dies_in: int | None) -> None:
             dying_in(dies_in, group)
         task = task_of()
         shared = replace(task, model=group.sharded(task.model))
-        method = EdgePruningTogether(method=METHOD, group=group)
+        method = ShardedEdgePruning(method=METHOD, group=group)
         kept = checkpoint.kept(method, shared, folder / "state", every_seconds=0, resume=how == "resume")
         found = replace(kept, writes=group.first)(shared)
     assert found.scores is not None

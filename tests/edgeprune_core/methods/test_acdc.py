@@ -1,4 +1,4 @@
-"""ACDC: the circuit, step by step, of Algorithm 1 written as plainly as it stands; and its sweep of taus."""
+"""ACDC: the same circuit as a plain transcription of Algorithm 1; and its sweep of thresholds."""
 
 from __future__ import annotations
 

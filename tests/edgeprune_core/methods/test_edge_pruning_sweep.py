@@ -1,4 +1,4 @@
-"""Edge pruning with a rising price: fewer edges at each stop, and at each what a training that ended there would have."""
+"""Sweeps of edge pruning: fewer edges at each price, and at the first one what a training at that price gives."""
 
 from __future__ import annotations
 

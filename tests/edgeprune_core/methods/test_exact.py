@@ -1,4 +1,4 @@
-"""Exact patching: its scores are each edge cut by itself; masks run in parts as they do whole."""
+"""Exact patching: the score of an edge is the effect of cutting it alone; batched masks give the same scores."""
 
 from __future__ import annotations
 

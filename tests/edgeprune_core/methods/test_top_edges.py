@@ -1,4 +1,4 @@
-"""Circuits from a ranking: heads of it, the shortest that is accepted, ties in the graph's order."""
+"""Circuits from a ranking: its heads, the shortest accepted one, and ties in the order of the graph."""
 
 from __future__ import annotations
 

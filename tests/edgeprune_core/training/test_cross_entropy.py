@@ -1,4 +1,4 @@
-"""Restarts near a circuit: what samples lack, who is elite, and when nothing smaller is to be had."""
+"""Restarts near a circuit: what samples lack, which samples are elite, and when the search gives up."""
 
 from __future__ import annotations
 

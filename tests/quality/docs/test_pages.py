@@ -154,7 +154,7 @@ def test_a_file_that_is_gone_is_noticed():
         ("concepts.md", (*ABLATIONS, "mean_pooled", *CRITERIA)),
         (
             "extend/index.md",
-            ("METHODS", "ABLATIONS", "FAMILIES", "TASKS", "IMPORTERS", "INVARIANTS", "MUTANTS"),
+            ("METHODS", "ABLATIONS", "METRICS", "FAMILIES", "TASKS", "IMPORTERS", "INVARIANTS", "MUTANTS"),
         ),
     ],
 )

@@ -78,7 +78,7 @@ def test_every_page_and_schema_of_docs_is_on_the_site(site):
 def test_the_reference_shows_signatures_and_fields(site):
     text = re.sub(r"<[^>]+>", "", (site / "api" / "methods.html").read_text())
     assert "items_at_once: int = 32" in text
-    assert "n_edges: how many to keep" in text
+    assert "n_edges: how many edges to keep" in text
 
 
 def test_docstrings_of_fields_become_lists():
@@ -110,7 +110,7 @@ def test_the_page_of_commands_has_every_command_and_option():
         "| `--method NAME` | edge_pruning_score_function, acdc, random, ... or module:callable. By default edge_pruning_score_function. |"
         in page
     )
-    assert "| `--timeout X` | Seconds a run of the method may take. By default 1800.0. |" in page
+    assert "| `--timeout X` | Seconds that one run of the method may take. By default 1800.0. |" in page
     assert "| `--resume` | Go on with a run that was stopped (with --json). |" in page
 
 

@@ -15,8 +15,7 @@ from tracrcheck.rasp.library import Library
 from tracrcheck.reports import compare as report
 from tracrcheck.runs import compare as comparing
 from tracrcheck.runs import recheck
-from tracrcheck.runs.results import read_any
-from tracrcheck.trained import curve as compare_results
+from tracrcheck.runs.kinds import read_any
 from tracrcheck.trained import pareto
 from tracrcheck.trained.curve import LEVELS, Curve, Point, standings
 
@@ -104,7 +103,7 @@ def test_methods_are_compared_printed_drawn_and_written(call, here):
     assert "eap" in shown
     assert "random" in shown
     document = json.loads(Path("out.json").read_text())
-    assert compare_results.problems(document) == []
+    assert comparing.COMPARE.problems(document) == []
     assert [(c["method"], c["seed"]) for c in document["curves"]] == [
         ("eap", 0), ("random", 0), ("eap", 1), ("random", 1),
     ]  # fmt: skip
@@ -233,9 +232,9 @@ def test_a_comparison_of_other_sources_is_stale(compared, call):
 @pytest.mark.parametrize(
     ("told", "change"),
     [
-        ("curves: one stands there twice", lambda d: d["curves"].append(d["curves"][0])),
-        ("curves: 1 are not there", lambda d: d["curves"].pop()),
-        ("that were not asked for", lambda d: d["curves"][0].update(seed=7)),
+        ("curves: one appears twice", lambda d: d["curves"].append(d["curves"][0])),
+        ("curves: missing, though the run is finished: random 1", lambda d: d["curves"].pop()),
+        ("curves: not requested: eap 7", lambda d: d["curves"][0].update(seed=7)),
         ("is no frontier", lambda d: d["curves"][0]["points"].reverse()),
         ("curves[0].points[0].n_edges: not there", lambda d: d["curves"][0]["points"][0].pop("n_edges")),
         ("run.asked.prompts: not there", lambda d: d["run"]["asked"].pop("prompts")),

@@ -173,6 +173,40 @@ def test_the_full_circuit_is_faithful_where_anything_could_be(call, here):
     assert result.stdout.splitlines()[-1].startswith("faithful in none of 30 cells")
 
 
+def test_metrics_are_chosen_by_name_and_taken_from_outside(call, here):
+    (here / "full.json").write_text(Circuit.full(graph()).dumps())
+    (here / "mine.py").write_text(
+        "from dataclasses import dataclass\n"
+        "from edgeprune_core import Metric\n"
+        "def spread(task, outputs, items):\n"
+        "    return outputs.std(-1).mean(-1)\n"
+        "@dataclass(frozen=True)\n"
+        "class Scaled(Metric):\n"
+        "    name: str = 'scaled'\n"
+        "    label: str = 'spread, of 1'\n"
+        "    rescaled: bool = True\n"
+        "    def __call__(self, task, outputs, items):\n"
+        "        return spread(task, outputs, items)\n"
+    )
+    own = ["--metric", "mine:spread", "--metric", "kl", "--metric", "mine:Scaled"]
+    words = ["faithfulness", "full.json", "--task", "ioi", *FEW]
+    result = finished(call(*words, *own, "--json", "f.json"), 0)
+    found = json.loads((here / "f.json").read_text())
+    assert found["asked"]["metrics"] == ["mine:spread", "kl", "mine:Scaled"]
+    kept = [c for c in found["cells"] if (c["ablation"], c["direction"]) == ("zero", "kept")]
+    assert [c["metric"] for c in kept] == ["spread", "kl", "scaled"]
+    assert len(found["cells"]) == 3 * 2 * 3
+    assert kept[0]["circuit"]["mean"] == pytest.approx(kept[0]["model"], rel=1e-4) != kept[0]["no_edges"]
+    assert (kept[2]["model"], kept[2]["no_edges"]) == (1, 0)
+    assert result.stdout.count("spread, of 1") == result.stdout.count("KL, nats") == 6
+    finished(call(*words, "--json", "all.json"), 0)
+    ours = json.loads((here / "all.json").read_text())
+    assert "metrics" not in ours["asked"]
+    assert [c for c in ours["cells"] if c["metric"] == "kl"] == [
+        c for c in found["cells"] if c["metric"] == "kl"
+    ]
+
+
 # Wrong calls -------------------------------------------------------------------------------------------
 
 
@@ -227,6 +261,16 @@ WRONG = {
         "did you mean 'ioi'",
     ),
     "a method of no such name": (["discover", "--task", "ioi", "--method", "adcd"], "TC113 --method ", "'acdc'"),
+    "a metric of no such name": (
+        ["faithfulness", "full.json", "--task", "ioi", "--metric", "kll"],
+        "TC113 --metric no metric 'kll'\n    got     kll\n    wanted  a metric's name, or module:callable that takes (task, outputs, items)",
+        "did you mean 'kl'",
+    ),
+    "two metrics of one name": (
+        ["faithfulness", "full.json", "--task", "ioi", "--metric", "kl", "--metric", "edgeprune_core.metrics.kl:Kl"],
+        "TC117 --metric two metrics with the name 'kl'\n    got     kl, edgeprune_core.metrics.kl:Kl\n",
+        "one metric per name",
+    ),
     "an ablation of no such name": (
         ["discover", "--task", "ioi", "--ablation", "resampel"],
         "TC117 --ablation no ablation 'resampel'",

@@ -70,7 +70,7 @@ def test_an_interpreter_that_ends_does_not_wait_for_a_call_under_way():
 
 def test_on_a_dask_worker_an_idle_process_is_ended_after_a_while(monkeypatch):
     monkeypatch.setattr(dask_worker, "IDLE", 0.5)
-    terms = Terms(sweep="idle", passport={}, folder=str(ROOT), threads=1)
+    terms = Terms(sweep="idle", fingerprint={}, folder=str(ROOT), threads=1)
     made = Worker()
     pid = made.run(os.getpid)
     dask_worker._put_back(terms, made)

@@ -61,7 +61,7 @@ def test_checks_that_never_end_are_stopped_and_count_as_red():
     loop = "        while True:\n            pass"
     endless = _mutant("        return sum(self.reach)", loop, "edgeprune_core/graph.py")
     seen = check(endless, ONE, way=replace(GAUNTLET, processor=30))
-    assert seen == Seen(red="time: the checks took more than 30 seconds of processor")
+    assert seen == Seen(red="time: the checks took more than 30 seconds of CPU time")
 
 
 @pytest.mark.slow

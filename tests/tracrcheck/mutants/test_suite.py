@@ -92,7 +92,7 @@ def test_a_process_that_is_killed_is_red_and_one_out_of_time_is_an_error():
 
     assert seen(-11) == Seen(red="the process died (-11): last")
     assert seen(1) == Seen(error="the process died (1): last")
-    assert seen(-24) == Seen(error="the checks took more than 5400 seconds of processor, and none had failed")
+    assert seen(-24) == Seen(error="the checks took more than 5400 seconds of CPU time, and none had failed")
 
 
 def test_a_test_hangs_by_its_own_time_of_processor_or_clock():
@@ -100,7 +100,7 @@ def test_a_test_hangs_by_its_own_time_of_processor_or_clock():
     assert watch.hangs(1e9, 1e9) is None
     watch._at = ("tests/a.py::test", 10.0, 20.0)
     assert watch.hangs(10.0 + suite_process.LONGEST, 20.0 + suite_process.WAITING) is None
-    assert watch.hangs(311.0, 20.0) == "tests/a.py::test: hangs, more than 300 seconds of processor"
+    assert watch.hangs(311.0, 20.0) == "tests/a.py::test: hangs, more than 300 seconds of CPU time"
     assert watch.hangs(10.0, 1821.0) == "tests/a.py::test: hangs, more than 1800 seconds by the clock"
 
 

@@ -19,7 +19,6 @@ KNOWING = {
     "tracrcheck/runs/false_alarms.py",
     "tracrcheck/runs/mutants.py",
     "tracrcheck/reports/mutants.py",
-    "tracrcheck/runs/recheck.py",
     "tests/quality/test_bars.py",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tracrcheck.grading.verdict import Summary, Verdict, Witness
-from tracrcheck.runs.results import Results
+from tracrcheck.runs.gate import Results
 
 MARK = "harmless"
 NASTY = (

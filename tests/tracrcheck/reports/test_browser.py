@@ -12,7 +12,7 @@ from tests.tracrcheck.reports.hostile import MARK, NASTY, hostile
 from tracrcheck.reports.document import Column, Document, Section, Table
 from tracrcheck.reports.kinds import html_of
 from tracrcheck.reports.render.html.page import page as page_of
-from tracrcheck.runs.mutant_results import Found, MutantResults
+from tracrcheck.runs.mutants import Found, MutantResults
 
 PHONE = {"width": 375, "height": 800, "deviceScaleFactor": 1, "mobile": True}
 

@@ -38,7 +38,7 @@ from tracrcheck.reports.render.html.markup import fill, inline, joined
 from tracrcheck.reports.render.html.markup import text as escaped
 from tracrcheck.reports.render.html.page import block
 from tracrcheck.reports.render.html.page import page as page_of
-from tracrcheck.runs.results import read
+from tracrcheck.runs.kinds import read_any
 from tracrcheck.truth.setting import Setting
 
 ROOT = Path(__file__).parents[3]
@@ -195,7 +195,7 @@ def test_sections_that_are_folded_are_closed_details():
 
 
 def test_the_full_gate_is_a_page_of_less_than_two_megabytes_right_or_wrong():
-    found = read(ROOT / "ci" / "results" / "gate-full.json")
+    found = read_any(ROOT / "ci" / "results" / "gate-full.json")
     assert len(found.verdicts) == 4500
     assert len(html_of(found).encode()) < LARGEST / 2, "and its drawings"
     edges = tuple(f"a{n}.h0 -> a{n}.h1.q" for n in range(90))

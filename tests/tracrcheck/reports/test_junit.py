@@ -14,8 +14,9 @@ from tests.tracrcheck.reports.hostile import MARK, NASTY, RUN, hostile, results,
 from tests.tracrcheck.reports.test_pull_request import certificate, discovery
 from tracrcheck.reports.kinds import junit_of
 from tracrcheck.reports.saved import CertificatesFile
-from tracrcheck.runs.mutant_results import Found, MutantResults
-from tracrcheck.trained.curve import CompareResults, Curve
+from tracrcheck.runs.compare import CompareResults
+from tracrcheck.runs.mutants import Found, MutantResults
+from tracrcheck.trained.curve import Curve
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tracrcheck.reports import kinds, saved
+from tracrcheck.runs.kinds import RUNS
 
 
 def finished(result, code: int):
@@ -194,14 +195,15 @@ def test_every_kind_of_results_has_every_form_of_report(call, here, name):
 
 
 def test_every_kind_of_results_has_its_row_in_the_table():
-    assert set(kinds.KINDS) == set(saved.Shown.__args__)
+    runs = {kind.results for kind in RUNS.values()}
+    assert set(kinds.KINDS) == {*runs, saved.DiscoveryFile, saved.CertificatesFile}
 
 
 FAULTS = {
     "tracrcheck.mutants/1": [
         ("mutants[0].status: 'lost'", lambda d: d["mutants"][0].update(status="lost")),
         ("mutants[0].blind: not there", lambda d: d["mutants"][0].pop("blind")),
-        ("summary.blind: a list, not an object", lambda d: d["summary"].update(blind=[])),
+        ("summary.blind: [], but the rows come to {", lambda d: d["summary"].update(blind=[])),
         ("run.machine: not there", lambda d: d["run"].pop("machine")),
     ],
 }  # fmt: skip

@@ -8,8 +8,9 @@ from pathlib import Path
 from tests.tracrcheck.reports.hostile import NASTY, RUN, hostile, results, verdict
 from tracrcheck.reports.kinds import comment_of
 from tracrcheck.reports.saved import CertificatesFile, DiscoveryFile
-from tracrcheck.runs.mutant_results import Found, MutantResults
-from tracrcheck.trained.curve import CompareResults, Curve, Point
+from tracrcheck.runs.compare import CompareResults
+from tracrcheck.runs.mutants import Found, MutantResults
+from tracrcheck.trained.curve import Curve, Point
 
 GITHUB = 65_536  # characters
 

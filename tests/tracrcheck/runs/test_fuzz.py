@@ -19,7 +19,7 @@ from tracrcheck.generator.features import Composition, Features, Quotas, head_at
 from tracrcheck.grading.run_method import find_method
 from tracrcheck.records import sources
 from tracrcheck.runs import fuzz as campaign
-from tracrcheck.runs import fuzz_program, fuzz_results, fuzz_score, regressions
+from tracrcheck.runs import fuzz_program, fuzz_score, regressions
 from tracrcheck.runs.base import open_ledger
 from tracrcheck.truth.setting import Setting, task_of
 
@@ -110,7 +110,8 @@ def test_the_program_of_a_rejected_draw_is_not_examined():
 def test_a_row_and_a_program_read_back_equal_from_their_json():
     done = fuzz_program.examine(5, 1, SETTINGS, method="random", timeout=60)
     read = json.loads(json.dumps(done.to_json()))
-    again = fuzz_program.Examined.from_json(read, seed=5, method="random")
+    again = campaign.Campaign(plan_of(method="random"), {}).row_of(read, problems := [])
+    assert problems == []
     assert again.to_json() == done.to_json()
     assert [row.verdict.key for row in again.rows] == [row.verdict.key for row in done.rows]
 
@@ -287,10 +288,7 @@ def test_the_generator_counts_among_the_sources_and_what_shows_or_keeps_results_
     assert {f"tracrcheck/{name}.py" for name in made} <= files
     assert "edgeprune_core/methods/random_edges.py" in files
     shown = {
-        *(
-            f"runs/{name}"
-            for name in ("fuzz_score", "fuzz", "base", "gate", "results", "fuzz_results", "recheck")
-        ),
+        *(f"runs/{name}" for name in ("fuzz_score", "fuzz", "base", "gate", "results", "kinds", "recheck")),
         "records/journal",
         "executors/pool",
     }
@@ -326,7 +324,7 @@ def test_a_right_method_reaches_the_bar_and_the_file_holds_what_is_documented(ca
     assert list(here.iterdir()) == [here / "out.json"]
     document = json.loads((here / "out.json").read_text())
     assert document["run"]["command"].startswith("tracrcheck")
-    assert fuzz_results.problems(document) == []
+    assert campaign.FUZZ.problems(document) == []
     assert (len(document["programs"]), len(document["rows"])) == (6, 18)
     documented = set(re.findall(r"`(\w+)`", DOCS.read_text()))
     names = {
@@ -372,7 +370,7 @@ def test_an_interrupted_run_keeps_what_was_finished_and_goes_on(call, here, monk
     assert call("fuzz", *words).exit_code == 130
     document = json.loads((here / "out.json").read_text())
     assert (len(document["rows"]), document["run"]["finished"]) == (2, False)
-    assert fuzz_results.problems(document) == []
+    assert campaign.FUZZ.problems(document) == []
     assert call("fuzz", *words).exit_code == 2  # an unfinished run is there
     assert call("fuzz", *words, "--resume").exit_code in (0, 1)
     document = json.loads((here / "out.json").read_text())

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.tracrcheck.runs.test_fuzz import RIGHT
-from tracrcheck.runs import fuzz_results, recheck, results
+from tracrcheck.runs import recheck
+from tracrcheck.runs.fuzz import FUZZ
+from tracrcheck.runs.kinds import read_any
 
 FORGETS = "tests.tracrcheck.runs.pruners:forgets_positions"
 
@@ -56,7 +58,7 @@ def test_the_fixture_has_rows_that_hold_and_rows_that_fail_and_a_vacuous_one(mad
 
 def test_what_fuzzing_writes_has_no_problems_and_a_line_for_each_program_and_row(made):
     document = json.loads(made)
-    assert fuzz_results.problems(document) == []
+    assert FUZZ.problems(document) == []
     lines = made.splitlines()
     for item in (*document["programs"], *document["rows"]):
         assert lines.count(f"    {json.dumps(item)},") + lines.count(f"    {json.dumps(item)}") == 1
@@ -80,7 +82,7 @@ FAULTS = {
     "rows[0].verdict: 'GOOD'": lambda f: f["rows"][0].update(verdict="GOOD"),
     "programs: not in the order of their draws, each once": lambda f: f["programs"].reverse(),
     "rows: not one for each program and setting": lambda f: f["rows"].append(f["rows"][0]),
-    "programs: 3 of 4, of a campaign that is called finished": lambda f: f["run"]["asked"].update(programs=4),
+    "programs: 3 of 4, though the run is finished": lambda f: f["run"]["asked"].update(programs=4),
     "summary.drawn: 9, but": lambda f: f["summary"].update(drawn=9),
     "summary.overall: ": lambda f: f["summary"]["overall"].update(exact=99),
     "summary.ablations: ": lambda f: f["summary"]["ablations"]["zero"].update(low=0.99),
@@ -92,7 +94,7 @@ FAULTS = {
 def test_a_row_that_is_not_there_is_told(made):
     found = json.loads(made)
     found["rows"].pop()
-    assert "rows: not one for each program and setting" in fuzz_results.problems(found)
+    assert "rows: not one for each program and setting" in FUZZ.problems(found)
 
 
 @pytest.mark.parametrize("told", FAULTS)
@@ -101,7 +103,7 @@ def test_every_fault_of_a_results_file_of_fuzzing_is_told(made, told):
     before = copy.deepcopy(found)
     FAULTS[told](found)
     assert found != before
-    assert any(line.startswith(told) for line in fuzz_results.problems(found)), fuzz_results.problems(found)
+    assert any(line.startswith(told) for line in FUZZ.problems(found)), FUZZ.problems(found)
 
 
 def test_a_file_with_faults_is_refused(call, put):
@@ -147,7 +149,7 @@ EDITS = {
 
 @pytest.mark.parametrize("name", EDITS)
 def test_an_edit_that_leaves_the_sums_right_is_found(call, put, name):
-    assert fuzz_results.problems(put(EDITS[name])) == []
+    assert FUZZ.problems(put(EDITS[name])) == []
     result = finished(call("recheck", "out.json", "--share", "1"), 1)
     assert "DIFFERENT drawn_5_" in result.stdout
     assert name == "found_sha" or f", {name} " in result.stdout
@@ -159,7 +161,7 @@ def test_a_share_of_the_programs_is_chosen_and_no_more_than_the_seconds_allow(pu
             row.update(seconds=10.0, certify_seconds=5.0)
 
     put(slow)
-    units = results.read_any(Path("out.json")).units
+    units = read_any(Path("out.json")).units
     assert [len(recheck.sample(units, share=share, seed=1, most_seconds=1e9)) for share in (0.02, 0.6)] == [
         1,
         2,

@@ -381,7 +381,7 @@ def test_a_baseline_of_another_schema_is_refused(call, main):
     result = finished(call(*main, "--baseline", "main.json"), 2)
     assert result.stderr.splitlines()[:2] == [
         "TC143 main.json not a results file of the gate",
-        "    got     schema: 'tracrcheck.gate/0', not 'tracrcheck.gate/1'",
+        "    got     schema: 'tracrcheck.gate/0', wanted 'tracrcheck.gate/1'",
     ]
 
 

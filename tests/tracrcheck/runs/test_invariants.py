@@ -12,9 +12,19 @@ from tests.tracrcheck.conftest import call, here  # noqa: F401
 from tests.tracrcheck.invariants.breaks import temperature_lost
 from tracrcheck.rasp.library import Library
 from tracrcheck.records.sources import reached
-from tracrcheck.runs import invariant_results, recheck, results
+from tracrcheck.runs import recheck
 from tracrcheck.runs.base import open_ledger
-from tracrcheck.runs.invariants import ROOTS, Campaign, Plan, SeedChecks, _given_up, checks, sources
+from tracrcheck.runs.invariants import (
+    INVARIANT_RUNS,
+    ROOTS,
+    Campaign,
+    Plan,
+    SeedChecks,
+    _given_up,
+    checks,
+    sources,
+)
+from tracrcheck.runs.kinds import read_any
 
 CHEAP = ("closed_forms", "legal_edges")
 WORDS = [word for name in CHEAP for word in ("--only", name)] + ["--programs", "0"]
@@ -48,7 +58,7 @@ def test_what_is_written_says_how_it_was_made_and_has_no_problems(made):
     }
     assert made["run"]["finished"]
     assert made["summary"] == {"checks": 18, "broken": 0}
-    assert invariant_results.problems(made) == []
+    assert INVARIANT_RUNS.problems(made) == []
     assert not Path("out.json.part").exists()
 
 
@@ -62,20 +72,20 @@ FAULTS = {
     "run.sources.packages: None": lambda f: f["run"]["sources"].update(packages=None),
     "checks[0].law: 1": lambda f: first(f).update(law=1),
     "checks[0].more: no such field": lambda f: first(f).update(more=1),
-    "checks: one stands there twice": lambda f: f["checks"].append(first(f)),
-    "checks: seeds that were not asked for: 9": lambda f: first(f).update(seed=9),
-    "checks: invariants that were not asked for: other": lambda f: first(f).update(invariant="other"),
-    "checks: none of seed 6, of a run": lambda f: f.update(checks=[c for c in f["checks"] if c["seed"] != 6]),
-    "summary.broken: 0, but the checks come to 1": lambda f: first(f).update(violation="x"),
+    "checks: one appears twice": lambda f: f["checks"].append(first(f)),
+    "checks, seeds: not requested: 9": lambda f: first(f).update(seed=9),
+    "checks, invariants: not requested: other": lambda f: first(f).update(invariant="other"),
+    "checks, seeds: missing, though the run is finished: 6": lambda f: f.update(
+        checks=[c for c in f["checks"] if c["seed"] != 6]
+    ),
+    "summary.broken: 0, but the rows come to 1": lambda f: first(f).update(violation="x"),
 }
 
 
 @pytest.mark.parametrize("told", FAULTS)
 def test_every_fault_of_a_file_is_told(made, told):
     FAULTS[told](made)
-    assert any(line.startswith(told) for line in invariant_results.problems(made)), (
-        invariant_results.problems(made)
-    )
+    assert any(line.startswith(told) for line in INVARIANT_RUNS.problems(made)), INVARIANT_RUNS.problems(made)
 
 
 def test_a_faulty_file_is_refused(made, call):  # noqa: F811
@@ -136,7 +146,7 @@ def test_stopped_at_a_law_that_is_broken_it_leaves_a_file_and_nothing_to_resume(
     finished(call("invariants", *WORDS, "--seeds", "2", "--stop", "--json", "out.json"), 1)
     found = json.loads(Path("out.json").read_text())
     assert (found["run"]["finished"], found["summary"]["broken"]) == (False, 1)
-    assert invariant_results.problems(found) == []
+    assert INVARIANT_RUNS.problems(found) == []
     assert not Path("out.json.part").exists()
 
 
@@ -145,8 +155,8 @@ def test_a_seed_whose_process_dies_every_time_counts_as_broken_and_the_file_says
     run = Campaign(plan, plan.header("x"))
     for seed, done in ((0, checks(plan, 0)), (1, _given_up(plan, 1, "the process died"))):
         run.keep(SeedChecks(seed=seed, checks=tuple(done)))
-    found = json.loads(json.dumps(invariant_results.document(run.record(), run.checks)))
-    assert invariant_results.problems(found) == []
+    found = json.loads(json.dumps(run.results().document))
+    assert INVARIANT_RUNS.problems(found) == []
     assert found["summary"] == {"checks": 8, "broken": 2}
     assert {c["violation"] for c in found["checks"] if c["seed"] == 1} == {"the process died"}
 
@@ -196,7 +206,7 @@ def test_a_check_that_was_left_out_is_found(made, call):  # noqa: F811
 
     put(made, fewer)
     result = finished(call("recheck", "out.json", "--share", "1"), 1)
-    assert "DIFFERENT legal_edges on gpt2_6, seed 6: not checked in the file, held now" in result.stdout
+    assert "DIFFERENT legal_edges on gpt2_6, seed 6: absent in the file, held now" in result.stdout
 
 
 def test_a_file_of_other_sources_is_stale(made, call):  # noqa: F811
@@ -206,7 +216,7 @@ def test_a_file_of_other_sources_is_stale(made, call):  # noqa: F811
 
 
 def test_a_file_of_these_sources_is_not_stale(made):
-    found = results.read_any(Path("out.json"))
+    found = read_any(Path("out.json"))
     assert found.run["sources"] == sources()
     assert recheck.stale(found, Library.here()) == []
 

@@ -15,8 +15,9 @@ from tracrcheck.invariants import INVARIANTS
 from tracrcheck.mutants import MUTANTS
 from tracrcheck.mutants.sandbox import Seen
 from tracrcheck.rasp.library import Library
-from tracrcheck.runs import false_alarm_results, false_alarms, mutant_results, recheck, results
+from tracrcheck.runs import false_alarms, recheck
 from tracrcheck.runs import mutants as runner
+from tracrcheck.runs.kinds import read_any
 
 NAMES = ("clamp_missing", "temperature_dropped", "rotary_sign")
 
@@ -53,32 +54,30 @@ def first(found):
 
 FAULTS = {
     "file.run: not there": lambda f: f.pop("run"),
-    "run.asked.by: 'luck', not one of gauntlet, suite": lambda f: f["run"]["asked"].update(by="luck"),
+    "run.asked.by: 'luck', wanted 'gauntlet' or 'suite'": lambda f: f["run"]["asked"].update(by="luck"),
     "run.asked.programs: not there": lambda f: f["run"]["asked"].pop("programs"),
     "run.asked.tests: not there": lambda f: f["run"]["asked"].update(by="suite"),
-    "run.asked.mutants: not names alone": lambda f: f["run"]["asked"].update(mutants=[{}]),
+    "run.asked.mutants[0]: {}, wanted text": lambda f: f["run"]["asked"].update(mutants=[{}]),
     "run.sources.packages: None": lambda f: f["run"]["sources"].update(packages=None),
-    "summary.blind: a int, not an object": lambda f: f["summary"].update(blind=1),
-    "mutants[0].blind: 1": lambda f: first(f).update(blind=1),
+    "summary.blind: 1, but the rows come to {'killed': 1": lambda f: f["summary"].update(blind=1),
+    "mutants[0].blind: 1, wanted true or false": lambda f: first(f).update(blind=1),
     "mutants[0].status: 'dead'": lambda f: first(f).update(status="dead"),
-    "mutants[0].killed_by: None where it killed": lambda f: first(f).update(killed_by=None),
-    "mutants[0].killed_by: 'some check: clamp_missing' where it survived": lambda f: first(f).update(
-        status="survived"
-    ),
-    "mutants: one stands there twice": lambda f: f["mutants"].append(first(f)),
-    "mutants: some that were not asked for: other": lambda f: first(f).update(name="other"),
-    "mutants: without clamp_missing, of a run": lambda f: f["mutants"].pop(0),
-    "summary.killed: 2, but the faults come to 1": lambda f: first(f).update(
-        status="survived", killed_by=None
-    ),
+    "mutants: clamp_missing killed, and killed_by is None": lambda f: first(f).update(killed_by=None),
+    "mutants: clamp_missing survived, and killed_by is 'some check: clamp_missing'": lambda f: first(
+        f
+    ).update(status="survived"),
+    "mutants: one appears twice": lambda f: f["mutants"].append(first(f)),
+    "mutants: not requested: other": lambda f: first(f).update(name="other"),
+    "mutants: missing, though the run is finished: clamp_missing": lambda f: f["mutants"].pop(0),
+    "summary.killed: 2, but the rows come to 1": lambda f: first(f).update(status="survived", killed_by=None),
 }
 
 
 @pytest.mark.parametrize("told_of", FAULTS)
 def test_every_fault_of_a_file_of_faults_is_told(hunted, told_of):
-    assert mutant_results.problems(hunted) == []
+    assert runner.MUTANT_RUNS.problems(hunted) == []
     FAULTS[told_of](hunted)
-    found = mutant_results.problems(hunted)
+    found = runner.MUTANT_RUNS.problems(hunted)
     assert any(line.startswith(told_of) for line in found), found
 
 
@@ -108,7 +107,7 @@ def test_a_fault_that_is_caught_no_more_is_found(hunted, told, call):  # noqa: F
 
 
 def test_a_file_of_faults_is_stale_by_its_sources_and_by_a_fault_that_is_gone(hunted, call):  # noqa: F811
-    assert recheck.stale(results.read_any(Path("out.json")), Library.here()) == []
+    assert recheck.stale(read_any(Path("out.json")), Library.here()) == []
 
     def other(found):
         found["run"]["sources"].update(packages="f" * 64)
@@ -144,7 +143,7 @@ def test_what_was_red_is_run_again_and_of_a_survivor_all(status, by, job, monkey
         "ablations": ["zero", "mean"],
         "seed": 0,
     }
-    found = mutant_results.Found(name="clamp_missing", why="", status=status, killed_by=by, seconds=1.0)
+    found = runner.Found(name="clamp_missing", why="", status=status, killed_by=by, seconds=1.0)
     runner.again(found, asked)
     assert made == [job]
 
@@ -156,7 +155,7 @@ def test_of_quiet_runs_other_invariants_are_checked_again_and_of_one_that_was_no
     monkeypatch.setattr(false_alarms, "job_of", lambda programs, ablations: made.append(programs) or whole)
     monkeypatch.setattr(false_alarms, "run", lambda seed, job: made.append(job.only))
     for seed, red in ((0, None), (4, None), (8, None), (8, "x")):
-        run = false_alarm_results.QuietRun(seed=seed, red=red, error=None, seconds=1.0)
+        run = false_alarms.QuietRun(seed=seed, red=red, error=None, seconds=1.0)
         false_alarms.again(run, asked)
     parts = made[1:6:2]
     assert sorted(name for part in parts for name in part) == sorted(i.name for i in INVARIANTS)
@@ -166,7 +165,7 @@ def test_of_quiet_runs_other_invariants_are_checked_again_and_of_one_that_was_no
 
 def test_what_takes_longer_than_the_limit_is_drawn_only_where_all_does():
     rows = [
-        mutant_results.Found(name=str(n), why="", status="killed", killed_by="x", seconds=float(n))
+        runner.Found(name=str(n), why="", status="killed", killed_by="x", seconds=float(n))
         for n in (1, 5, 900)
     ]
     drawn = {recheck.sample(rows, share=0.02, seed=s, most_seconds=40)[0].name for s in range(20)}
@@ -202,7 +201,7 @@ def test_runs_without_a_fault_are_written_with_seeds_that_share_no_model(quiet, 
     assert quiet["run"]["asked"]["seeds"] == [0, 4, 8]
     assert quiet["summary"] == {"runs": 3, "red": 0, "errors": 0}
     assert [row["seed"] for row in quiet["runs"]] == [0, 4, 8]
-    assert false_alarm_results.problems(quiet) == []
+    assert false_alarms.FALSE_ALARMS.problems(quiet) == []
     page = call("report", "out.json").stdout
     assert "* 3 runs without a fault: 0 false alarms, 0 errors" in page.splitlines()
 
@@ -235,17 +234,17 @@ def test_runs_that_were_stopped_are_gone_on_with(quiet, told, call, monkeypatch)
 RUNS = {
     "run.asked.seeds: not there": lambda f: f["run"]["asked"].pop("seeds"),
     "runs[0].red: 1": lambda f: f["runs"][0].update(red=1),
-    "runs: a seed stands there twice": lambda f: f["runs"].append(f["runs"][0]),
-    "runs: seeds that were not asked for: 9": lambda f: f["runs"][0].update(seed=9),
-    "runs: without seed 0, of a run": lambda f: f["runs"].pop(0),
-    "summary.red: 0, but the runs come to 1": lambda f: f["runs"][0].update(red="x"),
+    "runs: one appears twice": lambda f: f["runs"].append(f["runs"][0]),
+    "runs: not requested: 9": lambda f: f["runs"][0].update(seed=9),
+    "runs: missing, though the run is finished: 0": lambda f: f["runs"].pop(0),
+    "summary.red: 0, but the rows come to 1": lambda f: f["runs"][0].update(red="x"),
 }
 
 
 @pytest.mark.parametrize("told_of", RUNS)
 def test_every_fault_of_a_file_of_runs_is_told(quiet, told_of):
     RUNS[told_of](quiet)
-    found = false_alarm_results.problems(quiet)
+    found = false_alarms.FALSE_ALARMS.problems(quiet)
     assert any(line.startswith(told_of) for line in found), found
 
 

@@ -9,10 +9,15 @@ from pathlib import Path
 
 import pytest
 
+import ci.faults.suite  # noqa: F401 -- adds the battery of mutants-suite.json
+from tracrcheck.grading.verdict import Verdict
 from tracrcheck.rasp.library import Library
+from tracrcheck.records.reading import read
 from tracrcheck.reports.render import terminal
 from tracrcheck.reports.text import stale_lines
-from tracrcheck.runs import recheck, results
+from tracrcheck.runs import recheck
+from tracrcheck.runs.gate import GATE, Results
+from tracrcheck.runs.kinds import read_any
 
 METHODS = "tests.tracrcheck.pruners:"
 COMMITTED = sorted((Path(__file__).parents[3] / "ci" / "results").glob("*.json"))
@@ -57,37 +62,39 @@ def first(found):
 
 
 FAULTS = {
-    "schema: 'x', not 'tracrcheck.gate/1'": lambda f: f.update(schema="x"),
+    "schema: 'x', wanted 'tracrcheck.gate/1'": lambda f: f.update(schema="x"),
     "file.run: not there": lambda f: f.pop("run"),
     "file.more: no such field": lambda f: f.update(more=1),
-    "run.commit: 7": lambda f: f["run"].update(commit=7),
+    "run.commit: 7, wanted text or null": lambda f: f["run"].update(commit=7),
     "run.asked.seeds: not there": lambda f: f["run"]["asked"].pop("seeds"),
-    "run.sources.packages: None": lambda f: f["run"]["sources"].update(packages=None),
-    "run.asked.seeds[0]: {}": lambda f: f["run"]["asked"]["seeds"].__setitem__(0, {}),
+    "run.sources.packages: None, wanted text": lambda f: f["run"]["sources"].update(packages=None),
+    "run.asked.seeds[0]: {}, wanted a whole number": lambda f: f["run"]["asked"]["seeds"].__setitem__(0, {}),
     "run.asked.programs[0]: ['x']": lambda f: f["run"]["asked"]["programs"].__setitem__(0, ["x"]),
-    "run.sittings: True": lambda f: f["run"].update(sittings=True),
+    "run.sittings: True, wanted a whole number": lambda f: f["run"].update(sittings=True),
     "verdicts[0].found_sha: not there": lambda f: first(f).pop("found_sha"),
-    "verdicts[0].seconds: '1'": lambda f: first(f).update(seconds="1"),
-    "verdicts[0]: a int, not an object": lambda f: f["verdicts"].__setitem__(0, 3),
-    "verdicts[0].verdict: 'GOOD'": lambda f: first(f).update(verdict="GOOD"),
+    "verdicts[0].seconds: '1', wanted a number": lambda f: first(f).update(seconds="1"),
+    "verdicts[0]: 3, wanted an object": lambda f: f["verdicts"].__setitem__(0, 3),
+    "verdicts[0].verdict: 'GOOD', wanted 'HOLDS' or 'FAILS' or 'UNKNOWN'": lambda f: first(f).update(
+        verdict="GOOD"
+    ),
     "verdicts[1].reason: 'raised' where it HOLDS": lambda f: f["verdicts"][1].update(verdict="HOLDS"),
     "verdicts[0]: it HOLDS, with differences": lambda f: first(f).update(n_found=99),
-    "verdicts: one stands there twice": lambda f: f["verdicts"].append(first(f)),
-    "verdicts: 1 that were not asked for": lambda f: first(f).update(seed=9),
-    "verdicts: 1 are not there, of a run that is called finished": lambda f: f["verdicts"].pop(),
-    "summary.holds: 99, but the verdicts come to ": lambda f: f["summary"].update(holds=99),
+    "verdicts: one appears twice": lambda f: f["verdicts"].append(first(f)),
+    "verdicts: not requested: hist zero value 9": lambda f: first(f).update(seed=9),
+    "verdicts: missing, though the run is finished: length resample value 1": lambda f: f["verdicts"].pop(),
+    "summary.holds: 99, but the rows come to ": lambda f: f["summary"].update(holds=99),
 }
 
 
 def test_what_the_gate_writes_has_no_problems(made):
-    assert results.problems(made) == []
+    assert GATE.problems(made) == []
 
 
 @pytest.mark.parametrize("told", FAULTS)
 def test_every_fault_of_a_results_file_is_told(made, told):
     found = copy.deepcopy(made)
     FAULTS[told](found)
-    assert any(line.startswith(told) for line in results.problems(found)), results.problems(found)
+    assert any(line.startswith(told) for line in GATE.problems(found)), GATE.problems(found)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "7", "[" * 100_000])
@@ -138,7 +145,7 @@ def test_a_verdict_made_right_by_hand_is_found(call, put, made):
         found["summary"]["fails"] -= 1
         found["summary"]["holds"] += 1
 
-    assert results.problems(put(edited)) == []
+    assert GATE.problems(put(edited)) == []
     assert (
         "DIFFERENT hist, zero, value, seed 1"
         in finished(call("recheck", "out.json", "--share", "1"), 1).stdout
@@ -160,7 +167,7 @@ def test_a_sample_has_one_verdict_at_least_and_ends_where_the_work_gets_long(put
             row["seconds"] = 15.0
 
     put(slow)
-    found = results.read(Path("out.json"))
+    found = read_any(Path("out.json"))
     assert len(recheck.sample(found.units, share=0.0001, seed=1)) == 1
     assert len(recheck.sample(found.units, share=0.5, seed=1, most_seconds=1e9)) == 4
     assert len(recheck.sample(found.units, share=1, seed=1)) == 2  # 30 s, where 40 are allowed
@@ -204,8 +211,8 @@ def test_on_another_machine_a_verdict_that_failed_may_find_other_edges_and_nothi
         found["verdicts"] = [row]
 
     document = put(faulty)
-    run, verdict = document["run"], results.Verdict.from_json(document["verdicts"][0])
-    found = results.Results(path=Path("out.json"), run=run, verdicts=(verdict,), summary={})
+    verdict = read(Verdict, document["verdicts"][0], "", [], {"detail": ""})
+    found = Results(path=Path("out.json"), run=document["run"], verdicts=(verdict,), summary={})
     (pair,) = recheck.again(found, found.units, Library.here())
     assert pair.same == (cpu == "another" and not held and "n_found" in change)
 
@@ -213,7 +220,7 @@ def test_on_another_machine_a_verdict_that_failed_may_find_other_edges_and_nothi
 # Shown -------------------------------------------------------------------------------------------------
 
 
-def test_a_report_says_how_it_was_made_and_has_a_row_for_each_program(call, put, made):
+def test_a_report_says_how_it_was_made_and_has_a_row_for_each_program_and_ablation(call, put, made):
     put()
     finished(call("report", "out.json", "--md", "out.md"), 0)
     page = Path("out.md").read_text()
@@ -230,10 +237,10 @@ def test_a_report_says_how_it_was_made_and_has_a_row_for_each_program(call, put,
     lines = page.splitlines()
     assert "| ablation | exact | of | vacuous | median seconds | most |" in lines
     assert any(line.startswith("| zero | ") for line in lines)
-    (row,) = [line for line in lines if line.startswith("| hist |")]
-    assert row.startswith("| hist | 6; **1 of 2**; ")
-    (row,) = [line for line in lines if line.startswith("| length |")]
-    assert "0, vacuous; **1 of 2**; " in row
+    rows = [line for line in lines if line.startswith(("| hist |", "| length |"))]
+    assert len(rows) == 4
+    assert rows[0].startswith("| hist | zero | 6 | 0-6 | 1 of 2 | **FAILS** | ")
+    assert rows[3].startswith("| length | resample | 0 | 0 | 1 of 2 | **FAILS** | vacuous | ")
 
 
 def test_a_run_that_is_not_finished_is_reported_as_that(call, put):
@@ -248,7 +255,7 @@ def test_committed_files_are_sound_and_a_few_verdicts_are_made_again_where_they_
     """`make recheck` makes more of them again."""
     library = Library.here()
     for path in COMMITTED:
-        found = results.read_any(path)
+        found = read_any(path)
         with capsys.disabled():
             if differs := recheck.stale(found, library):
                 terminal.show("", *stale_lines(found, differs))

@@ -11,8 +11,8 @@ METRICS = (
     Mutant(
         name="kl_arguments_swapped",
         file=_DIVERGENCE,
-        old="return _mean_scored((p.exp() * (p - q)).sum(-1), scored)",
-        new="return _mean_scored((q.exp() * (q - p)).sum(-1), scored)",
+        old="return (p.exp() * (p - q)).sum(-1)",
+        new="return (q.exp() * (q - p)).sum(-1)",
         why="KL(pruned || model) stands for KL(model || pruned)",
         source="field: order of arguments, log_target",
     ),
@@ -169,7 +169,7 @@ METRICS = (
     ),
     Mutant(
         name="tau_of_the_first_outputs",
-        file="edgeprune_core/faithfulness.py",
+        file="edgeprune_core/metrics/tau.py",
         old="chosen = want.topk(min(top, want.shape[-1]), dim=-1).indices",
         new="chosen = torch.zeros_like(want, dtype=torch.long)[..., : min(top, want.shape[-1])]",
         why="Kendall's tau looks at one output, which has no order",

@@ -258,8 +258,8 @@ TRAINING = (
     Mutant(
         name="target_keeps_the_lowest",
         file=_METHOD,
-        old="top_edges(self.asked, scores, wanted)",
-        new="top_edges(self.asked, -scores, wanted)",
+        old="top_edges(self.original, scores, wanted)",
+        new="top_edges(self.original, -scores, wanted)",
         why="the edges that gates close first are kept",
         source="field: top k of the wrong sign",
     ),

@@ -113,7 +113,7 @@ def test_processes_leave_when_the_sweep_is_over(at, tmp_path):
 # What is made of each ending, without a cluster ----------------------------------------------------------
 
 
-TERMS = Terms(sweep="one", passport={}, folder="/", threads=1)
+TERMS = Terms(sweep="one", fingerprint={}, folder="/", threads=1)
 
 
 @dataclass

@@ -84,7 +84,9 @@ def test_a_worker_without_a_program_file_or_with_another_is_refused(at, tmp_path
     with_file = replace(at, files=(str(path),))
     assert swept(pool_work.square, [2], with_file) == [(0, 4)]
     monkeypatch.setattr(
-        clusters, "passport", lambda *given: fingerprint.passport(*given) | {"program": {str(path): "f" * 64}}
+        clusters,
+        "fingerprint",
+        lambda *given: fingerprint.fingerprint(*given) | {"program": {str(path): "f" * 64}},
     )
     refused(
         "TC176",
@@ -110,15 +112,15 @@ def test_a_method_that_a_worker_cannot_import_is_told_with_the_worker(at, tmp_pa
 @pytest.mark.parametrize("part", ["python", "versions"])
 def test_another_version_is_refused(at, monkeypatch, part):
     def older(*given):
-        ours = fingerprint.passport(*given)
+        ours = fingerprint.fingerprint(*given)
         return ours | {part: "3.1" if part == "python" else ours[part] | {"torch": "0.1"}}
 
-    monkeypatch.setattr(clusters, "passport", older)
+    monkeypatch.setattr(clusters, "fingerprint", older)
     refused("TC176", pool_work.square, at, "now")
 
 
 def test_what_computes_stands_in_the_passport_with_its_version():
-    found = fingerprint.passport([], [])
+    found = fingerprint.fingerprint([], [])
     assert found["versions"] == {name: version(name) for name in ("torch", "numpy", "tracr-pypi")}
     assert found["python"] == platform.python_version()
     assert set(found["sources of"]) == {"edgeprune_core", "tracrcheck"}
@@ -176,7 +178,7 @@ def test_a_cluster_without_workers_is_told(deserted):
     assert "begin some with `dask worker ADDRESS`" in told
 
 
-TERMS = Terms(sweep="one", passport={}, folder="/", threads=1)
+TERMS = Terms(sweep="one", fingerprint={}, folder="/", threads=1)
 
 
 def test_a_cluster_whose_workers_are_all_gone_is_told_after_a_while(deserted):

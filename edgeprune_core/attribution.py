@@ -66,8 +66,8 @@ def _at_input(
 ) -> Float[Tensor, "1 reader writer"]:
     """The sum over items of carried_w . d margin / d x_r in runs on embeddings `share` of the way to the clean ones.
 
-    With every mask entry 1 the background cancels. So it can be chosen: such that what an edge carries beyond it is
-    `carried`, and the engine's gradient in the mask is the product we want.
+    With every mask entry 1 the background cancels. So we choose it such that what an edge carries beyond it is
+    `carried`; the engine's gradient in the mask is then the product we want.
     """
     clean, n = items[:, 0], task.graph.n_embeddings
     embedded = task.writers[:n, clean].sum(0) - (1 - share) * carried[:n].sum(0)
@@ -82,7 +82,7 @@ def _at_input(
 
 
 def _embedding(model: Model, embedded: Float[Tensor, "item pos d_model"]) -> Model:
-    """The model with a token for every place of `embedded`, whose embedding (position's included) is what is there."""
+    """The model with one token per place of `embedded`; that token's embedding, position included, is the value there."""
     weights = replace(model.weights, tok=embedded.flatten(0, 1))
     if weights.pos is not None:
         weights = replace(weights, pos=torch.zeros_like(weights.pos))

@@ -1,4 +1,4 @@
-"""Masks run over a task's whole list: how far each moves the model's outputs. In parts, so that memory is bounded."""
+"""How far masks move the model's outputs over a task's whole list, computed in parts so that memory is bounded."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def divergences_of(
     """The mean over scored positions of all items of a divergence from the model (`metrics/divergence.py`).
 
     None: kl where outputs are categorical, else bounded. The one-hot scores of compiled models are sharpened for kl.
-    whole_before: a layer; the caller vouches that the masks keep every edge into earlier ones.
+    whole_before: a layer; the caller guarantees that the masks keep every edge into earlier ones.
     """
     outcome = task.outcome
     if divergence is None:
@@ -60,7 +60,7 @@ def _wanted(task: Task, items: Int[Tensor, "item 2"]) -> tuple[Tensor, Tensor]:
 
 
 def _outputs(task: Task, mask: Tensor, whole_before: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-    """Items and the outputs of every mask on them, part by part."""
+    """Yields items and the outputs of every mask on them, part by part."""
     spec, live = task.model.spec, live_writers(mask, task.graph)
     a_place = (int(live.sum()) + 4 * task.graph.n_heads) * spec.d_model + spec.d_out
     each = len(mask) * task.tokens.shape[1] * a_place
@@ -72,7 +72,7 @@ def _outputs(task: Task, mask: Tensor, whole_before: int = 0) -> Iterator[tuple[
 
 
 def _held(task: Task) -> bool:
-    """Whether what every writer writes is small enough to be kept, as it is for a task's own background."""
+    """Whether what every writer writes is small enough to keep in memory, as for a task's own background."""
     return task.tokens.numel() * len(task.graph.writers) * task.model.spec.d_model <= HELD_FLOATS
 
 

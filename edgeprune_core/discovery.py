@@ -13,7 +13,7 @@ from edgeprune_core.circuit import Circuit
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Discovery:
-    """A circuit, and how it came about.
+    """A circuit, and how it was found.
 
     scores:           one number an edge, in the order of `graph.edges`, larger is kept longer; None if none.
     steps:            gradient steps taken.

@@ -1,4 +1,4 @@
-"""Faithfulness of a circuit as a matrix: no single number, since claims flip between defensible choices of it.
+"""Faithfulness of a circuit as a matrix, not one number: claims flip between defensible choices of ablation and metric.
 
 Miller, Chughtai & Saunders 2024 ("Transformer Circuit Faithfulness Metrics are not Robust", arXiv 2407.08734) show
 one circuit going from below 0 to above 100 % by the choice of ablation and metric. So a cell for every
@@ -32,10 +32,10 @@ from edgeprune_core.task import Task
 
 Direction = Literal["kept", "knocked_out"]
 DIRECTIONS: tuple[Direction, ...] = ("kept", "knocked_out")
-# Means of margins nearer than this share of the margins' size are equal: it is above what float32 rounds (a sum of a
-# thousand terms: 1000 * 2^-24), and below any effect worth a name.
+# Mean margins that differ by less than this share of the margins' size count as equal. It is above float32 rounding (a
+# sum of a thousand terms: 1000 * 2^-24), and below any effect worth reporting.
 COINCIDE = 1e-4
-# Masks at once.
+# Masks per batch.
 CIRCUITS = 16
 
 
@@ -53,8 +53,8 @@ class Interval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """circuit: its value. model, empty: of the full and the empty circuit. null: over random circuits of as many
-    edges, in the same direction: their mean, and the central share of them."""
+    """circuit: the circuit's value. model, empty: the values of the full and the empty circuit. null: the mean and the
+    central share over random circuits with as many edges, in the same direction."""
 
     ablation: str
     direction: Direction
@@ -66,8 +66,11 @@ class Cell:
 
     @property
     def supports(self) -> bool:
-        """Whether the cell speaks for the circuit: kept alone it is nearer to the model, or knocked out nearer to
-        the empty circuit, than to the other one, and than nearly all random circuits are. False where undefined."""
+        """Whether the cell is evidence for the circuit.
+
+        Kept alone, it must be nearer to the model than to the empty circuit; knocked out, the other way round. It must
+        also be nearer than nearly all random circuits. False where undefined.
+        """
         good, bad = (self.model, self.empty) if self.direction == "kept" else (self.empty, self.model)
         off, other = abs(self.circuit.mean - good), abs(self.circuit.mean - bad)
         nearest_null = min(abs(self.null.low - good), abs(self.null.high - good))
@@ -78,7 +81,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matrix:
-    """n_edges: kept; n_items: prompts; draws: random circuits; confidence: of every interval."""
+    """n_edges: the circuit's size. n_items: prompts. draws: random circuits. confidence: level of every interval."""
 
     n_edges: int
     n_items: int
@@ -143,7 +146,7 @@ def _check(task: Task, circuit: Circuit) -> None:
 def _circuits(
     task: Task, circuit: Circuit, draws: int, generator: torch.Generator
 ) -> Float[Tensor, "circuit edge"]:
-    """The full and the empty one, the circuit kept and knocked out, then random ones kept, and knocked out."""
+    """Rows: full, empty, the circuit kept, the circuit knocked out, then random circuits kept, then knocked out."""
     kept = torch.tensor([edge in circuit for edge in task.graph.edges])
     n = task.graph.n_edges
     random = torch.zeros(draws, n)
@@ -219,7 +222,7 @@ def _cells(
 
 @dataclass(frozen=True)
 class _Ratio:
-    """Margins, to be read as (m - m of the empty circuit) / (m of the model - m of the empty circuit), of means.
+    """Values rescaled as (m - m of the empty circuit) / (m of the model - m of the empty circuit), of means m.
 
     NaN where the two coincide up to rounding: the quotient of two rounding errors is a number like any other.
     """

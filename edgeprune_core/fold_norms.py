@@ -1,4 +1,4 @@
-"""Normalisation folded into the weights beside it: the same outputs for every mask, with one number a token to take.
+"""Folds normalisation into the adjacent weights: the same outputs for every mask, with one number per token to compute.
 
 A reader's norm acts on x, the sum of what kept edges carry. Its gain g and bias c belong to the projection after it,
 

@@ -29,7 +29,7 @@ def to_mask(
     dtype: torch.dtype = torch.float32,
     device: torch.device | None = None,
 ) -> Float[Tensor, "circuit reader writer"]:
-    """One mask a circuit, stacked; a single circuit gives a circuit axis of 1."""
+    """One mask per circuit, stacked; a single circuit gives a circuit axis of 1."""
     circuits = [circuits] if isinstance(circuits, Circuit) else list(circuits)
     graph = circuits[0].graph
     mask = torch.zeros(len(circuits), len(graph.readers), len(graph.writers), dtype=dtype)

@@ -20,9 +20,9 @@ from edgeprune_core.mask import to_mask
 from edgeprune_core.metrics.divergence import sharp_temperature
 from edgeprune_core.weights import Model
 
-# Floats of writer outputs held at once while a long list is run through: 64 MiB in float64.
+# Floats of writer outputs held at once while a long list is processed: 64 MiB in float64.
 CHUNK_FLOATS = 8_000_000
-# What every writer writes on every input is kept up to this, 1 GiB in float64, and else made anew where it is wanted.
+# Up to this many floats, 1 GiB in float64, what every writer writes on every input is kept; beyond, it is recomputed.
 HELD_FLOATS = 128_000_000
 
 
@@ -35,8 +35,8 @@ class Task:
     places:  `input place`: the positions whose outputs are wanted, distinct in a row; None: every position.
     items:   `item 2`: rows of (clean, corrupted) inputs, of equal length. Ablations that need no
              corruption pair each input with itself (`Ablation.paired`).
-    sampled: how many items there would be in all, where `items` is a sample; else None.
-    seed:    of every random choice a method makes: the same seed gives the same circuit.
+    sampled: the size of the full list, where `items` is a sample of it; else None.
+    seed:    seeds every random choice a method makes: the same seed gives the same circuit.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Task:
 
     @cached_property
     def _held(self) -> bool:
-        """Whether `writers` is small enough to be kept."""
+        """Whether `writers` is small enough to keep in memory."""
         return self.tokens.numel() * len(self.graph.writers) * self.model.spec.d_model <= HELD_FLOATS
 
     def background(self, items: Int[Tensor, "item 2"]) -> Float[Tensor, "writer item pos d_model"] | None:
@@ -169,7 +169,7 @@ class Task:
         yield from items.split(self._at_once(circuits, writers + 4 * self.graph.n_heads))
 
     def _at_once(self, circuits: int, rows: int) -> int:
-        """Inputs whose `rows` streams of so many circuits are within CHUNK_FLOATS."""
+        """How many inputs fit into CHUNK_FLOATS, with `rows` streams for each circuit."""
         each = circuits * rows * self.tokens.shape[1] * self.model.spec.d_model
         return max(1, CHUNK_FLOATS // max(each, 1))
 

@@ -1,10 +1,10 @@
-"""What has been written so far in one run, and what readers see of it.
+"""The residual stream during a run: what was written so far, and what each reader sees of it.
 
-`Stream` is a masked run's: the background's running sum, and each live writer's difference from it, a row of one
-buffer (`deltas`). Reading is one product of mask rows with a prefix of that buffer. `Plain` is an unmasked run's: every
-reader sees the whole stream, so a sum does.
+`Stream` serves masked runs. It holds the running sum of the background, and for each live writer its difference from the
+background, as a row of one buffer (`deltas`). A read is one product of mask rows with a prefix of that buffer. `Plain`
+serves unmasked runs: every reader sees the whole stream, so one sum is enough.
 
-The engine asks both the same questions. Axes: `circuit reader batch pos d_model`.
+Both have the same methods. Axes: `circuit reader batch pos d_model`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from edgeprune_core.weights import Model
 
 
 class Stream:
-    """A masked run's. `alive`: writers that are computed."""
+    """The stream of a masked run. `alive`: writers that are computed."""
 
     summed = False  # every head's output is wanted by itself
 
@@ -62,7 +62,7 @@ class Stream:
             self.base = self.base + self.background[_span(writers)].sum(0)
 
     def shift(self, bias: Float[Tensor, " d_model"]) -> None:
-        """What belongs to no writer."""
+        """Adds what belongs to no writer."""
         self.base = self.base + bias
 
     def heads(
@@ -118,7 +118,7 @@ class Stream:
 
 
 class Plain:
-    """An unmasked run's: `base` is the stream. `writers`: what each wrote, if that is wanted."""
+    """The stream of an unmasked run: `base` is all of it. `writers`: what each one wrote, where `keep` is set."""
 
     written = 0
 

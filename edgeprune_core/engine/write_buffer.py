@@ -1,8 +1,8 @@
 """The buffer of what writers wrote beyond the background, its gradient twin, and the autograd of reading and writing.
 
-Going back, every read adds its share to its prefix of the twin, in place, and every write takes its row, finished by
-then, out of it. Autograd by itself would join and split a new tensor on each read. Since it sees neither buffer, a
-scalar `tape` that each write hands on makes it go through reads and writes in reverse.
+In the backward pass every read adds its share to its prefix of the twin, in place, and every write takes its row out of
+it, complete by then. Plain autograd would join and split a new tensor for each read. Autograd sees neither buffer, so a
+scalar `tape`, passed from write to write, makes it visit reads and writes in reverse order.
 
 `heads` is a read, a normalisation and a projection in one, for streams whose normalisation is one number a token
 (`folding`): with r = (|x|^2 / d + eps)^(-1/2) and p = r (x W), the output is p + b, and for its gradient g

@@ -45,7 +45,7 @@ def load(
 
 
 def family_of(config: Config) -> Family:
-    """The family of a configuration. Errors: EP171, which names the file to add."""
+    """The family of a configuration. Errors: EP171; it names the file to add."""
     kind = config.get("model_type")
     if kind in FAMILIES:
         return FAMILIES[kind]
@@ -62,7 +62,7 @@ def _folder(source: str | Path) -> Path:
 
 
 def _is_hub_name(source: str | Path) -> bool:
-    """`owner/name` or `name`; a folder of that name goes first, and other paths are paths."""
+    """Whether a text is a hub name, `owner/name` or `name`: an existing folder of that name takes precedence."""
     text = os.fspath(source)
     path_like = isinstance(source, Path) or text.startswith((".", "/", "~", os.sep)) or text.count("/") > 1
     return not path_like and not _folder(source).is_dir()

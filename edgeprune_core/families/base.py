@@ -20,7 +20,7 @@ Config = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a table: a tensor of `transformers`, and the tensors of `Weights` that it holds.
+    """One row of a table: a tensor of `transformers`, and the tensors of `Weights` that it contains.
 
     theirs: its name in the language model; `{layer}` stands for each layer's number.
     shape:  of one such tensor.
@@ -74,7 +74,7 @@ def required(config: Config, name: str) -> int:
 
 
 def optional(config: Config, name: str, default: int) -> int:
-    """A size that a configuration may leave out, or have as null. Errors: EP172."""
+    """A size that a configuration may omit or set to null. Errors: EP172."""
     return default if config.get(name) is None else size(name, config[name])
 
 
@@ -86,7 +86,7 @@ def size(name: str, value: Any) -> int:
 
 
 def epsilon(config: Config, name: str, default: float) -> float:
-    """What a norm adds to a variance. Errors: EP172."""
+    """The epsilon that a norm adds to the variance. Errors: EP172."""
     value = config.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         raise user_error("EP172.number", got=repr(value), name=name)
@@ -94,7 +94,7 @@ def epsilon(config: Config, name: str, default: float) -> float:
 
 
 def refuse(config: Config, name: str, computed: Any, default: Any) -> None:
-    """An option of which we compute one value only. Errors: EP172."""
+    """An option of which we support one value only. Errors: EP172."""
     if (got := config.get(name, default)) != computed:
         raise user_error("EP172.option", got=got, name=name, computed=computed)
 
@@ -110,7 +110,7 @@ _ACTIVATIONS: dict[str, Activation] = {
 
 
 def activation(name: str) -> Activation:
-    """Ours, by the name in `transformers.activations`. Errors: EP172."""
+    """Our name of an activation in `transformers.activations`. Errors: EP172."""
     if name not in _ACTIVATIONS:
         raise unknown_name("EP172.activation", name, _ACTIVATIONS)
     return _ACTIVATIONS[name]

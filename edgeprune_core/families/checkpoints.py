@@ -22,7 +22,7 @@ CONFIG, SINGLE, INDEX = "config.json", "model.safetensors", "model.safetensors.i
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """A configuration, tensors by name, and where they were found."""
+    """A configuration, tensors by name, and where they come from."""
 
     config: Mapping[str, Any]
     tensors: Mapping[str, Tensor]
@@ -30,7 +30,7 @@ class Checkpoint:
 
 
 class _Files(Mapping[str, Tensor]):
-    """The tensors of a folder's safetensors, each read when asked for."""
+    """The tensors of a folder's safetensors files, each read on access."""
 
     def __init__(self, folder: Path, file_of: Mapping[str, str]) -> None:
         self.folder, self.file_of = folder, file_of
@@ -51,7 +51,7 @@ class _Files(Mapping[str, Tensor]):
 
 
 def of_folder(folder: Path) -> Checkpoint:
-    """What `save_pretrained` wrote, or a copy of a hub repository. Errors: EP177."""
+    """Reads what `save_pretrained` wrote, or a copy of a hub repository. Errors: EP177."""
     config = _json(folder / CONFIG)
     if (folder / INDEX).exists():
         file_of = {name: f for f in _indexed(folder / INDEX) for name in _names(folder / f)}
@@ -98,7 +98,7 @@ def of_hub(name: str, revision: str | None = None) -> Checkpoint:
 
 
 def of_live(model: Any) -> Checkpoint:
-    """A `transformers` model in memory. Errors: EP177 where it is something else."""
+    """Reads a `transformers` model in memory. Errors: EP177, for any other object."""
     try:
         config, tensors = model.config.to_dict(), model.state_dict()
     except AttributeError:
@@ -107,7 +107,7 @@ def of_live(model: Any) -> Checkpoint:
 
 
 def _indexed(path: Path) -> list[str]:
-    """The files that an index names, all of the index's own folder."""
+    """The files that an index names; all must lie in the folder of the index."""
     told = _json(path).get("weight_map")
     if not isinstance(told, dict) or not all(isinstance(f, str) and Path(f).name == f for f in told.values()):
         raise user_error("EP177.index", where=path)

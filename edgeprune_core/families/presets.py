@@ -1,4 +1,4 @@
-"""Shapes of published models by name, as their own configurations say them; or of any configuration in a file.
+"""Shapes of published models by name, as in their configurations, or of any configuration file.
 
 Sizes only: from Radford et al. 2019 (GPT-2), Touvron et al. 2023 (arXiv 2302.13971, table 2; 2307.09288) and Roziere et
 al. 2023 (arXiv 2308.12950), each as in the `config.json` beside its weights.

@@ -1,4 +1,4 @@
-"""How much better a model's logits like the right answers than the wrong ones."""
+"""How far a model's logits favour the right answers over the wrong ones."""
 
 from __future__ import annotations
 

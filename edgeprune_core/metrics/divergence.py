@@ -1,9 +1,9 @@
-"""The training signal of the pathwise gradient: how far outputs are from the model's, differentiable.
+"""Differentiable divergences of outputs from the model's: the training signal of the pathwise gradient.
 
 `bounded` serves compiled models: with d the squared distance of the output coordinates at a position, in units
 of their range, it is 1 - exp(-d). An empty answer (all coordinates 0 where one should be 1) costs 0.63 and a
-confident wrong one 0.86; were it not bounded, the wrong one would cost much more than none, and training would
-learn to say nothing.
+confident wrong one 0.86. Without the bound, a wrong answer would cost much more than none, and training would
+learn to answer nothing.
 
 `kl` is the Kullback-Leibler divergence KL(model || pruned) in nats, of softmax(outputs / temperature). One-hot
 scores of V values differ by 1, so the model's own probability of the right one is 1 / (1 + (V-1) exp(-1/T));

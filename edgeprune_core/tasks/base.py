@@ -1,4 +1,4 @@
-"""A prompt task: an endless, seeded stream of pairs of a clean and a corrupted prompt, with the answer marked.
+"""A prompt task: an endless, seeded stream of pairs of a clean and a corrupted prompt, with the answers.
 
 To add one: a file here with a frozen record of this Protocol, and a row in the table of `__init__.py`. The
 contract suite (`tests/edgeprune_core/tasks/`) then holds it to its split, its tokens and its seed.
@@ -14,12 +14,12 @@ from typing import Literal, Protocol
 
 Split = Literal["train", "held_out"]
 SPLITS: tuple[Split, ...] = ("train", "held_out")
-HELD_OUT = 0.2  # of all (template, key): enough left to train on, enough to measure on
+HELD_OUT = 0.2  # share of all (template, key) pairs: leaves enough to train on and enough to measure on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """A clean prompt, a corrupted one of as many tokens, and what is right and wrong after the clean one.
+    """A clean prompt, a corrupted one with as many tokens, and the right and wrong continuations of the clean one.
 
     answers:           texts that continue `clean`, each a single token, any of which is right.
     foils:             likewise, wrong: a logit difference is taken against them. May be none.
@@ -39,7 +39,7 @@ class Pair:
 
 
 class PromptSource(Protocol):
-    """name: of the task. texts: prompts with answers that hold every piece of text the task can write."""
+    """name: the task's name. texts: prompts with answers that contain every piece of text the task can produce."""
 
     @property
     def name(self) -> str: ...
@@ -48,7 +48,7 @@ class PromptSource(Protocol):
 
 
 def pairs(source: PromptSource, *, seed: int, split: Split = "train") -> Iterator[Pair]:
-    """Pairs of one split without end, drawn with replacement: the same for the same seed on any machine."""
+    """An endless stream of pairs of one split, drawn with replacement; a seed gives the same pairs on any machine."""
     rng = random.Random(f"{source.name}/{split}/{seed}")
     while True:
         pair = source.draw(rng)
@@ -57,11 +57,11 @@ def pairs(source: PromptSource, *, seed: int, split: Split = "train") -> Iterato
 
 
 def split_of(task: str, template: str, key: str) -> Split:
-    """The split of everything that fills this template with this key: by hash, whatever the seed."""
+    """The split of a template filled with a key: decided by a hash, whatever the seed."""
     digest = hashlib.sha256("\n".join((task, template, key)).encode()).digest()
     return "held_out" if int.from_bytes(digest[:8], "big") < HELD_OUT * 2**64 else "train"
 
 
 def together(*names: str) -> str:
-    """A key of several names in no order."""
+    """A key of several names, whatever their order."""
     return "+".join(sorted(names))

@@ -83,7 +83,7 @@ class BooleanExpressions:
                 yield self.prompt(expression) + self.answer(value)
         rng = random.Random(
             0
-        )  # every expression is made of the same dozen pieces: a few hundred hold them all
+        )  # every expression consists of the same dozen pieces: a few hundred contain them all
         for _ in range(300):
             yield self.prompt(written(_tree(rng, rng.randint(*LEAVES))))
 
@@ -98,7 +98,7 @@ def evaluate(tree: Tree) -> bool:
 
 
 def written(tree: Tree) -> str:
-    """As Python writes it, every operation within another in brackets."""
+    """In Python syntax, with brackets around every nested operation."""
     if isinstance(tree, bool):
         return str(tree)
     parts = [str(part) if isinstance(part, bool) else f"({written(part)})" for part in tree.parts]

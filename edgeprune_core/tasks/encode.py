@@ -1,4 +1,4 @@
-"""Pairs of texts -> tokens, checked: every pair is fit to be scored, or refused with its line.
+"""Encodes pairs of texts as tokens, and checks them: a pair that cannot be scored is refused with its line.
 
 Batches come one at a time and none is kept: a long file needs no more memory than a short one.
 """
@@ -18,12 +18,12 @@ from edgeprune_core.errors import CheckError
 from edgeprune_core.tasks.base import Pair
 from edgeprune_core.tasks.tokenizer import Tokenizer
 
-NO_TOKEN = -1  # fills rows of answers and foils of several lengths
+NO_TOKEN = -1  # pads rows of answers and foils of different lengths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedPair:
-    """Token ids. The answer is read off the last position of the prompt."""
+    """Token ids. The answer is read at the last position of the prompt."""
 
     clean: tuple[int, ...]
     corrupted: tuple[int, ...]
@@ -59,7 +59,7 @@ def encode(pair: Pair, tokenizer: Tokenizer) -> EncodedPair:
 
 
 def encoded(pairs: Iterable[Pair], tokenizer: Tokenizer) -> Iterator[EncodedPair]:
-    """Each pair in turn. Errors: as of `encode`, and EP180 where there is no pair."""
+    """Each pair in turn. Errors: those of `encode`, and EP180 where there is no pair."""
     any_pair = False
     for pair in pairs:
         yield encode(pair, tokenizer)
@@ -69,8 +69,11 @@ def encoded(pairs: Iterable[Pair], tokenizer: Tokenizer) -> Iterator[EncodedPair
 
 
 def fitting(pairs: Iterable[Pair], tokenizer: Tokenizer) -> Iterator[Pair]:
-    """The pairs that `encode` accepts. For drawn pairs and a foreign tokenizer, which may cut some names in two;
-    a file is read without it, so that nothing is passed over in silence."""
+    """The pairs that `encode` accepts.
+
+    For generated pairs and a third-party tokenizer, which may split some names in two. Files are read without it, so
+    that no pair is skipped silently.
+    """
     for pair in pairs:
         try:
             encode(pair, tokenizer)
@@ -80,7 +83,7 @@ def fitting(pairs: Iterable[Pair], tokenizer: Tokenizer) -> Iterator[Pair]:
 
 
 def batches(pairs: Iterable[Pair], tokenizer: Tokenizer, *, size: int) -> Iterator[PromptBatch]:
-    """Batches of `size` pairs, the last perhaps of fewer. Errors: as of `encoded`."""
+    """Batches of `size` pairs; the last may be smaller. Errors: those of `encoded`."""
     stream = encoded(pairs, tokenizer)
     while chunk := list(islice(stream, size)):
         yield batch_of(chunk)
@@ -145,5 +148,5 @@ def _check_answers(pair: Pair, same_prompt: bool, both: set[int], tokenizer: Tok
 
 
 def _cut(ids: Sequence[int], tokenizer: Tokenizer) -> str:
-    """Tokens as they are cut, for errors."""
+    """How a text is split into tokens, for error messages."""
     return "|".join(tokenizer.decode([i]) for i in ids)

@@ -1,4 +1,4 @@
-"""Pairs of any task from a JSON-lines file, one an object a line, read as they are asked for.
+"""Pairs of any task from a JSON-lines file, one object per line, read lazily.
 
 Fields: `clean` and `corrupted` (texts), `answer` (a text that continues the clean prompt, or a list of them); and,
 where known, `foil` (wrong ones) and `corrupted_answer` (what is right after the corrupted prompt). Other fields are

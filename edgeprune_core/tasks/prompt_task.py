@@ -1,8 +1,8 @@
-"""PromptTask: a `Task` whose items are prompts, which also says which tokens are right and wrong.
+"""PromptTask: a `Task` whose items are prompts, with the right and the wrong next tokens.
 
 A method that knows `Task` only runs on it unchanged: items are (clean, corrupted) prompts, the scored position is the
 last one, and a circuit is accepted if on every prompt its KL divergence from the model is within the tolerance, in
-nats. A method that wants a logit difference asks `margins`.
+nats. A method that needs a logit difference calls `margins`.
 """
 
 from __future__ import annotations
@@ -71,9 +71,9 @@ def prompt_task(
     tolerance_nats: float = 0.1,
     seed: int = 0,
 ) -> PromptTask:
-    """The task of these pairs, all of them held at once: take as many as memory allows.
+    """The task of these pairs. All of them are held in memory.
 
-    ablation: resampling from the corrupted prompts, where None. Errors: as of `encoded`, and EP187 where a prompt is
+    ablation: None for resampling from the corrupted prompts. Errors: as of `encoded`, and EP187 where a prompt is
     longer than the model's context or has tokens that the model does not know.
     """
     chunk = [_known(pair, model) for pair in encoded(pairs, tokenizer)]

@@ -1,4 +1,4 @@
-"""Tokens: whatever has `encode` and `decode`, and a word-level tokenizer of our own.
+"""Tokenizers: anything with `encode` and `decode`, and a word-level tokenizer of our own.
 
 Ours cuts a text into pieces (a word with the space before it, two digits, a sign, a line's end) that are looked up
 in a list; the pieces of a text, joined, are the text.
@@ -19,7 +19,7 @@ from edgeprune_core.error_codes import user_error
 from edgeprune_core.errors import did_you_mean
 
 SCHEMA = "edgeprune_core.words/1"
-END = "<|endoftext|>"  # for padding and beginnings: no text encodes to it
+END = "<|endoftext|>"  # for padding and for the start of a text: no text encodes to it
 
 _PIECE = re.compile(
     r"\n| ?\[/?INST\]| ?<</?SYS>>| ?[A-Za-z]+(?:'[a-z]+)?| ?[0-9]{2}| ?[^\sA-Za-z0-9]|.", re.DOTALL
@@ -27,7 +27,7 @@ _PIECE = re.compile(
 
 
 class Tokenizer(Protocol):
-    """Those of `transformers` and `tokenizers`' wrappers serve as they are."""
+    """Tokenizers of `transformers` satisfy it as they are."""
 
     def encode(self, text: str) -> Sequence[int]: ...
     def decode(self, ids: Sequence[int]) -> str: ...

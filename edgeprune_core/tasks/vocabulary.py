@@ -1,4 +1,4 @@
-"""The word lists that the repository carries, and how they are made anew.
+"""The word lists shipped with the package, and how to regenerate them.
 
 python -c "from edgeprune_core.tasks import vocabulary; vocabulary.write()"
 """
@@ -23,14 +23,14 @@ VOCABULARIES: dict[str, tuple[PromptSource, ...]] = {
 
 
 def tokenizer(name: str) -> WordTokenizer:
-    """The list of this name, as shipped. Errors: EP188."""
+    """The shipped list of this name. Errors: EP188."""
     if name not in VOCABULARIES:
         raise unknown_name("EP188.name", name, VOCABULARIES)
     return WordTokenizer.load(FOLDER / f"{name}.json")
 
 
 def made_anew(name: str) -> WordTokenizer:
-    """The list of this name from the texts of its tasks."""
+    """The list of this name, regenerated from the texts of its tasks."""
     return WordTokenizer.of_texts(text for source in VOCABULARIES[name] for text in source.texts())
 
 

@@ -1,4 +1,4 @@
-"""Subjects: models with their tokenizers. Some are trained and shipped here; others are read as they are asked for.
+"""Trained models with their tokenizers. Some are shipped here; others are read on demand.
 
 A shipped subject is a folder such as `save_pretrained` writes, with a word list beside it and a card that says what the
 model can do (`card.py` measures it, `ci/subjects/train.py` makes the folder). To add one: a folder, and a row here.
@@ -13,7 +13,7 @@ from edgeprune_core.trained_models.tokenizers import tokenizer_of
 from edgeprune_core.trained_models.trained_model import TrainedModel
 
 FOLDER = Path(__file__).parent
-# Name -> the tasks that it is trained on.
+# Name -> the tasks it was trained on.
 SUBJECTS: dict[str, tuple[str, ...]] = {
     "english": ("ioi", "greater_than", "gendered_pronoun"),
 }
@@ -23,7 +23,7 @@ __all__ = ["DEFAULT", "FOLDER", "SUBJECTS", "TrainedModel", "load_model", "train
 
 
 def load_model(source: str | Path) -> TrainedModel:
-    """The subject of this name here; or a model of a local folder or the hub with its own tokenizer.
+    """The shipped model of this name, or a model of a local folder or the hub with its own tokenizer.
 
     Errors: those of `families.load` and `tokenizer_of`.
     """
@@ -33,5 +33,5 @@ def load_model(source: str | Path) -> TrainedModel:
 
 
 def trained_on(task: str) -> str:
-    """The name of the subject here that knows this task; of any other, the default one."""
+    """The name of the shipped model trained on this task; the default model for any other task."""
     return next((name for name, tasks in SUBJECTS.items() if task in tasks), DEFAULT)

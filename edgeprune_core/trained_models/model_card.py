@@ -1,4 +1,4 @@
-"""The card of a shipped subject: what it can do, and what is left of that where it is no circuit that does it.
+"""The card of a shipped model: its accuracy, and what is left of it when every edge is cut.
 
 A model that had learned its prompts by heart would be right on them and not on others; a task that the last token
 gives away would be done with every edge cut. So beside the accuracy on held-out prompts stand those on training
@@ -31,7 +31,7 @@ SCHEMA = "edgeprune_core.subject/1"
 CARD, FIGURES, WEIGHTS = "README.md", "figures.json", "model.safetensors"
 PROMPTS = 1000
 SEED = 1
-# Prompts of a forward.
+# Prompts per forward pass.
 BATCH = 50
 
 
@@ -55,7 +55,7 @@ class Figures:
 def measured(
     subject: TrainedModel, source: PromptSource, *, prompts: int = PROMPTS, seed: int = SEED
 ) -> Figures:
-    """Of one task. seed: of the prompts."""
+    """The figures of one task. seed: seeds the prompts."""
 
     def task_of(split: Split) -> PromptTask:
         drawn = islice(pairs(source, seed=seed, split=split), prompts)
@@ -92,7 +92,7 @@ def accuracy(task: PromptTask, circuit: Circuit, *, corrupted: bool = False) -> 
 
 
 def write(folder: Path, subject: TrainedModel, figures: Sequence[Figures], *, made_by: str) -> None:
-    """The figures, and the card that is made of them."""
+    """Writes the figures and the card."""
     spec = subject.model.spec
     record = {
         "schema": SCHEMA,

@@ -23,7 +23,7 @@ def tokenizer_of(source: str | Path) -> Tokenizer:
         raise user_error("EP189.package", where=source, got=f"no {WORDS} of ours in it") from None
     try:
         found: Any = AutoTokenizer.from_pretrained(str(folder) if folder.is_dir() else str(source))
-    except Exception as error:  # missing files, broken ones, no connection: of whichever package below
+    except Exception as error:  # missing or broken files, no connection: the packages below raise many kinds
         first = str(error).strip().partition("\n")[0]
         raise _none(source, f"{type(error).__name__}: {first}") from None
     if not found.encode("a", add_special_tokens=False):

@@ -1,4 +1,4 @@
-"""TrainedModel: a model to be explained, and the tokenizer of its vocabulary."""
+"""TrainedModel: a model to explain, and its tokenizer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edgeprune_core.weights import Model
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainedModel:
-    """name: of a shipped subject, a folder or the hub, as it was asked for."""
+    """name: of a shipped model, a folder or a hub repository, as the caller gave it."""
 
     name: str
     model: Model

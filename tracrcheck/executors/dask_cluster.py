@@ -152,17 +152,17 @@ def _soon(name: str) -> Callable[..., Any]:
 
 def _check_workers(client: Any, terms: Terms) -> None:
     """Every worker starts a process, which compares fingerprints. A worker that dies meanwhile does not stop the run."""
-    for worker, told in client.run(_soon("greet"), asdict(terms), on_error="return").items():
-        if isinstance(told, OSError):
+    for worker, answer in client.run(_soon("greet"), asdict(terms), on_error="return").items():
+        if isinstance(answer, OSError):
             continue
-        if isinstance(told, Exception):
-            raise _unlike(worker, [f"{type(told).__name__}: {told}"])
-        if told:
-            raise _unlike(worker, told)
+        if isinstance(answer, Exception):
+            raise _unlike(worker, [f"{type(answer).__name__}: {answer}"])
+        if answer:
+            raise _unlike(worker, answer)
 
 
-def _unlike(worker: str, told: Sequence[str]) -> CheckError:
-    return user_error("TC176", where=f"{worker}:", got="; ".join(told))
+def _unlike(worker: str, differences: Sequence[str]) -> CheckError:
+    return user_error("TC176", where=f"{worker}:", got="; ".join(differences))
 
 
 class _Round(Generic[U, R]):

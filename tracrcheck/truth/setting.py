@@ -1,4 +1,4 @@
-"""Compiled + Setting -> Task: the examination paper, with the key left behind."""
+"""Builds the task of a compiled program in a setting. The task does not contain the truth."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tracrcheck.error_codes import unknown_name, user_error
 from tracrcheck.rasp.domain import WHOLE, Domain
 
 CRITERIA = ("value", "decoded")
-_SEED = 20_240_624  # of the sample of pairs, where a list is too long to take whole
+_SEED = 20_240_624  # for the sample of pairs, where the whole list is too long
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """With respect to what a circuit is right, beside the program itself.
+    """What "right" means for a circuit of a program.
 
     lengths:   shortest and longest token list (BOS not counted); None for all of the program's.
     score_bos: judge position 0 too.
@@ -51,7 +51,7 @@ def _ablations() -> dict[str, Ablation]:
 
 
 def task_of(compiled: Compiled, setting: Setting) -> Task:
-    """The task a method is given, and a certificate is about. Errors: TC112 where no input has the lengths."""
+    """The task that a method receives and a certificate describes. Errors: TC112 where no input has the lengths."""
     domain = _inputs(compiled, setting)
     tokens, valid = compiled.encode(domain.inputs)
     scored = _scored(compiled, domain, valid, setting.score_bos)
@@ -84,7 +84,7 @@ def _inputs(compiled: Compiled, setting: Setting) -> Domain:
 
 
 def _scored(compiled: Compiled, domain: Domain, valid: torch.Tensor, score_bos: bool) -> torch.Tensor:
-    """Places whose output has a meaning: not BOS (unless asked for), not where the program says None."""
+    """Positions whose output counts: not BOS (unless `score_bos`), and not where the program returns None."""
     scored = torch.zeros_like(valid)
     scored[:, 0] = score_bos
     for row, tokens in enumerate(domain.inputs):
@@ -104,7 +104,7 @@ def _outcome(compiled: Compiled, setting: Setting, tokens, valid, scored) -> Out
 
 
 def _items(domain: Domain, paired: bool) -> tuple[torch.Tensor, int | None]:
-    """Rows of (clean, corrupted), and of how many they are a sample (None: they are all)."""
+    """Rows of (clean, corrupted), and the size of the full list where they are a sample of it, else None."""
     if not paired:
         each = torch.arange(len(domain.inputs))
         return torch.stack([each, each], 1), domain.sampled

@@ -69,6 +69,13 @@ class Results(RunResults):
     def summary_of_rows(self) -> dict[str, Any]:
         return Summary.of(self.verdicts, self.summary.get("seconds", 0.0)).to_json()
 
+    @property
+    def document(self) -> dict[str, Any]:
+        """The JSON document, with the summary last."""
+        document = super().document
+        summary = document.pop("summary")
+        return document | {"summary": summary}
+
     def problems(self) -> list[str]:
         asked = self.run["asked"]
         wanted = itertools.product(asked["programs"], asked["ablations"], asked["criteria"], asked["seeds"])

@@ -103,7 +103,7 @@ def contradictions(where: str, v: Verdict) -> list[str]:
 class Plan:
     """What is asked of every program: settings x seeds, of one method.
 
-    jobs: processes at work. cluster: the address of a Dask scheduler, whose workers do it instead. Both need `paths`, the
+    jobs: worker processes. cluster: the address of a Dask scheduler, whose workers are used instead. Both need `paths`, the
     file of each program, and find the method by its name.
     """
 

@@ -78,6 +78,7 @@ def compare(
     ).checked()  # fmt: skip
     header = plan.header(command_line())
     done = run_or_read(
+        comparing.COMPARE,
         header,
         lambda ledger: comparing.Comparing(plan, header, ledger),
         outputs=outputs,

@@ -95,6 +95,7 @@ def fuzz(
         _one(plan, number, save)
     header, bar = plan.header(command_line()), fuzz_score.Bar()
     done = run_or_read(
+        campaign.FUZZ,
         header,
         lambda ledger: campaign.Campaign(plan, header, ledger),
         outputs=outputs,

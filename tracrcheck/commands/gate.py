@@ -143,6 +143,7 @@ def gate(
         return gating.Run(ready, plan, header, ledger)
 
     done = run_or_read(
+        gating.GATE,
         header,
         start,
         outputs=outputs,

@@ -45,7 +45,7 @@ def invariants(
         from tracrcheck.commands.resumable import command_line, run_or_read
         from tracrcheck.invariants.runner import chosen
         from tracrcheck.reports import invariants as report
-        from tracrcheck.runs.invariants import Campaign, Plan
+        from tracrcheck.runs.invariants import INVARIANT_RUNS, Campaign, Plan
 
     plan = Plan(
         invariants=tuple(invariant.name for invariant in chosen(only or [])),
@@ -57,6 +57,7 @@ def invariants(
     )
     header = plan.header(command_line())
     done = run_or_read(
+        INVARIANT_RUNS,
         header,
         lambda ledger: Campaign(plan, header, ledger),
         outputs=outputs,

@@ -82,6 +82,7 @@ def hunt(
 
     header = runner.header_of(chosen, battery, command)
     done = run_or_read(
+        runner.MUTANT_RUNS,
         header,
         lambda ledger: runner.Hunt(
             chosen, battery, header, jobs=jobs, cluster=cluster, unchecked=unchecked, ledger=ledger
@@ -103,6 +104,7 @@ def _without_faults(n: int, outputs: Outputs, *, jobs: int, cluster: str | None,
     seeds, job = false_alarms.seeds_of(n), mutants.gauntlet().job
     header = false_alarms.header_of(seeds, job, command_line())
     done = run_or_read(
+        false_alarms.FALSE_ALARMS,
         header,
         lambda ledger: false_alarms.FalseAlarms(
             seeds, job, header, jobs=jobs, cluster=cluster, ledger=ledger

@@ -17,7 +17,7 @@ from tracrcheck.reports.context import Beside
 from tracrcheck.reports.outputs import Outputs
 from tracrcheck.reports.render import terminal
 from tracrcheck.runs.base import ResumableRun, finished_there, open_ledger
-from tracrcheck.runs.kinds import read_any
+from tracrcheck.runs.results import RunKind, loaded
 
 
 def command_line() -> str:
@@ -43,6 +43,7 @@ class Done:
 
 
 def run_or_read(
+    kind: RunKind,
     header: Mapping[str, Any],
     start: Callable[[Ledger | None], ResumableRun[Any, Any]],
     *,
@@ -57,7 +58,8 @@ def run_or_read(
     """
     if resume and finished_there(outputs.json, header):
         typer.echo(f"{outputs.json} is this run, finished: there is nothing to resume", err=True)
-        return Done(results=read_any(outputs.json or Path()), outputs=outputs)
+        path = outputs.json or Path()
+        return Done(results=kind.read(path, loaded(path)), outputs=outputs)
     with open_ledger(outputs.json, header, resume=resume) as ledger:
         run = start(ledger)
         if run.resumed:

@@ -13,7 +13,6 @@ from tracrcheck.reports.document import (
     Block,
     Case,
     Code,
-    Column,
     Document,
     Drawing,
     Finding,
@@ -22,6 +21,7 @@ from tracrcheck.reports.document import (
     Section,
     Table,
     Tile,
+    columns,
 )  # fmt: skip
 from tracrcheck.reports.findings import block
 from tracrcheck.reports.picture import picture_of, truth_layer
@@ -92,15 +92,9 @@ def _case(c: One) -> Case:
 def _table(certificates: Sequence[One]) -> Table:
     return Table(
         caption="Certificates by program and setting",
-        columns=(
-            Column(name="program"),
-            Column(name="setting", choice=True),
-            Column(name="required", number=True),
-            Column(name="permitted", number=True),
-            *(Column(name=name, choice=True) for name in PROPERTIES),
-            Column(name="inputs", number=True),
-            Column(name="items", number=True),
-            Column(name="gap", wide=True),
+        columns=columns(
+            "program", "setting", "required", "permitted", *PROPERTIES, "inputs", "items", "gap",
+            numbers=("required", "permitted", "inputs", "items"), choices=("setting", *PROPERTIES), wide=("gap",),
         ),
         rows=[
             (
@@ -131,8 +125,8 @@ def _undecided(certificates: Sequence[One]) -> tuple[Block, ...]:
         for c in certificates
         for name, why in c["unknown"].items()
     ]
-    columns = (Column(name="setting"), Column(name="why"))
-    return (Table(caption="What was not decided, and why", columns=columns, rows=rows),) if rows else ()
+    table = Table(caption="What was not decided, and why", columns=columns("setting", "why"), rows=rows)
+    return (table,) if rows else ()
 
 
 def _drawings(evidence: Sequence[Evidence]) -> list[Block]:
@@ -179,8 +173,7 @@ def certificate_block(compiled: Compiled, c: Certificate) -> list[str | Table]:
             (f"  {e}", computes(compiled, str(e.writer)), reader_computes(compiled, e.reader))
             for e in c.required
         ]
-        columns = tuple(Column(name=name) for name in ("  edge", "writer computes", "reader computes"))
-        parts.append(Table(caption="", columns=columns, rows=rows))
+        parts.append(Table(columns=columns("  edge", "writer computes", "reader computes"), rows=rows))
     return parts
 
 

@@ -10,7 +10,6 @@ from tracrcheck.reports.document import (
     EVERYWHERE,
     Case,
     Code,
-    Column,
     Document,
     Finding,
     Findings,
@@ -19,6 +18,7 @@ from tracrcheck.reports.document import (
     Section,
     Table,
     Tile,
+    columns,
 )  # fmt: skip
 from tracrcheck.reports.findings import block
 from tracrcheck.runs.compare import CompareResults
@@ -81,7 +81,7 @@ def _table(results: CompareResults) -> Table:
     numbers = (*(f"{level:g}" for level in LEVELS), "sweep", "seconds", "MiB")
     return Table(
         caption="Fewest edges at so many nats on held-out prompts: median over seeds (range)",
-        columns=(Column(name="method"), *(Column(name=name, number=True) for name in numbers)),
+        columns=columns("method", *numbers, numbers=numbers),
         rows=rows,
         note=f"{NONE}: not reached.",
     )

@@ -11,7 +11,6 @@ from tracrcheck.reports.document import (
     Block,
     Case,
     Code,
-    Column,
     Document,
     Drawing,
     Facts,
@@ -19,6 +18,7 @@ from tracrcheck.reports.document import (
     Section,
     Table,
     Tile,
+    columns,
 )  # fmt: skip
 from tracrcheck.reports.faithfulness import matrix_block, matrix_document, number
 from tracrcheck.reports.picture import MOST, Layer, Picture, by_reader, counts_of
@@ -80,8 +80,8 @@ def _sections(d: Mapping[str, Any]) -> list[Section]:
         circuit = Circuit.from_json(d["circuit"])
         sections.append(Section(title="Circuit", blocks=_drawing(circuit, d), on=("html",)))
         rows = [(reader, len(ws), Code(", ".join(ws))) for reader, ws in by_reader(circuit).items()]
-        columns = (Column(name="reader"), Column(name="edges", number=True), Column(name="reads"))
-        table = Table(caption="What each reader reads", columns=columns, rows=rows)
+        named = columns("reader", "edges", "reads", numbers=("edges",))
+        table = Table(caption="What each reader reads", columns=named, rows=rows)
         sections.append(Section(title="Edges by reader", blocks=(table,), folded=True, on=("html",)))
     asked = Facts(rows=tuple((name, str(value)) for name, value in d["asked"].items()))
     return [*sections, Section(title="Asked", blocks=(asked,), on=("html",))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -91,11 +91,17 @@ class Column:
     wide: bool = False
 
 
+def columns(
+    *names: str, numbers: Collection[str] = (), choices: Collection[str] = (), wide: Collection[str] = ()
+) -> tuple[Column, ...]:
+    return tuple(Column(name=n, number=n in numbers, choice=n in choices, wide=n in wide) for n in names)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """The first column holds the headings of the rows."""
 
-    caption: str
+    caption: str = ""
     columns: tuple[Column, ...]
     rows: Sequence[Sequence[Inline]]
     note: str = ""

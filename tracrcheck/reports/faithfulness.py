@@ -8,7 +8,7 @@ from typing import Any
 
 from edgeprune_core.faithfulness import Cell, Interval, Matrix
 from edgeprune_core.metrics import METRICS, Metric
-from tracrcheck.reports.document import Column, Table
+from tracrcheck.reports.document import Table, columns
 
 SCHEMA = "tracrcheck.faithfulness/1"
 DIRECTIONS = {"kept": "kept", "knocked_out": "knocked out"}
@@ -18,12 +18,12 @@ def matrix_block(matrix: Mapping[str, Any], metrics: Sequence[Metric] = ()) -> T
     """A row for each cell. matrix: as docs/json.md says. metrics: those that are not in the table, for their labels."""
     labels = {metric.name: metric.label for metric in (*METRICS.values(), *metrics)}
     share = f"{100 * matrix['confidence']:g} %"
+    numbers = ("circuit", "interval", "random", "their spread", "model", "no edges")
     return Table(
         caption="Faithfulness by ablation, direction and metric",
-        columns=(
-            *(Column(name=name, choice=True) for name in ("ablation", "circuit is", "metric")),
-            *(Column(name=name, number=True) for name in ("circuit", "interval", "random", "their spread", "model", "no edges")),
-            Column(name="faithful", choice=True),
+        columns=columns(
+            "ablation", "circuit is", "metric", *numbers, "faithful", numbers=numbers,
+            choices=("ablation", "circuit is", "metric", "faithful"),
         ),
         rows=[
             (

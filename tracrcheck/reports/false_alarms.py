@@ -6,7 +6,6 @@ from tracrcheck.reports.document import (
     EVERYWHERE,
     Badge,
     Case,
-    Column,
     Document,
     Finding,
     Findings,
@@ -14,6 +13,7 @@ from tracrcheck.reports.document import (
     Section,
     Table,
     Tile,
+    columns,
 )
 from tracrcheck.reports.findings import block
 from tracrcheck.runs.false_alarms import FalseAlarmResults, QuietRun, summary_of
@@ -75,11 +75,8 @@ def _case(run: QuietRun) -> Case:
 def _table(results: FalseAlarmResults) -> Table:
     return Table(
         caption="Every run",
-        columns=(
-            Column(name="seed", number=True),
-            Column(name="status", choice=True),
-            Column(name="it said"),
-            Column(name="seconds", number=True),
+        columns=columns(
+            "seed", "status", "it said", "seconds", numbers=("seed", "seconds"), choices=("status",)
         ),
         rows=[
             (

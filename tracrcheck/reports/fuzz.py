@@ -12,7 +12,6 @@ from tracrcheck.reports.document import (
     Badge,
     Case,
     Code,
-    Column,
     Document,
     Facts,
     Finding,
@@ -21,6 +20,7 @@ from tracrcheck.reports.document import (
     Section,
     Table,
     Tile,
+    columns,
 )  # fmt: skip
 from tracrcheck.reports.findings import block, case_of, edge_rows, finding_of, title_of
 from tracrcheck.runs.fuzz_score import Bar, Score
@@ -129,7 +129,7 @@ def _shares(results: FuzzResults, score: Score) -> Table:
         ))  # fmt: skip
     return Table(
         caption="Exact settings",
-        columns=(Column(name="settings"), *(Column(name=name, number=True) for name in numbers)),
+        columns=columns("settings", *numbers, numbers=numbers),
         rows=rows,
         note="Counted: settings in which the output can change. Low and high: the 95 % Wilson interval. The last two columns: "
         "trivial methods on the same settings, all permitted edges and random ones.",
@@ -177,13 +177,10 @@ def _slowest(rows: Sequence[Row]) -> str:
 
 
 def _rows(rows: Sequence[Row]) -> Table:
+    choices, numbers = ("ablation", "verdict", "counted"), ("required", "found", "permitted", "seconds")
     return Table(
         caption="Every program and setting",
-        columns=(
-            Column(name="program"),
-            *(Column(name=name, choice=True) for name in ("ablation", "verdict", "counted")),
-            *(Column(name=name, number=True) for name in ("required", "found", "permitted", "seconds")),
-        ),
+        columns=columns("program", *choices, *numbers, numbers=numbers, choices=choices),
         rows=[
             (
                 row.verdict.program, row.ablation, Badge(row.verdict.verdict), "yes" if row.counts else "no: vacuous",

@@ -15,7 +15,6 @@ from tracrcheck.reports.document import (
     Block,
     Case,
     Code,
-    Column,
     Document,
     Drawing,
     Finding,
@@ -28,6 +27,7 @@ from tracrcheck.reports.document import (
     Table,
     Tile,
     anchor,
+    columns,
 )  # fmt: skip
 from tracrcheck.reports.findings import case_of, finding_of, title_of
 from tracrcheck.reports.picture import MOST, judged_layer, picture_of
@@ -147,17 +147,13 @@ def verdict_table(verdicts: Sequence[Verdict], drawn: Collection[str] = ()) -> T
     criteria = len({v.criterion for v in verdicts}) > 1
     ranked = any(v.ranking for v in verdicts)
     many = len(groups) < len(verdicts)
-    columns = [
-        Column(name="program"),
-        Column(name="ablation", choice=True),
-        *([Column(name="criterion", choice=True)] if criteria else []),
-        *(Column(name=name, number=True) for name in ("required", "found", "holds")),
-        Column(name="verdict", choice=True),
-        Column(name="vacuous", choice=True),
-        *([Column(name="lowest AUROC" if many else "AUROC", number=True)] if ranked else []),
-        Column(name="seconds", number=True),
-        *([Column(name="median seconds", number=True, wide=True)] if many else []),
-    ]
+    auroc = ["lowest AUROC" if many else "AUROC"] if ranked else []
+    named = columns(
+        "program", "ablation", *(["criterion"] if criteria else []), "required", "found", "holds", "verdict", "vacuous", *auroc,
+        "seconds", *(["median seconds"] if many else []),
+        numbers=("required", "found", "holds", *auroc, "seconds", "median seconds"),
+        choices=("ablation", "criterion", "verdict", "vacuous"), wide=("median seconds",),
+    )  # fmt: skip
     rows = []
     for (program, ablation, criterion), of in groups.items():
         sizes = sorted({v.n_found for v in of})
@@ -181,7 +177,7 @@ def verdict_table(verdicts: Sequence[Verdict], drawn: Collection[str] = ()) -> T
     vacuous = any(v.vacuous for v in verdicts)
     return Table(
         caption="Verdicts by program and setting",
-        columns=tuple(columns),
+        columns=named,
         rows=rows,
         note="Vacuous: nothing is required, since the output cannot change." if vacuous else "",
     )
@@ -200,21 +196,18 @@ def _by_ablation(verdicts: Sequence[Verdict]) -> Table:
     numbers = ("exact", "of", "vacuous", "median seconds", "most")
     return Table(
         caption="Verdicts by ablation; vacuous ones are not counted",
-        columns=(Column(name="ablation"), *(Column(name=name, number=True) for name in numbers)),
+        columns=columns("ablation", *numbers, numbers=numbers),
         rows=rows,
     )
 
 
 def _every(verdicts: Sequence[Verdict]) -> Table:
+    numbers = ("missing", "extra", "seconds")
     return Table(
         caption="Every verdict, seed by seed",
-        columns=(
-            Column(name="program"),
-            Column(name="ablation", choice=True),
-            Column(name="seed", number=True, choice=True),
-            Column(name="verdict", choice=True),
-            Column(name="why", choice=True),
-            *(Column(name=name, number=True) for name in ("missing", "extra", "seconds")),
+        columns=columns(
+            "program", "ablation", "seed", "verdict", "why", *numbers,
+            numbers=("seed", *numbers), choices=("ablation", "seed", "verdict", "why"),
         ),
         rows=[
             (

@@ -8,13 +8,13 @@ from tracrcheck.invariants import INVARIANTS
 from tracrcheck.reports.document import (
     EVERYWHERE,
     Case,
-    Column,
     Document,
     Finding,
     Findings,
     Section,
     Table,
     Tile,
+    columns,
 )
 from tracrcheck.reports.findings import block
 from tracrcheck.runs.invariants import Check, InvariantResults
@@ -68,12 +68,9 @@ def _table(done: Sequence[Check]) -> Table:
         mark = "" if checks[0].law else " (noted)"
         seconds = sum(check.seconds for check in checks)
         rows.append((name, f"{len(checks):,}", f"{broken}{mark}", f"{seconds:.1f}", statements.get(name, "")))
-    numbers = (Column(name=name, number=True) for name in ("checked", "broken", "seconds"))
-    return Table(
-        caption="Every invariant",
-        columns=(Column(name="invariant"), *numbers, Column(name="statement")),
-        rows=rows,
-    )
+    numbers = ("checked", "broken", "seconds")
+    named = columns("invariant", *numbers, "statement", numbers=numbers)
+    return Table(caption="Every invariant", columns=named, rows=rows)
 
 
 def _finding(check: Check) -> Finding:

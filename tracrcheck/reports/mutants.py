@@ -13,7 +13,6 @@ from tracrcheck.reports.document import (
     Badge,
     Case,
     Code,
-    Column,
     Document,
     Finding,
     Findings,
@@ -21,6 +20,7 @@ from tracrcheck.reports.document import (
     Section,
     Table,
     Tile,
+    columns,
 )  # fmt: skip
 from tracrcheck.reports.findings import block
 from tracrcheck.runs.mutants import Found, MutantResults, summary_of
@@ -111,15 +111,6 @@ def _case(row: Found) -> Case:
 
 
 def _table(found: Sequence[Found]) -> Table:
-    columns = (
-        Column(name="fault"),
-        Column(name="status", choice=True),
-        Column(name="kind", choice=True, wide=True),
-        Column(name="caught by", choice=True),
-        Column(name="it said", wide=True),
-        Column(name="what is wrong", wide=True),
-        Column(name="seconds", number=True),
-    )
     rows = []
     for row in found:
         check = (row.killed_by or "").partition(": ")[0]
@@ -129,7 +120,18 @@ def _table(found: Sequence[Found]) -> Table:
         rows.append((name, Badge(row.status), kind, caught, row.killed_by, row.why, f"{row.seconds:.1f}"))
     return Table(
         caption="Every seeded fault",
-        columns=columns,
+        columns=columns(
+            "fault",
+            "status",
+            "kind",
+            "caught by",
+            "it said",
+            "what is wrong",
+            "seconds",
+            numbers=("seconds",),
+            choices=("status", "kind", "caught by"),
+            wide=("kind", "it said", "what is wrong"),
+        ),
         rows=rows,
         note="Blind: written before any check had been looked at." if any(row.blind for row in found) else "",
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.faithfulness import Cell, Matrix
-from tracrcheck.reports.document import Column, Table
+from tracrcheck.reports.document import Table, columns
 from tracrcheck.reports.faithfulness import matrix_document
 from tracrcheck.reports.picture import node_of
 from tracrcheck.reports.render import graph
@@ -35,17 +35,12 @@ def layers_table(found: Overlap) -> Table:
         )
         for row in found.layers()
     ]
-    numbers = (Column(name=name, number=True) for name in graph.OVERLAP)
-    return Table(caption="", columns=(Column(name="edges into"), *numbers), rows=rows)
+    return Table(columns=columns("edges into", *graph.OVERLAP, numbers=tuple(graph.OVERLAP)), rows=rows)
 
 
 def crossed_table(judged: Sequence[Judged]) -> Table:
     """A row for each circuit and task: under resampling with all other edges cut, and the number of cells that are faithful."""
     numbers = ("edges", "KL, nats", "random", "margin recovered", "accuracy", "model")
-    columns = (
-        Column(name="circuit"), Column(name="on"), *(Column(name=name, number=True) for name in numbers),
-        Column(name="faithful in"),
-    )  # fmt: skip
     rows = []
     names = {"a": "A", "b": "B", "shared": "shared"}
     for row in judged:
@@ -57,7 +52,7 @@ def crossed_table(judged: Sequence[Judged]) -> Table:
             f"{accuracy.circuit.mean:.3f}", f"{accuracy.model:.3f}",
             f"{sum(c.supports for c in cells)} of {len(cells)} cells",
         ))  # fmt: skip
-    return Table(caption="", columns=columns, rows=rows)
+    return Table(columns=columns("circuit", "on", *numbers, "faithful in", numbers=numbers), rows=rows)
 
 
 def _cell(matrix: Matrix, metric: str) -> Cell:

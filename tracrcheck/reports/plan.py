@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from edgeprune_core.graph import ResidualGraph
-from tracrcheck.reports.document import Column, Table
+from tracrcheck.reports.document import Table, columns
 from tracrcheck.trained.memory_plan import MARGIN, Plan
 
 SCHEMA = "tracrcheck.plan/1"
@@ -37,10 +37,8 @@ def plan_table(plan: Plan) -> Table:
         ("the layer at work", again.at_work, kept.at_work),
         ("in all", plan.peak, plan.peak_without),
     ]
-    head = Column(name=f"GB of 10^9 bytes{each}, at the moment of the peak")
     return Table(
-        caption="",
-        columns=(head, *(Column(name=name, number=True) for name in numbers)),
+        columns=columns(f"GB of 10^9 bytes{each}, at the moment of the peak", *numbers, numbers=numbers),
         rows=[(label, *(f"{value / 1e9:,.2f}" for value in values)) for label, *values in rows],
     )
 

@@ -20,7 +20,7 @@ from tracrcheck.grading.edge_effects import Evidence, weights_of
 from tracrcheck.rasp.library import Entry
 from tracrcheck.reports import certify
 from tracrcheck.reports.context import Beside
-from tracrcheck.reports.document import Column, Table, plain
+from tracrcheck.reports.document import Table, columns, plain
 from tracrcheck.reports.picture import node_of
 from tracrcheck.reports.render.graph import Drawing, dot, svg
 from tracrcheck.reports.render.html.page import page
@@ -77,10 +77,8 @@ def programs_table(programs: Sequence[Compiled]) -> Table:
         vocabulary = " ".join(sorted(map(str, program.vocab)))
         heads = f"{spec.n_layers} x {spec.n_heads}"
         rows.append((program.name, vocabulary, program.max_seq_len, heads, f"{compiled.graph.n_edges:,}"))
-    numbers = ("length", "edges")
     names = ("program", "vocabulary", "length", "layers x heads", "edges")
-    columns = tuple(Column(name=name, number=name in numbers) for name in names)
-    return Table(caption="", columns=columns, rows=rows)
+    return Table(columns=columns(*names, numbers=("length", "edges")), rows=rows)
 
 
 # One program -------------------------------------------------------------------------------------------
@@ -114,9 +112,8 @@ def checkup_parts(found: Checkup) -> list[str | Table]:
             unproved = f"; {c.says('sufficient')}" if not c.usable else ""
             proved = f"{certify.proved_words(c)}{unproved}{certify.vacuous_words(c)}"
             rows.append((f"  {c.setting.ablation}", len(c.required), len(c.permitted), proved))
-        numbers = (Column(name=name, number=True) for name in ("required", "permitted"))
-        columns = (Column(name="  ablation"), *numbers, Column(name="proved"))
-        parts.append(Table(caption="", columns=columns, rows=rows))
+        numbers = ("required", "permitted")
+        parts.append(Table(columns=columns("  ablation", *numbers, "proved", numbers=numbers), rows=rows))
     return [*parts, f"  {found.seconds:.1f} s"]
 
 

@@ -13,7 +13,7 @@ from tracrcheck.grading.verdict import Verdict
 from tracrcheck.records.journal import differences
 from tracrcheck.records.machine import in_words
 from tracrcheck.runs.gate import GATE, Results
-from tracrcheck.runs.kinds import read_as
+from tracrcheck.runs.results import loaded
 
 # Medians below this are not compared: on a shared machine the start of a thread or a full cache is as long.
 FLOOR = 0.5  # seconds
@@ -63,7 +63,7 @@ class Comparison:
 
 def read_baseline(path: Path, asked: Mapping[str, Any]) -> Results:
     """Results that a run of this kind can be compared with. Errors: TC143 (no results file), TC144 (of another kind)."""
-    baseline = read_as(GATE, path)
+    baseline = GATE.read(path, loaded(path))
     differs = differences(baseline.run["asked"], asked, SAME)
     if differs:
         raise user_error("TC144.settings", where=path, got="; ".join(differs))

@@ -102,7 +102,7 @@ class Plan:
         return self
 
     def header(self, command: str) -> dict[str, Any]:
-        """What the comparison is, and what it is made on."""
+        """What the run is, and what it is made with."""
         asked: Asked = {
             "task": self.task,
             "model": self.model,

@@ -1,4 +1,4 @@
-"""The gauntlet on copies without any fault, of other seeds each: whatever is red is a false alarm. It may take sittings."""
+"""The gauntlet on copies without any fault, of other seeds each: whatever is red is a false alarm. It can be resumed."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def seeds_of(runs: int) -> tuple[int, ...]:
 
 
 def header_of(seeds: Sequence[int], job: Job, command: str) -> dict[str, Any]:
-    """What the runs are, and what they are made on."""
+    """What the run is, and what it is made with."""
     asked: Asked = {
         "seeds": list(seeds),
         "programs": [path.stem for path in job.programs],

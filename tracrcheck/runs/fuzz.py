@@ -1,4 +1,4 @@
-"""A fuzzing campaign: what was asked, the programs drawn and examined so far. It may take several sittings."""
+"""A fuzzing campaign: what was asked, the programs drawn and examined so far. It can be resumed."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def read_row(record: Any, where: str, problems: list[str], *, seed: int, method:
 class Plan:
     """programs: how many accepted ones of the draws of `seed`; timeout: seconds that one run of the method has.
 
-    jobs: processes at work. cluster: the address of a Dask scheduler, whose workers do it instead.
+    jobs: worker processes. cluster: the address of a Dask scheduler, whose workers are used instead.
     """
 
     seed: int
@@ -169,7 +169,7 @@ class Plan:
     cluster: str | None = None
 
     def header(self, command: str) -> dict[str, Any]:
-        """What the campaign is, and what it is made on."""
+        """What the run is, and what it is made with."""
         asked: Asked = {
             "seed": self.seed,
             "programs": self.programs,

@@ -69,6 +69,13 @@ class Results(RunResults):
     def summary_of_rows(self) -> dict[str, Any]:
         return Summary.of(self.verdicts, self.summary.get("seconds", 0.0)).to_json()
 
+    @property
+    def document(self) -> dict[str, Any]:
+        """The JSON document, with the summary last."""
+        document = super().document
+        summary = document.pop("summary")
+        return document | {"summary": summary}
+
     def problems(self) -> list[str]:
         asked = self.run["asked"]
         wanted = itertools.product(asked["programs"], asked["ablations"], asked["criteria"], asked["seeds"])
@@ -96,7 +103,7 @@ def contradictions(where: str, v: Verdict) -> list[str]:
 class Plan:
     """What is asked of every program: settings x seeds, of one method.
 
-    jobs: processes at work. cluster: the address of a Dask scheduler, whose workers do it instead. Both need `paths`, the
+    jobs: worker processes. cluster: the address of a Dask scheduler, whose workers are used instead. Both need `paths`, the
     file of each program, and find the method by its name.
     """
 

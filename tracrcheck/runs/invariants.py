@@ -1,4 +1,4 @@
-"""Many seeds of the invariants: what was asked, and the checks so far. It may take several sittings and processes.
+"""Many seeds of the invariants: what was asked, and the checks so far. It can be resumed, and run in several processes.
 
 A seed is checked whole before it is written down; one that was cut short is checked again.
 """
@@ -114,9 +114,9 @@ class InvariantResults(RunResults):
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """invariants: by name. programs: drawn a seed, beside three random models. stop: at the first law broken.
+    """invariants: by name. programs: drawn per seed, in addition to three random models. stop: at the first law broken.
 
-    jobs: processes at work. cluster: the address of a Dask scheduler, whose workers do it instead.
+    jobs: worker processes. cluster: the address of a Dask scheduler, whose workers are used instead.
     """
 
     invariants: tuple[str, ...]
@@ -127,7 +127,7 @@ class Plan:
     stop: bool = False
 
     def header(self, command: str) -> dict[str, Any]:
-        """What the campaign is, and what it is made on."""
+        """What the run is, and what it is made with."""
         asked: Asked = {
             "invariants": list(self.invariants),
             "seeds": list(self.seeds),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from tracrcheck.runs.fuzz import FUZZ
 from tracrcheck.runs.gate import GATE
 from tracrcheck.runs.invariants import INVARIANT_RUNS
 from tracrcheck.runs.mutants import MUTANT_RUNS
-from tracrcheck.runs.results import RunKind, RunResults, wrong_file
+from tracrcheck.runs.results import RunKind, RunResults, loaded, unknown_file
 
 RUNS: dict[str, RunKind] = {
     kind.schema: kind for kind in (GATE, FUZZ, INVARIANT_RUNS, MUTANT_RUNS, FALSE_ALARMS, COMPARE)
@@ -28,21 +27,5 @@ def read_any(path: Path) -> Any:
     document = loaded(path)
     schema = document.get("schema") if isinstance(document, dict) else None
     if not isinstance(schema, str) or schema not in RUNS:
-        raise _unknown(path, f"schema: {schema!r}")
+        raise unknown_file(path, f"schema: {schema!r}", " or ".join(RUNS))
     return RUNS[schema].read(path, document)
-
-
-def read_as(kind: RunKind, path: Path) -> Any:
-    """The results in a file of one kind. Errors: TC143."""
-    return kind.read(path, loaded(path))
-
-
-def loaded(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise _unknown(path, str(getattr(error, "strerror", None) or error)) from None
-
-
-def _unknown(path: Path, problem: str):
-    return wrong_file(path, [problem], kind="tracrcheck", schema=" or ".join(RUNS), command="COMMAND")

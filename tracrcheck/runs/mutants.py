@@ -280,7 +280,7 @@ def _given_up(mutant: Mutant, why: str) -> Found:
 
 
 def header_of(mutants: Sequence[Mutant], battery: Battery, command: str) -> dict[str, Any]:
-    """What the hunt is, and what it runs on."""
+    """What the run is, and what it is made with."""
     asked = {"mutants": [m.name for m in mutants], "by": battery.by, **battery.asked}
     return header("mutants", command, asked, dict(battery.sources))
 

@@ -195,3 +195,15 @@ def wrong_file(
     return user_error(
         "TC143", where=path, got="; ".join([*found[:most], *more]), kind=kind, schema=schema, command=command
     )
+
+
+def loaded(path: Path) -> Any:
+    """The JSON of a file. Errors: TC143."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise unknown_file(path, str(getattr(error, "strerror", None) or error)) from None
+
+
+def unknown_file(path: Path, problem: str, schemas: str = "tracrcheck") -> CheckError:
+    return wrong_file(path, [problem], kind="tracrcheck", schema=schemas, command="COMMAND")

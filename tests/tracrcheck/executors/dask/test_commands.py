@@ -174,7 +174,7 @@ KILLED = """
 import os, signal, sys
 from tests.tracrcheck.mutants import quick
 from tracrcheck.records.journal import Ledger
-from tracrcheck.mutants import runner
+from tracrcheck.runs import mutants as runner
 runner.job_of = quick.job_of
 append = Ledger.append
 def killing(self, row):

@@ -1,0 +1,50 @@
+"""The second opinion is asked about inputs without padding, which Tracr's forward pass does not mask."""
+
+from __future__ import annotations
+
+import pytest
+from tracr.rasp import rasp
+
+from tests import zoo
+from tracrcheck import Program, compile_program
+from tracrcheck.compiler.cross_check import _batches, compare_routes
+
+
+def counted(predicate):
+    """How many positions this predicate selects by their indices: those past the end of the input would count too."""
+
+    def build():
+        n = rasp.SelectorWidth(rasp.Select(rasp.indices, rasp.indices, predicate))
+        return rasp.SequenceMap(lambda n, token: n, n, rasp.tokens).named("counted")
+
+    return Program(name="counted", build=build, vocab={"a", "b"}, max_seq_len=3)
+
+
+@pytest.mark.parametrize("name", ["TRUE", "GT", "NEQ"])
+def test_selectors_that_are_true_past_the_end_of_the_input_agree(name):
+    assert compare_routes(compile_program(counted(getattr(rasp.Comparison, name)))) == []
+
+
+def test_sort_agrees(compiled):
+    assert compare_routes(compiled("sort")) == []
+
+
+def test_every_input_is_in_one_batch_and_no_batch_is_padded(compiled):
+    batches = list(_batches(compiled("reverse")))
+    assert all(len({len(tokens) for tokens in batch}) == 1 for batch in batches)
+    assert sorted(t for batch in batches for t in batch) == sorted(compiled("reverse").domain.inputs)
+
+
+def test_weights_that_differ_in_the_attention_of_one_length_are_noticed(compiled, monkeypatch):
+    program = zoo.compiled("reverse")
+    real = type(program).encode
+
+    def other(self, inputs):
+        ids, valid = real(self, inputs)
+        if len(inputs[0]) == 1:
+            valid[:, 1] = False
+        return ids, valid
+
+    monkeypatch.setattr(type(program), "encode", other)
+    (error,) = compare_routes(program)
+    assert error.code == "TC121"

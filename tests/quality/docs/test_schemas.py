@@ -165,7 +165,7 @@ def test_the_lines_of_an_unfinished_run_fit(tmp_path):
 
 def test_what_doctor_writes_fits():
     findings = tuple(
-        doctor.Finding(part=part, status="missing", detail="not installed") for part in doctor.PARTS
+        doctor.Finding(part=part, status="missing", detail="not installed") for part in doctor.parts()
     )
     report = doctor.Report(
         findings=findings, devices=(), cache="c", cache_writable=False, programs=0, works=False, why="no"

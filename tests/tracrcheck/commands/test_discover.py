@@ -282,10 +282,10 @@ WRONG = {
         "EP180 empty.jsonl a task without pairs",
         "an empty file",
     ),
-    "a single pair": (["discover", "--task", "one.jsonl"], "TC172 one.jsonl a task of a single pair", "2 or more"),
+    "a single pair": (["discover", "--task", "one.jsonl"], "TC172 one.jsonl a task with a single pair leaves none", "2 or more"),
     "a pair that is repeated": (
         ["discover", "--task", "twice.jsonl"],
-        "TC172 twice.jsonl a task of a single pair",
+        "TC172 twice.jsonl a task with a single pair leaves none",
         "every second of which repeats another",
     ),
     "brackets without end": (

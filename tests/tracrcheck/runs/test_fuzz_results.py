@@ -198,22 +198,24 @@ def test_the_page_shows_shares_composition_rejections_and_every_failure_with_its
     page = Path("out.md").read_text()
     assert page == finished(call("report", "out.json"), 0).stdout
     run, summary = document["run"], document["summary"]
-    for text in (run["command"], run["started"], run["machine"]["torch"], "programs of the draws of seed 5"):
+    for text in (run["command"], run["started"], run["machine"]["torch"], "programs drawn from seed 5"):
         assert text in page
     lines = page.splitlines()
     for name, share in {"overall": summary["overall"], **summary["ablations"]}.items():
         (row,) = [line for line in lines if line.startswith(f"| {name} |")]
         assert row.startswith(f"| {name} | {share['exact']} | {share['counted']} | ")
-        assert f" | {share['low']:.2%} - {share['high']:.2%} | " in row
-    assert "**The bar is not reached:**" in lines
-    assert f"| 2 or more layers | {summary['composition']['two_layers']:.1%} | 50% |" in lines
-    assert f"| layers | {' | '.join(summary['composition']['layers'])} |" in lines
-    assert f"{summary['drawn']} drawn, 0 rejected." in lines
+        assert f" | {share['low']:.2%} | {share['high']:.2%} | " in row
+    assert "* **the bar is not reached**" in lines
+    assert "## Below the bar" in lines
+    assert f"* 2 or more layers: {summary['composition']['two_layers']:.1%} (at least 50%)" in lines
+    layers = ", ".join(f"{n}: {count}" for n, count in summary["composition"]["layers"].items())
+    assert f"* layers: {layers}" in lines
+    assert f"* draws: {summary['drawn']} drawn, 0 rejected" in lines
     failing = [row for row in document["rows"] if row["verdict"] != "HOLDS" and not row["vacuous"]]
     assert f"## {len(failing)} not exact" in lines
     for row in failing:
         number, ablation = row["number"], row["ablation"]
-        headline = f"    FAILS drawn_5_{number}, {ablation}, {FORGETS}, seed {number}: {row['reason']}"
+        headline = f"    FAILS drawn_5_{number}, {ablation}, value, {FORGETS}, seed {number}: {row['reason']}"
         assert lines.count(headline) == 1
         replay = f"tracrcheck fuzz --seed 5 --number {number} --ablation {ablation} --method {FORGETS}"
         assert lines.count(f"        replay  {replay}") == 1

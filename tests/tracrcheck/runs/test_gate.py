@@ -362,9 +362,7 @@ def test_slower_means_by_more_than_the_factor_and_above_the_floor(before, now, s
 
 def test_another_machine_is_said(call, main):
     edit("main.json", lambda found: found["run"]["machine"].update(cpu="Z80"))
-    assert (
-        "the machines differ, so that times say little: Z80" in call(*main, "--baseline", "main.json").stdout
-    )
+    assert "the machines differ, so times say little: Z80" in call(*main, "--baseline", "main.json").stdout
 
 
 def test_a_baseline_of_another_method_is_refused(call, main):
@@ -426,7 +424,7 @@ def test_what_is_known_covers_nothing_that_the_baseline_does_not_have(call, main
     assert "  0 wrong now, 1 wrong and new, " in result.stdout
     call(*main, "--json", "now.json")
     page = call("report", "now.json", "--baseline", "main.json").stdout
-    assert "**Not regressed, but 1 wrong where the baseline has no verdict.**" in page
+    assert "## Not regressed from the baseline, but 1 wrong where the baseline has no verdict\n" in page
 
 
 def test_a_method_that_would_end_our_process_with_code_0_fails(call, here):
@@ -467,15 +465,21 @@ def test_nothing_is_known_without_a_baseline(call, here):
     assert result.stderr.startswith("TC117 --allow-known nothing is known\n    got     no --baseline\n")
 
 
-def test_the_page_of_a_run_begins_with_the_comparison_and_ends_with_what_is_wrong(call, main):
+def test_the_page_of_a_run_begins_with_the_comparison_and_then_what_is_wrong(call, main):
     call(*main, "--json", "now.json")
     page = finished(call("report", "now.json", "--baseline", "main.json"), 0).stdout
-    assert "**Not regressed.**\n\n    compared with the baseline: 4 verdicts are in both\n" in page
+    assert (
+        "## Not regressed from the baseline\n\n```text\ncompared with the baseline: 4 verdicts are in both\n"
+        in page
+    )
     assert "\n## 2 not right\n\n    FAILS hist, zero, value, " in page
-    assert page.index("**Not regressed.**") < page.index("| hist |") < page.index("## 2 not right")
+    assert page.index("## Not regressed") < page.index("## 2 not right") < page.index("| hist |")
     edit("main.json", lambda found: found["verdicts"].__setitem__(1, {**found["verdicts"][0], "seed": 1}))
     edit("main.json", lambda found: found["summary"].update(holds=3, fails=1))
-    assert "**Regressed.**" in finished(call("report", "now.json", "--baseline", "main.json"), 0).stdout
+    assert (
+        "## Regressed from the baseline\n"
+        in finished(call("report", "now.json", "--baseline", "main.json"), 0).stdout
+    )
 
 
 def test_a_page_is_not_compared_with_results_of_another_kind(call, main):

@@ -32,7 +32,7 @@ This page is written by `python -m tests.tracrcheck.compiler.tracr_bugs.document
 
 `tracrcheck` refuses each of them before anything is certified, under the code in the first column and with the
 smallest input that shows it; what it says of the smallest programs stands below the table. TC317 is not a fault here:
-expressions are labelled anew before they are compiled, so that no two share a label. TC318 is one in float32 only, in
+expressions are relabelled before they are compiled, so that no two share a label. TC318 is one in float32 only, in
 which Tracr's own model computes. TC341 is refused by a count of the steps, before any is made. TC351 is told by
 `tracrcheck check` alone. That a program decodes wrongly is decided by comparing outputs and by nothing else: one
 that fits no class is refused as TC107, and one that decodes right is not refused.

@@ -1,4 +1,4 @@
-"""`make kernels`: the command runs with every set of kernels that the processor has, and one that fails is told."""
+"""`make kernels`: runs the command with every set of kernels that the processor has, and reports each failure."""
 
 from __future__ import annotations
 

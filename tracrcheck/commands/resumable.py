@@ -1,4 +1,4 @@
-"""What the commands that run many units share: they can be interrupted, resumed, and asked for reports when finished."""
+"""Shared by commands that run many units: a run can be interrupted and resumed, and a finished run writes its reports."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A worker process: started at its first call, reused for the next, one call at a time in its main thread.
 
 It is a loky executor of one process, so a death belongs to exactly the call that was running. Calls and results travel as
-bytes: whoever passes them on, as a Dask worker does, need not be able to load them. The process ends with the one that
+bytes, so a process that only passes them on, such as a Dask worker, need not be able to load them. The process ends with the one that
 started it.
 """
 

@@ -35,7 +35,7 @@ def defer_jax() -> None:
         return
     try:
         spec = find_spec(PACKAGE)
-    except ModuleNotFoundError:  # no Tracr: whoever imports it says so
+    except ModuleNotFoundError:  # no Tracr: the code that imports it reports that
         return
     assert spec is not None
     module = module_from_spec(spec)

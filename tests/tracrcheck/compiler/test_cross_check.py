@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from tracr.rasp import rasp
 
-from tests import zoo
 from tracrcheck import Program, compile_program
 from tracrcheck.compiler.cross_check import _batches, compare_routes
 
@@ -35,8 +34,8 @@ def test_every_input_is_in_one_batch_and_no_batch_is_padded(compiled):
     assert sorted(t for batch in batches for t in batch) == sorted(compiled("reverse").domain.inputs)
 
 
-def test_weights_that_differ_in_the_attention_of_one_length_are_noticed(compiled, monkeypatch):
-    program = zoo.compiled("reverse")
+def test_activations_that_differ_at_one_length_only_are_noticed(compiled, monkeypatch):
+    program = compiled("reverse")
     real = type(program).encode
 
     def other(self, inputs):

@@ -81,7 +81,7 @@ TOPICS: dict[str, dict[str, Message]] = {
         "TC118.folder": Message("no folder '{path}'", "a folder of program files"),
         "TC120.refused": Message("Tracr's own assembly refuses '{program}'", "a Haiku model"),
         "TC120.weights": Message(
-            "the two compile routes give '{program}' different weights", "equal tensors in float32", _REPORT
+            "the two compile routes give '{program}' different weights", "equal tensors", _REPORT
         ),
         "TC121": Message("torch and JAX differ on '{program}' after {place}", "at most {bound}", _REPORT),
         "TC122": Message(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -35,7 +36,7 @@ class Task:
     places:  `input place`: the positions whose outputs are wanted, distinct in a row; None: every position.
     items:   `item 2`: rows of (clean, corrupted) inputs, of equal length. Ablations that need no
              corruption pair each input with itself (`Ablation.paired`).
-    sampled: the size of the full list, where `items` is a sample of it; else None.
+    sampled: the size of the full list, where `items` is a sample of it (or "unknown"); else None.
     seed:    seeds every random choice a method makes: the same seed gives the same circuit.
     """
 
@@ -48,7 +49,7 @@ class Task:
     items: Int[Tensor, "item 2"]
     outcome: Outcome
     places: Int[Tensor, "input place"] | None = None
-    sampled: int | None = None
+    sampled: int | Literal["unknown"] | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:

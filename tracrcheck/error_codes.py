@@ -32,6 +32,13 @@ TOPICS: dict[str, dict[str, Message]] = {
         "TC105.predicate": Message(
             "the domain of '{program}' is empty", "at least one", "change `domain`, `vocab` or `max_seq_len`"
         ),
+        "TC105.rare": Message(
+            "no legal input of '{program}' was found",
+            "at least one",
+            "give the legal lists as `Program(inputs=...)`",
+        ),
+        "TC105.many": Message("too many inputs of '{program}'", do="give a number: --inputs N"),
+        "TC105.handed": Message("`inputs` of '{program}' gives what is no input", do="fix `inputs`"),
         "TC105.raises": Message(
             "the `domain` predicate of '{program}' raised {error}",
             "True or False for every token list",

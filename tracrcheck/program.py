@@ -5,11 +5,13 @@ Kept free of torch, jax and Tracr's compiler: a file of programs imports in mill
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import random
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-Token = Any  # int, str, bool or float: whatever RASP calls a value
+Token = Any  # int, str or float: whatever RASP calls a value
+Tokens = tuple[Token, ...]  # one input
 BOS = "compiler_bos"  # Tracr's own names for the two tokens it adds
 PAD = "compiler_pad"
 
@@ -42,6 +44,8 @@ class Program:
     reference:     an independent plain-Python function, token list -> output list (None where the
                    program gives no value). Compared with the interpreter on the whole domain.
     domain:        a predicate on token lists, where not every one is legal.
+    inputs:        every legal token list; or a callable that yields random ones, given a seeded `random.Random`. For
+                   domains in which a random list is hardly ever legal, and to choose the list that is proved on.
     mlp_exactness: Tracr's compile option of that name (its default is 100).
     by_hand:       makes the model, instead of Tracr. `build` still gives the SOp that the interpreter
                    evaluates, and everything is compared with it as ever.
@@ -54,5 +58,24 @@ class Program:
     causal: bool = False
     reference: Callable[[Sequence[Token]], Sequence[Any]] | None = None
     domain: Callable[[Sequence[Token]], bool] | None = None
+    inputs: Iterable[Sequence[Token]] | Callable[[random.Random], Iterable[Sequence[Token]]] | None = None
     mlp_exactness: float = 100
     by_hand: Callable[[], ByHand] | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.inputs, Iterator):
+            object.__setattr__(self, "inputs", _Kept(self.inputs))
+
+
+class _Kept:
+    """What a generator yields, which can be iterated over once, kept so that it can be again. Runs it when first needed."""
+
+    def __init__(self, source: Iterator[Sequence[Token]]) -> None:
+        self._source: Iterator[Sequence[Token]] | None = source
+        self._lists: list[Sequence[Token]] = []
+
+    def __iter__(self) -> Iterator[Sequence[Token]]:
+        if self._source is not None:
+            self._lists = list(self._source)
+            self._source = None
+        return iter(self._lists)

@@ -21,7 +21,7 @@ from tracrcheck.compiler.craft import craft_of
 from tracrcheck.compiler.unsupported import unrecognised
 from tracrcheck.error_codes import user_error
 from tracrcheck.program import BOS, PAD, Program, Token
-from tracrcheck.rasp.domain import Domain, domain_of
+from tracrcheck.rasp.domain import WHOLE, Domain, domain_of
 from tracrcheck.rasp.expressions import expressions
 from tracrcheck.rasp.interpreter import Walk
 
@@ -74,13 +74,13 @@ class Compiled:
         return {}
 
 
-def compile_program(program: Program) -> Compiled:
-    """Program -> Compiled.
+def compile_program(program: Program, most: int | None = WHOLE) -> Compiled:
+    """Program -> Compiled. most: inputs above which the domain is sampled; None for never.
 
     Errors: TC104 (vocabulary), TC105 (domain), TC106 (Tracr refuses it), TC122 (a hand-made model does not fit).
     """
     _check_fields(program)
-    domain = domain_of(program)
+    domain = domain_of(program, most)
     sop = build(program)
     if program.by_hand is not None:
         return _by_hand(program, sop, domain)

@@ -20,6 +20,7 @@ from tracrcheck.compiler.compile import Compiled
 from tracrcheck.compiler.diagnosis import Diagnosis, diagnose, diagnose_raising, has_large_numbers
 from tracrcheck.compiler.tracr_bugs import tracr_bug
 from tracrcheck.error_codes import user_error
+from tracrcheck.rasp.domain import Total
 from tracrcheck.rasp.expressions import describe
 
 # Relative to a numerical output's range: the tolerance of the criterion `value`.
@@ -40,7 +41,7 @@ class Faithfulness:
     n_inputs: int
     n_positions: int
     n_without_value: int
-    sampled: int | None
+    sampled: Total | None
 
 
 def check_compiled(compiled: Compiled) -> Faithfulness:

@@ -1,30 +1,71 @@
-"""The domain: every legal token list of length 1..max_seq_len, shortest first."""
+"""The domain: the legal token lists of length 1..max_seq_len, shortest first; all of them, or a sample by length.
+
+Where they come from, in this order: `Program.inputs`; every list over the vocabulary, if they are few enough; without a
+`domain` predicate, a random sample of them; else the search of `legal_lists.py`.
+"""
 
 from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
+from edgeprune_core.errors import CheckError
 from tracrcheck.error_codes import user_error
-from tracrcheck.program import Program, Token
+from tracrcheck.program import Program, Token, Tokens
+from tracrcheck.rasp.legal_lists import Found, search
 
 # Above this size, a domain (or a list of pairs) is sampled, deterministically, and reported as a sample.
 WHOLE = 20_000
+# The most inputs, or pairs of them, that fit into memory with what is computed of each.
+MOST_HELD = 2_000_000
+# Lists that a callable `Program.inputs` may yield for each that is wanted: it may repeat itself.
+DRAWS = 5
 _SEED = 20_240_624  # of the sample; any fixed number would do
+
+Total = int | Literal["unknown"]  # how many legal lists (or pairs of them) there are
 
 
 @dataclass(frozen=True)
 class Domain:
-    """The legal token lists. `sampled`: how many there are in all if these are a sample, else None."""
+    """The legal token lists.
 
-    inputs: tuple[tuple[Token, ...], ...]
-    sampled: int | None = None
+    missing: length -> how many legal lists of it there are, for the lengths of which `inputs` holds a sample; None where
+             that is unknown.
+    found:   how they were found, if not by trying every list; an empty text else.
+    most:    the limit above which it would be a sample; None for none.
+    """
+
+    inputs: tuple[Tokens, ...]
+    missing: Mapping[int, int | None] = field(default_factory=dict)
+    found: str = ""
+    most: int | None = WHOLE
+
+    @property
+    def totals(self) -> dict[int, int | None]:
+        """Length -> how many legal lists of it there are; None where that is unknown."""
+        counts: dict[int, int | None] = {}
+        for tokens in self.inputs:
+            counts[len(tokens)] = (counts.get(len(tokens)) or 0) + 1
+        return counts | dict(self.missing)
+
+    @property
+    def sampled(self) -> Total | None:
+        """How many legal lists there are if these are a sample of them, else None."""
+        return total_of(self.totals.values()) if self.missing else None
 
     def of_lengths(self, shortest: int, longest: int) -> Domain:
         kept = tuple(x for x in self.inputs if shortest <= len(x) <= longest)
-        return Domain(kept, self.sampled)
+        missing = {n: total for n, total in self.missing.items() if shortest <= n <= longest}
+        return replace(self, inputs=kept, missing=missing)
+
+
+def total_of(counts: Iterable[int | None]) -> Total:
+    """Their sum; unknown if one of them is."""
+    known = list(counts)
+    return "unknown" if None in known else sum(n for n in known if n is not None)
 
 
 def token_order(vocab: Sequence[Token]) -> list[Token]:
@@ -35,46 +76,87 @@ def token_order(vocab: Sequence[Token]) -> list[Token]:
         return sorted(vocab, key=lambda t: (type(t).__name__, str(t)))
 
 
-def domain_of(program: Program) -> Domain:
-    """The program's domain. Errors: TC105 (empty, or its predicate raises)."""
+def domain_of(program: Program, most: int | None = WHOLE) -> Domain:
+    """The program's domain. most: inputs above which it is sampled; None for never.
+
+    Errors: TC105 (empty, too large, a predicate that raises, an input that does not fit).
+    """
     vocab = token_order(list(program.vocab))
+    limit = MOST_HELD if most is None else most
     sizes = [len(vocab) ** n for n in range(1, program.max_seq_len + 1)]
-    sampled = None
-    if sum(sizes) <= WHOLE:
-        lists: Iterator[tuple[Token, ...]] = _all_lists(vocab, program.max_seq_len)
+    if program.inputs is not None:
+        domain = _handed(program, vocab, limit)
+    elif sum(sizes) <= limit:
+        domain = Domain(tuple(x for x in _all_lists(vocab, program.max_seq_len) if _legal(program, x)))
+    elif program.domain is None and most is None:
+        raise too_many(program, sum(sizes))
+    elif program.domain is None:
+        domain = _sample(vocab, sizes, limit)
     else:
-        sampled = sum(sizes)
-        lists = iter(_sample(vocab, sizes))
-    inputs = tuple(x for x in lists if _legal(program, x))
-    if not inputs:
-        raise user_error(
-            "TC105.predicate",
-            got=f"no token list of length 1-{program.max_seq_len} over {vocab} is legal",
-            program=program.name,
-        )
-    return Domain(inputs, sampled)
+        found = search(lambda x: _legal(program, x), vocab, program.max_seq_len, limit)
+        domain = _thinned(found, vocab, limit)
+    if not domain.inputs:
+        raise _empty(program, vocab, domain)
+    if most is None and domain.missing:
+        raise too_many(program, domain.sampled)
+    return replace(domain, most=most)
 
 
-def _all_lists(vocab: Sequence[Token], longest: int) -> Iterator[tuple[Token, ...]]:
+def too_many(program: Program, total: Total | None) -> CheckError:
+    """The error where all are wanted, and there are more than fit."""
+    got = f"{total:,}" if isinstance(total, int) else "an unknown number"
+    return user_error("TC105.many", got=got, wanted=f"at most {MOST_HELD:,}", program=program.name)
+
+
+def _empty(program: Program, vocab: Sequence[Token], domain: Domain) -> CheckError:
+    if domain.found:
+        return user_error("TC105.rare", got=domain.found, program=program.name)
+    got = f"no token list of length 1-{program.max_seq_len} over {vocab} is legal"
+    return user_error("TC105.predicate", got=got, program=program.name)
+
+
+def _all_lists(vocab: Sequence[Token], longest: int) -> Iterator[Tokens]:
     for n in range(1, longest + 1):
         yield from itertools.product(vocab, repeat=n)
 
 
-def _sample(vocab: Sequence[Token], sizes: list[int]) -> list[tuple[Token, ...]]:
+def _sample(vocab: Sequence[Token], sizes: list[int], most: int) -> Domain:
     """All short lists, and an equal share of the remaining sample for each longer length."""
     rng = random.Random(_SEED)
-    lists: list[tuple[Token, ...]] = []
+    lists: list[Tokens] = []
+    missing: dict[int, int | None] = {}
     for n, size in enumerate(sizes, start=1):
-        share = (WHOLE - len(lists)) // (len(sizes) - n + 1)
+        share = (most - len(lists)) // (len(sizes) - n + 1)
         if size <= share:
             lists += itertools.product(vocab, repeat=n)
         else:
-            picked = {tuple(rng.choice(vocab) for _ in range(n)) for _ in range(share)}
-            lists += sorted(picked, key=lambda x: [vocab.index(t) for t in x])
-    return lists
+            missing[n] = size
+            lists += _in_order({tuple(rng.choice(vocab) for _ in range(n)) for _ in range(share)}, vocab)
+    return Domain(tuple(lists), missing)
 
 
-def _legal(program: Program, tokens: tuple[Token, ...]) -> bool:
+def _in_order(lists: Iterable[Tokens], vocab: Sequence[Token]) -> list[Tokens]:
+    """By length, then in the order of the vocabulary."""
+    place = {token: i for i, token in enumerate(vocab)}
+    return sorted(lists, key=lambda x: (len(x), [place[t] for t in x]))
+
+
+def _thinned(found: Found, vocab: Sequence[Token], most: int) -> Domain:
+    """At most so many of the lists found: lengths with few lists whole, and equal shares of the others."""
+    rng = random.Random(_SEED)
+    missing = {n: total for n, total in found.totals.items() if total is None}
+    kept: list[Tokens] = []
+    by_count = sorted(found.lists.items(), key=lambda item: len(item[1]))
+    for done, (n, lists) in enumerate(by_count):
+        share = (most - len(kept)) // (len(by_count) - done)
+        if len(lists) > share:
+            missing[n] = found.totals[n]
+            lists = rng.sample(lists, share)
+        kept += lists
+    return Domain(tuple(_in_order(kept, vocab)), dict(sorted(missing.items())), found.how)
+
+
+def _legal(program: Program, tokens: Tokens) -> bool:
     if program.domain is None:
         return True
     try:
@@ -83,3 +165,54 @@ def _legal(program: Program, tokens: tuple[Token, ...]) -> bool:
         raise user_error(
             "TC105.raises", got=f"{list(tokens)}: {error}", program=program.name, error=type(error).__name__
         ) from error
+
+
+# Inputs that the program hands over --------------------------------------------------------------------------
+
+
+def _handed(program: Program, vocab: Sequence[Token], most: int) -> Domain:
+    """`Program.inputs`: all legal lists, or a callable that yields random ones from a generator."""
+    given = program.inputs
+    assert given is not None
+    if callable(given):
+        return _thinned(_drawn(program, given, vocab, most), vocab, most)
+    lists: dict[int, list[Tokens]] = {}
+    for tokens in dict.fromkeys(_checked(program, x, vocab) for x in given):
+        lists.setdefault(len(tokens), []).append(tokens)
+    for length, alike in lists.items():
+        lists[length] = _in_order(alike, vocab)
+    return _thinned(Found(lists, {n: len(alike) for n, alike in lists.items()}, ""), vocab, most)
+
+
+def _drawn(
+    program: Program, draw: Callable[[random.Random], Iterable[Sequence[Token]]], vocab: Sequence[Token], most: int
+) -> Found:
+    """What the callable yields, until there are enough different ones."""
+    seen: dict[Tokens, None] = {}
+    tries = 0
+    for given in itertools.islice(draw(random.Random(_SEED)), DRAWS * most):
+        tries += 1
+        seen[_checked(program, given, vocab)] = None
+        if len(seen) == most:
+            break
+    lists: dict[int, list[Tokens]] = {}
+    for tokens in seen:
+        lists.setdefault(len(tokens), []).append(tokens)
+    how = f"{len(seen):,} different lists in {tries:,} that `inputs` drew"
+    return Found(lists, dict.fromkeys(lists), how)
+
+
+def _checked(program: Program, given: Sequence[Token], vocab: Sequence[Token]) -> Tokens:
+    """One input as a tuple. Errors: TC105 (no list, a length or a token that does not fit, not legal by `domain`)."""
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        raise user_error("TC105.handed", got=repr(given), wanted="token lists", program=program.name)
+    tokens = tuple(given)
+    if not 1 <= len(tokens) <= program.max_seq_len:
+        wanted = f"a length of 1-{program.max_seq_len}"
+    elif strange := [t for t in tokens if t not in vocab]:
+        wanted = f"tokens of the vocabulary, unlike {strange[0]!r}"
+    elif not _legal(program, tokens):
+        wanted = "lists that `domain` accepts"
+    else:
+        return tokens
+    raise user_error("TC105.handed", got=list(tokens), wanted=wanted, program=program.name)

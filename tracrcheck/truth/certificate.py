@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgeprune_core.circuit import Circuit
+from tracrcheck.rasp.domain import Total
 from tracrcheck.truth.setting import Setting
 
 PROPERTIES = ("sufficient", "minimal", "smallest", "unique")
@@ -38,7 +39,7 @@ class Certificate:
     gap_above: float | None = None
     n_inputs: int = 0
     n_items: int = 0
-    sampled: int | None = None
+    sampled: Total | None = None
     seconds: float = 0.0
 
     @property

@@ -13,7 +13,7 @@ from edgeprune_core.engine import trace
 from edgeprune_core.task import Task
 from tracrcheck.compiler.compile import Compiled
 from tracrcheck.error_codes import unknown_name, user_error
-from tracrcheck.rasp.domain import WHOLE, Domain
+from tracrcheck.rasp.domain import MOST_HELD, WHOLE, Domain, Total, domain_of, too_many, total_of
 
 CRITERIA = ("value", "decoded")
 _SEED = 20_240_624  # for the sample of pairs, where the whole list is too long
@@ -25,12 +25,14 @@ class Setting:
 
     lengths:   shortest and longest token list (BOS not counted); None for all of the program's.
     score_bos: judge position 0 too.
+    inputs:    items (inputs, or pairs of them) above which the list is sampled; None for never.
     """
 
     ablation: str = "zero"
     criterion: Criterion = "value"
     lengths: tuple[int, int] | None = None
     score_bos: bool = False
+    inputs: int | None = WHOLE
 
     def __post_init__(self) -> None:
         for what, got, known in (
@@ -55,7 +57,7 @@ def task_of(compiled: Compiled, setting: Setting) -> Task:
     domain = _inputs(compiled, setting)
     tokens, valid = compiled.encode(domain.inputs)
     scored = _scored(compiled, domain, valid, setting.score_bos)
-    items, of = _items(domain, setting.paired)
+    items, of = _items(compiled, domain, setting)
     lengths = valid.sum(1)
     by_length = [tokens[lengths == n, :n] for n in lengths.unique().tolist()]
     return Task(
@@ -72,9 +74,11 @@ def task_of(compiled: Compiled, setting: Setting) -> Task:
 
 
 def _inputs(compiled: Compiled, setting: Setting) -> Domain:
+    same = compiled.domain.most == setting.inputs
+    domain = compiled.domain if same else domain_of(compiled.program, setting.inputs)
     if setting.lengths is None:
-        return compiled.domain
-    domain = compiled.domain.of_lengths(*setting.lengths)
+        return domain
+    domain = domain.of_lengths(*setting.lengths)
     if not domain.inputs:
         low, high = setting.lengths
         raise user_error(
@@ -103,22 +107,25 @@ def _outcome(compiled: Compiled, setting: Setting, tokens, valid, scored) -> Out
     return Outcome(categorical=compiled.categorical, criterion=setting.criterion, scale=scale)
 
 
-def _items(domain: Domain, paired: bool) -> tuple[torch.Tensor, int | None]:
+def _items(compiled: Compiled, domain: Domain, setting: Setting) -> tuple[torch.Tensor, Total | None]:
     """Rows of (clean, corrupted), and the size of the full list where they are a sample of it, else None."""
-    if not paired:
+    if not setting.paired:
         each = torch.arange(len(domain.inputs))
         return torch.stack([each, each], 1), domain.sampled
     by_length: dict[int, list[int]] = {}
     for row, tokens in enumerate(domain.inputs):
         by_length.setdefault(len(tokens), []).append(row)
     total = sum(len(rows) ** 2 for rows in by_length.values())
-    rng, pairs, left = random.Random(_SEED), [], WHOLE
+    most = MOST_HELD if setting.inputs is None else setting.inputs
+    if setting.inputs is None and total > most:
+        raise too_many(compiled.program, total)
+    rng, pairs, left = random.Random(_SEED), [], most
     for done, rows in enumerate(by_length.values()):
         n = len(rows)
         share = left // (len(by_length) - done)
-        numbers = (
-            range(n * n) if total <= WHOLE or n * n <= share else sorted(rng.sample(range(n * n), share))
-        )
+        numbers = range(n * n) if total <= most or n * n <= share else sorted(rng.sample(range(n * n), share))
         pairs += [(rows[i // n], rows[i % n]) for i in numbers]
-        left = WHOLE - len(pairs)
-    return torch.tensor(pairs), None if total <= WHOLE and domain.sampled is None else total
+        left = most - len(pairs)
+    if total <= most and domain.sampled is None:
+        return torch.tensor(pairs), None
+    return torch.tensor(pairs), total_of(None if n is None else n * n for n in domain.totals.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from tracr.rasp import rasp
 
 from edgeprune_core.errors import CheckError
 from tracrcheck import Program
+from tracrcheck.rasp import legal_lists
 from tracrcheck.rasp.domain import WHOLE, domain_of, token_order
 
 PROGRAM = Program(name="p", build=lambda: rasp.tokens, vocab={"b", "a"}, max_seq_len=2)
@@ -69,3 +71,148 @@ def test_at_the_limit_the_domain_is_whole():
     program = replace(PROGRAM, vocab=set(range(WHOLE)), max_seq_len=1)
     assert domain_of(program).sampled is None
     assert len(domain_of(program).inputs) == WHOLE
+
+
+# Inputs that fit the program -------------------------------------------------------------------------------
+
+
+def balanced(tokens):
+    """Every kind of bracket is closed as often as it is opened, and never before."""
+    for opening, closing in ("()", "[]", "{}"):
+        depth = 0
+        for token in tokens:
+            depth += (token == opening) - (token == closing)
+            if depth < 0:
+                return False
+        if depth:
+            return False
+    return True
+
+
+def sum_begins(tokens):
+    """A beginning of "a+b=c", the digits of c right."""
+    text = "".join(tokens)
+    left, plus, rest = text.partition("+")
+    right, equals, total = rest.partition("=")
+    if not left.isdigit() and left or not right.isdigit() and right or len(left) > 1 or len(right) > 1:
+        return False
+    if (plus and not left) or (equals and not right):
+        return False
+    return not equals or f"{int(left) + int(right):02d}".startswith(total)
+
+
+SUMS = replace(PROGRAM, vocab=set("0123456789+="), max_seq_len=8, domain=sum_begins)
+
+
+def test_legal_lists_that_are_beginnings_of_legal_lists_are_all_found_and_counted():
+    domain = domain_of(SUMS)
+    complete = [x for x in domain.inputs if len(x) == 6]
+    assert len(complete) == 100
+    assert ("7", "+", "8", "=", "1", "5") in complete
+    # digit, +, digit, =, and two digits of the sum
+    assert len(domain.inputs) == 10 + 10 + 100 + 100 + 100 + 100
+    assert domain.sampled is None
+
+
+def test_legal_lists_with_illegal_beginnings_are_drawn_and_their_number_is_unknown(monkeypatch):
+    program = replace(PROGRAM, vocab=set("()[]{}"), max_seq_len=10, domain=balanced)
+    monkeypatch.setattr(legal_lists, "TRIES", 5000)
+    domain = domain_of(program)
+    assert {len(x) for x in domain.inputs} == {2, 4, 6, 8, 10}
+    assert all(balanced(x) for x in domain.inputs)
+    assert domain.sampled == "unknown"
+    assert domain.totals[4] == 24
+    assert domain.totals[10] is None
+    assert domain.of_lengths(1, 4).sampled is None
+    assert domain == domain_of(program)
+    assert "random lists of length 6-10" in domain.found
+
+
+@pytest.mark.parametrize(
+    "domain",
+    [
+        lambda x: x[-1] == "?" and "?" not in x[:-1],
+        lambda x: len(x) % 3 == 0,
+        lambda x: len(x) < 8 or x.count("?") == 3,
+    ],
+    ids=["a token at the end", "some lengths", "long lists only"],
+)
+def test_a_domain_that_is_not_prefix_closed_is_never_counted_as_whole(domain, monkeypatch):
+    monkeypatch.setattr(legal_lists, "TRIES", 5000)
+    program = replace(PROGRAM, vocab=set("()[]?"), max_seq_len=12, domain=domain)
+    assert domain_of(program).sampled == "unknown"
+
+
+def test_where_no_legal_list_is_found_the_author_is_told_to_hand_them_over(monkeypatch):
+    monkeypatch.setattr(legal_lists, "ALL_TRIES", 4700)
+    program = replace(PROGRAM, max_seq_len=60, domain=lambda x: len(x) > 50 and len(set(x)) == 1)
+    with pytest.raises(CheckError) as caught:
+        domain_of(program)
+    assert str(caught.value) == (
+        "TC105 no legal input of 'p' was found\n"
+        "    got     of 4,700 random lists of length 14-60, 0 different ones are legal\n"
+        "    wanted  at least one\n    do      give the legal lists as `Program(inputs=...)`"
+    )
+
+
+def test_inputs_that_the_program_gives_are_the_domain():
+    given = [["b", "a"], ("a",), ["b", "a"]]
+    for inputs in (given, (x for x in given)):
+        program = replace(PROGRAM, inputs=inputs)
+        assert domain_of(program).inputs == (("a",), ("b", "a")) == domain_of(program).inputs
+        assert domain_of(program).sampled is None
+
+
+def test_too_many_given_inputs_are_sampled_by_length_and_counted():
+    program = replace(PROGRAM, max_seq_len=12, inputs=itertools.product("ab", repeat=12))
+    domain = domain_of(replace(program, inputs=[*program.inputs, ["a"]]), 100)
+    assert [len(x) for x in domain.inputs] == [1] + [12] * 99
+    assert domain.sampled == 2**12 + 1
+    assert domain_of(program, None).sampled is None
+
+
+def test_a_callable_draws_inputs_from_a_seeded_generator():
+    def drawn(rng):
+        while True:
+            yield rng.choices("ab", k=rng.randint(1, 30))
+
+    program = replace(PROGRAM, max_seq_len=30, inputs=drawn)
+    domain = domain_of(program, 600)
+    assert domain == domain_of(program, 600)
+    assert len(domain.inputs) == 600
+    assert domain.sampled == "unknown"
+    assert domain.found == "600 different lists in 674 that `inputs` drew"
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("ab", "token lists"),
+        (7, "token lists"),
+        ([], "a length of 1-2"),
+        (["a", "b", "a"], "a length of 1-2"),
+        (["c"], "tokens of the vocabulary, unlike 'c'"),
+        ([["a"]], "tokens of the vocabulary, unlike ['a']"),
+        (["b"], "lists that `domain` accepts"),
+    ],
+)
+def test_a_given_input_that_does_not_fit_is_named(given, wanted):
+    with pytest.raises(CheckError) as caught:
+        domain_of(replace(PROGRAM, inputs=[["a"], given], domain=lambda x: x[0] == "a"))
+    assert (caught.value.code, caught.value.wanted) == ("TC105", wanted)
+
+
+def test_all_inputs_are_refused_where_they_do_not_fit():
+    with pytest.raises(CheckError) as caught:
+        domain_of(replace(PROGRAM, max_seq_len=40), None)
+    assert str(caught.value) == (
+        "TC105 too many inputs of 'p'\n    got     2,199,023,255,550\n    wanted  at most 2,000,000\n"
+        "    do      give a number: --inputs N"
+    )
+
+
+def test_the_limit_decides_which_domain_is_whole():
+    program = replace(PROGRAM, max_seq_len=14)
+    assert domain_of(program).sampled == 2**15 - 2
+    assert domain_of(program, 2**15 - 2).sampled is None
+    assert len(domain_of(program, None).inputs) == 2**15 - 2

@@ -22,8 +22,8 @@ CODE = re.compile(r"\b(?:TC|EP)[0-9]{3}\b")
 ROW = re.compile(r"((?:TC|EP)[0-9]{3})(?:\.[a-z][a-z0-9_]*)?")
 ROWS = error_codes.TABLE.messages
 RAISERS = {"user_error", "unknown_name"}
-# A class of fault that our way of building a program rules out; it is documented, and never raised.
-PREVENTED = {"TC317"}
+# Classes of fault that our way of building a program rules out; they are documented, and never raised.
+PREVENTED = {"TC316", "TC317"}
 REPLACED = {"what", "wanted", "do"}
 
 

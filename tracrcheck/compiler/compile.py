@@ -18,6 +18,7 @@ from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.weights import Model
 from tracrcheck.compiler.assemble import assemble
 from tracrcheck.compiler.craft import craft_of
+from tracrcheck.compiler.one_order import one_order
 from tracrcheck.compiler.unsupported import unrecognised
 from tracrcheck.error_codes import user_error
 from tracrcheck.program import BOS, PAD, Program, Token
@@ -74,6 +75,7 @@ class Compiled:
         return {}
 
 
+@one_order()
 def compile_program(program: Program, most: int | None = WHOLE) -> Compiled:
     """Program -> Compiled. most: inputs above which the domain is sampled; None for never.
 

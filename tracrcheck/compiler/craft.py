@@ -10,6 +10,7 @@ from tracr.compiler import basis_inference, craft_graph_to_model, expr_to_craft_
 from tracr.craft import bases, transformers
 from tracr.rasp import rasp
 
+from tracrcheck.compiler.one_order import one_order
 from tracrcheck.compiler.unsupported import check_expressions, recognised
 from tracrcheck.program import BOS, PAD, Program
 from tracrcheck.rasp.expressions import describe
@@ -127,6 +128,7 @@ class Place:
     half_layer: int | None
 
 
+@one_order()
 def places(program: Program, sop: rasp.SOp) -> dict[str, Place]:
     """Label of an expression -> its place. Repeats Tracr's passes: milliseconds, and rarely needed."""
     craft = craft_of(program, sop)

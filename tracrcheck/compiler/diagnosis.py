@@ -190,8 +190,6 @@ class _Seen:
         """Bugs that can affect any kind of head."""
         if not _attends(expr):
             return None
-        if any(_unordered(self.places[e.label].values) for e in post_order(expr) if e.label in self.places):
-            return "TC316"
         return "TC312" if self._leak > LEAK else None
 
     @cached_property
@@ -212,15 +210,6 @@ def _is_bool(predicate: Callable[[Any, Any], Any], key: Any, query: Any) -> bool
         return predicate(key, query) in (0, 1)  # including True and False
     except Exception:
         return True
-
-
-def _unordered(values: Sequence[Any]) -> bool:
-    """Whether the values include types that do not compare, so that sorting them is undefined."""
-    try:
-        sorted(values)
-    except TypeError:
-        return True
-    return False
 
 
 # Large numbers -------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ import torch
 from edgeprune_core.spec import ModelSpec
 from edgeprune_core.weights import Model, Weights
 from tracrcheck.compiler.compile import build
+from tracrcheck.compiler.one_order import one_order
 from tracrcheck.program import BOS, PAD, Program
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Oracle:
         """JAX's residual stream, `input pos d_model`: after the embeddings and after every half-layer."""
         import jax
 
-        with jax.enable_x64(True):
+        with jax.enable_x64(True), one_order():
             found = self._forward(self.assembled.params, tokens.numpy()).transformer_output
             return [torch.tensor(np.asarray(x)) for x in (found.input_embeddings, *found.residuals)]
 
@@ -51,7 +52,7 @@ def compile_by_haiku(program: Program) -> Oracle:
     import jax
     from tracr.compiler import compiling
 
-    with jax.enable_x64(True), _initialised_with_zeros():
+    with jax.enable_x64(True), one_order(), _initialised_with_zeros():
         assembled = compiling.compile_rasp_to_model(
             build(program),
             set(program.vocab),

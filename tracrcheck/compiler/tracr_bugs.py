@@ -66,7 +66,7 @@ FAULT_CLASSES = {
         "after an Aggregate, use functions that do not tell x from float(x), or Map(round, ...) first",
     ),
     "TC315": FaultClass("equal-values-of-two-types", "let no expression mix bool, int and float"),
-    "TC316": FaultClass("values-without-an-order", "use a vocabulary of one type"),
+    "TC316": FaultClass("values-without-an-order", "use a vocabulary of one type, outside tracrcheck"),
     "TC317": FaultClass(
         "two-expressions-with-one-label",
         "build the program afresh for every compilation; do not re-annotate what was compiled",
@@ -117,6 +117,7 @@ FAULT_CLASSES = {
     "TC351": FaultClass(
         "chained-comparison", "(0 < tokens) & (tokens < 3), or Map(lambda token: 0 < token < 3, tokens)"
     ),
+    "TC352": FaultClass("late-binding", "bind it when the function is made: lambda x, d=d: x // 10**d"),
 }
 
 

@@ -185,7 +185,10 @@ def _handed(program: Program, vocab: Sequence[Token], most: int) -> Domain:
 
 
 def _drawn(
-    program: Program, draw: Callable[[random.Random], Iterable[Sequence[Token]]], vocab: Sequence[Token], most: int
+    program: Program,
+    draw: Callable[[random.Random], Iterable[Sequence[Token]]],
+    vocab: Sequence[Token],
+    most: int,
 ) -> Found:
     """What the callable yields, until there are enough different ones."""
     seen: dict[Tokens, None] = {}

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgeprune_core.errors import CheckError
+from tracrcheck.compiler.author_errors import author_errors
 from tracrcheck.compiler.compile import Compiled, compile_program
 from tracrcheck.compiler.cross_check import compare_routes
 from tracrcheck.compiler.equivalence import Faithfulness, check_compiled, compare
-from tracrcheck.compiler.truthiness import asked_for_truth
+from tracrcheck.rasp.domain import WHOLE
 from tracrcheck.rasp.library import Entry
 from tracrcheck.truth.cache import certificate_of
 from tracrcheck.truth.certificate import Certificate
@@ -42,9 +43,9 @@ def check(entry: Entry, settings: Sequence[Setting]) -> Checkup:
     A hand-made model has one route only: it has no JAX model.
     """
     started = time.monotonic()
-    asked = asked_for_truth(entry.program)
+    asked = author_errors(entry.program)
     try:
-        compiled = compile_program(entry.program)
+        compiled = compile_program(entry.program, settings[0].inputs if settings else WHOLE)
     except CheckError as error:
         return Checkup(
             compiled=None, problems=(*asked, error.at(str(entry.path))), seconds=time.monotonic() - started
@@ -72,7 +73,9 @@ def prepare(
     ready, wrong = [], []
     for entry in entries:
         try:
-            compiled = compile_program(entry.program)
+            if meant := author_errors(entry.program):
+                raise meant[0]
+            compiled = compile_program(entry.program, settings[0].inputs if settings else WHOLE)
             check_compiled(compiled)
             for setting in settings[:1]:
                 if setting.lengths is not None:

@@ -94,7 +94,7 @@ def sum_begins(tokens):
     text = "".join(tokens)
     left, plus, rest = text.partition("+")
     right, equals, total = rest.partition("=")
-    if not left.isdigit() and left or not right.isdigit() and right or len(left) > 1 or len(right) > 1:
+    if not all(part == "" or (part.isdigit() and len(part) == 1) for part in (left, right)):
         return False
     if (plus and not left) or (equals and not right):
         return False

@@ -120,6 +120,11 @@ def _diamonds(depth: int) -> SOp:
     return sop
 
 
+def _late_digits() -> SOp:
+    digits = [Map(lambda x: x // 10**d % 10, tokens) for d in (0, 1)]  # noqa: B023 - the fault
+    return SequenceMap(lambda a, b: a + b, *digits)
+
+
 def _chained_comparison() -> SOp:
     return 0 < tokens < 3  # type: ignore[return-value, operator]
 
@@ -420,5 +425,14 @@ CASES: tuple[FaultCase, ...] = (
         ),
         why="Python reads 0 < tokens < 3 as (0 < tokens) and (tokens < 3); a SOp has no __bool__ and counts "
         "as true (rasp/rasp.py), so the first half is dropped; `and`, `or`, `not`, `if`, max() likewise",
+    ),
+    FaultCase(
+        code="TC352",
+        kind="author",
+        program=_program(
+            _late_digits, {7, 42}, 1, reference=lambda given: [sum(divmod(x, 10)) for x in given]
+        ),
+        why="a function sees a variable's last value: `lambda x: x // 10**d` made in a loop over d divides by the last "
+        "power, in every expression",
     ),
 )

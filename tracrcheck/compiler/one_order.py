@@ -1,0 +1,42 @@
+"""One order for values of several types, while Tracr's passes run.
+
+Tracr sorts directions by their values, and as text where two values do not compare. Over several types that is no order:
+9 < 10 < "1a" < 9, and neither of "1" and 1 comes first. What comes out then depends on the order of a set, which differs
+between our route and Haiku's, and between processes (TC316). Here None comes first, then numbers, strings, and tuples
+by their elements. Values that compare are ordered as by Tracr.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tracr.craft import bases
+
+
+@contextmanager
+def one_order() -> Iterator[None]:
+    before = bases.BasisDirection.__lt__
+    bases.BasisDirection.__lt__ = _before  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        bases.BasisDirection.__lt__ = before  # type: ignore[method-assign]
+
+
+def _before(one: bases.BasisDirection, other: bases.BasisDirection) -> bool:
+    return (_key(one.name), _key(one.value)) < (_key(other.name), _key(other.value))
+
+
+def _key(value: Any) -> tuple[Any, ...]:
+    match value:
+        case None:
+            return (0,)
+        case bool() | int() | float():
+            return 1, value
+        case str():
+            return 2, value
+        case tuple():
+            return 3, tuple(map(_key, value))
+    return 4, type(value).__name__, str(value)

@@ -4,7 +4,7 @@ They are checked on drawn programs and small random models (`subjects.py`); wher
 the hand-written forward pass of `forward.py`. `runner.py` runs them.
 """
 
-from tracrcheck.invariants import (  # fmt: skip
+from tracrcheck.invariants import (
     acdc,
     addback,
     along_inputs,

@@ -144,6 +144,7 @@ TOPICS: dict[str, dict[str, Message]] = {
             "an option for seeded faults, but none is seeded", "one or the other", "leave {options} out"
         ),
         "TC117.allow_known": Message("nothing is known", "--baseline FILE"),
+        "TC117.inputs": Message("no number of inputs", "a number of at least 1, or all"),
         "TC117.lengths": Message("no range of lengths", "A-B with 1 <= A <= B, such as 2-3"),
         "TC117.picture": Message("one picture shows one ablation", "one"),
         "TC117.jobs": Message(

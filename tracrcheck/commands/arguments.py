@@ -23,6 +23,12 @@ Criterion = Annotated[str, typer.Option(help="value: every scored coordinate; de
 Lengths = Annotated[
     str | None, typer.Option(metavar="A-B", help="Inputs of these lengths only (BOS not counted).")
 ]
+Inputs = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|all", help="Above N inputs, or pairs of them, the list is sampled: 20,000 by default."
+    ),
+]
 ScoreBos = Annotated[bool, typer.Option("--score-bos", help="Judge the output at position 0 too.")]
 # What a generator can be seeded with, and room for as many seeds as anyone runs.
 LARGEST_SEED = 2**62

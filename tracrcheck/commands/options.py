@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from tracrcheck.commands.loading import loading
 from tracrcheck.error_codes import user_error
+from tracrcheck.rasp.domain import WHOLE
 
 if TYPE_CHECKING:
     from edgeprune_core.criterion import Criterion
@@ -19,10 +20,14 @@ LONGEST_TIMEOUT = 10_000_000  # about four months; an alarm cannot be set to inf
 
 
 def settings_of(
-    ablations: Sequence[str], criteria: Sequence[str], lengths: str | None, score_bos: bool
+    ablations: Sequence[str],
+    criteria: Sequence[str],
+    lengths: str | None,
+    score_bos: bool,
+    inputs: str | None = None,
 ) -> tuple[Setting, ...]:
     """Every ablation with every criterion. `all` stands for zero, mean and resample."""
-    limits = parse_lengths(lengths)
+    limits, most = parse_lengths(lengths), parse_inputs(inputs)
     with loading():
         from edgeprune_core.ablations import ABLATIONS
         from tracrcheck.truth.setting import Setting
@@ -30,7 +35,7 @@ def settings_of(
     names = [name.strip() for text in ablations for name in text.split(",")]
     chosen = list(dict.fromkeys(a for name in names for a in (ABLATIONS if name == "all" else (name,))))
     return tuple(
-        Setting(ablation=a, criterion=cast("Criterion", c), lengths=limits, score_bos=score_bos)
+        Setting(ablation=a, criterion=cast("Criterion", c), lengths=limits, score_bos=score_bos, inputs=most)
         for a in chosen
         for c in criteria
     )
@@ -119,6 +124,17 @@ def check_known(allow_known: bool, baseline: Path | None) -> None:
     """What is known to be wrong is what is wrong in a baseline."""
     if allow_known and baseline is None:
         raise user_error("TC117.allow_known", where="--allow-known", got="no --baseline")
+
+
+def parse_inputs(text: str | None) -> int | None:
+    """A number of inputs above which the list is sampled; `all`, which is None, for never."""
+    if text is None:
+        return WHOLE
+    if text.strip() == "all":
+        return None
+    if re.fullmatch(r"[1-9]\d*", text.strip()):
+        return int(text)
+    raise user_error("TC117.inputs", where="--inputs", got=repr(text))
 
 
 def parse_lengths(text: str | None) -> tuple[int, int] | None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from edgeprune_core.errors import CheckError
-from tracrcheck.commands.arguments import Ablations, Criterion, Folders, Lengths, Name, ScoreBos
+from tracrcheck.commands.arguments import Ablations, Criterion, Folders, Inputs, Lengths, Name, ScoreBos
 from tracrcheck.commands.errors import stop_at, told
 from tracrcheck.commands.loading import loading
 from tracrcheck.error_codes import user_error
@@ -37,6 +37,7 @@ def check(
     criterion: Criterion = "value",
     lengths: Lengths = None,
     score_bos: ScoreBos = False,
+    inputs: Inputs = None,
 ) -> None:
     """Compare interpreter, reference, torch and JAX on the whole domain, and certify. Reports all problems at once."""
     from tracrcheck.commands import options
@@ -44,12 +45,13 @@ def check(
     from tracrcheck.reports.render import terminal
 
     options.parse_lengths(lengths)
+    options.parse_inputs(inputs)
     entry = Library.here(folder or []).load(program)
     with loading():
         from tracrcheck.reports import program as report
         from tracrcheck.truth import program_check
 
-    settings = options.settings_of(ablation or ["all"], [criterion], lengths, score_bos)
+    settings = options.settings_of(ablation or ["all"], [criterion], lengths, score_bos, inputs)
     found = program_check.check(entry, settings)
     terminal.show(*report.checkup_parts(found))
     stop_at(found.problems)
@@ -63,6 +65,7 @@ def show(
     criterion: Criterion = "value",
     lengths: Lengths = None,
     score_bos: ScoreBos = False,
+    inputs: Inputs = None,
     folder: Folders = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=".svg, .html or .dot.")] = None,
 ) -> None:
@@ -73,6 +76,7 @@ def show(
     from tracrcheck.reports.render import terminal
 
     options.parse_lengths(lengths)
+    options.parse_inputs(inputs)
     files.check_writable(out)
     entry = Library.here(folder or []).load(program)
     with loading():
@@ -80,7 +84,7 @@ def show(
         from tracrcheck.truth import cache
         from tracrcheck.truth.program_check import prepare
 
-    settings = options.settings_of(ablation or ["zero"], [criterion], lengths, score_bos)
+    settings = options.settings_of(ablation or ["zero"], [criterion], lengths, score_bos, inputs)
     if out is not None:
         report.kind_of(out)
         if len(settings) > 1:
@@ -104,6 +108,7 @@ def explain(
     criterion: Criterion = "value",
     lengths: Lengths = None,
     score_bos: ScoreBos = False,
+    inputs: Inputs = None,
     folder: Folders = None,
 ) -> None:
     """Say why an edge is required or not."""
@@ -111,13 +116,14 @@ def explain(
     from tracrcheck.rasp.library import Library
 
     options.parse_lengths(lengths)
+    options.parse_inputs(inputs)
     entry = Library.here(folder or []).load(program)
     with loading():
         from tracrcheck.grading.explain import explain as explanation_of
         from tracrcheck.reports import program as report
         from tracrcheck.truth.program_check import prepare
 
-    settings = options.settings_of(ablation or ["zero"], [criterion], lengths, score_bos)
+    settings = options.settings_of(ablation or ["zero"], [criterion], lengths, score_bos, inputs)
     ready, wrong = prepare([entry], settings)
     stop_at(wrong)
     for setting in settings:

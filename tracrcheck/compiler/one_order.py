@@ -18,11 +18,11 @@ from tracr.craft import bases
 @contextmanager
 def one_order() -> Iterator[None]:
     before = bases.BasisDirection.__lt__
-    bases.BasisDirection.__lt__ = _before  # type: ignore[method-assign]
+    bases.BasisDirection.__lt__ = _before
     try:
         yield
     finally:
-        bases.BasisDirection.__lt__ = before  # type: ignore[method-assign]
+        bases.BasisDirection.__lt__ = before
 
 
 def _before(one: bases.BasisDirection, other: bases.BasisDirection) -> bool:

@@ -144,7 +144,7 @@ def _in_order(lists: Iterable[Tokens], vocab: Sequence[Token]) -> list[Tokens]:
 def _thinned(found: Found, vocab: Sequence[Token], most: int) -> Domain:
     """At most so many of the lists found: lengths with few lists whole, and equal shares of the others."""
     rng = random.Random(_SEED)
-    missing = {n: total for n, total in found.totals.items() if total is None}
+    missing: dict[int, int | None] = {n: total for n, total in found.totals.items() if total is None}
     kept: list[Tokens] = []
     by_count = sorted(found.lists.items(), key=lambda item: len(item[1]))
     for done, (n, lists) in enumerate(by_count):

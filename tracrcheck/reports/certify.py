@@ -7,11 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tracrcheck.grading.edge_effects import Evidence
+from tracrcheck.rasp.domain import Total
 from tracrcheck.reports import document as doc
 from tracrcheck.reports.context import Beside, drawings
 from tracrcheck.reports.document import choice, number
 from tracrcheck.reports.picture import Layer, node_of, truth_layer
-from tracrcheck.reports.saved import CertificatesFile, setting_words, usable
+from tracrcheck.reports.saved import CertificatesFile, sample_words, setting_words, usable, word_of
 from tracrcheck.reports.text import computes
 from tracrcheck.truth.certificate import PROPERTIES, Certificate
 
@@ -26,19 +27,24 @@ def document(saved: CertificatesFile, beside: Beside) -> doc.Document:
     every = saved.certificates
     findings = [found for c in every if (found := _finding(c)) is not None]
     n, bad = len(every), len(findings)
+    whole, samples = ([c for c in every if word_of(c) == word] for word in ("proved", "sampled"))
     names = list(dict.fromkeys(c["program"] for c in every))
     return doc.Document(
         command="certify",
         title=f"Certificates: {', '.join(names) if len(names) <= 3 else f'{len(names):,} programs'}",
-        word="not proved" if bad else "proved",
+        word="not proved" if bad else "sampled" if samples else "proved",
         good=not bad,
-        outcome=f"{bad:,} of {n:,} truths are not proved" if bad else f"{n:,} of {n:,} truths are proved",
+        outcome=(
+            f"{bad:,} of {n:,} truths are not proved" if bad else f"{len(whole):,} of {n:,} truths are proved"
+        )
+        + (f", {len(samples):,} hold on a sample" if samples else ""),
         scope="A circuit is right with respect to a setting: ablation, criterion, inputs, positions.",
         tiles=(
             doc.Tile("settings", n),
-            doc.Tile("sufficient and minimal", n - bad, "unsure" if bad else "good"),
-            doc.Tile("smallest too", sum("smallest" in c["proved"] for c in every)),
-            doc.Tile("unique too", sum("unique" in c["proved"] for c in every)),
+            doc.Tile("sufficient and minimal", len(whole), "unsure" if bad else "good"),
+            doc.Tile("smallest too", sum("smallest" in c["proved"] for c in whole)),
+            doc.Tile("unique too", sum("unique" in c["proved"] for c in whole)),
+            *([doc.Tile("sampled", len(samples), "unsure")] if samples else []),
             doc.Tile("vacuous", sum(not c["required"] for c in every)),
         ),
         sections=(
@@ -47,13 +53,16 @@ def document(saved: CertificatesFile, beside: Beside) -> doc.Document:
                 [doc.Findings(("program", "setting", "not proved"), findings)],
                 on=doc.EVERYWHERE,
             ),
+            doc.Section("Sampled, not proved", [_samples(samples)], on=doc.EVERYWHERE),
             doc.Section("Certificates", [_table(every)], on=doc.EVERYWHERE),
             doc.Section("Not decided", [_undecided(every)]),
             doc.Section("Circuits", [*beside.not_drawn, *_drawings(beside.evidence)], on=("html",)),
         ),
         run=saved.run,
         suites=doc.suites_of(
-            every, lambda c: c["program"], lambda c: doc.Case(setting_words(c), 0.0, _finding(c))
+            every,
+            lambda c: c["program"],
+            lambda c: doc.Case(setting_words(c), 0.0, _finding(c), note=sample_words(c)),
         ),
     )
 
@@ -92,9 +101,18 @@ def _items(c: One) -> int:
 def _says(name: str, c: One) -> doc.Inline:
     """A word to filter by; the reasons are listed below."""
     if name in c["proved"]:
-        sampled = name == "sufficient" and c.get("sampled") is not None
-        return f"sampled {_items(c)} of {c['sampled']}" if sampled else doc.Badge("proved")
+        return (sample_words(c) if name == "sufficient" else "") or doc.Badge("proved")
     return "no" if name == "unique" and c.get("other") else doc.Badge("UNKNOWN")
+
+
+def _samples(certificates: Sequence[One]) -> doc.Table:
+    return doc.Table.of(
+        certificates,
+        doc.Column("program", lambda c: doc.Code(c["program"])),
+        doc.Column("setting", setting_words),
+        doc.Column("inputs or pairs", sample_words),
+        caption="Sufficient on a sample of the list; the whole list was not run",
+    )
 
 
 def _undecided(certificates: Sequence[One]) -> doc.Table:
@@ -111,7 +129,8 @@ def _drawings(evidence: Sequence[Evidence]) -> list[doc.Block]:
         return truth_layer(one, name=setting_words(one.certificate.to_json()), permitted=True)
 
     def word(of: Sequence[Evidence]) -> str:
-        return "proved" if all(one.certificate.usable for one in of) else "not proved"
+        words = {one.certificate.word for one in of}
+        return "not proved" if "UNKNOWN" in words else "sampled" if "sampled" in words else "proved"
 
     n = len({one.key[0] for one in evidence})
     return drawings(evidence, layer, word, most=max(20, MOST_LOOSE // max(n, 1)))
@@ -135,6 +154,11 @@ def certificate_block(compiled: Compiled, c: Certificate) -> list[str | doc.Tabl
     return [
         f"{c.program}: {s.ablation} ablation, criterion {s.criterion}{lengths}{bos}",
         f"  required  {len(c.required)} of {len(c.permitted)} permitted edges{vacuous_words(c)}",
+        *(
+            [f"  sampled   sufficient on {c.n_items:,} {pairs}, of {shown(c.sampled)}"]
+            if c.word == "sampled"
+            else []
+        ),
         f"  proved    {proved_words(c)} (on {c.n_items:,} {pairs})",
         *(f"  UNKNOWN   {name}: {why}" for name, why in c.unknown.items()),
         *([f"  another   {', '.join(c.other.texts)}"] if c.other is not None else []),
@@ -148,10 +172,20 @@ def vacuous_words(c: Certificate) -> str:
 
 
 def proved_words(c: Certificate) -> str:
-    words = [f"{name}: {c.says(name)}" if c.says(name) != "proved" else name for name in c.proved]
+    """What was proved; whether `sufficient` is sampled is said apart from it."""
+    words = [name for name in c.proved if c.says(name) == "proved"]
     if c.other is not None:
         words.append(f"unique: {c.says('unique')}")
     return ", ".join(words) or "nothing"
+
+
+def sampled_words(c: Certificate) -> str:
+    """Such as `sampled 48 of 1053; proved: `, or an empty text where the whole list was run."""
+    return f"{c.says('sufficient')}; proved: " if c.word == "sampled" else ""
+
+
+def shown(total: Total | None) -> str:
+    return f"{total:,} in all" if isinstance(total, int) else "an unknown number"
 
 
 def gap_words(gap_below: float | None, gap_above: float | None) -> str:

@@ -242,11 +242,12 @@ class Tile:
 
 @dataclass(frozen=True)
 class Case:
-    """A JUnit test case. finding: why it did not pass."""
+    """A JUnit test case. finding: why it did not pass. note: what is to be said of it all the same."""
 
     name: str
     seconds: float
     finding: Finding | None = None
+    note: str = ""
 
     @property
     def outcome(self) -> Outcome:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tracrcheck.planted.leak import Measured
     from tracrcheck.planted.planting import Planted
-    from tracrcheck.truth.certificate import Certificate
+    from tracrcheck.reports.certify import proved_words, sampled_words
+from tracrcheck.truth.certificate import Certificate
 
 
 def planted_block(planted: Planted, measured: Measured) -> str:
@@ -30,6 +31,8 @@ def planted_block(planted: Planted, measured: Measured) -> str:
 
 
 def truth_line(certificate: Certificate) -> str:
-    proved = ", ".join(certificate.proved) or certificate.says("sufficient")
+    proved = sampled_words(certificate) + (
+        proved_words(certificate) if certificate.usable else certificate.says("sufficient")
+    )
     many = f"{len(certificate.required)} of {len(certificate.permitted)} permitted edges required"
     return f"  {certificate.setting.ablation:<11} {many}: {proved}"

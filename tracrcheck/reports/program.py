@@ -98,10 +98,12 @@ def checkup_parts(found: Checkup) -> list[str | Table]:
         f"{compiled.program.name}: {spec.n_layers} layers x {spec.n_heads} heads, {compiled.graph.n_edges:,} edges"
     ]
     if (f := found.faithfulness) is not None:
-        sample = f", a sample of {f.sampled:,}" if f.sampled is not None else ""
+        sample = f", a sample of {certify.shown(f.sampled)}" if f.sampled is not None else ""
         parts.append(
             f"  compared  {f.n_inputs:,} inputs{sample}; {f.n_positions:,} positions, {f.n_without_value:,} without a value"
         )
+        if compiled.domain.found:
+            parts.append(f"            {compiled.domain.found}")
     agree = count(n, "problem") if n else "agree"
     reference = "reference, " if compiled.program.reference is not None else "(no reference), "
     no_jax = "; made by hand, so there is no JAX model to compare"
@@ -119,7 +121,7 @@ def checkup_parts(found: Checkup) -> list[str | Table]:
 
 def _proved(c: Certificate) -> str:
     unproved = "" if c.usable else f"; {c.says('sufficient')}"
-    return f"{certify.proved_words(c)}{unproved}{certify.vacuous_words(c)}"
+    return f"{certify.sampled_words(c)}{certify.proved_words(c)}{unproved}{certify.vacuous_words(c)}"
 
 
 def explanation_block(compiled: Compiled, ablation: str, found: Explanation) -> str:
@@ -162,7 +164,7 @@ def _title(certificate: Certificate) -> str:
     return (
         f"{certificate.program}: {s.ablation} ablation, criterion {s.criterion}; "
         f"{len(certificate.required)} required of {len(certificate.permitted)} permitted edges; "
-        f"proved: {', '.join(certificate.proved) or 'nothing'}"
+        f"{certify.sampled_words(certificate) or 'proved: '}{certify.proved_words(certificate)}"
     )
 
 

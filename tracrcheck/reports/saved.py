@@ -83,6 +83,22 @@ def usable(certificate: Mapping[str, Any]) -> bool:
     return {"sufficient", "minimal"} <= set(certificate["proved"])
 
 
+def word_of(certificate: Mapping[str, Any]) -> str:
+    """As `Certificate.word`."""
+    if not usable(certificate):
+        return "UNKNOWN"
+    return "proved" if certificate.get("sampled") is None else "sampled"
+
+
+def sample_words(certificate: Mapping[str, Any]) -> str:
+    """`sampled n of N`, or an empty text where the list is whole."""
+    if certificate.get("sampled") is None:
+        return ""
+    return (
+        f"sampled {certificate.get('n_pairs') or certificate.get('n_inputs', 0)} of {certificate['sampled']}"
+    )
+
+
 def setting_words(certificate: Mapping[str, Any]) -> str:
     """Such as `zero, value, lengths 1-3`."""
     words = [certificate["ablation"], certificate["criterion"]]

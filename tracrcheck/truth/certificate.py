@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from edgeprune_core.circuit import Circuit
 from tracrcheck.rasp.domain import Total
@@ -25,7 +25,7 @@ class Certificate:
     gap_below: the largest deviation seen that is within the tolerance; gap_above: the smallest seen beyond it. In
                units of the output's range; None if none was seen.
     n_inputs:  distinct inputs; n_items: items on the list (pairs, if the ablation pairs inputs); sampled: how many
-               there are in all, if the list is a sample.
+               there are in all, if the list is a sample (or "unknown").
     """
 
     program: str
@@ -51,6 +51,13 @@ class Certificate:
     def usable(self) -> bool:
         """Whether it proves enough for a verdict."""
         return {"sufficient", "minimal"} <= set(self.proved)
+
+    @property
+    def word(self) -> Literal["proved", "sampled", "UNKNOWN"]:
+        """Whether it holds on the whole list, on a sample of it, or is not decided."""
+        if not self.usable:
+            return "UNKNOWN"
+        return "proved" if self.sampled is None else "sampled"
 
     def says(self, name: str) -> str:
         """One property in words: proved, disproved, or UNKNOWN with the reason."""
@@ -81,4 +88,5 @@ class Certificate:
             "n_inputs": self.n_inputs,
             "n_pairs": self.n_items if self.setting.paired else 0,
             "sampled": self.sampled,
+            "word": self.word,
         }

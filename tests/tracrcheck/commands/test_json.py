@@ -61,6 +61,7 @@ CERTIFICATE = [
     "n_inputs",
     "n_pairs",
     "sampled",
+    "word",
 ]
 
 

@@ -51,3 +51,5 @@ def _add(node: ET.Element, suite: str, case: Case) -> None:
         text = shown(block(found))
         kind = shown(found.kind or found.word)
         ET.SubElement(one, case.outcome, type=kind, message=text.split("\n")[0]).text = text
+    if case.note:
+        ET.SubElement(one, "system-out").text = shown(case.note)

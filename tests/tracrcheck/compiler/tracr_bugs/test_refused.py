@@ -171,7 +171,7 @@ def _in_sequence_maps():
 
 def _in_selectors():
     return [
-        rasp.SelectorWidth(rasp.Select(rasp.tokens, rasp.tokens, lambda k, q: k == q + d))
+        rasp.SelectorWidth(rasp.Select(rasp.tokens, rasp.tokens, lambda k, q: k == q + d))  # noqa: B023
         for d in range(3)
     ]
 

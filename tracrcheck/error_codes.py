@@ -21,10 +21,15 @@ TOPICS: dict[str, dict[str, Message]] = {
             "program = Program(name=..., build=..., vocab=..., max_seq_len=...)",
             "add it, or start from a file that `tracrcheck new NAME` writes",
         ),
-        "TC104": Message(
+        "TC104.reserved": Message(
             "the vocabulary of '{program}' contains a token that Tracr adds itself",
             "a vocabulary without '{bos}' and '{pad}'",
             "rename the token",
+        ),
+        "TC104.type": Message(
+            "the vocabulary of '{program}' contains what is no value of RASP",
+            "int, float, bool or str; None stands for no value, and numpy's types are none of these",
+            "map each token to one of these types",
         ),
         "TC105.fields": Message(
             "the domain of '{program}' is empty", "at least one of each", "change `vocab` or `max_seq_len`"
@@ -80,6 +85,11 @@ TOPICS: dict[str, dict[str, Message]] = {
             "the program '{program}' differs from its reference: {definition}",
             "{want}, as the RASP interpreter says",
             "one of the two is wrong: fix `build` or `reference`",
+        ),
+        "TC110.no_value": Message(
+            "the reference of '{program}' gives a value where the program gives none: {definition}",
+            "{want}, as the RASP interpreter says: None means that there is no value",
+            "return None there in `reference`, or change `build` so that something is selected everywhere",
         ),
         "TC118.toml": Message("cannot read it", "TOML"),
         "TC118.list": Message(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import torch
@@ -145,7 +146,10 @@ def build(program: Program) -> rasp.SOp:
 
 def _check_fields(program: Program) -> None:
     if clash := [t for t in (BOS, PAD) if t in program.vocab]:
-        raise user_error("TC104", got=clash, program=program.name, bos=BOS, pad=PAD)
+        raise user_error("TC104.reserved", got=clash, program=program.name, bos=BOS, pad=PAD)
+    if strange := [t for t in program.vocab if not isinstance(t, (Real, str, tuple))]:
+        kinds = sorted({f"{t!r}, a {type(t).__name__}" for t in strange})
+        raise user_error("TC104.type", got="; ".join(kinds), program=program.name)
     if not program.vocab or program.max_seq_len < 1:
         raise user_error(
             "TC105.fields",

@@ -171,8 +171,9 @@ def _misreferenced(compiled: Compiled, said: list[list[Any]]) -> CheckError | No
                 want=_show_all(want),
             )
         if len(got) != len(want) or not all(map(_same, want, got)):
+            row = "TC110.no_value" if _no_value(want, got) else "TC110.differs"
             return user_error(
-                "TC110.differs",
+                row,
                 got=f"{_show_all(got)} from `reference` at {_place(want, got)}input {list(tokens)}",
                 program=program.name,
                 definition=describe(compiled.sop),
@@ -185,6 +186,14 @@ def _place(want: list[Any], got: list[Any]) -> str:
     if len(want) != len(got):
         return ""
     return f"position {next(i for i, (w, g) in enumerate(zip(want, got, strict=True), 1) if not _same(w, g))} of "
+
+
+def _no_value(want: list[Any], got: list[Any]) -> bool:
+    """Whether the first difference is a value of the reference where the interpreter gives none."""
+    if len(want) != len(got):
+        return False
+    first = next((w, g) for w, g in zip(want, got, strict=True) if not _same(w, g))
+    return first[0] is None
 
 
 def _same(want: Any, got: Any) -> bool:

@@ -6,7 +6,11 @@ import re
 from pathlib import Path
 
 from tests.tracrcheck.reports.hostile import NASTY, RUN, hostile, results, verdict
+from tracrcheck.reports.certify import document
+from tracrcheck.reports.context import Beside
 from tracrcheck.reports.kinds import comment_of
+from tracrcheck.reports.render.html.page import page
+from tracrcheck.reports.render.junit import junit
 from tracrcheck.reports.saved import CertificatesFile, DiscoveryFile
 from tracrcheck.runs.compare import CompareResults
 from tracrcheck.runs.mutants import Found, MutantResults

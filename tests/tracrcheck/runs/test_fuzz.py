@@ -19,9 +19,8 @@ from tracrcheck.generator.features import Composition, Features, Quotas, head_at
 from tracrcheck.grading.run_method import find_method
 from tracrcheck.records import sources
 from tracrcheck.records.reading import plain
-from tracrcheck.runs import base
+from tracrcheck.runs import base, fuzz_program, fuzz_score, regressions
 from tracrcheck.runs import fuzz as campaign
-from tracrcheck.runs import fuzz_program, fuzz_score, regressions
 from tracrcheck.runs.base import Workers, open_ledger
 from tracrcheck.truth.setting import Setting, task_of
 
@@ -256,7 +255,7 @@ def timeless(run):
 
 @pytest.mark.parametrize(
     "change",
-    [{"programs": 4}, {"settings": SETTINGS[:1]}, {"method": "random"}, {"seed": 6}, {"timeout": 61}],
+    [{"programs": 4}, {"ablations": ("zero",)}, {"method": "random"}, {"seed": 6}, {"timeout": 61}],
     ids=str,
 )
 def test_results_of_another_campaign_are_refused(here, change):

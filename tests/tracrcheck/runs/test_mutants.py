@@ -159,7 +159,7 @@ def test_of_quiet_runs_other_invariants_are_checked_again_and_of_one_that_was_no
         false_alarms.again(run, plan)
     parts = made[1:6:2]
     assert sorted(name for part in parts for name in part) == sorted(i.name for i in INVARIANTS)
-    assert made[0::2] == [["hist"], ["hist"], ["hist"], ["hist", "sort"]]
+    assert made[0::2] == [("hist",), ("hist",), ("hist",), ("hist", "sort")]
     assert made[7] is None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from tracrcheck.grading.verdict import Witness
@@ -103,14 +104,7 @@ class Column:
         return item[self.name] if isinstance(item, Mapping) else getattr(item, self.name)
 
 
-def number(name: str, of: Callable[[Any], Inline] | None = None, *, wide: bool = False) -> Column:
-    return Column(name, of, number=True, wide=wide)
-
-
-def choice(
-    name: str, of: Callable[[Any], Inline] | None = None, *, number: bool = False, wide: bool = False
-) -> Column:
-    return Column(name, of, choice=True, number=number, wide=wide)
+number, choice = partial(Column, number=True), partial(Column, choice=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,10 +228,6 @@ class Tile:
     label: str
     value: str | int
     kind: str = "plain"
-
-    @property
-    def text(self) -> str:
-        return self.value if isinstance(self.value, str) else f"{self.value:,}"
 
 
 @dataclass(frozen=True)

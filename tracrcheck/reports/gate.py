@@ -12,6 +12,7 @@ from tracrcheck.reports.context import Beside, drawings
 from tracrcheck.reports.document import choice, grouped, number
 from tracrcheck.reports.findings import finding_of, title_of
 from tracrcheck.reports.picture import MOST, Layer, judged_layer
+from tracrcheck.reports.render.templates import lines
 from tracrcheck.reports.text import count, share, summary_line
 from tracrcheck.runs.baseline import FLOOR, Comparison
 from tracrcheck.runs.gate import Results
@@ -204,32 +205,9 @@ def _compared(compared: Comparison | None) -> list[doc.Section]:
     word = f"{'Regressed' if compared.regressed else 'Not regressed'} from the baseline"
     if n and not compared.regressed:
         word += f", but {n} wrong where the baseline has no verdict"
-    lines = doc.Lines(comparison_lines(compared), "verbatim")
-    return [doc.Section(word, [lines], on=("markdown", "comment", "html"))]
+    said = doc.Lines(comparison_lines(compared), "verbatim")
+    return [doc.Section(word, [said], on=("markdown", "comment", "html"))]
 
 
 def comparison_lines(found: Comparison) -> list[str]:
-    lines = [f"compared with the baseline: {found.compared} verdicts are in both"]
-    lines += [f"  WRONG NOW   {_which(v)}: {v.verdict}, {v.reason}" for v in found.now_wrong]
-    lines += [f"  WRONG, NEW  {_which(v)}: {v.verdict}, {v.reason}" for v in found.new_wrong]
-    lines += [
-        f"  SLOWER      {s.program}, {s.ablation}: {s.before:.2f} s then, {s.now:.2f} s now (medians over seeds)"
-        for s in found.slower
-    ]
-    lines += [f"  right now   {_which(v)}" for v in found.now_right]
-    missing, more = found.missing[:MOST_MISSING], len(found.missing) - MOST_MISSING
-    lines += [f"  missing     {_which(v)}: in the baseline, not in this run" for v in missing]
-    if more > 0:
-        lines.append(f"  missing     and {more} more")
-    if len(found.machines) > 1:
-        lines.append("  the machines differ, so times say little: " + " | ".join(found.machines))
-    new = f"{len(found.new_wrong)} wrong and new, " if found.new_wrong else ""
-    lines.append(
-        f"  {len(found.now_wrong)} wrong now, {new}{len(found.now_right)} right now, {len(found.slower)} slower by more than "
-        f"{found.factor:g} times (medians under {FLOOR:g} s are not compared), {len(found.missing)} missing"
-    )
-    return lines
-
-
-def _which(v: Verdict) -> str:
-    return f"{v.program}, {v.ablation}, {v.criterion}, seed {v.seed}"
+    return lines("compared.txt", found=found, most=MOST_MISSING, floor=FLOOR)

@@ -34,10 +34,10 @@ from tracrcheck.reports.document import (
 )  # fmt: skip
 from tracrcheck.reports.kinds import html_of
 from tracrcheck.reports.picture import MOST, Layer, Picture, judged_layer, picture_of
-from tracrcheck.reports.render.html.markup import templates
-from tracrcheck.reports.render.html.markup import text as escaped
 from tracrcheck.reports.render.html.page import inline
 from tracrcheck.reports.render.html.page import page as page_of
+from tracrcheck.reports.render.templates import templates
+from tracrcheck.reports.render.templates import text as escaped
 from tracrcheck.runs.kinds import read_any
 from tracrcheck.truth.setting import Setting
 

@@ -9,7 +9,7 @@ from itertools import cycle
 from markupsafe import Markup
 
 from tracrcheck.reports.document import Plot
-from tracrcheck.reports.render.html.markup import templates
+from tracrcheck.reports.render.templates import templates
 
 # Colours that can be told apart without red or green as well (Okabe and Ito 2008), and dashes, for print.
 STROKES = (

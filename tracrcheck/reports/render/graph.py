@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from edgeprune_core.graph import Edge, ResidualGraph
 from tracrcheck.reports.picture import KINDS, Layer, Picture, node_of
-from tracrcheck.reports.render.html.markup import templates
+from tracrcheck.reports.render.templates import templates
 
 # Pixels.
 BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y, MARGIN, LANE = 190, 44, 70, 26, 20, 11

@@ -88,7 +88,7 @@ def discover(
         from edgeprune_core import trained_models
         from tracrcheck.grading.run_method import find_method
         from tracrcheck.reports import discovery, faithfulness
-        from tracrcheck.reports.context import Beside
+        from tracrcheck.reports.context import Context
         from tracrcheck.reports.saved import DiscoveryFile
         from tracrcheck.runs.base import made_now
         from tracrcheck.trained import discover as discovering
@@ -138,7 +138,7 @@ def discover(
         files.write_folder(out, texts)
         typer.echo(f"wrote {', '.join(str(out / name) for name in texts)}")
     made = made_now(shlex.join(["tracrcheck", *sys.argv[1:]]))
-    outputs.write(DiscoveryFile(document=document, run=made), Beside())
+    outputs.write(DiscoveryFile(document=document, run=made), Context())
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)  # all is told
     raise typer.Exit(0 if found.circuit is not None else 1)

@@ -15,7 +15,7 @@ import typer
 from edgeprune_core.errors import CheckError
 from tracrcheck.error_codes import user_error
 from tracrcheck.grading.no_exit import forbid_os_exit
-from tracrcheck.reports.render.terminal import tell
+from tracrcheck.reports.render.terminal import show_error
 
 # A disk, a quota or a device that takes no more.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -30,7 +30,7 @@ def told(command: Callable[..., Any]) -> Callable[..., Any]:
             with forbid_os_exit():
                 return command(*args, **kwargs)
         except CheckError as error:
-            tell(error)
+            show_error(error)
             raise typer.Exit(2) from None
         except KeyboardInterrupt:
             typer.echo("interrupted", err=True)
@@ -39,12 +39,12 @@ def told(command: Callable[..., Any]) -> Callable[..., Any]:
             raise
         except Exception as error:
             if isinstance(error, OSError) and error.errno in FULL:
-                tell(_no_room(error))
+                show_error(_no_room(error))
                 _drop_what_is_left()
                 raise typer.Exit(2) from None
             if os.environ.get("TRACRCHECK_DEBUG"):
                 raise
-            tell(_our_fault(error))
+            show_error(_our_fault(error))
             raise typer.Exit(2) from None
 
     return wrapped
@@ -72,6 +72,6 @@ def _our_fault(error: Exception) -> CheckError:
 
 def stop_at(errors: Sequence[CheckError]) -> None:
     for error in errors:
-        tell(error)
+        show_error(error)
     if errors:
         raise typer.Exit(2)

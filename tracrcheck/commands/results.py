@@ -55,17 +55,17 @@ def report(
     factor = options.check_factor(slower)
     with loading():
         from tracrcheck.reports import saved
-        from tracrcheck.reports.context import beside_saved
+        from tracrcheck.reports.context import context_of
         from tracrcheck.reports.kinds import comment_of, page_of
         from tracrcheck.runs import baseline as comparing
 
     found = saved.read(file)
     compared = None if baseline is None else comparing.compared(found, baseline, factor=factor)
-    beside = beside_saved(found, Library.here(folder or []), drawn=html is not None)
-    beside = replace(beside, compared=compared)
+    context = context_of(found, Library.here(folder or []), drawn=html is not None)
+    context = replace(context, compared=compared)
     asked = md is not None or short or (html is None and junit is None)
-    page = (comment_of if short else page_of)(found, beside) if asked else ""
-    Outputs(html=html, junit=junit).write(found, beside)
+    page = (comment_of if short else page_of)(found, context) if asked else ""
+    Outputs(html=html, junit=junit).write(found, context)
     if md is not None:
         files.write_text(md, page)
     elif asked:

@@ -13,7 +13,7 @@ import typer
 
 from tracrcheck.records.journal import Ledger
 from tracrcheck.reports import files
-from tracrcheck.reports.context import Beside
+from tracrcheck.reports.context import Context
 from tracrcheck.reports.outputs import Outputs
 from tracrcheck.reports.render import terminal
 from tracrcheck.runs.base import ResumableRun, finished_there, open_ledger
@@ -33,9 +33,9 @@ class Done:
     outputs: Outputs
     run: Any = None
 
-    def end(self, code: int, beside: Beside | None = None) -> NoReturn:
+    def end(self, code: int, context: Context | None = None) -> NoReturn:
         """Writes the reports, and ends the command with `code`, or 130 if the run was interrupted."""
-        self.outputs.write(self.results, beside or Beside())
+        self.outputs.write(self.results, context or Context())
         if self.run is not None and self.run.interrupted:
             typer.echo(f"interrupted: these are the {self.run.things} that were finished", err=True)
             raise typer.Exit(130)

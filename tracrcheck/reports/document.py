@@ -134,9 +134,12 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """Something that went wrong. reason: in a word or two; why: the same in a sentence, if that is more. rows: names and details. replay: the
-    command that shows it again. link: anchor of its drawing. cells: its row in a short table. outcome: in JUnit, where `kind`
-    is the type of the failure, by default `word`."""
+    """Something that went wrong.
+
+    reason, why: in a word or two, and in a sentence if that says more. rows: names and details. replay: the command that
+    reproduces it. link: anchor of its drawing. cells: its row in a short table. outcome: of its JUnit case; kind: the type of
+    the failure there, by default `word`.
+    """
 
     word: str
     title: str

@@ -32,7 +32,7 @@ PARTS: dict[str, tuple[str, Callable[[Plan, Cost], int]]] = {
     "background": ("what cut edges carry", lambda plan, cost: cost.background),
     "writer_outputs": ("writer outputs", lambda plan, cost: cost.writer_outputs),
     "gradients": ("gradients of writer outputs", lambda plan, cost: cost.of_writers),
-    "activations_kept": ("activations kept for the way back", lambda plan, cost: cost.kept),
+    "activations_kept": ("activations kept for the backward pass", lambda plan, cost: cost.kept),
     "layer_at_work": ("the layer at work", lambda plan, cost: cost.at_work),
     "peak": ("in all", lambda plan, cost: plan.weights + cost.peak),
 }

@@ -19,7 +19,7 @@ from tracrcheck.error_codes import user_error
 from tracrcheck.grading.edge_effects import Evidence, weights_of
 from tracrcheck.rasp.library import Entry
 from tracrcheck.reports import certify
-from tracrcheck.reports.context import Beside
+from tracrcheck.reports.context import Context
 from tracrcheck.reports.document import Column, Table, grouped, number, plain
 from tracrcheck.reports.picture import node_of, picture_of, truth_layer
 from tracrcheck.reports.render.graph import dot, svg
@@ -139,7 +139,7 @@ def draw(compiled: Compiled, certificate: Certificate, kind: str) -> str:
             return svg(picture, title=_title(certificate))
         case ".html":
             saved = CertificatesFile(certificates=(certificate.to_json(),))
-            return page(certify.document(saved, Beside(evidence=[one])))
+            return page(certify.document(saved, Context(evidence=[one])))
         case ".dot":
             return dot(picture, title=_title(certificate))
     raise user_error("TC123", where="--out", got=kind, kind=kind)

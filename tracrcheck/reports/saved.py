@@ -133,7 +133,7 @@ def _of_certificates(certificates: Any) -> list[str]:
 
 
 def _read_known(kind: Any, record: Any, where: str, problems: list[str]) -> None:
-    """What is more than these fields is not shown, and not checked."""
+    """Checks these fields only: further ones are not shown."""
     known = (
         {name: record[name] for name in kind.__annotations__ if name in record}
         if isinstance(record, dict)

@@ -188,5 +188,5 @@ def _report(found: Results, replay: Callable[[Verdict], str], allow_unknown: boo
     from tracrcheck.runs.gate import foreign_edges
 
     for error in foreign_edges(found.verdicts):
-        terminal.tell(error)
+        terminal.show_error(error)
     terminal.show_document(report.document(found, Context(replay=replay), allow_unknown=allow_unknown))

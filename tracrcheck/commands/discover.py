@@ -62,7 +62,7 @@ def discover(
     with loading():
         from tracrcheck.grading.run_method import find_method
         from tracrcheck.reports import discovery, faithfulness
-        from tracrcheck.reports.context import Beside
+        from tracrcheck.reports.context import Context
         from tracrcheck.reports.saved import DiscoveryFile
         from tracrcheck.runs.base import made_now
         from tracrcheck.trained import discover as discovering
@@ -113,7 +113,7 @@ def discover(
         texts = {"circuit.json": found.circuit.dumps() + "\n", "circuit.svg": picture}
         files.write_folder(out, texts)
         typer.echo(f"wrote {', '.join(str(out / name) for name in texts)}")
-    outputs.write(DiscoveryFile(document=document, run=made_now(command_line())), Beside())
+    outputs.write(DiscoveryFile(document=document, run=made_now(command_line())), Context())
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)  # the results are written
     raise typer.Exit(0 if found.circuit is not None else 1)

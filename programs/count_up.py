@@ -22,7 +22,9 @@ def build():
     following = rasp.SequenceMap(
         lambda token, start: start if token == ">" else token + 1, rasp.tokens, start
     ).named("following")
-    capped = rasp.SequenceMap(lambda n, stop: "end" if beyond(n, stop) else n, following, stop).named("capped")
+    capped = rasp.SequenceMap(lambda n, stop: "end" if beyond(n, stop) else n, following, stop).named(
+        "capped"
+    )
     prompt = rasp.Select(rasp.indices, rasp.indices, lambda key, query: query >= 2 and key == query)
     return rasp.Aggregate(prompt.named("after_the_prompt"), capped).named("next_token")
 

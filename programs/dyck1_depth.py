@@ -17,8 +17,12 @@ LONGEST = 16
 
 
 def build():
-    opened = rasp.SelectorWidth(rasp.Select(rasp.tokens, rasp.tokens, lambda key, query: key == "(")).named("opened")
-    closed = rasp.SelectorWidth(rasp.Select(rasp.tokens, rasp.tokens, lambda key, query: key == ")")).named("closed")
+    opened = rasp.SelectorWidth(rasp.Select(rasp.tokens, rasp.tokens, lambda key, query: key == "(")).named(
+        "opened"
+    )
+    closed = rasp.SelectorWidth(rasp.Select(rasp.tokens, rasp.tokens, lambda key, query: key == ")")).named(
+        "closed"
+    )
     state = rasp.SequenceMap(state_of, opened, closed).named("state")
     broken = rasp.Select(state, rasp.tokens, lambda key, query: key == "wrong").named("broken")
     n_broken = rasp.SelectorWidth(broken).named("n_broken")

@@ -17,9 +17,15 @@ LONGEST = 20
 
 
 def build():
-    n_a = rasp.SelectorWidth(rasp.Select(rasp.tokens, rasp.tokens, lambda key, query: key == "a")).named("n_a")
-    n_b = rasp.SelectorWidth(rasp.Select(rasp.tokens, rasp.tokens, lambda key, query: key == "b")).named("n_b")
-    return rasp.SequenceMap(lambda a, b: "tie" if a == b else "a" if a > b else "b", n_a, n_b).named("majority")
+    n_a = rasp.SelectorWidth(rasp.Select(rasp.tokens, rasp.tokens, lambda key, query: key == "a")).named(
+        "n_a"
+    )
+    n_b = rasp.SelectorWidth(rasp.Select(rasp.tokens, rasp.tokens, lambda key, query: key == "b")).named(
+        "n_b"
+    )
+    return rasp.SequenceMap(lambda a, b: "tie" if a == b else "a" if a > b else "b", n_a, n_b).named(
+        "majority"
+    )
 
 
 def reference(tokens):

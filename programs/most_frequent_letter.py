@@ -22,7 +22,9 @@ def build():
     count = rasp.SelectorWidth(same).named("count")
     more = rasp.Select(count, count, rasp.Comparison.GT).named("more_frequent")
     n_more = rasp.SelectorWidth(more).named("n_more")
-    place = rasp.SequenceMap(lambda n, i: i if n == 0 else LONGEST, n_more, rasp.indices).named("place_if_most")
+    place = rasp.SequenceMap(lambda n, i: i if n == 0 else LONGEST, n_more, rasp.indices).named(
+        "place_if_most"
+    )
     earlier = rasp.Select(place, place, rasp.Comparison.LT).named("earlier")
     rank = rasp.SelectorWidth(earlier).named("rank")
     first = rasp.Select(rank, rasp.indices, lambda key, query: key == 0).named("first")

@@ -24,7 +24,9 @@ def build():
     state = rasp.SequenceMap(worse, both, states[2]).named("state")
     broken = rasp.Select(state, rasp.tokens, lambda key, query: key == "negative").named("broken")
     n_broken = rasp.SelectorWidth(broken).named("n_broken")
-    well = rasp.SequenceMap(lambda state, n: state == "balanced" and n == 0, state, n_broken).named("well_formed")
+    well = rasp.SequenceMap(lambda state, n: state == "balanced" and n == 0, state, n_broken).named(
+        "well_formed"
+    )
     at_query = rasp.Select(rasp.indices, at_question(), rasp.Comparison.EQ).named("at_query")
     return rasp.Aggregate(at_query, well).named("answer")
 
@@ -46,7 +48,9 @@ def worse(one, other):
 
 def at_question():
     """The own position at a `?`, none elsewhere."""
-    return rasp.SequenceMap(lambda token, i: i if token == "?" else -1, rasp.tokens, rasp.indices).named("query")
+    return rasp.SequenceMap(lambda token, i: i if token == "?" else -1, rasp.tokens, rasp.indices).named(
+        "query"
+    )
 
 
 def reference(tokens):

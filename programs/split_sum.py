@@ -25,7 +25,9 @@ def build():
     source = rasp.SequenceMap(lambda i, by: max(i - by, -1), rasp.indices, shift).named("source")
     there = rasp.Select(rasp.indices, source, lambda key, query: key == max(query, 0)).named("there")
     digit = rasp.Aggregate(there, rasp.tokens).named("digit")
-    return rasp.SequenceMap(lambda digit, source: "0" if source < 0 else digit, digit, source).named("first_number")
+    return rasp.SequenceMap(lambda digit, source: "0" if source < 0 else digit, digit, source).named(
+        "first_number"
+    )
 
 
 def reference(tokens):

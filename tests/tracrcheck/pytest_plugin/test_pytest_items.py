@@ -30,7 +30,7 @@ def test_without_names_the_whole_zoo_is_collected_and_seen_by_k(project):
 
     result = project.run(method("right"), "--collect-only", "-q")
     ids = [line for line in result.stdout.lines if line.startswith("tracrcheck::")]
-    assert len(ids) == 2 * len(zoo.NAMES)
+    assert len(ids) == 2 * len(zoo.ALL)
     result = project.run(method("right"), "--collect-only", "-q", "-k", "reverse and zero")
     assert [line for line in result.stdout.lines if "::" in line] == ["tracrcheck::reverse::zero"]
 

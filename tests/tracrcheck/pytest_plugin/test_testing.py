@@ -170,4 +170,4 @@ def test_the_example_of_the_docs_runs(project):
 def test_without_names_every_program_is_a_case():
     from tests import zoo
 
-    assert len(cases().mark.args[1]) == len(zoo.NAMES)
+    assert len(cases().mark.args[1]) == len(zoo.ALL)

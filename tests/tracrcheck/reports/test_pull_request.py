@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.tracrcheck.reports.hostile import NASTY, RUN, hostile, results, verdict
 from tracrcheck.reports.certify import document
-from tracrcheck.reports.context import Beside
+from tracrcheck.reports.context import Context
 from tracrcheck.reports.kinds import comment_of
 from tracrcheck.reports.render.html.page import page
 from tracrcheck.reports.render.junit import junit
@@ -126,13 +126,18 @@ def test_truths_that_are_not_proved_come_first_and_many_are_cut():
 def test_a_sample_is_its_own_word_in_a_comment_a_page_and_junit():
     sample = certificate(program="long", n_inputs=48, sampled="unknown")
     file = CertificatesFile(certificates=(certificate(), sample))
-    assert comment_of(file).startswith("### ✓ tracrcheck certify: 1 of 2 truths are proved, 1 hold on a sample\n")
+    assert comment_of(file).startswith(
+        "### ✓ tracrcheck certify: 1 of 2 truths are proved, 1 hold on a sample\n"
+    )
     assert "| <code>long</code> | zero, value | sampled 48 of unknown |" in comment_of(file)
-    shown = document(file, Beside())
-    assert (shown.word, {tile.label: tile.value for tile in shown.tiles}["sufficient and minimal"]) == ("sampled", "1")
+    shown = document(file, Context())
+    assert (shown.word, {tile.label: tile.value for tile in shown.tiles}["sufficient and minimal"]) == (
+        "sampled",
+        "1",
+    )
     assert "sampled 48 of unknown" in page(shown)
     assert "<system-out>sampled 48 of unknown</system-out>" in junit(shown)
-    whole = document(CertificatesFile(certificates=(certificate(),)), Beside())
+    whole = document(CertificatesFile(certificates=(certificate(),)), Context())
     assert whole.word == "proved"
     assert "sampled" not in page(whole)
     assert "system-out" not in junit(whole)

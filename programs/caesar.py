@@ -40,7 +40,7 @@ def some():
         yield [by]
         yield from ([by, letter] for letter in ascii_lowercase)
         for n in range(3, LONGEST + 1):
-            yield from ([by, *rng.choices(ascii_lowercase, k=n - 1)] for _ in range(5))
+            yield from ([by, *rng.choices(ascii_lowercase, k=n - 1)] for _ in range(3))
 
 
 program = Program(

@@ -1,8 +1,8 @@
 """How many of up to 32 numbers below 100 have the own one's tens digit.
 
 A vocabulary of 100 tokens at length 32, the size at which TracrBench (Thurnherr and Riesen 2024, arXiv 2409.13714) and
-InterpBench (Gupta et al. 2024, arXiv 2407.14494) leave small programs behind. A head over all 100 tokens would be too
-wide for Tracr (TC312): the MLP in front of it leaves ten digits.
+InterpBench (Gupta et al. 2024, arXiv 2407.14494) leave small programs behind. An MLP reduces a number to its digit before the
+head compares.
 
 >>> program.reference([12, 17, 99])
 [2, 2, 1]

@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+from tracrcheck.rasp import legal_lists
 from tracrcheck.rasp.library import load_file
 
 
@@ -71,13 +72,58 @@ def test_check_tells_every_problem_at_once(call, write):
     assert "2 problems" in result.stdout
 
 
-def test_a_chained_comparison_is_told_by_check_at_its_line_and_by_nothing_else(call, write):
+GIVEN = "inputs=[[0, 1] * n for n in range(1, 9)],"
+RARE = "domain=lambda t: len(t) % 2 == 0 and t == t[::-1],"
+
+
+def test_given_inputs_are_the_whole_list(call, write):
+    path = write("given", max_seq_len=16, rest=GIVEN)
+    assert "compared  8 inputs; 72 positions" in finished(call("check", path), 0).stdout
+    finished(call("certify", path, "--ablation", "zero", "--require-whole"), 0)
+
+
+def test_a_sample_is_said_to_be_one_and_how_it_was_found(call, write, monkeypatch):
+    monkeypatch.setattr(legal_lists, "TRIES", 200)
+    path = write("rare", max_seq_len=16, rest=RARE)
+    out = " ".join(finished(call("check", path, "--ablation", "zero"), 0).stdout.split())
+    assert re.search(r"compared \d+ inputs, a sample of an unknown number; ", out)
+    assert re.search(r"of 600 random lists of length 14-16, \d+ different ones are legal interpreter", out)
+    assert re.search(r"zero \d+ \d+ sampled \d+ of unknown; proved: minimal, smallest, unique", out)
+    words = ["certify", path, "--ablation", "zero"]
+    out = finished(call(*words), 0).stdout
+    assert re.search(
+        r"  sampled   sufficient on \d+ inputs, of an unknown number\n  proved    minimal, smallest", out
+    )
+    result = finished(call(*words, "--require-whole"), 1)
+    assert re.match(r"SAMPLED rare, zero, value: sampled \d+ of unknown\n", result.stderr)
+
+
+def test_how_many_inputs_a_list_holds_is_an_option(call, write):
+    path = write("long", max_seq_len=9)
+    words = ["certify", path, "--ablation", "zero", "--require-whole"]
+    result = finished(call(*words, "--inputs", "300"), 1)
+    assert result.stderr == "SAMPLED long, zero, value: sampled 293 of 1022\n"
+    assert "of 1,022 in all" in result.stdout
+    for inputs in ("all", "1022"):
+        assert "(on 1,022 inputs)" in finished(call(*words, "--inputs", inputs), 0).stdout
+    finished(call(*words, "--inputs", "300", "--lengths", "1-3"), 0)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "many", "", "1e3"])
+def test_a_number_of_inputs_that_is_none_is_refused(call, text):
+    assert finished(call("check", "hist", "--inputs", text), 2).stderr.startswith(
+        "TC117 --inputs: no number of inputs"
+    )
+
+
+def test_a_chained_comparison_is_told_at_its_line_by_every_command(call, write):
     path = write("between", build="0 < rasp.tokens < 3", vocab="{0, 1, 3}")
     result = finished(call("check", path), 2)
     (line,) = [n for n, text in enumerate(path.read_text().splitlines(), 1) if "0 < rasp.tokens" in text]
     assert result.stderr.startswith(f"TC351 {path}:{line} 'between' asks an expression whether it is true")
     assert "1 problem" in result.stdout
-    finished(call("certify", path, "--ablation", "zero"), 0)
+    for words in (["certify", path], ["gate", path], ["explain", path, "tok -> m0"]):
+        assert finished(call(*words, "--ablation", "zero"), 2).stderr.startswith(f"TC351 {path}:{line} ")
 
 
 def test_a_chained_comparison_of_values_is_right(call, write):

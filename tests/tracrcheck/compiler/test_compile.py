@@ -16,6 +16,8 @@ from edgeprune_core.errors import CheckError
 from tests import zoo
 from tracrcheck import Program
 from tracrcheck.compiler.compile import compile_program
+from tracrcheck.compiler.cross_check import compare_routes
+from tracrcheck.compiler.equivalence import compare
 
 # One of each kind: chains, numbers, several heads, causal, both parts of SequenceMap, a selector width.
 BY_DEFAULT = ("reverse", "xproportion", "pair_balance", "sort", "nesting_level", "mean_token", "square")
@@ -306,6 +308,38 @@ def test_a_vocabulary_with_a_token_that_tracr_adds_is_refused(token):
         compile_program(program)
     assert caught.value.code == "TC104"
     assert token in caught.value.got
+
+
+@pytest.mark.parametrize(("token", "kind"), [(None, "NoneType"), (np.True_, "bool"), (b"a", "bytes")])
+def test_a_token_that_is_no_value_of_rasp_is_refused_by_its_type(token, kind):
+    program = Program(name="p", build=lambda: rasp.Map(str, rasp.tokens), vocab={"a", token}, max_seq_len=2)
+    with pytest.raises(CheckError) as caught:
+        compile_program(program)
+    assert caught.value.code == "TC104"
+    assert caught.value.got == f"{token!r}, a {kind}"
+
+
+def test_truth_values_are_tokens_like_others():
+    program = Program(
+        name="p",
+        build=lambda: rasp.Map(lambda t: not t, rasp.tokens),
+        vocab={True, False},
+        max_seq_len=2,
+        reference=lambda tokens: [not t for t in tokens],
+    )
+    assert compare(compile_program(program))[1] == []
+
+
+@pytest.mark.parametrize("vocab", [{1, "1", 2}, {0.5, "0.5", 1}, {9, 10, "1a", "9", True}, {"(", 1, "2"}])
+def test_tokens_of_several_types_have_one_order_on_both_routes(vocab):
+    def build():
+        same = rasp.Select(rasp.tokens, rasp.tokens, rasp.Comparison.EQ)
+        return rasp.SequenceMap(lambda n, token: (n, str(token)), rasp.SelectorWidth(same), rasp.tokens)
+
+    program = Program(name="p", build=build, vocab=vocab, max_seq_len=2)
+    made = compile_program(program)
+    assert compare_routes(made) == []
+    assert compare(made)[1] == []
 
 
 def test_who_asks_the_interpreter_may_change_what_it_is_given(compiled):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from tracr.rasp import rasp
 
@@ -21,7 +23,7 @@ def counted(predicate):
 
 
 def steep():
-    """A step at each of many close means: its slopes multiply a rounding difference by thousands."""
+    """Widths are told apart by a step between each two: its slope multiplies a rounding difference by thousands."""
 
     def build():
         same = rasp.Select(rasp.tokens, rasp.tokens, rasp.Comparison.EQ)
@@ -29,7 +31,15 @@ def steep():
         as_frequent = rasp.Select(width, width, rasp.Comparison.GEQ)
         return rasp.SelectorWidth(as_frequent).named("as_frequent")
 
-    return Program(name="as_frequent", build=build, vocab={"a", "b", "c"}, max_seq_len=6, mlp_exactness=1e6)
+    inputs = [*itertools.product("abc", repeat=4), *itertools.islice(itertools.product("abc", repeat=8), 300)]
+    return Program(
+        name="as_frequent",
+        build=build,
+        vocab={"a", "b", "c"},
+        max_seq_len=8,
+        inputs=inputs,
+        mlp_exactness=1e4,
+    )
 
 
 @pytest.mark.parametrize("name", ["TRUE", "GT", "NEQ"])
@@ -68,13 +78,7 @@ def test_steep_steps_are_no_difference_of_the_two_passes():
 
 def test_a_difference_beyond_rounding_is_noticed(compiled, monkeypatch):
     """The bound grows with the slopes of the MLPs, but stays far below what any wrong weight does."""
-    program = steep()
     real = Oracle.residuals
-
-    def off_by(size):
-        monkeypatch.setattr(Oracle, "residuals", lambda self, tokens: [x + size for x in real(self, tokens)])
-        return [error.code for error in compare_routes(compile_program(program))]
-
-    assert off_by(1e-3) == ["TC121"]
-    monkeypatch.setattr(Oracle, "residuals", lambda self, tokens: [x + 1e-8 for x in real(self, tokens)])
-    assert [error.code for error in compare_routes(compiled("reverse"))] == ["TC121"]
+    for made, size in ((compile_program(steep()), 1e-5), (compiled("reverse"), 1e-8)):
+        monkeypatch.setattr(Oracle, "residuals", lambda self, t, off=size: [x + off for x in real(self, t)])
+        assert [error.code for error in compare_routes(made)] == ["TC121"]

@@ -90,7 +90,12 @@ def test_a_reference_that_gives_a_value_where_the_program_gives_none_is_told():
         left = rasp.Select(rasp.indices, rasp.indices, lambda key, query: key == query - 1)
         return rasp.Aggregate(left, rasp.tokens).named("left")
 
-    assert error_of(compiled(shifted, reference=lambda tokens: [0, *tokens[:-1]])).startswith("TC110")
+    assert error_of(compiled(shifted, reference=lambda tokens: [0, *tokens[:-1]])) == (
+        "TC110 the reference of 'p' gives a value where the program gives none: left = aggregate(select(indices, indices), tokens)\n"
+        "    got     [0] from `reference` at position 1 of input [0]\n"
+        "    wanted  [None], as the RASP interpreter says: None means that there is no value\n"
+        "    do      return None there in `reference`, or change `build` so that something is selected everywhere"
+    )
 
 
 def test_an_interpreter_that_raises_is_told_with_the_input():

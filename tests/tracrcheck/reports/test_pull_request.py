@@ -133,7 +133,7 @@ def test_a_sample_is_its_own_word_in_a_comment_a_page_and_junit():
     shown = document(file, Context())
     assert (shown.word, {tile.label: tile.value for tile in shown.tiles}["sufficient and minimal"]) == (
         "sampled",
-        "1",
+        1,
     )
     assert "sampled 48 of unknown" in page(shown)
     assert "<system-out>sampled 48 of unknown</system-out>" in junit(shown)

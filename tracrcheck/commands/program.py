@@ -43,7 +43,9 @@ def check(program: Name, setting: ListOptions, folder: Folders = None) -> None:
         from tracrcheck.reports import program as report
         from tracrcheck.truth import program_check
 
-    found = program_check.check(entry, setting.settings(["all"]))
+    found = program_check.check(
+        entry, setting.settings(["all"]), before=_announce, progress=terminal.progress
+    )
     terminal.show(*report.checkup_parts(found))
     stop_at(found.problems)
     raise typer.Exit(0 if found.proved else 1)
@@ -99,6 +101,14 @@ def explain(
         except CheckError as error:
             raise error.at(compiled.program.name) from None
         typer.echo(report.explanation_block(compiled, one.ablation, found))
+
+
+def _announce(compiled: Compiled, seconds: float) -> None:
+    typer.echo(
+        f"{compiled.program.name}: {compiled.graph.n_edges:,} edges, {len(compiled.domain.inputs):,} inputs: "
+        f"about {max(1, round(seconds)):,} s, and the search for smaller circuits",
+        err=True,
+    )
 
 
 def _prepared(entry: Entry, settings: tuple[Setting, ...]) -> Compiled:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from edgeprune_core.errors import CheckError
@@ -15,6 +15,7 @@ from tracrcheck.rasp.domain import WHOLE
 from tracrcheck.rasp.library import Entry
 from tracrcheck.truth.cache import certificate_of
 from tracrcheck.truth.certificate import Certificate
+from tracrcheck.truth.cost import estimate
 from tracrcheck.truth.setting import Setting, task_of
 
 
@@ -37,10 +38,21 @@ class Checkup:
         return self.sound and all(c.usable for c in self.certificates)
 
 
-def check(entry: Entry, settings: Sequence[Setting]) -> Checkup:
+def _silently(settings: Sequence[Setting], total: int, label: str) -> Iterable[Setting]:
+    return settings
+
+
+def check(
+    entry: Entry,
+    settings: Sequence[Setting],
+    *,
+    before: Callable[[Compiled, float], None] = lambda compiled, seconds: None,
+    progress: Callable[[Sequence[Setting], int, str], Iterable[Setting]] = _silently,
+) -> Checkup:
     """Compiles by both routes, compares all results on the whole domain, and certifies.
 
-    A hand-made model has one route only: it has no JAX model.
+    A hand-made model has one route only: it has no JAX model. before: called with an estimate of the seconds that
+    certifying takes, if they are not few. progress: wraps the settings as they are certified.
     """
     started = time.monotonic()
     asked = author_errors(entry.program)
@@ -50,13 +62,17 @@ def check(entry: Entry, settings: Sequence[Setting]) -> Checkup:
         return Checkup(
             compiled=None, problems=(*asked, error.at(str(entry.path))), seconds=time.monotonic() - started
         )
+    if (seconds := estimate(compiled, settings)) is not None:
+        before(compiled, seconds)
     faithfulness, problems = compare(compiled)
     problems = [*asked, *problems]
     if entry.program.by_hand is None:
         problems += compare_routes(compiled)
     certificates: tuple[Certificate, ...] = ()
     if not problems:
-        certificates = tuple(certificate_of(compiled, setting) for setting in settings)
+        certificates = tuple(
+            certificate_of(compiled, setting) for setting in progress(settings, len(settings), "certify")
+        )
     return Checkup(
         compiled=compiled,
         problems=tuple(problem.at(str(entry.path)) for problem in problems),

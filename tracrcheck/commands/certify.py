@@ -102,15 +102,14 @@ def certify(
         raise user_error("TC117.write", where="--write", got="names")
     outputs.check()
     files.check_writable(write)
-    options.parse_lengths(lengths)
+    criteria = [criterion] if criterion else options.all_criteria() if pinning else ["value"]
+    settings = options.settings_of(ablation or ["all"], criteria, lengths, score_bos)
     entries = Library.here(folder or []).chosen(program or [])
     with loading():
         from tracrcheck.reports import certify as report
         from tracrcheck.truth import cache, pins
         from tracrcheck.truth.program_check import prepare
 
-    criteria = [criterion] if criterion else options.all_criteria() if pinning else ["value"]
-    settings = options.settings_of(ablation or ["all"], criteria, lengths, score_bos)
     pinned = pins.read(check) if check else None
     ready, wrong = prepare(entries, settings)
     stop_at(wrong)

@@ -54,26 +54,25 @@ def compare(
     from tracrcheck.executors import dask_cluster as clusters
     from tracrcheck.reports import files
     from tracrcheck.reports.outputs import Outputs
+    from tracrcheck.trained import names
 
     files.check_suffix("--plot", plot, ".svg")
     outputs = Outputs(json=json, html=html, junit=junit, md=md)
     outputs.check()
     files.check_writable(plot)
+    names.check_ablation(ablation)
+    names.check_task(task)
+    chosen = names.check_methods(methods)
     with loading():
         from edgeprune_core import trained_models
         from tracrcheck.commands.resumable import command_line, run_or_read
         from tracrcheck.reports import compare as report
         from tracrcheck.reports.render import curves, terminal
         from tracrcheck.runs import compare as comparing
-        from tracrcheck.trained import prompts as prompt_lists
-        from tracrcheck.trained.discover import check_ablation
 
-    check_ablation(ablation)
-    prompt_lists.check_task(task)
-    names = comparing.check_methods(tuple(name.strip() for name in methods.split(",") if name.strip()))
     clusters.check(cluster, jobs=jobs)
     plan = comparing.Plan(
-        task=task, model=model or trained_models.trained_on(task), ablation=ablation, methods=names,
+        task=task, model=model or trained_models.trained_on(task), ablation=ablation, methods=chosen,
         seeds=tuple(range(seeds)), prompts=prompts, jobs=jobs, cluster=cluster,
     ).checked()  # fmt: skip
     header = plan.header(command_line())

@@ -77,16 +77,20 @@ def discover(
     ] = False,
 ) -> None:
     """Find the circuit of a trained model on a task, and evaluate it on held-out prompts."""
+    from tracrcheck.grading.by_name import find_method
     from tracrcheck.reports import files
     from tracrcheck.reports.outputs import Outputs
     from tracrcheck.reports.render import terminal
+    from tracrcheck.trained import names
 
     outputs = Outputs(json=json, html=html, junit=junit, md=md)
     outputs.check()
     files.check_folder(out)
+    names.check_ablation(ablation)
+    names.check_task(task)
     with loading():
+        asked_method = find_method(method)
         from edgeprune_core import trained_models
-        from tracrcheck.grading.run_method import find_method
         from tracrcheck.reports import discovery, faithfulness
         from tracrcheck.reports.context import Beside
         from tracrcheck.reports.render.graph import circuit_svg
@@ -95,9 +99,6 @@ def discover(
         from tracrcheck.trained import discover as discovering
         from tracrcheck.trained import prompts as prompt_lists
 
-    discovering.check_ablation(ablation)
-    prompt_lists.check_task(task)
-    asked_method = find_method(method)
     keeping = discovering.keeping_of(checkpoint, every_seconds=checkpoint_every, resume=resume)
     subject = trained_models.load_model(model or trained_models.trained_on(task))
     lists = prompt_lists.both_lists(task, subject.tokenizer, n=prompts, seed=seed)
@@ -187,17 +188,21 @@ def faithfulness(
     json: Json = None,
 ) -> None:
     """Evaluate a circuit of a trained model under every ablation, kept alone and knocked out, by every metric."""
+    from tracrcheck.grading.by_name import check_metric
     from tracrcheck.reports import files
     from tracrcheck.reports.render import terminal
+    from tracrcheck.trained import names
 
     files.check_writable(json)
+    names.check_task(task)
+    for name in metric or ():
+        check_metric(name)
     with loading():
         from edgeprune_core import trained_models
         from tracrcheck.reports import faithfulness as report
         from tracrcheck.trained import discover as discovering
         from tracrcheck.trained import prompts as prompt_lists
 
-    prompt_lists.check_task(task)
     metrics = discovering.metrics_of(metric or ())
     subject = trained_models.load_model(model or trained_models.trained_on(task))
     given = discovering.circuit_of(circuit, subject)

@@ -58,10 +58,12 @@ def fuzz(
     """Run a method on random programs. Exit 1 below the bar, or if a replayed check fails."""
     from tracrcheck.commands import options
     from tracrcheck.executors import dask_cluster as clusters
+    from tracrcheck.grading.by_name import find_method
     from tracrcheck.reports import files
     from tracrcheck.reports.outputs import Outputs
     from tracrcheck.reports.render import terminal
 
+    settings = options.settings_of(ablation or ["all"], ["value"], None, False)
     options.check_timeout(timeout)
     reports = {"--html": html, "--junit": junit, "--md": md}
     options.check_alone(
@@ -71,13 +73,12 @@ def fuzz(
     outputs = Outputs(json=json, html=html, junit=junit, md=md)
     outputs.check()
     with loading():
+        find_method(method)
         from tracrcheck.commands.resumable import command_line, run_or_read
-        from tracrcheck.grading.run_method import find_method
         from tracrcheck.reports import fuzz as report
         from tracrcheck.runs import fuzz as campaign
         from tracrcheck.runs import fuzz_score, regressions
 
-    find_method(method)
     if replay:
         found = [(path, regressions.replay(regressions.read(path), timeout=timeout)) for path in replay]
         terminal.show(*(report.replayed(str(path), done) for path, done in found))
@@ -85,7 +86,7 @@ def fuzz(
     plan = campaign.Plan(
         seed=seed,
         programs=programs,
-        settings=options.settings_of(ablation or ["all"], ["value"], None, False),
+        settings=settings,
         method=method,
         timeout=timeout,
         jobs=jobs,

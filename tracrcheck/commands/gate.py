@@ -92,6 +92,7 @@ def gate(
     """Run a method on programs, and fail if it does not find the proved circuit."""
     from tracrcheck.commands import options
     from tracrcheck.executors import dask_cluster as clusters
+    from tracrcheck.grading.by_name import find_method
     from tracrcheck.grading.verdict import exit_code
     from tracrcheck.rasp.library import Library
     from tracrcheck.reports.outputs import Outputs
@@ -102,13 +103,13 @@ def gate(
     outputs.check()
     asked = profiles.chosen(profile, ablation or [], seeds, programs=program or [])
     entries = Library.here(folder or []).chosen(asked.programs or [])
-    options.parse_lengths(lengths)
+    settings = options.settings_of(asked.ablations, [criterion], lengths, score_bos)
     options.check_timeout(timeout)
     factor = options.check_factor(slower)
     options.check_known(allow_known, baseline)
     with loading():
+        found_method = find_method(method)
         from tracrcheck.commands.resumable import command_line, run_or_read
-        from tracrcheck.grading.run_method import find_method
         from tracrcheck.reports.context import Beside, beside_saved
         from tracrcheck.reports.gate import comparison_lines
         from tracrcheck.runs import baseline as comparing
@@ -116,8 +117,8 @@ def gate(
         from tracrcheck.truth.program_check import prepare
 
     plan = gating.Plan(
-        settings=options.settings_of(asked.ablations, [criterion], lengths, score_bos),
-        method=find_method(method),
+        settings=settings,
+        method=found_method,
         method_name=method,
         seeds=tuple(range(seed, seed + asked.seeds)),
         timeout=timeout,

@@ -55,7 +55,7 @@ def grade(
 
     started = time.monotonic()
     options.check_threshold(threshold)
-    options.parse_lengths(lengths)
+    settings = options.settings_of(ablation or ["zero"], [criterion], lengths, score_bos)
     files.check_writable(json)
     entry = Library.here(folder or []).load(program)
     with loading():
@@ -64,7 +64,6 @@ def grade(
         from tracrcheck.reports.gate import verdict_table
         from tracrcheck.truth.program_check import prepare
 
-    settings = options.settings_of(ablation or ["zero"], [criterion], lengths, score_bos)
     ready, wrong = prepare([entry], settings)
     stop_at(wrong)
     imported = grade_imported.read_circuit(circuit, ready[0], format=format, threshold=threshold)

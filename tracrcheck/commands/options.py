@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from tracrcheck.commands.loading import loading
 from tracrcheck.error_codes import user_error
 
 if TYPE_CHECKING:
@@ -23,9 +22,8 @@ def settings_of(
 ) -> tuple[Setting, ...]:
     """Every ablation with every criterion. `all` stands for zero, mean and resample."""
     limits = parse_lengths(lengths)
-    with loading():
-        from edgeprune_core.ablations import ABLATIONS
-        from tracrcheck.truth.setting import Setting
+    from edgeprune_core.ablations import ABLATIONS
+    from tracrcheck.truth.setting import Setting
 
     names = [name.strip() for text in ablations for name in text.split(",")]
     chosen = list(dict.fromkeys(a for name in names for a in (ABLATIONS if name == "all" else (name,))))

@@ -33,17 +33,17 @@ def overlap(
     """Compare two circuits of one model: their shared and unshared edges, and each circuit on the other's task."""
     from tracrcheck.reports import files
     from tracrcheck.reports.render import terminal
+    from tracrcheck.trained.names import check_both_tasks
 
     files.check_writable(json)
     files.check_writable(out)
+    tasks = check_both_tasks(task_a, task_b, model)
     with loading():
         from edgeprune_core import trained_models
         from tracrcheck.reports import overlap as report
         from tracrcheck.trained import overlap as comparing
         from tracrcheck.trained import prompts as prompt_lists
 
-    comparing.check_tasks(task_a, task_b, model)
-    tasks = [prompt_lists.check_task(task) for task in (task_a, task_b) if task is not None]
     found = comparing.overlap(comparing.circuit_in(a), comparing.circuit_in(b))
     terminal.show(*report.overlap_lines(found, str(a), str(b)), "", report.layers_table(found))
     judged: list[comparing.Judged] = []

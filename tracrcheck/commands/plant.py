@@ -50,6 +50,7 @@ def plant(
     from tracrcheck.reports import files
     from tracrcheck.reports.render import terminal
 
+    settings = options.settings_of(ablation or ["all"], ["value"], None, False)
     for path in (out, weights):
         files.check_writable(path)
     entry = Library.here(folder or []).load(program)
@@ -59,7 +60,6 @@ def plant(
         from tracrcheck.reports.plant import planted_block, truth_line
         from tracrcheck.truth.program_check import prepare
 
-    settings = options.settings_of(ablation or ["all"], ["value"], None, False)
     if out is not None:
         file.check_new_file(out, {path.stem for path in Library.here(folder or []).files()})
     if weights is not None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edgeprune_core.errors import CheckError
+from edgeprune_core.graph import parse_edge
 from tracrcheck.commands.arguments import Ablations, Criterion, Folders, Lengths, Name, ScoreBos
 from tracrcheck.commands.errors import stop_at, told
 from tracrcheck.commands.loading import loading
@@ -43,13 +44,12 @@ def check(
     from tracrcheck.rasp.library import Library
     from tracrcheck.reports.render import terminal
 
-    options.parse_lengths(lengths)
+    settings = options.settings_of(ablation or ["all"], [criterion], lengths, score_bos)
     entry = Library.here(folder or []).load(program)
     with loading():
         from tracrcheck.reports import program as report
         from tracrcheck.truth import program_check
 
-    settings = options.settings_of(ablation or ["all"], [criterion], lengths, score_bos)
     found = program_check.check(entry, settings)
     terminal.show(*report.checkup_parts(found))
     stop_at(found.problems)
@@ -72,7 +72,7 @@ def show(
     from tracrcheck.reports import files
     from tracrcheck.reports.render import terminal
 
-    options.parse_lengths(lengths)
+    settings = options.settings_of(ablation or ["zero"], [criterion], lengths, score_bos)
     files.check_writable(out)
     entry = Library.here(folder or []).load(program)
     with loading():
@@ -80,7 +80,6 @@ def show(
         from tracrcheck.truth import cache
         from tracrcheck.truth.program_check import prepare
 
-    settings = options.settings_of(ablation or ["zero"], [criterion], lengths, score_bos)
     if out is not None:
         report.kind_of(out)
         if len(settings) > 1:
@@ -110,14 +109,17 @@ def explain(
     from tracrcheck.commands import options
     from tracrcheck.rasp.library import Library
 
-    options.parse_lengths(lengths)
+    settings = options.settings_of(ablation or ["zero"], [criterion], lengths, score_bos)
+    try:
+        parse_edge(edge)
+    except CheckError as error:
+        raise error.at(program) from None
     entry = Library.here(folder or []).load(program)
     with loading():
         from tracrcheck.grading.explain import explain as explanation_of
         from tracrcheck.reports import program as report
         from tracrcheck.truth.program_check import prepare
 
-    settings = options.settings_of(ablation or ["zero"], [criterion], lengths, score_bos)
     ready, wrong = prepare([entry], settings)
     stop_at(wrong)
     for setting in settings:

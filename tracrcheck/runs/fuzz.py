@@ -14,7 +14,7 @@ from tracrcheck.executors.dask_cluster import Cluster
 from tracrcheck.executors.pool import sweep
 from tracrcheck.generator.accept import Draws, name_of
 from tracrcheck.generator.features import Composition, Features
-from tracrcheck.grading.run_method import find_method
+from tracrcheck.grading.by_name import find_method
 from tracrcheck.rasp.library import Library
 from tracrcheck.records.journal import Ledger
 from tracrcheck.records.reading import read

@@ -93,7 +93,6 @@ def discover(
         from edgeprune_core import trained_models
         from tracrcheck.reports import discovery, faithfulness
         from tracrcheck.reports.context import Beside
-        from tracrcheck.reports.render.graph import circuit_svg
         from tracrcheck.reports.saved import DiscoveryFile
         from tracrcheck.runs.base import made_now
         from tracrcheck.trained import discover as discovering
@@ -135,7 +134,7 @@ def discover(
     document = discovery.discovery_document(asked, found, matrix)
     files.write_json(json, document)
     if found.circuit is not None and out is not None:
-        picture = circuit_svg(found.circuit, name=task, title=title)
+        picture = discovery.circuit_svg(found.circuit, name=task, title=title)
         texts = {"circuit.json": found.circuit.dumps() + "\n", "circuit.svg": picture}
         files.write_folder(out, texts)
         typer.echo(f"wrote {', '.join(str(out / name) for name in texts)}")

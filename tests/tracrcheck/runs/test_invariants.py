@@ -192,7 +192,7 @@ def test_a_violation_that_was_edited_away_is_found(made, call, monkeypatch):  # 
     temperature_lost(monkeypatch)
     result = finished(call("recheck", "out.json", "--share", "1"), 1)
     assert (
-        "DIFFERENT closed_forms on gpt2_5, seed 5: held in the file, broken (P(z = 0): got off by"
+        "DIFFERENT closed_forms on gpt2_5, seed 5: held in the file, broken (P(z = 0) at 0: got "
         in result.stdout
     )
 

@@ -93,7 +93,7 @@ __all__ = [
     "trace",
 ]
 
-__getattr__ = exports(__name__, {
+_HOMES = {
     "ablations": ("ABLATIONS", "Ablation", "Mean", "Resample", "Zero"),
     "circuit": ("Circuit",),
     "criterion": ("Outcome",),
@@ -123,7 +123,9 @@ __getattr__ = exports(__name__, {
     "trained_models": ("SUBJECTS", "TrainedModel", "load_model"),
     "training.prices": ("FixedPrice", "RisingPrice", "SparsityTarget"),
     "weights": ("Model", "Weights"),
-})  # fmt: skip
+}  # fmt: skip
+
+__getattr__ = exports(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

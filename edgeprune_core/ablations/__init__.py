@@ -25,6 +25,6 @@ VARIANTS: Table[Ablation] = Table({
 
 __all__ = ["ABLATIONS", "VARIANTS", "Ablation", "Mean", "Resample", "Zero"]
 
-__getattr__ = exports(
-    __name__, {"base": ("Ablation",), "mean": ("Mean",), "resample": ("Resample",), "zero": ("Zero",)}
-)
+_HOMES = {"base": ("Ablation",), "mean": ("Mean",), "resample": ("Resample",), "zero": ("Zero",)}
+
+__getattr__ = exports(__name__, _HOMES)

@@ -19,15 +19,28 @@ FAMILIES: Table[Family] = Table({
     "llama": Lazy("edgeprune_core.families.llama:Llama"),
 })  # fmt: skip
 
-__all__ = ["FAMILIES", "Family", "Gpt2", "Llama", "Row", "family_of", "load", "model_of", "tensors_of"]
+__all__ = [
+    "FAMILIES",
+    "Config",
+    "Family",
+    "Gpt2",
+    "Llama",
+    "Row",
+    "family_of",
+    "load",
+    "model_of",
+    "tensors_of",
+]
 
-__getattr__ = exports(__name__, {
-    "base": ("Family", "Row"),
+_HOMES = {
+    "base": ("Config", "Family", "Row"),
     "gpt2": ("Gpt2",),
     "llama": ("Llama",),
     "pretrained": ("load",),
     "state_dict": ("model_of", "tensors_of"),
-})  # fmt: skip
+}  # fmt: skip
+
+__getattr__ = exports(__name__, _HOMES)
 
 
 def family_of(config: Config) -> Family:

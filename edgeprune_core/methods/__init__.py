@@ -45,7 +45,7 @@ __all__ = [
     "Swept",
 ]
 
-__getattr__ = exports(__name__, {
+_HOMES = {
     "acdc": ("Acdc",),
     "base": ("Method", "Swept"),
     "eap": ("Eap",),
@@ -55,4 +55,6 @@ __getattr__ = exports(__name__, {
     "edge_pruning_score_function": ("EdgePruningScoreFunction",),
     "exact": ("Exact",),
     "random_edges": ("RandomEdges",),
-})  # fmt: skip
+}  # fmt: skip
+
+__getattr__ = exports(__name__, _HOMES)

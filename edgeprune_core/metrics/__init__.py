@@ -19,4 +19,6 @@ METRICS: Table[Metric] = Table({
 
 __all__ = ["METRICS", "Metric"]
 
-__getattr__ = exports(__name__, {"base": ("Metric",)})
+_HOMES = {"base": ("Metric",)}
+
+__getattr__ = exports(__name__, _HOMES)

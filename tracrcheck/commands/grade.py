@@ -55,13 +55,13 @@ def grade(
     if threshold is not None and math.isnan(threshold):
         raise user_error("TC117.threshold", where="--threshold", got=threshold)
     files.check_writable(json)
+    settings = setting.settings(["zero"])
     entry = Library.here(folder or []).load(program)
     with loading():
         from tracrcheck.grading import grade_imported
         from tracrcheck.reports import grade as report
         from tracrcheck.reports.gate import verdict_table
 
-    settings = setting.settings(["zero"])
     (compiled,) = prepared([entry], settings)
     imported = grade_imported.read_circuit(circuit, compiled, format=format, threshold=threshold)
     verdicts = grade_imported.verdicts_on(compiled, settings, imported, name=str(circuit))

@@ -48,6 +48,7 @@ def plant(
     ] = None,
 ) -> None:
     """Hide a program in a larger transformer, among distractors. Measures and certifies the result."""
+    settings = settings_of(ablation or ["all"])
     for path in (out, weights):
         files.check_writable(path)
     entry = Library.here(folder or []).load(program)
@@ -56,7 +57,6 @@ def plant(
         from tracrcheck.planted.slots import parse_slots
         from tracrcheck.reports.plant import planted_block, truth_line
 
-    settings = settings_of(ablation or ["all"])
     if out is not None:
         file.check_new_file(out, {path.stem for path in Library.here(folder or []).files()})
     if weights is not None:

@@ -14,10 +14,13 @@ from edgeprune_core.circuit import Circuit
 from tracrcheck.compiler.compile import Compiled
 from tracrcheck.truth.certify import SCREEN
 from tracrcheck.truth.permitted import permitted
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 TIMED = 64  # items
-WHOLE_RUNS = 4  # circuits run on the whole list: permitted, required, and candidates that the screen let through
+WHOLE_RUNS = (
+    4  # circuits run on the whole list: permitted, required, and candidates that the screen let through
+)
 SMALL = 2_000_000  # edges of the graph times items, below which it takes seconds and nothing is timed
 
 

@@ -73,7 +73,7 @@ def some():
     """Of each length, well-formed lists by interleaving, and the same with one bracket changed."""
     rng = random.Random(3)
     for n in range(0, LONGEST, 2):
-        for _ in range(20 if n else 1):
+        for _ in range(8 if n else 1):
             tokens = []
             for pair in rng.choices(PAIRS, k=n // 2):
                 at = sorted(rng.sample(range(len(tokens) + 2), 2))

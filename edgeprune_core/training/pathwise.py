@@ -26,10 +26,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from edgeprune_core.deviations import Divergence
 from edgeprune_core.engine import live_writers
 from edgeprune_core.mask import from_edge_values
-from edgeprune_core.metrics.divergence import bounded, kl, sharp_temperature
+from edgeprune_core.metrics.divergence import Divergence
 from edgeprune_core.task import Task
 from edgeprune_core.training.gates import EdgeGates, HardConcrete
 from edgeprune_core.training.item_pool import ItemPool
@@ -168,13 +167,6 @@ def judged(
     items: Int[Tensor, "item 2"],
 ) -> tuple[Tensor, Bool[Tensor, "circuit item"]]:
     """The same of outputs that were computed elsewhere."""
-    want, scored = task.reference[items[:, 0]].to(got.dtype), task.scored[items[:, 0]]
-    outcome = task.outcome
     with torch.no_grad():
-        off = outcome.deviation(got, want.expand_as(got), scored.expand(got.shape[:-1]))
-    if (settings.divergence or ("kl" if outcome.categorical else "bounded")) == "bounded":
-        loss = bounded(got, want, scored, outcome.scale)
-    else:
-        temperature = 1.0 if outcome.criterion == "kl" else sharp_temperature(want.shape[-1])
-        loss = kl(got, want, scored, temperature)
-    return loss.mean(), (off > outcome.limit).cpu()
+        wrong = task.deviation(got, items) > task.outcome.limit
+    return task.divergence(got, items, settings.divergence).mean(), wrong.cpu()

@@ -142,10 +142,7 @@ def wrong_items(
     items = task.items[rows]
     with torch.no_grad():
         got = task.outputs(mask, items, live=live_writers(mask, task.graph))
-    clean = items[:, 0]
-    want, scored = task.reference[clean], task.scored[clean]
-    off = task.outcome.deviation(got, want.expand_as(got), scored.expand(got.shape[:-1]))
-    return (off > task.outcome.limit).cpu()
+        return (task.deviation(got, items) > task.outcome.limit).cpu()
 
 
 def _ok_weights(wrong: Bool[Tensor, "circuit chain item"]) -> tuple[Tensor, Tensor]:

@@ -17,7 +17,7 @@ LAYERS = [
     "edgeprune_core",
     *(f"edgeprune_core.{name}" for name in (
         "errors", "error_codes", "spec", "weights", "graph", "circuit", "mask", "criterion", "atomic_write", "fold_norms",
-        "engine", "ablations", "metrics", "families", "task", "discovery", "attribution", "deviations",
+        "engine", "ablations", "metrics", "families", "task", "discovery", "attribution",
         "training", "tasks", "faithfulness", "trained_models", "methods", "distributed",
     )),
     "tracrcheck._version",

@@ -8,7 +8,6 @@ all edges into it are removed. This is a plain loop, without batches, guesses or
 from __future__ import annotations
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.deviations import divergences_of
 from edgeprune_core.graph import Edge, Reader
 from edgeprune_core.methods import Acdc
 from edgeprune_core.task import Task
@@ -55,4 +54,4 @@ def _is_dead(task: Task, kept: Circuit, reader: Reader) -> bool:
 
 
 def _divergence(task: Task, circuit: Circuit) -> float:
-    return float(divergences_of(task, mask_of(task, circuit))[0])
+    return float(task.divergences(mask_of(task, circuit))[0])

@@ -13,7 +13,7 @@ from unittest import mock
 
 import torch
 
-from edgeprune_core import deviations
+from edgeprune_core import task as tasks
 from edgeprune_core.metrics.divergence import bounded, kl, sharp_temperature
 from edgeprune_core.task import Task
 from tracrcheck.invariants.base import Violations, close, invariant, per_size
@@ -40,8 +40,8 @@ def divergences(subject: Subject, seed: int) -> Violations:
     for name, found in (("kl", kl(got, want, scored)), ("bounded", bounded(got, want, scored, SCALE))):
         yield from close(name, found, by_hand[name], per_size(by_hand[name], CLOSE))
     means = _means(task, got, sharp_temperature(task.model.spec.d_out))["kl"]
-    with mock.patch.object(deviations, "CHUNK_FLOATS", 1):
-        parts = deviations.divergences_of(task, mask, "kl")
+    with mock.patch.object(tasks, "CHUNK_FLOATS", 1):
+        parts = task.divergences(mask, "kl")
     yield from close("kl of the list, item by item", parts, means, per_size(means, CLOSE))
 
 

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from edgeprune_core import attribution, criterion, faithfulness, mask, task, weights
-from edgeprune_core import deviations as patching
 from edgeprune_core.ablations import Mean
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.criterion import Outcome
@@ -351,8 +350,8 @@ def last_batch_alone(patch) -> None:
 
 
 def arguments_swapped(patch) -> None:
-    kl = patching.kl
-    patch.setattr(patching, "kl", lambda got, want, *rest: kl(want.expand_as(got), got, *rest))
+    kl = task.kl
+    patch.setattr(task, "kl", lambda got, want, *rest: kl(want.expand_as(got), got, *rest))
 
 
 def scored_one_early(patch) -> None:

@@ -190,8 +190,7 @@ class Task:
         mask = circuits
         if not isinstance(mask, Tensor):
             mask = to_mask(circuits, dtype=self.model.dtype, device=self.model.device)
-        items = self.items if items is None else items
-        return torch.cat([self.deviation(got, part) for part, got in self._in_parts(mask, items)], 1)
+        return torch.cat([self.deviation(got, part) for part, got in self.in_parts(mask, items)], 1)
 
     @torch.no_grad()
     def divergences(
@@ -206,15 +205,21 @@ class Task:
         first_layer: the caller guarantees that the masks keep every edge into earlier layers.
         """
         total, n = mask.new_zeros(len(mask)), 0
-        for items, got in self._in_parts(mask, self.items, first_layer if self._held else 0):
+        for items, got in self.in_parts(mask, first_layer=first_layer if self._held else 0):
             scored = int(self.scored[items[:, 0]].sum())
             total += self.divergence(got, items, which) * scored
             n += scored
         return total / max(n, 1)
 
-    def _in_parts(self, mask: Tensor, items: Tensor, first_layer: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        """Items and the outputs of every mask on them, part by part, so that memory is bounded."""
-        live = live_writers(mask, self.graph)
+    def in_parts(
+        self,
+        mask: Float[Tensor, "circuit reader writer"],
+        items: Int[Tensor, "item 2"] | None = None,
+        *,
+        first_layer: int = 0,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Some items and the outputs of every mask on them, until all items were run: memory is bounded."""
+        live, items = live_writers(mask, self.graph), self.items if items is None else items
         for part in items.split(self._at_once(len(mask), int(live.sum()) + 4 * self.graph.n_heads)):
             yield part, self.outputs(mask, part, live=live, first_layer=first_layer)
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 LAYERS = [
     "edgeprune_core",
     *(f"edgeprune_core.{name}" for name in (
-        "errors", "error_codes", "spec", "weights", "graph", "circuit", "mask", "criterion", "atomic_write", "fold_norms",
+        "errors", "error_codes", "atomic_write", "spec", "weights", "graph", "circuit", "mask", "criterion", "fold_norms",
         "engine", "ablations", "metrics", "families", "task", "discovery", "attribution",
         "training", "tasks", "faithfulness", "trained_models", "methods", "distributed",
     )),

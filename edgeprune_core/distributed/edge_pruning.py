@@ -28,7 +28,6 @@ from edgeprune_core.mask import from_edge_values
 from edgeprune_core.methods.edge_pruning import EdgePruning, EdgePruningTraining
 from edgeprune_core.task import Task
 from edgeprune_core.training.checkpoint import finished
-from edgeprune_core.training.pathwise import judged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +59,7 @@ class ShardedTraining(EdgePruningTraining):
         items = task.items[rows[own]]
         mask = from_edge_values(task.graph, gates)
         got = task.outputs(mask, items, live=live_writers(mask, task.graph), recompute=True).to(gates.dtype)
-        loss, wrong = judged(task, self.settings, got, items)
+        loss, wrong = self._judged(got, items)
         loss = share * loss
         loss.backward()
         for log_alpha in self.gates.log_alphas.values():

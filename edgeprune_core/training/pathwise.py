@@ -113,11 +113,21 @@ class PathwiseTraining:
 
     def _backward(self, gates: Float[Tensor, "circuit edge"], rows: Int[Tensor, " item"]) -> None:
         """Leaves the gradient of divergence and price on the parameters."""
-        loss, wrong = divergence(self.task, self.settings, gates, rows)
+        items, mask = self.task.items[rows], from_edge_values(self.task.graph, gates)
+        got = self.task.outputs(mask, items, live=live_writers(mask, self.task.graph)).to(gates.dtype)
+        loss, wrong = self._judged(got, items)
         self.pool.learn(rows, wrong)
         loss = loss + self._price()
         loss.backward()
         self.loss = loss.detach()
+
+    def _judged(
+        self, got: Float[Tensor, "circuit item place d_out"], items: Int[Tensor, "item 2"]
+    ) -> tuple[Tensor, Bool[Tensor, "circuit item"]]:
+        """The mean divergence of outputs of sampled circuits, and which circuit fails on which item."""
+        with torch.no_grad():
+            wrong = self.task.deviation(got, items) > self.task.outcome.limit
+        return self.task.divergence(got, items, self.settings.divergence).mean(), wrong.cpu()
 
     def _price(self) -> Tensor:
         return self.settings.price.cost(self.gates, self.taken, self.multipliers)
@@ -149,24 +159,3 @@ class PathwiseTraining:
             p.copy_(tensors[name])
             for part, own in self.optimiser.state[p].items():
                 own.copy_(tensors[f"{name}.{part}"])
-
-
-def divergence(
-    task: Task, settings: PathwiseSettings, gates: Float[Tensor, "circuit edge"], rows: Int[Tensor, " item"]
-) -> tuple[Tensor, Bool[Tensor, "circuit item"]]:
-    """Of sampled circuits on these items: its mean, and which circuit fails on which item."""
-    items, mask = task.items[rows], from_edge_values(task.graph, gates)
-    got = task.outputs(mask, items, live=live_writers(mask, task.graph)).to(gates.dtype)
-    return judged(task, settings, got, items)
-
-
-def judged(
-    task: Task,
-    settings: PathwiseSettings,
-    got: Float[Tensor, "circuit item place d_out"],
-    items: Int[Tensor, "item 2"],
-) -> tuple[Tensor, Bool[Tensor, "circuit item"]]:
-    """The same of outputs that were computed elsewhere."""
-    with torch.no_grad():
-        wrong = task.deviation(got, items) > task.outcome.limit
-    return task.divergence(got, items, settings.divergence).mean(), wrong.cpu()

@@ -23,7 +23,7 @@ Twice that is allowed, plus the rounding of the outputs over h. Kinks have no de
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from heapq import heapify, heappop, heappush
 
 import numpy as np
@@ -77,14 +77,8 @@ def exact_on_linear(whole: Task, seed: int) -> Violations:
     yield from close("scores", margin_gradient(task), cost, bound, names=edges)
 
 
-@dataclass(frozen=True, order=True)
-class Part:
-    """An interval of shares. off: minus the difference of its integral and its gain, so that a heap has the worst first."""
-
-    off: float
-    low: float
-    high: float
-    integral: float
+# Minus the difference of a part's integral and its gain (so that a heap has the worst first), its ends, its integral.
+Part = tuple[float, float, float, float]
 
 
 @invariant("integrated gradients of all edges sum to the cost of cutting them all", applies=is_smooth)
@@ -96,15 +90,14 @@ def completeness(whole: Task, seed: int) -> Violations:
     parts = [_part(task, i / PARTS, (i + 1) / PARTS) for i in range(PARTS)]
     heapify(parts)
     for _ in range(HALVINGS):
-        if -sum(part.off for part in parts) <= allowed:
+        if -sum(off for off, *_ in parts) <= allowed:
             return
-        worst = heappop(parts)
-        middle = (worst.low + worst.high) / 2
-        for ends in ((worst.low, middle), (middle, worst.high)):
-            heappush(parts, _part(task, *ends))
+        _, low, high, _ = heappop(parts)
+        heappush(parts, _part(task, low, (low + high) / 2))
+        heappush(parts, _part(task, (low + high) / 2, high))
     yield Violation(
         "integrated gradients summed",
-        sum(part.integral for part in parts),
+        sum(integral for *_, integral in parts),
         f"{kept - cut}, and each part's own gain, within {allowed:.2g}",
     )
 
@@ -112,7 +105,7 @@ def completeness(whole: Task, seed: int) -> Violations:
 def _part(task: Task, low: float, high: float) -> Part:
     integral, gain = _gauss(task, low, high), _margin(task, high) - _margin(task, low)
     off = -abs(integral - gain)
-    return Part(off if off == off else -math.inf, low, high, integral)
+    return off if off == off else -math.inf, low, high, integral
 
 
 @torch.no_grad()

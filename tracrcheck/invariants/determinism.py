@@ -1,8 +1,7 @@
 """The same seed gives the same circuit, bit for bit.
 
 A method draws every random choice from the task's seed. It neither reads nor advances the global generator, whose state
-differs between the two calls here. (QUICK is edge pruning with few steps, for checks of how it works rather than of what it
-finds.)
+differs between the two calls here.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from edgeprune_core.training.cross_entropy import EliteSettings
 from edgeprune_core.training.score_function import ScoreSettings
 from tracrcheck.invariants.base import Violations, close, each_task, equal, invariant
 
+# For checks of how edge pruning works rather than of what it finds.
 QUICK = EdgePruningScoreFunction(
     score=ScoreSettings(steps=12, circuits=8),
     kicks=Kicks(elites=EliteSettings(most=16, patience=2, follow=2), rounds=1, steps=4, circuits=4),

@@ -49,13 +49,13 @@ def _means(task: Task, got: torch.Tensor, temperature: float) -> dict[str, list[
     """Name -> values, one per circuit."""
     found: dict[str, list[float]] = {"kl": [], "bounded": []}
     for outputs in got:
-        terms: dict[str, list[float]] = {"kl": [], "bounded": []}
+        kls, distances = [], []
         for row, (clean, _) in enumerate(task.items.tolist()):
             for place in task.scored[clean].nonzero()[:, 0].tolist():
                 a, b = task.reference[clean, place], outputs[row, place]
                 p, q = ((x / temperature - (x / temperature).logsumexp(0)) for x in (a, b))
-                terms["kl"].append(float((p.exp() * (p - q)).sum()))
-                terms["bounded"].append(1 - math.exp(-float(((a - b) ** 2).sum()) / SCALE**2))
-        for name, values in terms.items():
-            found[name].append(sum(values) / len(values))
+                kls.append(float((p.exp() * (p - q)).sum()))
+                distances.append(1 - math.exp(-float(((a - b) ** 2).sum()) / SCALE**2))
+        found["kl"].append(sum(kls) / len(kls))
+        found["bounded"].append(sum(distances) / len(distances))
     return found

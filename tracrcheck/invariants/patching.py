@@ -41,10 +41,8 @@ def one_edge_cut(task: Task, seed: int) -> Violations:
         some_items(task, seed, 2),
         mask_of(task, *(Circuit.full(graph).without(edge) for edge in cut)),
     )
-    names = ", ".join(map(str, cut))
-    yield from expected(task, mask, items).violations(
-        f"one edge cut (in turn {names})", task.outputs(mask, items)
-    )
+    what = f"one edge cut (in turn {', '.join(map(str, cut))})"
+    yield from expected(task, mask, items).violations(what, task.outputs(mask, items))
 
 
 @invariant("a random circuit gives what a forward by hand gives")

@@ -7,9 +7,7 @@ circuit. Bisection ends when one length is accepted and the next shorter one, if
 the size is checked on a linear model, where it is the cost of a cut: `attribution.py`.) Exact scores are computed by hand:
 each edge cut alone in `forward.py`, then the worst scored coordinate of the worst item, or the mean over items.
 
-ACDC makes the decisions of Algorithm 1 in its paper, one edge at a time.
-
-Conmy et al. 2023 (arXiv 2304.14997): readers from last to first, and for each its writers from last to first. An edge is
+ACDC is Algorithm 1 of Conmy et al. 2023 (arXiv 2304.14997), one edge at a time: readers from last to first, and for each its writers from last to first. An edge is
 removed for good if that increases the divergence by less than tau. A node whose output no kept edge reads is skipped, and
 all edges into it are removed. This is a plain loop, without batches, guesses or memory.
 """

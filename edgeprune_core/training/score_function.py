@@ -137,7 +137,8 @@ def _step(
 def wrong_items(
     task: Task, gates: Float[Tensor, "circuit edge"], rows: Tensor
 ) -> Bool[Tensor, "circuit item"]:
-    """Which circuits are outside the tolerance on which items."""
+    """Which circuits are outside the tolerance on which items. Equal circuits, of which there are many, are run once."""
+    gates, which = gates.unique(dim=0, return_inverse=True)
     mask = from_edge_values(task.graph, gates.to(task.model.device, task.model.dtype))
     items = task.items[rows]
     with torch.no_grad():
@@ -145,7 +146,7 @@ def wrong_items(
     clean = items[:, 0]
     want, scored = task.reference[clean], task.scored[clean]
     off = task.outcome.deviation(got, want.expand_as(got), scored.expand(got.shape[:-1]))
-    return (off > task.outcome.limit).cpu()
+    return (off > task.outcome.limit).cpu()[which]
 
 
 def _ok_weights(wrong: Bool[Tensor, "circuit chain item"]) -> tuple[Tensor, Tensor]:

@@ -51,6 +51,7 @@ HIDDEN = {
         "what finds a method loads torch: only those of others are looked for",
     ),
     "tracrcheck/commands/arguments.py": (None, "a wrong call is answered before torch is loaded"),
+    "tracrcheck/commands/base.py": (None, "as above"),
     "tracrcheck/reports/files.py": (
         {"safetensors"},
         "may be missing, which doctor reports, and writes to a file",

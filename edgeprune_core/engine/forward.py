@@ -120,7 +120,9 @@ def live_writers(
     mask: Float[Tensor, "circuit reader writer"], graph: ResidualGraph
 ) -> Bool[Tensor, " writer"]:
     """Writers that some kept path of some circuit joins to `out`."""
-    kept = (mask != 0).any(0).cpu().numpy()  # NumPy: the operations are tiny, and torch's cost several times as much
+    kept = (
+        (mask != 0).any(0).cpu().numpy()
+    )  # NumPy: the operations are tiny, and torch's cost several times as much
     live = kept[-1].copy()
     for writer in reversed(graph.writers):
         if live[writer.index]:

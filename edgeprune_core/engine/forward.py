@@ -120,9 +120,8 @@ def live_writers(
     mask: Float[Tensor, "circuit reader writer"], graph: ResidualGraph
 ) -> Bool[Tensor, " writer"]:
     """Writers that some kept path of some circuit joins to `out`."""
-    kept = (
-        (mask != 0).any(0).cpu().numpy()
-    )  # NumPy: the operations are tiny, and torch's cost several times as much
+    # In NumPy: the operations are tiny, and torch's cost several times as much.
+    kept = (mask != 0).any(0).cpu().numpy()
     live = kept[-1].copy()
     for writer in reversed(graph.writers):
         if live[writer.index]:

@@ -7,6 +7,7 @@ from tracr.rasp import rasp
 
 from tracrcheck import Program, compile_program
 from tracrcheck.compiler.cross_check import _batches, compare_routes
+from tracrcheck.compiler.haiku import Oracle
 
 
 def counted(predicate):
@@ -17,6 +18,18 @@ def counted(predicate):
         return rasp.SequenceMap(lambda n, token: n, n, rasp.tokens).named("counted")
 
     return Program(name="counted", build=build, vocab={"a", "b"}, max_seq_len=3)
+
+
+def steep():
+    """A step at each of many close means: its slopes multiply a rounding difference by thousands."""
+
+    def build():
+        same = rasp.Select(rasp.tokens, rasp.tokens, rasp.Comparison.EQ)
+        width = rasp.SelectorWidth(same)
+        as_frequent = rasp.Select(width, width, rasp.Comparison.GEQ)
+        return rasp.SelectorWidth(as_frequent).named("as_frequent")
+
+    return Program(name="as_frequent", build=build, vocab={"a", "b", "c"}, max_seq_len=6, mlp_exactness=1e6)
 
 
 @pytest.mark.parametrize("name", ["TRUE", "GT", "NEQ"])
@@ -47,3 +60,21 @@ def test_activations_that_differ_at_one_length_only_are_noticed(compiled, monkey
     monkeypatch.setattr(type(program), "encode", other)
     (error,) = compare_routes(program)
     assert error.code == "TC121"
+
+
+def test_steep_steps_are_no_difference_of_the_two_passes():
+    assert compare_routes(compile_program(steep())) == []
+
+
+def test_a_difference_beyond_rounding_is_noticed(compiled, monkeypatch):
+    """The bound grows with the slopes of the MLPs, but stays far below what any wrong weight does."""
+    program = steep()
+    real = Oracle.residuals
+
+    def off_by(size):
+        monkeypatch.setattr(Oracle, "residuals", lambda self, tokens: [x + size for x in real(self, tokens)])
+        return [error.code for error in compare_routes(compile_program(program))]
+
+    assert off_by(1e-3) == ["TC121"]
+    monkeypatch.setattr(Oracle, "residuals", lambda self, tokens: [x + 1e-8 for x in real(self, tokens)])
+    assert [error.code for error in compare_routes(compiled("reverse"))] == ["TC121"]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from edgeprune_core.ablations import ABLATIONS, Ablation, Mean, Resample, Zero
     from edgeprune_core.circuit import Circuit
     from edgeprune_core.criterion import Outcome
-    from edgeprune_core.discovery import Discovery
+    from edgeprune_core.discovery import Discovery, Scores
     from edgeprune_core.engine import outputs, run, trace
     from edgeprune_core.errors import CheckError
     from edgeprune_core.families import FAMILIES, Family, load
@@ -43,7 +43,7 @@ _HOMES = {
     "ablations": ("ABLATIONS", "Ablation", "Mean", "Resample", "Zero"),
     "circuit": ("Circuit",),
     "criterion": ("Outcome",),
-    "discovery": ("Discovery",),
+    "discovery": ("Discovery", "Scores"),
     "engine": ("outputs", "run", "trace"),
     "errors": ("CheckError",),
     "families": ("FAMILIES", "Family", "load"),
@@ -106,6 +106,7 @@ __all__ = [
     "Resample",
     "ResidualGraph",
     "RisingPrice",
+    "Scores",
     "SparsityTarget",
     "Task",
     "TrainedModel",

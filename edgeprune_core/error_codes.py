@@ -88,6 +88,11 @@ TOPICS: dict[str, dict[str, Message]] = {
         ),
         "EP196": Message("no shape of '{name}' here"),
     },
+    "Selectors": {
+        "EP191.name": Message("no selector '{name}'"),
+        "EP191.number": Message("{name} needs a number of edges", "{name}:N, with N of 1 or more"),
+        "EP191.none": Message("{name} takes no number", "{name}"),
+    },
     "Prompts and tokenizers": {
         "EP180": Message("a task without pairs", "one or more"),
         "EP181.file": Message("cannot read a task file", "a file of pairs, one a line"),

@@ -97,11 +97,12 @@ TOPICS: dict[str, dict[str, Message]] = {
             "the {kind} '{name}' cannot be imported", _CALLABLE, "fix the module or the name"
         ),
         "TC113.call": Message("the {kind} '{name}' cannot be called", _CALLABLE, "name a function"),
-        "TC114": Message(
+        "TC114.foreign": Message(
             "the method '{method}' returns edges that '{program}' does not have",
             "edges of `task.graph`",
             "return edges of `task.graph.edges`, or their text",
         ),
+        "TC114.refused": Message("the answer of the method '{method}' on '{program}' is refused"),
         "TC115": Message(
             "cannot write '{path}'", "a file in a folder that exists and can be written", "give another path"
         ),
@@ -234,6 +235,56 @@ TOPICS: dict[str, dict[str, Message]] = {
             "give --threshold",
         ),
         "TC136": Message("no format '{name}'"),
+    },
+    "Published methods": {
+        "TC190.missing": Message("no package '{package}', which {what} needs", "the package", "{install}"),
+        "TC190.removed": Message(
+            "this TransformerLens has no HookedTransformer: 4.0 removed it", do="{install}"
+        ),
+        "TC190.other": Message(
+            "the package `eap` that is installed is not EAP-IG: PyPI has another of that name",
+            "EAP-IG, which is not on PyPI",
+            "pip uninstall eap, then {install}",
+        ),
+        "TC191": Message(
+            "the model has parts that are not carried over to TransformerLens",
+            "no norm, learned positions, keys and values for each head, plain ReLU MLPs, sequential blocks",
+            "name a compiled or planted program",
+        ),
+        "TC192.patching": Message(
+            "{method} takes patching alone, which is resample ablation", "resample", "add --ablation resample"
+        ),
+        "TC192.ablation": Message(
+            "other tools have no such ablation: they take means over a batch or over all lengths, not over inputs of a length",
+            "resample or zero",
+            "choose one of them by --ablation",
+        ),
+        "TC193.signed": Message(
+            "some scores are negative, and nothing says whether edges count by magnitude",
+            "by_magnitude=True or by_magnitude=False",
+            "return hooked(task).discovery(scores, names=..., by_magnitude=...)",
+        ),
+        "TC193.finite": Message(
+            "the score of '{name}' is not a finite number", "a finite number for each edge"
+        ),
+        "TC194": Message(
+            "{n} of the {total} edges have no score, and nothing says that they are cut",
+            "a score for each edge, or rest='cut'",
+            "score every edge, or return hooked(task).discovery(scores, names=..., rest='cut')",
+        ),
+        "TC195.tool": Message("no tool '{name}'"),
+        "TC195.edge": Message("no edge '{name}' in the model as {tool} names edges"),
+        "TC195.edges": Message(
+            "scores for edges that the model does not have, as {tool} names edges",
+            "edges of {layers} layers x {heads} heads",
+        ),
+        "TC195.merged": Message(
+            "AutoCircuit has one node for both embeddings", "split_pos=True", "leave split_pos=False out"
+        ),
+        "TC195.shape": Message("PruneScores of another shape"),
+        "TC196.length": Message("no inputs of this length"),
+        "TC196.at_most": Message("no number of items", "1 or more, or None for all"),
+        "TC196.metric": Message("no metric '{name}' of a task"),
     },
     "Files of results": {
         "TC140": Message(

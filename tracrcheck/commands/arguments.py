@@ -20,6 +20,23 @@ Ablations = Annotated[
     typer.Option("--ablation", metavar="NAME", help="zero, mean, resample, mean_pooled or all. Repeatable."),
 ]
 Criterion = Annotated[str, typer.Option(help="value: every scored coordinate; decoded: what it decodes to.")]
+Judged = Annotated[
+    str,
+    typer.Option(
+        "--judge",
+        metavar="NAME",
+        help="circuit; ranking: whether some threshold on the scores gives the circuit; auto: the ranking of a method "
+        "that returns scores alone, else the circuit.",
+    ),
+]
+Select = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Make a circuit of the scores: top_n:N, greedy:N or fewest_within_tolerance.",
+        show_default=False,
+    ),
+]
 Lengths = Annotated[
     str | None, typer.Option(metavar="A-B", help="Inputs of these lengths only (BOS not counted).")
 ]

@@ -20,10 +20,12 @@ from tracrcheck.commands.arguments import (
     Folders,
     Html,
     Json,
+    Judged,
     Junit,
     Lengths,
     Names,
     ScoreBos,
+    Select,
 )
 from tracrcheck.commands.errors import stop_at, told
 from tracrcheck.commands.loading import loading
@@ -55,6 +57,8 @@ def gate(
     ] = None,
     ablation: Ablations = None,
     criterion: Criterion = "value",
+    judge: Judged = "auto",
+    select: Select = None,
     lengths: Lengths = None,
     score_bos: ScoreBos = False,
     seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="The first seed.")] = 0,
@@ -108,6 +112,7 @@ def gate(
     options.check_known(allow_known, baseline)
     with loading():
         from tracrcheck.commands.resumable import command_line, run_or_read
+        from tracrcheck.grading.judge import Judge
         from tracrcheck.grading.run_method import find_method
         from tracrcheck.reports.context import Beside, beside_saved
         from tracrcheck.reports.gate import comparison_lines
@@ -119,6 +124,7 @@ def gate(
         settings=options.settings_of(asked.ablations, [criterion], lengths, score_bos),
         method=find_method(method),
         method_name=method,
+        judge=Judge.of(judge, select),
         seeds=tuple(range(seed, seed + asked.seeds)),
         timeout=timeout,
         jobs=jobs,
@@ -133,6 +139,8 @@ def gate(
         score_bos=score_bos,
         folders=folder,
         timeout=None if timeout == gating.TIMEOUT else timeout,
+        judge=None if judge == "auto" else judge,
+        select=select,
     )
 
     replay = partial(_replay, names=names, options=replay_options)
@@ -185,8 +193,8 @@ def _report(found: Results, replay: Callable[[Verdict], str], allow_unknown: boo
     from tracrcheck.reports import gate as report
     from tracrcheck.reports.context import Beside
     from tracrcheck.reports.render import terminal
-    from tracrcheck.runs.gate import foreign_edges
+    from tracrcheck.runs.gate import wrong_calls
 
-    for error in foreign_edges(found.verdicts):
+    for error in wrong_calls(found.verdicts):
         terminal.tell(error)
     terminal.show_document(report.document(found, Beside(replay=replay), allow_unknown=allow_unknown))

@@ -49,12 +49,16 @@ def replay_words(
     folders: Sequence[Path] | None,
     threshold: float | None = None,
     timeout: float | None = None,
+    judge: str | None = None,
+    select: str | None = None,
 ) -> list[str]:
     """The options of a call that its replay needs, beside names, ablation and criterion."""
     words = ["--lengths", lengths] if lengths else []
     words += ["--score-bos"] if score_bos else []
     words += ["--threshold", repr(threshold)] if threshold is not None else []
     words += ["--timeout", f"{timeout:g}"] if timeout is not None else []
+    words += ["--judge", judge] if judge is not None else []
+    words += ["--select", select] if select is not None else []
     return words + [word for f in folders or [] for word in ("--programs-dir", str(f))]
 
 

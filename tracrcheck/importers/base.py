@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from edgeprune_core.errors import CheckError, did_you_mean
 from edgeprune_core.graph import ResidualGraph
 from tracrcheck.error_codes import user_error
-from tracrcheck.importers.granularity import Granularity
+from tracrcheck.importers.granularity import Granularity, Level
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Imported:
     """
 
     format: str
-    granularity: Granularity
+    granularity: Level
     kept: frozenset[str]
     scores: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -31,7 +31,7 @@ from tracrcheck.reports.document import (
 )  # fmt: skip
 from tracrcheck.reports.findings import case_of, finding_of, title_of
 from tracrcheck.reports.picture import MOST, judged_layer, picture_of
-from tracrcheck.reports.text import share, summary_line
+from tracrcheck.reports.text import share, summary_line, what_judged
 from tracrcheck.runs.baseline import FLOOR, Comparison
 from tracrcheck.runs.gate import Results
 
@@ -148,8 +148,9 @@ def verdict_table(verdicts: Sequence[Verdict], drawn: Collection[str] = ()) -> T
     ranked = any(v.ranking for v in verdicts)
     many = len(groups) < len(verdicts)
     auroc = ["lowest AUROC" if many else "AUROC"] if ranked else []
+    judged = ["judged"] if any(v.judged != "circuit" or v.selector for v in verdicts) else []
     named = columns(
-        "program", "ablation", *(["criterion"] if criteria else []), "required", "found", "holds", "verdict", "vacuous", *auroc,
+        "program", "ablation", *(["criterion"] if criteria else []), *judged, "required", "found", "holds", "verdict", "vacuous", *auroc,
         "seconds", *(["median seconds"] if many else []),
         numbers=("required", "found", "holds", *auroc, "seconds", "median seconds"),
         choices=("ablation", "criterion", "verdict", "vacuous"), wide=("median seconds",),
@@ -164,6 +165,7 @@ def verdict_table(verdicts: Sequence[Verdict], drawn: Collection[str] = ()) -> T
             Link(program, anchor("drawing", program)) if program in drawn else program,
             ablation,
             *([criterion] if criteria else []),
+            *([what_judged(of[0])] if judged else []),
             of[0].n_required,
             Sorted(f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]}-{sizes[-1]}", by=sizes[-1]),
             Sorted(f"{holds} of {len(of)}", by=holds),

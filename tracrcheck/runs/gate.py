@@ -15,7 +15,7 @@ from tracrcheck.compiler.compile import Compiled, compile_program
 from tracrcheck.error_codes import user_error
 from tracrcheck.executors.dask_cluster import Cluster
 from tracrcheck.executors.pool import sweep
-from tracrcheck.grading.grade import grade
+from tracrcheck.grading.judge import AUTO, Judge, judged
 from tracrcheck.grading.run_method import Answer, ask_all, find_method
 from tracrcheck.grading.verdict import Key, Summary, Verdict
 from tracrcheck.rasp.library import Library, load_file
@@ -25,6 +25,7 @@ from tracrcheck.records.sources import sources_of
 from tracrcheck.runs.base import ResumableRun, header
 from tracrcheck.runs.results import File, RunKind, RunResults, coverage
 from tracrcheck.truth.cache import certificate_for
+from tracrcheck.truth.certificate import Certificate
 from tracrcheck.truth.program_check import prepare
 from tracrcheck.truth.setting import Setting, task_of
 
@@ -32,7 +33,14 @@ from tracrcheck.truth.setting import Setting, task_of
 TIMEOUT = 1800.0
 
 
-class Asked(TypedDict):
+class AskedLater(TypedDict, total=False):
+    """What older files do not have. select: a selector, by its name."""
+
+    judge: str
+    select: str | None
+
+
+class Asked(AskedLater):
     programs: list[str]
     method: str
     ablations: list[str]
@@ -111,6 +119,7 @@ class Plan:
     method: Callable[[Task], Any]
     method_name: str
     seeds: tuple[int, ...] = (0,)
+    judge: Judge = AUTO
     timeout: float | None = TIMEOUT
     jobs: int = 1
     cluster: str | None = None
@@ -146,6 +155,8 @@ class Plan:
             "score_bos": any(s.score_bos for s in self.settings),
             "seeds": list(self.seeds),
             "timeout": self.timeout,
+            "judge": self.judge.on,
+            "select": None if self.judge.select is None else self.judge.select.name,
         }
         return header("gate", command, asked, sources_of(self.paths.values(), self.method))
 
@@ -196,14 +207,19 @@ class Run(ResumableRun[Key, Verdict]):
         return Results(path=path or Path(), run=self.record(), verdicts=verdicts, summary=summary)
 
 
-def foreign_edges(verdicts: Iterable[Verdict]) -> list[CheckError]:
-    """Edges that the graph does not have: a verdict, and a wrong call as well."""
+def wrong_calls(verdicts: Iterable[Verdict]) -> list[CheckError]:
+    """Edges that the graph does not have, and answers that can be read in several ways: verdicts, and wrong calls as well."""
+    rows = {"foreign_edges": "TC114.foreign", "refused": "TC114.refused"}
     return [
         user_error(
-            "TC114", where=f"{v.ablation}, seed {v.seed}:", got=v.detail, method=v.method, program=v.program
+            rows[v.reason],
+            where=f"{v.ablation}, seed {v.seed}:",
+            got=v.detail,
+            method=v.method,
+            program=v.program,
         )
         for v in verdicts
-        if v.reason == "foreign_edges"
+        if v.reason in rows
     ]
 
 
@@ -225,7 +241,7 @@ def gate(programs: Sequence[Compiled], plan: Plan, *, done: Collection[Key] = ()
 
 def _swept(by_name: Mapping[str, Compiled], units: Sequence[Unit], plan: Plan) -> Iterator[Verdict]:
     """A unit of several seeds that is given up is taken apart: each has its own reason, as in `ask_all`."""
-    work = partial(_judge_unit, method_name=plan.method_name, timeout=plan.timeout)
+    work = partial(_judge_unit, method_name=plan.method_name, timeout=plan.timeout, how=plan.judge)
     apart: list[Unit] = []
 
     def lost(unit: Unit, why: str) -> list[Verdict]:
@@ -254,7 +270,13 @@ def judge(compiled: Compiled, setting: Setting, seeds: Sequence[int], plan: Plan
     for part in [seeds] if plan.together else [(seed,) for seed in seeds]:
         answers = ask_all(plan.method, task, seeds=part, timeout=plan.timeout)
         for seed, answer in zip(part, answers, strict=True):
-            yield grade(compiled, task, certificate, answer, method=plan.method_name, seed=seed)
+            yield _judged(compiled, task, certificate, answer, plan, seed)
+
+
+def _judged(
+    compiled: Compiled, task: Task, certificate: Certificate, answer: Answer, plan: Plan, seed: int
+) -> Verdict:
+    return judged(compiled, task, certificate, answer, method=plan.method_name, seed=seed, judge=plan.judge)
 
 
 def _left(
@@ -272,13 +294,14 @@ def _left(
 # In other processes ------------------------------------------------------------------------------------
 
 
-def _judge_unit(unit: Unit, *, method_name: str, timeout: float | None) -> list[Verdict]:
+def _judge_unit(unit: Unit, *, method_name: str, timeout: float | None, how: Judge) -> list[Verdict]:
     plan = Plan(
         settings=(unit.setting,),
         method=_method(method_name),
         method_name=method_name,
         seeds=unit.seeds,
         timeout=timeout,
+        judge=how,
     )
     return list(judge(_compiled(unit.path), unit.setting, unit.seeds, plan))
 
@@ -296,9 +319,7 @@ def _given_up(compiled: Compiled, unit: Unit, why: str, plan: Plan) -> list[Verd
     task = task_of(compiled, unit.setting)
     certificate = certificate_for(task, unit.setting)
     answer = Answer(fault="raised", detail=why)
-    return [
-        grade(compiled, task, certificate, answer, method=plan.method_name, seed=seed) for seed in unit.seeds
-    ]
+    return [_judged(compiled, task, certificate, answer, plan, seed) for seed in unit.seeds]
 
 
 # Made again --------------------------------------------------------------------------------------------
@@ -326,6 +347,7 @@ def again(
         )
         plan = Plan(
             settings=(setting,), method=method, method_name=then.method, seeds=(then.seed,), timeout=asked["timeout"],
+            judge=Judge.of(asked.get("judge", "auto"), asked.get("select")),
         )  # fmt: skip
         yield then, next(judge(by_name[then.program], setting, (then.seed,), plan))
 

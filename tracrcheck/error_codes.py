@@ -237,7 +237,7 @@ TOPICS: dict[str, dict[str, Message]] = {
         "TC136": Message("no format '{name}'"),
     },
     "Published methods": {
-        "TC190.missing": Message("no package '{package}', which {what} needs", "the package", "{install}"),
+        "TC190.missing": Message("no package '{package}', which {use} needs", "the package", "{install}"),
         "TC190.removed": Message(
             "this TransformerLens has no HookedTransformer: 4.0 removed it", do="{install}"
         ),

@@ -14,6 +14,7 @@ Outputs are those of our engine up to rounding, and so are those of every edge t
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -57,7 +58,9 @@ def hooked_model(task: Task, *, split_pos: bool, n_heads: int, dtype: torch.dtyp
         use_split_qkv_input=True, use_hook_mlp_in=True, default_prepend_bos=False, init_weights=False, seed=None,
         device=str(task.model.device), dtype=dtype,
     )  # fmt: skip
-    model = HookedProgram(config, move_to_device=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # HookedTransformer goes in 4.0, which is refused
+        model = HookedProgram(config, move_to_device=False)
     _fill(model.state_dict(), task.model.weights, size)
     model.to(task.model.device, print_details=False)
     model.pad = _pad(task)

@@ -29,6 +29,12 @@ def require_transformer_lens() -> None:
         )
 
 
+def transformer_lens() -> ModuleType:
+    """The package. Errors: TC190."""
+    require_transformer_lens()
+    return importlib.import_module("transformer_lens")
+
+
 def eap_ig(module: str) -> ModuleType:
     """A module of EAP-IG. The `eap` of PyPI is another package. Errors: TC190."""
     require_transformer_lens()
@@ -54,7 +60,8 @@ def auto_circuit(module: str) -> ModuleType:
     try:
         return importlib.import_module(f"auto_circuit.{module}")
     except ModuleNotFoundError as error:
-        raise _missing(error.name or "auto_circuit", "AutoCircuit", *wanted) from None
+        package = (error.name or "auto_circuit").split(".")[0]
+        raise _missing(package, "AutoCircuit", *wanted) from None
 
 
 def _there(package: str) -> bool:
@@ -65,8 +72,8 @@ def _there(package: str) -> bool:
     return True
 
 
-def _missing(package: str, what: str, *install: str) -> Exception:
-    return user_error("TC190.missing", package=package, what=what, install=_install(*install))
+def _missing(package: str, use: str, *install: str) -> Exception:
+    return user_error("TC190.missing", package=package, use=use, install=_install(*install))
 
 
 def _install(*requirements: str) -> str:

@@ -151,11 +151,11 @@ def hooked(
 def _check_model(task: Task) -> None:
     spec = task.model.spec
     odd = {
-        f"{spec.norm} norms": spec.norm != "none",
-        f"{spec.positions} positions": spec.positions != "learned",
+        f"norm {spec.norm}": spec.norm != "none",
+        f"positions {spec.positions}": spec.positions != "learned",
         "keys that heads share": spec.n_kv_heads != spec.n_heads,
         "gated MLPs": spec.gated_mlp,
-        f"{spec.activation} activations": spec.activation != "relu",
+        f"activation {spec.activation}": spec.activation != "relu",
         "parallel blocks": spec.parallel_blocks,
         "outputs at chosen places": task.places is not None,
     }

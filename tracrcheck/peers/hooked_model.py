@@ -42,8 +42,8 @@ class HookedProgram(HookedTransformer):
             self._padding = (tokens == self.pad)[:, None, None, :]
         return super().forward(input, *args, **kwargs)
 
-    def mask_padding(self, scores: Tensor, hook: Any) -> Tensor:
-        return scores if self._padding is None else scores.masked_fill(self._padding, float("-inf"))
+    def mask_padding(self, tensor: Tensor, *, hook: Any) -> Tensor:
+        return tensor if self._padding is None else tensor.masked_fill(self._padding, float("-inf"))
 
 
 def hooked_model(task: Task, *, split_pos: bool, n_heads: int, dtype: torch.dtype) -> HookedProgram:
@@ -64,10 +64,11 @@ def hooked_model(task: Task, *, split_pos: bool, n_heads: int, dtype: torch.dtyp
     _fill(model.state_dict(), task.model.weights, size)
     model.to(task.model.device, print_details=False)
     model.pad = _pad(task)
-    model.tokenizer = SimpleNamespace(
+    tokenizer: Any = SimpleNamespace(
         padding_side="right", pad_token_id=-1 if model.pad is None else model.pad, pad_token=None,
         bos_token_id=int(task.tokens[0, 0]), eos_token_id=-1,
     )  # fmt: skip
+    model.tokenizer = tokenizer
     for block in model.blocks:
         block.attn.hook_attn_scores.add_hook(model.mask_padding, is_permanent=True)
     return model

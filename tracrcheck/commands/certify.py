@@ -68,6 +68,8 @@ def certify(
     write: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the pins to FILE.")] = None,
 ) -> None:
     """Prove which edges are required. Exit 1 if `sufficient` or `minimal` is not proved, or a pin differs."""
+    from tracrcheck.truth.setting import CRITERIA
+
     pinning = check is not None or write is not None
     if not program and not everything:
         raise user_error("TC117.no_program", where="certify", got="no name")
@@ -76,14 +78,13 @@ def certify(
     if write is not None and not everything:
         raise user_error("TC117.write", where="--write", got="names")
     files.check_writable(write)
+    settings = setting.settings(["all"], CRITERIA if pinning else ["value"])
     entries = Library.here(folder or []).chosen(program or [])
     with loading():
         from tracrcheck.reports import certify as report
         from tracrcheck.truth import cache, pins
         from tracrcheck.truth.program_check import prepare
-        from tracrcheck.truth.setting import CRITERIA
 
-    settings = setting.settings(["all"], CRITERIA if pinning else ["value"])
     pinned = pins.read(check) if check else None
     ready, wrong = prepare(entries, settings)
     stop_at(wrong)

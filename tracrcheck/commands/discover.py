@@ -58,9 +58,14 @@ def discover(
     ] = False,
 ) -> None:
     """Find the circuit of a trained model on a task, and evaluate it on held-out prompts."""
+    from tracrcheck.grading.by_name import find_method
+    from tracrcheck.trained import names
+
     files.check_folder(out)
+    names.check_ablation(ablation)
+    names.check_task(task)
     with loading():
-        from tracrcheck.grading.run_method import find_method
+        chosen = find_method(method)
         from tracrcheck.reports import discovery, faithfulness
         from tracrcheck.reports.context import Context
         from tracrcheck.reports.saved import DiscoveryFile
@@ -68,9 +73,7 @@ def discover(
         from tracrcheck.trained import discover as discovering
         from tracrcheck.trained import prompts as prompt_lists
 
-    discovering.check_ablation(ablation)
-    prompt_lists.check_task(task)
-    chosen, checkpoint, seed = find_method(method), saving.checkpoint, options.seed
+    checkpoint, seed = saving.checkpoint, options.seed
     keeping = discovering.keeping_of(checkpoint, every_seconds=saving.checkpoint_every, resume=saving.resume)
     subject = options.load(task)
     lists = prompt_lists.both_lists(task, subject.tokenizer, n=options.prompts, seed=seed)
@@ -151,13 +154,18 @@ def faithfulness(
     json: Json = None,
 ) -> None:
     """Evaluate a circuit of a trained model under every ablation, kept alone and knocked out, by every metric."""
+    from tracrcheck.grading.by_name import check_metric
+    from tracrcheck.trained import names
+
     files.check_writable(json)
+    names.check_task(task)
+    for name in metric or ():
+        check_metric(name)
     with loading():
         from tracrcheck.reports import faithfulness as report
         from tracrcheck.trained import discover as discovering
         from tracrcheck.trained import prompts as prompt_lists
 
-    prompt_lists.check_task(task)
     metrics = discovering.metrics_of(metric or ())
     subject = options.load(task)
     given = discovering.circuit_of(circuit, subject)

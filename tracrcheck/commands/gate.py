@@ -75,9 +75,9 @@ def gate(
     entries = Library.here(folder or []).chosen(asked.programs or [])
     if allow_known and baseline.baseline is None:
         raise user_error("TC117.allow_known", where="--allow-known", got="no --baseline")
+    settings, found_method = setting.settings(asked.ablations), method.find()
     with loading():
         from tracrcheck.commands.resumable import run_or_read
-        from tracrcheck.grading.run_method import find_method
         from tracrcheck.reports.context import Context, context_of
         from tracrcheck.reports.gate import comparison_lines
         from tracrcheck.runs import baseline as comparing
@@ -85,8 +85,8 @@ def gate(
         from tracrcheck.truth.program_check import prepare
 
     plan = gating.Plan(
-        settings=setting.settings(asked.ablations),
-        method=find_method(method.method),
+        settings=settings,
+        method=found_method,
         method_name=method.method,
         seeds=tuple(range(seed, seed + asked.seeds)),
         judge=judge.read(),

@@ -55,6 +55,7 @@ def grade(
     if threshold is not None and math.isnan(threshold):
         raise user_error("TC117.threshold", where="--threshold", got=threshold)
     files.check_writable(json)
+    settings = setting.settings(["zero"])
     entry = Library.here(folder or []).load(program)
     with loading():
         from tracrcheck.grading import grade_imported
@@ -62,7 +63,6 @@ def grade(
         from tracrcheck.reports.gate import verdict_table
         from tracrcheck.truth.program_check import prepare
 
-    settings = setting.settings(["zero"])
     ready, wrong = prepare([entry], settings)
     stop_at(wrong)
     imported = grade_imported.read_circuit(circuit, ready[0], format=format, threshold=threshold)

@@ -48,6 +48,7 @@ def plant(
     ] = None,
 ) -> None:
     """Hide a program in a larger transformer, among distractors. Measures and certifies the result."""
+    settings = settings_of(ablation or ["all"])
     for path in (out, weights):
         files.check_writable(path)
     entry = Library.here(folder or []).load(program)
@@ -57,7 +58,6 @@ def plant(
         from tracrcheck.reports.plant import planted_block, truth_line
         from tracrcheck.truth.program_check import prepare
 
-    settings = settings_of(ablation or ["all"])
     if out is not None:
         file.check_new_file(out, {path.stem for path in Library.here(folder or []).files()})
     if weights is not None:

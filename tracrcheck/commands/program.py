@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgeprune_core.errors import CheckError
+from edgeprune_core.graph import parse_edge
 from tracrcheck.commands.arguments import Folders, Name, SettingOptions
 from tracrcheck.commands.base import command, stop_at
 from tracrcheck.commands.loading import loading
@@ -38,12 +39,13 @@ def new(
 @command
 def check(program: Name, setting: SettingOptions, folder: Folders = None) -> None:
     """Compare interpreter, reference, torch and JAX on the whole domain, and certify. Reports all problems at once."""
+    settings = setting.settings(["all"])
     entry = Library.here(folder or []).load(program)
     with loading():
         from tracrcheck.reports import program as report
         from tracrcheck.truth import program_check
 
-    found = program_check.check(entry, setting.settings(["all"]))
+    found = program_check.check(entry, settings)
     terminal.show(*report.checkup_parts(found))
     stop_at(found.problems)
     raise typer.Exit(0 if found.proved else 1)
@@ -58,12 +60,12 @@ def show(
 ) -> None:
     """Draw the circuit: required edges solid, permitted ones faint. Without --out, a tree."""
     files.check_writable(out)
+    settings = setting.settings(["zero"])
     entry = Library.here(folder or []).load(program)
     with loading():
         from tracrcheck.reports import program as report
         from tracrcheck.truth import cache
 
-    settings = setting.settings(["zero"])
     if out is not None:
         report.kind_of(out)
         if len(settings) > 1:
@@ -86,12 +88,16 @@ def explain(
     folder: Folders = None,
 ) -> None:
     """Say why an edge is required or not."""
+    settings = setting.settings(["zero"])
+    try:
+        parse_edge(edge)
+    except CheckError as error:
+        raise error.at(program) from None
     entry = Library.here(folder or []).load(program)
     with loading():
         from tracrcheck.grading.explain import explain as explanation_of
         from tracrcheck.reports import program as report
 
-    settings = setting.settings(["zero"])
     compiled = _prepared(entry, settings)
     for one in settings:
         try:

@@ -16,7 +16,8 @@ from edgeprune_core.methods.selectors import (
 )
 from edgeprune_core.methods.top_edges import fewest_edges
 from tests import zoo
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 
 @pytest.fixture(scope="module")

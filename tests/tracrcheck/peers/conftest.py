@@ -10,7 +10,8 @@ import pytest
 
 from tests import zoo
 from tracrcheck.peers import hooked
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 STAND_IN = Path(__file__).parent / "stand_in"
 

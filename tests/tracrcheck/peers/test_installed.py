@@ -10,7 +10,7 @@ import pytest
 
 from edgeprune_core.errors import CheckError
 from tests.tracrcheck.peers.conftest import forget_eap, task
-from tracrcheck.grading.run_method import find_method
+from tracrcheck.grading.by_name import find_method
 from tracrcheck.peers import hooked, installed
 
 EAP_IG = "pip install 'transformer-lens>=3.9,<4' git+https://github.com/hannamw/EAP-IG"

@@ -10,8 +10,9 @@ import pytest
 from edgeprune_core import Scores
 from tests import zoo
 from tests.tracrcheck.peers.conftest import STAND_IN, task
+from tracrcheck.grading.by_name import find_method
 from tracrcheck.grading.judge import judged
-from tracrcheck.grading.run_method import ask, find_method
+from tracrcheck.grading.run_method import ask
 from tracrcheck.peers.answers import scores_of
 from tracrcheck.peers.names import Correspondence
 from tracrcheck.truth.certify import certify

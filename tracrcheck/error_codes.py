@@ -125,6 +125,7 @@ TOPICS: dict[str, dict[str, Message]] = {
         "TC117.write": Message("pins are written for all programs", "--all", "add --all"),
         "TC117.timeout": Message("no time limit", "seconds, up to {longest}"),
         "TC117.threshold": Message("no threshold", "a number"),
+        "TC117.rest": Message("no word on the rest", "cut: edges that the file does not name are cut"),
         "TC117.slower": Message("no factor", "a number of at least 1"),
         "TC117.campaign": Message(
             "an option for a campaign together with one for a single program",
@@ -232,6 +233,11 @@ TOPICS: dict[str, dict[str, Message]] = {
             "give --threshold",
         ),
         "TC136": Message("no format '{name}'"),
+        "TC137": Message(
+            "the file does not name {n} of the {total} edges, and nothing says that they are cut",
+            "every edge: the file may have been cut short",
+            "write the file again, or add --rest cut if the tool cut those edges",
+        ),
     },
     "Published methods": {
         "TC190.missing": Message("no package '{package}', which {use} needs", "the package", "{install}"),

@@ -33,7 +33,10 @@ class Oracle:
     model: Model
 
     def residuals(self, tokens: torch.Tensor) -> list[torch.Tensor]:
-        """JAX's residual stream, `input pos d_model`: after the embeddings and after every half-layer."""
+        """JAX's residual stream, `input pos d_model`: after the embeddings and after every half-layer.
+
+        It is compiled once per shape of `tokens`, which takes longer than running it.
+        """
         import jax
 
         with jax.enable_x64(True), one_order():
@@ -42,9 +45,19 @@ class Oracle:
 
     @cached_property
     def _forward(self) -> Any:
+        """Tracr's forward pass with the attention mask that it leaves out: no query looks at padding."""
+        import haiku as hk
         import jax
 
-        return jax.jit(self.assembled.forward)
+        def forward(tokens: Any) -> Any:
+            model = self.assembled.get_compiled_model()
+            encoder = self.assembled.input_encoder
+            assert encoder is not None
+            model.pad_token = encoder.pad_encoding
+            return model(tokens, use_dropout=False)
+
+        transformed: Any = hk.without_apply_rng(hk.transform(forward))
+        return jax.jit(transformed.apply)
 
 
 def compile_by_haiku(program: Program) -> Oracle:

@@ -1,14 +1,16 @@
-"""The second opinion is asked about inputs without padding, which Tracr's forward pass does not mask."""
+"""JAX gives a second opinion on every input. Padding is masked there, which Tracr's forward pass leaves out."""
 
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 from tracr.rasp import rasp
 
 from tracrcheck import Program, compile_program
-from tracrcheck.compiler.cross_check import _batches, compare_routes
+from tracrcheck.compiler import cross_check
+from tracrcheck.compiler.cross_check import compare_routes
 from tracrcheck.compiler.haiku import Oracle
 
 
@@ -51,20 +53,25 @@ def test_sort_agrees(compiled):
     assert compare_routes(compiled("sort")) == []
 
 
-def test_every_input_is_in_one_batch_and_no_batch_is_padded(compiled):
-    batches = list(_batches(compiled("reverse")))
-    assert all(len({len(tokens) for tokens in batch}) == 1 for batch in batches)
-    assert sorted(t for batch in batches for t in batch) == sorted(compiled("reverse").domain.inputs)
-
-
-def test_activations_that_differ_at_one_length_only_are_noticed(compiled, monkeypatch):
+@pytest.mark.parametrize("most", [7, 40, 2048])
+def test_every_input_is_in_a_batch_and_all_batches_have_one_shape(compiled, monkeypatch, most):
+    monkeypatch.setattr(cross_check, "BATCH", most)
     program = compiled("reverse")
+    batches = list(cross_check._batches(program))
+    assert len(batches) == math.ceil(len(program.domain.inputs) / most)
+    assert {tokens for batch in batches for tokens in batch} == set(program.domain.inputs)
+    assert len({program.encode(batch)[0].shape for batch in batches}) == 1
+
+
+def test_activations_that_differ_at_one_length_only_are_noticed(monkeypatch):
+    program = compile_program(counted(rasp.Comparison.TRUE))
     real = type(program).encode
 
     def other(self, inputs):
         ids, valid = real(self, inputs)
-        if len(inputs[0]) == 1:
-            valid[:, 1] = False
+        for row, tokens in enumerate(inputs):
+            if len(tokens) == 1:
+                valid[row, 2] = True
         return ids, valid
 
     monkeypatch.setattr(type(program), "encode", other)

@@ -65,6 +65,12 @@ TOPICS: dict[str, dict[str, Message]] = {
             "cannot read a part of a model",
             "{config} and safetensors, whole, as `save_pretrained` writes them",
         ),
+        "EP177.gguf": Message("cannot read this GGUF file", "a whole GGUF file of a supported family"),
+        "EP178.gguf": Message(
+            "a GGUF file needs packages that are not installed",
+            "transformers, gguf and accelerate",
+            "pip install 'tracrcheck[gguf]'",
+        ),
         "EP178.package": Message(
             "'{name}' is no local folder, and the hub needs a package that is not installed",
             "huggingface-hub",

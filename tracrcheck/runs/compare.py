@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
-from edgeprune_core import trained_models
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.methods import METHODS
 from tracrcheck.error_codes import user_error
@@ -18,6 +17,7 @@ from tracrcheck.records.journal import Ledger
 from tracrcheck.records.sources import sources_of
 from tracrcheck.runs.base import ResumableRun, header
 from tracrcheck.runs.results import File, RunKind, RunResults, coverage
+from tracrcheck.trained import fetched
 from tracrcheck.trained import prompts as prompt_lists
 from tracrcheck.trained.curve import LEVELS, Curve
 from tracrcheck.trained.pareto import Job, curve_elsewhere, failed, sweep_of
@@ -96,7 +96,7 @@ class Plan:
         """Errors: those of a wrong method, model or task, before any work."""
         for name in self.methods:
             sweep_of(name)
-        subject = trained_models.load_model(self.model)
+        subject = fetched.load_model(self.model)
         for seed in self.seeds[:1]:
             prompt_lists.both_lists(self.task, subject.tokenizer, n=self.prompts, seed=seed)
         return self
@@ -110,7 +110,7 @@ class Plan:
             "methods": list(self.methods),
             "seeds": list(self.seeds),
             "prompts": self.prompts,
-            "n_graph_edges": ResidualGraph.of(trained_models.load_model(self.model).model.spec).n_edges,
+            "n_graph_edges": ResidualGraph.of(fetched.load_model(self.model).model.spec).n_edges,
         }
         return header("compare", command, asked, sources(self.task))
 

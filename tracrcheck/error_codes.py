@@ -313,6 +313,11 @@ TOPICS: dict[str, dict[str, Message]] = {
         "TC157": Message(
             "a check fails without any fault", "every check green on the unchanged code", "fix that first"
         ),
+        "TC158": Message(
+            "not a table of seeded faults",
+            "[NAME] for each fault, with file, old, new and why; source and blind where they are not the default",
+            "see docs/extend/fault.md",
+        ),
     },
     "Planted circuits": {
         "TC160.stream": Message(

@@ -45,7 +45,10 @@ def digest_of(root: Path, paths: Iterable[Path]) -> str:
 
 
 def reached(roots: Iterable[str]) -> list[Path]:
-    """The source files of these modules and of all of ours that they import, directly or not, in order."""
+    """The source files of these modules and of all of ours that they import, directly or not, in order.
+
+    With a package come the tables in its folder (`*.toml`), which it reads.
+    """
     found: dict[str, Path] = {}
     queue = list(roots)
     while queue:
@@ -58,7 +61,8 @@ def reached(roots: Iterable[str]) -> list[Path]:
                 queue += [alias.name for alias in node.names]
             elif node.module:
                 queue += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return sorted(found.values())
+    packages = [path.parent for path in found.values() if path.name == "__init__.py"]
+    return sorted({*found.values(), *(table for folder in packages for table in folder.glob("*.toml"))})
 
 
 def _imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:

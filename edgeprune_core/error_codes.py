@@ -160,6 +160,11 @@ TOPICS: dict[str, dict[str, Message]] = {
             "a file in a folder that exists and can be written",
             "make room or give another path; the last checkpoint written is complete, and --resume continues from it",
         ),
+        "EP206": Message(
+            "the gates cannot start from a method that returns no scores",
+            "a method that ranks the edges, such as eap_ig",
+            "name another method to start from",
+        ),
         "EP211": Message(
             "this process was not started as one of several",
             "torchrun",

@@ -49,7 +49,11 @@ HIDDEN = {
         {"tracrcheck"},
         "what finds a method loads torch: only those of others are looked for",
     ),
-    "tracrcheck/commands/options.py": (None, "a wrong call is answered before torch is loaded"),
+    "tracrcheck/commands/arguments.py": (None, "a wrong call is answered before torch is loaded"),
+    "tracrcheck/reports/files.py": (
+        {"safetensors"},
+        "may be missing, which doctor reports, and writes to a file",
+    ),
     "tracrcheck/reports/outputs.py": (
         {"tracrcheck"},
         "outputs are checked before anything is loaded; the reports of every kind are needed only to write one",

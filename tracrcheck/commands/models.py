@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from tracrcheck.commands.errors import told
+from tracrcheck.commands.base import command
 from tracrcheck.commands.loading import loading
 
 app = typer.Typer(no_args_is_help=True, help="Fetch pretrained models.")
 
 
 @app.command("get")
-@told
+@command
 def get(name: Annotated[str, typer.Argument(metavar="NAME", help="smollm2.")]) -> None:
     """Fetch a pretrained model into the cache, once. `--model NAME` then loads it, also without a connection."""
     with loading():
@@ -24,7 +24,7 @@ def get(name: Annotated[str, typer.Argument(metavar="NAME", help="smollm2.")]) -
 
 
 @app.command("list")
-@told
+@command
 def listed() -> None:
     """The models that can be fetched, and where those that were fetched lie."""
     with loading():

@@ -66,7 +66,7 @@ def check_one(invariant: Invariant, subject: Subject, seed: int) -> Checked:
     """Runs one check. An exception counts as a violation: a broken core may do either."""
     started = time.monotonic()
     try:
-        violation = invariant.check(subject, seed)
+        violation = next(iter(invariant.check(subject, seed)), None)
     except Exception as error:
         violation = Violation(f"the check raised {type(error).__name__}", str(error), "no error")
     return Checked(

@@ -9,13 +9,16 @@ from typing import Any
 from tracrcheck.grading.edge_effects import Absent, Evidence, collect, settings_judged
 from tracrcheck.grading.verdict import Verdict
 from tracrcheck.rasp.library import Library
-from tracrcheck.reports.document import Block, Lines
+from tracrcheck.reports.document import Block, Drawing, Lines, grouped
+from tracrcheck.reports.picture import Layer, picture_of
 from tracrcheck.reports.render.terminal import progress
 from tracrcheck.reports.saved import CertificatesFile, Shown
 from tracrcheck.reports.text import replay
 from tracrcheck.runs.baseline import Comparison
 from tracrcheck.runs.gate import Results
 from tracrcheck.runs.recheck import stale
+
+OPEN = 3  # up to this many programs, every drawing is open at first
 
 
 def by_name(v: Verdict) -> str:
@@ -37,10 +40,28 @@ class Beside:
     @property
     def not_drawn(self) -> tuple[Block, ...]:
         """Programs without a drawing, and why."""
-        if not self.absent:
-            return ()
-        why = tuple(f"{one.program}: {one.why}" for one in self.absent)
-        return (Lines(lines=("Not drawn:",), kind="note"), Lines(lines=why))
+        why = [f"{one.program}: {one.why}" for one in self.absent]
+        return (Lines(["Not drawn:"] if why else [], "note"), Lines(why))
+
+
+def drawings(
+    evidence: Sequence[Evidence],
+    layer: Callable[[Evidence], Layer],
+    word: Callable[[Sequence[Evidence]], str],
+    *,
+    most: int,
+) -> list[Block]:
+    """A drawing for each program, with a layer for each of its settings. most: edges drawn of one that no layer requires."""
+    programs = grouped(evidence, lambda one: one.key[0])
+    blocks: list[Block] = []
+    for of in programs.values():
+        picture = picture_of(of, [layer(one) for one in of])
+        opened = len(programs) <= OPEN or picture.wrong
+        shown = Drawing(
+            picture=picture, word=word(of), meaning=of[0].meaning, folds=True, opened=opened, most=most
+        )
+        blocks.append(shown)
+    return blocks
 
 
 def beside_saved(results: Shown, library: Library, *, drawn: bool) -> Beside:

@@ -10,15 +10,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safetensors import SafetensorError
-
 from edgeprune_core.atomic_write import write_whole
 from edgeprune_core.errors import CheckError
 from tracrcheck.error_codes import user_error
-from tracrcheck.grading.verdict import Summary
 
 if TYPE_CHECKING:
     from edgeprune_core.weights import Model
+    from tracrcheck.grading.verdict import Summary
     from tracrcheck.truth.certificate import Certificate
 
 
@@ -110,6 +108,8 @@ def write_text(path: Path, text: str) -> None:
 
 def write_model(path: Path, model: Model) -> None:
     """Writes a safetensors file atomically. Errors: TC115."""
+    from safetensors import SafetensorError
+
     try:
         model.save(path)
     except (OSError, SafetensorError) as error:

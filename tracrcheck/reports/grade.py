@@ -33,7 +33,7 @@ def carries(edge: str, compiled: Compiled) -> str:
     if not {*writers, into} <= {*map(str, graph.writers), "out"}:
         return "is no edge of this graph"
     what = "; ".join(computes(compiled, name) for name in writers)
-    return f"carries {what}, into {'the output' if into == 'out' else computes(compiled, into)}"
+    return f"carries {what}, into {computes(compiled, into)}"
 
 
 def mapping_lines(imported: Imported) -> list[str]:

@@ -34,21 +34,14 @@ def document_of(results: Shown, beside: Beside | None = None) -> Document:
     return KINDS[type(results)](results, beside or Beside())
 
 
-def page_of(results: Shown, beside: Beside | None = None) -> str:
-    """A page of Markdown."""
-    return markdown.page(document_of(results, beside))
+def _form(render: Callable[[Document], str]) -> Callable[..., str]:
+    def made(results: Shown, beside: Beside | None = None) -> str:
+        return render(document_of(results, beside))
+
+    return made
 
 
-def comment_of(results: Shown, beside: Beside | None = None) -> str:
-    """Short Markdown, what is wrong first."""
-    return markdown.comment(document_of(results, beside))
-
-
-def junit_of(results: Shown, beside: Beside | None = None) -> str:
-    """JUnit XML."""
-    return junit.junit(document_of(results, beside))
-
-
-def html_of(results: Shown, beside: Beside | None = None) -> str:
-    """A page for a browser."""
-    return html.page(document_of(results, beside))
+page_of = _form(markdown.page)  # a page of Markdown
+comment_of = _form(markdown.comment)  # short Markdown, what is wrong first
+junit_of = _form(junit.junit)  # JUnit XML
+html_of = _form(html.page)  # a page for a browser

@@ -5,22 +5,19 @@ A seed is checked whole before it is written down; one that was cut short is che
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 from edgeprune_core.methods import METHODS
-from tracrcheck.executors.dask_cluster import Cluster
-from tracrcheck.executors.pool import sweep
 from tracrcheck.invariants.base import Invariant
 from tracrcheck.invariants.runner import check_all, chosen
 from tracrcheck.invariants.subjects import Subject
 from tracrcheck.rasp.library import Library
-from tracrcheck.records.journal import Ledger
 from tracrcheck.records.sources import sources_of
-from tracrcheck.runs.base import ResumableRun, header
+from tracrcheck.runs import base
 from tracrcheck.runs.results import File, RunKind, RunResults, coverage
 
 # What a check depends on: the invariants and what they import, and the methods, which they take from a table.
@@ -46,9 +43,6 @@ class Check:
         """Whether a law is broken; what is no law is only reported."""
         return self.violation is not None and self.law
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checks:
@@ -63,10 +57,18 @@ class Checks:
         return sum(check.seconds for check in self.checks)
 
 
-class Asked(TypedDict):
-    invariants: list[str]
-    seeds: list[int]
-    programs: int
+@dataclass(frozen=True, kw_only=True)
+class Plan(base.Plan):
+    """invariants: by name. programs: drawn per seed, in addition to three random models."""
+
+    invariants: tuple[str, ...]
+    seeds: tuple[int, ...]
+    programs: int = 1
+
+    kind = "invariants"
+
+    def sources(self) -> dict[str, str | None]:
+        return sources_of([], roots=ROOTS)
 
 
 class InvariantFile(File):
@@ -79,7 +81,7 @@ class InvariantResults(RunResults):
     checks: tuple[Check, ...]
 
     schema = "tracrcheck.invariants/1"
-    file, asked = InvariantFile, Asked
+    file, asked = InvariantFile, Plan
     rows_name = rows_field = "checks"
     units_are = "subjects"
     line_each = ("checks",)
@@ -113,54 +115,21 @@ class InvariantResults(RunResults):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
-    """invariants: by name. programs: drawn per seed, in addition to three random models. stop: at the first law broken.
-
-    jobs: worker processes. cluster: the address of a Dask scheduler, whose workers are used instead.
-    """
-
-    invariants: tuple[str, ...]
-    seeds: tuple[int, ...]
-    programs: int = 1
-    jobs: int = 1
-    cluster: str | None = None
-    stop: bool = False
-
-    def header(self, command: str) -> dict[str, Any]:
-        """What the run is, and what it is made with."""
-        asked: Asked = {
-            "invariants": list(self.invariants),
-            "seeds": list(self.seeds),
-            "programs": self.programs,
-        }
-        return header("invariants", command, asked, sources())
-
-
-@dataclass(frozen=True, kw_only=True)
 class SeedChecks:
     """Every check of one seed: a row of the journal, written when the seed is finished."""
 
     seed: int
     checks: tuple[Check, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        return {"seed": self.seed, "checks": [check.to_json() for check in self.checks]}
 
+class Campaign(base.ResumableRun[int, SeedChecks]):
+    """The checks of each seed. stop: at the first law broken."""
 
-def sources() -> dict[str, str | None]:
-    return sources_of([], roots=ROOTS)
+    things, label, row, results_type = "seeds", "check", SeedChecks, InvariantResults
 
-
-class Campaign(ResumableRun[int, SeedChecks]):
-    """The checks of each seed."""
-
-    things, label, row = "seeds", "check", SeedChecks
-
-    def __init__(self, plan: Plan, header: Mapping[str, Any], ledger: Ledger | None = None) -> None:
-        super().__init__(header, ledger)
-        self.plan = plan
-        self.stopped = False
-        self.units = {seed: seed for seed in plan.seeds}
+    def __init__(self, plan: Plan, *rest: Any, stop: bool = False) -> None:
+        super().__init__(*rest, units={seed: seed for seed in plan.seeds})
+        self.plan, self.stop, self.stopped = plan, stop, False
 
     def key(self, row: SeedChecks) -> int:
         return row.seed
@@ -175,27 +144,20 @@ class Campaign(ResumableRun[int, SeedChecks]):
             for check in checks:
                 done.append(check)
                 yield check
-            self.stopped = self.plan.stop and any(check.red for check in done)
+            self.stopped = self.stop and any(check.red for check in done)
             self.keep(SeedChecks(seed=seed, checks=tuple(done)))
             if self.stopped:
                 return
 
     def make(self, units: list[int]) -> Iterator[tuple[int, Iterable[Check]]]:
-        plan = self.plan
-        if plan.jobs == 1 and plan.cluster is None:
-            yield from ((seed, checks(plan, seed)) for seed in units)
-            return
-        cluster = Cluster(address=plan.cluster) if plan.cluster else None
-        work, lost = partial(_checked, plan), partial(_given_up, plan)
-        for number, done in sweep(work, units, jobs=plan.jobs, lost=lost, cluster=cluster):
-            yield units[number], done
-
-    @property
-    def checks(self) -> list[Check]:
-        return [check for row in self.done for check in row.checks]
+        work = partial(checks, self.plan, stop=self.stop)
+        if self.workers.here:
+            return ((seed, work(seed)) for seed in units)
+        return self.workers.each(partial(_checked, work), units, lost=partial(_given_up, self.plan))
 
     def results(self, path: Path | None = None) -> InvariantResults:
-        return InvariantResults(path=path or Path(), run=self.record(), checks=tuple(self.checks))
+        rows = tuple(check for row in self.done for check in row.checks)
+        return InvariantResults(path=path or Path(), run=self.record(), checks=rows)
 
     def written(self) -> None:
         """A run that stopped at a broken law has nothing to resume."""
@@ -204,12 +166,12 @@ class Campaign(ResumableRun[int, SeedChecks]):
         super().written()
 
 
-def checks(plan: Plan, seed: int, *, subject: str | None = None) -> Iterator[Check]:
+def checks(plan: Plan, seed: int, *, subject: str | None = None, stop: bool = False) -> Iterator[Check]:
     """Every check of a seed, cheapest invariant first. subject: of this one only."""
     invariants = chosen(plan.invariants)
     if subject is not None:
         invariants = tuple(replace(i, applies=partial(_is_also, i, subject)) for i in invariants)
-    for done in check_all(invariants, [seed], programs=plan.programs, stop=plan.stop):
+    for done in check_all(invariants, [seed], programs=plan.programs, stop=stop):
         yield Check(**done.to_json())
 
 
@@ -220,13 +182,13 @@ def _is_also(invariant: Invariant, name: str, subject: Subject) -> bool:
 # In other processes ------------------------------------------------------------------------------------
 
 
-def _checked(plan: Plan, seed: int) -> list[Check]:
-    return list(checks(plan, seed))
+def _checked(work: Callable[[int], Iterator[Check]], seed: int) -> tuple[int, list[Check]]:
+    return seed, list(work(seed))
 
 
-def _given_up(plan: Plan, seed: int, why: str) -> list[Check]:
+def _given_up(plan: Plan, seed: int, why: str) -> tuple[int, list[Check]]:
     """A seed whose process dies every time is checked by nothing: every law counts as broken there."""
-    return [
+    return seed, [
         Check(invariant=i.name, subject="all", seed=seed, law=i.law, violation=why, seconds=0.0)
         for i in chosen(plan.invariants)
     ]
@@ -239,11 +201,9 @@ def again(
     results: InvariantResults, units: Sequence[Checks], library: Library
 ) -> Iterator[tuple[Check | None, Check | None]]:
     """A check of today that the file lacks, or the other way round, is a pair with None."""
-    asked = results.run["asked"]
     for then in units:
-        plan = Plan(invariants=tuple(asked["invariants"]), seeds=(then.seed,), programs=asked["programs"])
         before = {check.invariant: check for check in then.checks}
-        now = {check.invariant: check for check in checks(plan, then.seed, subject=then.subject)}
+        now = {check.invariant: check for check in checks(results.plan, then.seed, subject=then.subject)}
         yield from ((before.get(name), now.get(name)) for name in dict.fromkeys((*before, *now)))
 
 
@@ -251,7 +211,7 @@ INVARIANT_RUNS = RunKind(
     results=InvariantResults,
     name="the invariants",
     command="invariants",
-    sources=lambda asked, library: sources(),
+    sources=lambda asked, library: sources_of([], roots=ROOTS),
     again=again,
     # By how much it is broken, rounding decides.
     same=lambda then, now, elsewhere: (then.law, then.violation is None) == (now.law, now.violation is None),

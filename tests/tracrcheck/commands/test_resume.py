@@ -49,7 +49,7 @@ COMMANDS = {
         [(fuzz, "examine", None), (fuzz, "Draws", None)],
     ),
     "invariants": Command(
-        ["invariants", "--only", "legal_edges", "--programs", "0"], [(invariants, "checks", a_broken_law)], reports=()
+        ["invariants", "--only", "legal_edges", "--programs", "0"], [(invariants, "checks", a_broken_law)], 
     ),
     "mutants": Command(
         ["mutants", "--only", "clamp_missing"],

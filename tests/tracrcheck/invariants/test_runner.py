@@ -16,11 +16,11 @@ from tracrcheck.invariants.subjects import small
 
 
 def _of(name: str, **more) -> Invariant:
-    return Invariant(name=name, statement=name, **{"check": lambda subject, seed: None, **more})
+    return Invariant(name=name, statement=name, **{"check": lambda subject, seed: (), **more})
 
 
 def _fails(subject, seed):
-    return Violation("something", 1, 2)
+    yield Violation("something", 1, 2)
 
 
 def _raises(subject, seed):
@@ -84,7 +84,7 @@ def test_the_command_fails_with_the_case_where_one_is_broken(monkeypatch):
     temperature_lost(monkeypatch)
     done = CliRunner().invoke(app, ["invariants", "--only", "closed_forms", "--programs", "0", "--stop"])
     assert done.exit_code == 1
-    assert "BROKEN closed_forms on gpt2_0, seed 0: P(z = 0): got off by" in done.output
+    assert "BROKEN closed_forms on gpt2_0, seed 0: P(z = 0) at 0: got " in done.output
     assert done.output.endswith("1 checks, 1 broken\n")
 
 

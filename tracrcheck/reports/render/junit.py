@@ -7,6 +7,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from tracrcheck.reports.document import Case, Document
+from tracrcheck.reports.findings import block
 from tracrcheck.reports.render.sanitize import shown
 
 
@@ -46,6 +47,7 @@ def _add(node: ET.Element, suite: str, case: Case) -> None:
     one = ET.SubElement(
         node, "testcase", classname=shown(suite), name=shown(case.name), time=f"{case.seconds:.3f}"
     )
-    if case.outcome != "passed":
-        message = shown(case.text.split("\n")[0])
-        ET.SubElement(one, case.outcome, type=shown(case.kind), message=message).text = shown(case.text)
+    if (found := case.finding) is not None and case.outcome != "passed":
+        text = shown(block(found))
+        kind = shown(found.kind or found.word)
+        ET.SubElement(one, case.outcome, type=kind, message=text.split("\n")[0]).text = text

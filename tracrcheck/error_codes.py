@@ -129,6 +129,11 @@ TOPICS: dict[str, dict[str, Message]] = {
             "--method edge_pruning",
             "leave --init out",
         ),
+        "TC117.device": Message("no device '{name}'"),
+        "TC117.precision": Message("no precision '{name}'"),
+        "TC117.no_gpu": Message(
+            "the GPU that was asked for is not there", "a CUDA device", "leave --device out"
+        ),
         "TC117.sizes": Message("two sizes for one circuit", "one of them, or none"),
         "TC117.edges": Message("no such number of edges", "1 to {n_edges}, the edges of this graph"),
         "TC117.sparsity": Message("not a share of the edges", "0 or more, and less than 1"),

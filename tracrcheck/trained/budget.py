@@ -17,7 +17,7 @@ from edgeprune_core.task import Task
 
 FEW_DRAWS, FEW_PROMPTS = 10, 8
 # What the cost is measured on.
-TRIED_PROMPTS = 2
+TRIED_PROMPTS = 8
 TRIED_DRAWS = 2
 # Circuits besides the random ones: the full, the empty, the circuit and what it leaves out.
 OWN = 4

@@ -18,7 +18,7 @@ import typer
 from edgeprune_core.errors import CheckError
 from tracrcheck.error_codes import user_error
 from tracrcheck.grading.no_exit import forbid_os_exit
-from tracrcheck.reports.render.terminal import tell
+from tracrcheck.reports.render.terminal import show_error
 
 # A disk, a quota or a device that takes no more.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -66,7 +66,7 @@ def user_errors() -> Iterator[None]:
     try:
         yield
     except CheckError as error:
-        tell(error)
+        show_error(error)
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)
@@ -75,12 +75,12 @@ def user_errors() -> Iterator[None]:
         raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno in FULL:
-            tell(_no_room(error))
+            show_error(_no_room(error))
             _discard_unwritten_output()
             raise typer.Exit(2) from None
         if os.environ.get("TRACRCHECK_DEBUG"):
             raise
-        tell(user_error("TC199", got=f"{type(error).__name__}: {error}"))
+        show_error(user_error("TC199", got=f"{type(error).__name__}: {error}"))
         raise typer.Exit(2) from None
 
 
@@ -108,6 +108,6 @@ def command_line() -> str:
 def stop_at(errors: Sequence[CheckError]) -> None:
     """Prints the errors and exits with code 2, if there are any."""
     for error in errors:
-        tell(error)
+        show_error(error)
     if errors:
         raise typer.Exit(2)

@@ -20,7 +20,7 @@ from tracrcheck.reports.render import terminal
 if TYPE_CHECKING:
     from tracrcheck.compiler.compile import Compiled
     from tracrcheck.rasp.library import Entry
-    from tracrcheck.reports.context import Beside
+    from tracrcheck.reports.context import Context
     from tracrcheck.reports.saved import CertificatesFile
     from tracrcheck.truth.certificate import Certificate
     from tracrcheck.truth.setting import Setting
@@ -117,10 +117,10 @@ def _shown(
     found: Sequence[Certificate],
     *,
     drawn: bool,
-) -> tuple[CertificatesFile, Beside]:
+) -> tuple[CertificatesFile, Context]:
     """What the reports show. The certificates are in the cache now. drawn: with what a page draws."""
     from tracrcheck.grading.edge_effects import evidence_of
-    from tracrcheck.reports.context import Beside
+    from tracrcheck.reports.context import Context
     from tracrcheck.reports.saved import CertificatesFile
     from tracrcheck.runs.base import made_now
 
@@ -132,4 +132,4 @@ def _shown(
     ]
     run = made_now(command_line())
     certificates = tuple(c.to_json() for c in found)
-    return CertificatesFile(certificates=certificates, run=run), Beside(evidence=evidence)
+    return CertificatesFile(certificates=certificates, run=run), Context(evidence=evidence)

@@ -127,8 +127,8 @@ class MethodOptions:
 
     @property
     def recorded(self) -> dict[str, Any]:
-        """For `asked` of the results file: what was given."""
-        given = {f.name: getattr(self, f.name) for f in fields(self)}
+        """For `asked` of the results file: the settings that were given."""
+        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "method"}
         return {name: value for name, value in given.items() if value is not None}
 
 
@@ -192,7 +192,7 @@ def discover(
     files.check_folder(out)
     with loading():
         from tracrcheck.reports import discovery, faithfulness
-        from tracrcheck.reports.context import Beside
+        from tracrcheck.reports.context import Context
         from tracrcheck.reports.saved import DiscoveryFile
         from tracrcheck.runs.base import made_now
         from tracrcheck.trained import discover as discovering
@@ -214,8 +214,8 @@ def discover(
             f"there is no {checkpoint} to resume from: the training starts from the beginning", err=True
         )
     title = f"{task} in {subject.name}: {how.method}, {ablation} ablation, seed {seed}; {goal}"
-    asked = {"task": task, "model": subject.name, "ablation": ablation, **how.recorded, **options.recorded}
-    asked["size"] = str(goal.size)
+    asked: dict[str, Any] = {"task": task, "model": subject.name, "method": how.method, "ablation": ablation}
+    asked |= {**options.recorded, "size": str(goal.size), **how.recorded}
     if distributed:
         from tracrcheck.trained.torchrun import sharing as share
     else:
@@ -254,7 +254,7 @@ def discover(
         terminal.show("", faithfulness.matrix_block(faithfulness.matrix_document(matrix)), matrix.sentence())
     document = discovery.discovery_document(asked, found, matrix)
     files.write_json(outputs.json, document)
-    outputs.write(DiscoveryFile(document=document, run=made_now(command_line())), Beside())
+    outputs.write(DiscoveryFile(document=document, run=made_now(command_line())), Context())
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)  # the results are written
     raise typer.Exit(0 if found.circuit is not None else 1)

@@ -76,7 +76,7 @@ def gate(
     with loading():
         from tracrcheck.commands.resumable import run_or_read
         from tracrcheck.grading.run_method import find_method
-        from tracrcheck.reports.context import Beside, beside_saved
+        from tracrcheck.reports.context import Context, context_of
         from tracrcheck.reports.gate import comparison_lines
         from tracrcheck.runs import baseline as comparing
         from tracrcheck.runs import gate as gating
@@ -111,12 +111,12 @@ def gate(
         compared = comparing.compare(before, found.verdicts, found.run, factor=baseline.slower)
         terminal.show("", *comparison_lines(compared))
         code = compared.exit_code(code, allow_known=allow_known)
-    beside = Beside()
+    context = Context()
     if run.html is not None and done.run is not None:
-        beside = Beside(evidence=_evidence(done.run, entries))
+        context = Context(evidence=_evidence(done.run, entries))
     elif run.html is not None:
-        beside = beside_saved(found, Library.here(folder or []), drawn=True)
-    done.end(code, replace(beside, replay=replay, compared=compared))
+        context = context_of(found, Library.here(folder or []), drawn=True)
+    done.end(code, replace(context, replay=replay, compared=compared))
 
 
 def _replay(verdict: Verdict, *, names: Mapping[str, str], options: Sequence[str]) -> str:
@@ -138,9 +138,9 @@ def _evidence(run: Run, entries: Sequence[Entry]) -> list[Evidence]:
 def _document(found: Results, *, replay: Callable[[Verdict], str], allow_unknown: bool) -> Document:
     """What is printed. Edges that the graph does not have are a wrong call as well: they are told as errors first."""
     from tracrcheck.reports import gate as report
-    from tracrcheck.reports.context import Beside
+    from tracrcheck.reports.context import Context
     from tracrcheck.runs.gate import foreign_edges
 
     for error in foreign_edges(found.verdicts):
-        terminal.tell(error)
-    return report.document(found, Beside(replay=replay), allow_unknown=allow_unknown)
+        terminal.show_error(error)
+    return report.document(found, Context(replay=replay), allow_unknown=allow_unknown)

@@ -39,18 +39,18 @@ def report(
     Outputs(html=html, junit=junit, md=md).check()
     with loading():
         from tracrcheck.reports import saved
-        from tracrcheck.reports.context import beside_saved
+        from tracrcheck.reports.context import context_of
         from tracrcheck.reports.kinds import comment_of, page_of
         from tracrcheck.runs.baseline import compared
 
     found = saved.read(file)
     before = baseline.baseline
     against = None if before is None else compared(found, before, factor=baseline.slower)
-    beside = beside_saved(found, Library.here(folder or []), drawn=html is not None)
-    beside = replace(beside, compared=against)
+    context = context_of(found, Library.here(folder or []), drawn=html is not None)
+    context = replace(context, compared=against)
     wanted = md is not None or short or (html is None and junit is None)
-    page = (comment_of if short else page_of)(found, beside) if wanted else ""
-    Outputs(html=html, junit=junit).write(found, beside)
+    page = (comment_of if short else page_of)(found, context) if wanted else ""
+    Outputs(html=html, junit=junit).write(found, context)
     if md is not None:
         files.write_text(md, page)
     elif wanted:

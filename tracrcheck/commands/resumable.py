@@ -11,7 +11,7 @@ import typer
 from tracrcheck.commands.arguments import RunOptions
 from tracrcheck.records.journal import Ledger
 from tracrcheck.reports import files
-from tracrcheck.reports.context import Beside
+from tracrcheck.reports.context import Context
 from tracrcheck.reports.document import Document
 from tracrcheck.reports.render import terminal
 from tracrcheck.runs.base import ResumableRun, finished_there, open_ledger
@@ -26,9 +26,9 @@ class Done:
     options: RunOptions
     run: Any = None
 
-    def end(self, code: int | None = None, beside: Beside | None = None) -> NoReturn:
+    def end(self, code: int | None = None, context: Context | None = None) -> NoReturn:
         """Writes the reports and ends the command: with `code` (by default that of the results), or 130 if interrupted."""
-        self.options.write(self.results, beside or Beside())
+        self.options.write(self.results, context or Context())
         if self.run is not None and self.run.interrupted:
             typer.echo(f"interrupted: these are the {self.run.things} that were finished", err=True)
             raise typer.Exit(130)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracrcheck.grading.edge_effects import Evidence
 from tracrcheck.reports import document as doc
-from tracrcheck.reports.context import Beside, drawings
+from tracrcheck.reports.context import Context, drawings
 from tracrcheck.reports.document import choice, number
 from tracrcheck.reports.picture import Layer, node_of, truth_layer
 from tracrcheck.reports.saved import CertificatesFile, setting_words, usable
@@ -22,7 +22,7 @@ MOST_LOOSE = 2000  # merely permitted edges drawn, over all drawings of a page
 One = Mapping[str, Any]  # as docs/json.md says
 
 
-def document(saved: CertificatesFile, beside: Beside) -> doc.Document:
+def document(saved: CertificatesFile, context: Context) -> doc.Document:
     every = saved.certificates
     findings = [found for c in every if (found := _finding(c)) is not None]
     n, bad = len(every), len(findings)
@@ -49,7 +49,7 @@ def document(saved: CertificatesFile, beside: Beside) -> doc.Document:
             ),
             doc.Section("Certificates", [_table(every)], on=doc.EVERYWHERE),
             doc.Section("Not decided", [_undecided(every)]),
-            doc.Section("Circuits", [*beside.not_drawn, *_drawings(beside.evidence)], on=("html",)),
+            doc.Section("Circuits", [*context.not_drawn, *_drawings(context.evidence)], on=("html",)),
         ),
         run=saved.run,
         suites=doc.suites_of(

@@ -89,10 +89,10 @@ def _standing(results: CompareResults) -> list[str]:
     empty = [x for x in LEVELS if fewest[x] == 0]
     counted = [x for x in LEVELS if 0 < fewest[x] < math.inf]
     note = [f"at {_list(empty)} some method needs no edge at all: not counted below"] if empty else []
-    return [*note, *(_beside_fewest(method, of, fewest, counted) for method, of in medians.items())]
+    return [*note, *(_against_fewest(method, of, fewest, counted) for method, of in medians.items())]
 
 
-def _beside_fewest(
+def _against_fewest(
     method: str, medians: dict[float, float], fewest: dict[float, float], levels: Sequence[float]
 ) -> str:
     reached = {x: medians[x] / fewest[x] for x in levels if medians[x] < math.inf}

@@ -27,7 +27,7 @@ def by_name(v: Verdict) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Beside:
+class Context:
     """replay: returns the command that reproduces a verdict. evidence: required circuits to draw. absent: programs that cannot be
     drawn. stale: how the sources differ from those that made the results. compared: comparison with a baseline."""
 
@@ -64,7 +64,7 @@ def drawings(
     return blocks
 
 
-def beside_saved(results: Shown, library: Library, *, drawn: bool) -> Beside:
+def context_of(results: Shown, library: Library, *, drawn: bool) -> Context:
     """For results read from a file. drawn: collect the circuits to draw, which may have to be proved again."""
     if isinstance(results, Results):
         asked = results.run["asked"]
@@ -72,10 +72,10 @@ def beside_saved(results: Shown, library: Library, *, drawn: bool) -> Beside:
         found = collect(judged, library, lengths=_lengths(asked["lengths"]), score_bos=asked["score_bos"])
         n = sum(map(len, judged.values()))
         truths = list(progress(found, n, "drawing")) if drawn else []
-        return _beside(truths, replay=replay_of(results.run), stale=stale(results, library) if drawn else [])
+        return _context(truths, replay=replay_of(results.run), stale=stale(results, library) if drawn else [])
     if isinstance(results, CertificatesFile) and drawn:
-        return _beside(list(progress(_certified(results, library), len(results.certificates), "drawing")))
-    return Beside()
+        return _context(list(progress(_certified(results, library), len(results.certificates), "drawing")))
+    return Context()
 
 
 def _certified(results: CertificatesFile, library: Library) -> Iterator[Evidence | Absent]:
@@ -84,8 +84,8 @@ def _certified(results: CertificatesFile, library: Library) -> Iterator[Evidence
         yield from collect(judged, library, lengths=_lengths(one["lengths"]), score_bos=one["score_bos"])
 
 
-def _beside(truths: Sequence[Evidence | Absent], **rest: Any) -> Beside:
-    return Beside(
+def _context(truths: Sequence[Evidence | Absent], **rest: Any) -> Context:
+    return Context(
         evidence=[one for one in truths if isinstance(one, Evidence)],
         absent=list(dict.fromkeys(one for one in truths if isinstance(one, Absent))),
         **rest,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from tracrcheck.grading.verdict import Witness
@@ -103,14 +104,7 @@ class Column:
         return item[self.name] if isinstance(item, Mapping) else getattr(item, self.name)
 
 
-def number(name: str, of: Callable[[Any], Inline] | None = None, *, wide: bool = False) -> Column:
-    return Column(name, of, number=True, wide=wide)
-
-
-def choice(
-    name: str, of: Callable[[Any], Inline] | None = None, *, number: bool = False, wide: bool = False
-) -> Column:
-    return Column(name, of, choice=True, number=number, wide=wide)
+number, choice = partial(Column, number=True), partial(Column, choice=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,9 +134,12 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """Something that went wrong. reason: in a word or two; why: the same in a sentence, if that is more. rows: names and details. replay: the
-    command that shows it again. link: anchor of its drawing. cells: its row in a short table. outcome: in JUnit, where `kind`
-    is the type of the failure, by default `word`."""
+    """Something that went wrong.
+
+    reason, why: in a word or two, and in a sentence if that says more. rows: names and details. replay: the command that
+    reproduces it. link: anchor of its drawing. cells: its row in a short table. outcome: of its JUnit case; kind: the type of
+    the failure there, by default `word`.
+    """
 
     word: str
     title: str
@@ -234,10 +231,6 @@ class Tile:
     label: str
     value: str | int
     kind: str = "plain"
-
-    @property
-    def text(self) -> str:
-        return self.value if isinstance(self.value, str) else f"{self.value:,}"
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from collections.abc import Collection, Mapping, Sequence
 from tracrcheck.grading.edge_effects import Evidence
 from tracrcheck.grading.verdict import Verdict
 from tracrcheck.reports import document as doc
-from tracrcheck.reports.context import Beside, drawings
+from tracrcheck.reports.context import Context, drawings
 from tracrcheck.reports.document import choice, grouped, number
 from tracrcheck.reports.findings import finding_of, title_of
 from tracrcheck.reports.picture import MOST, Layer, judged_layer
+from tracrcheck.reports.render.templates import lines
 from tracrcheck.reports.text import count, share, summary_line
 from tracrcheck.runs.baseline import FLOOR, Comparison
 from tracrcheck.runs.gate import Results
@@ -22,19 +23,19 @@ MOST_MISSING = 20  # missing verdicts that are listed
 Group = tuple[str, str, str]
 
 
-def document(results: Results, beside: Beside, *, allow_unknown: bool = False) -> doc.Document:
+def document(results: Results, context: Context, *, allow_unknown: bool = False) -> doc.Document:
     verdicts, s, asked = results.verdicts, results.summary, results.run["asked"]
     groups = grouped(verdicts, _setting)
-    drawn = {one.key[0] for one in beside.evidence}
+    drawn = {one.key[0] for one in context.evidence}
     bad, n = sum(v.verdict != "HOLDS" for v in verdicts), len(verdicts)
     programs = count(len({v.program for v in verdicts}), "program")
 
     def case(v: Verdict) -> doc.Case:
-        finding = None if v.verdict == "HOLDS" else finding_of(v, replay=beside.replay(v))
+        finding = None if v.verdict == "HOLDS" else finding_of(v, replay=context.replay(v))
         return doc.Case(f"{v.ablation}, {v.criterion}, seed {v.seed}", v.seconds, finding)
 
     wrong = doc.Findings(
-        ("program", "ablation", "seed", "why", "missing", "extra"), _wrong(verdicts, drawn, beside)
+        ("program", "ablation", "seed", "why", "missing", "extra"), _wrong(verdicts, drawn, context)
     )
     every = [_every(verdicts)] if len(groups) < n else []
     return doc.Document(
@@ -54,11 +55,11 @@ def document(results: Results, beside: Beside, *, allow_unknown: bool = False) -
             doc.Tile("seconds", f"{s['seconds']:,.1f}"),
         ),
         sections=(
-            *_compared(beside.compared),
+            *_compared(context.compared),
             doc.Section(f"{bad:,} not right", [wrong], on=doc.EVERYWHERE),
             doc.Section("Verdicts", [verdict_table(verdicts, drawn)]),
             doc.Section("By ablation", [_by_ablation(verdicts)], on=("markdown", "comment")),
-            doc.Section("Circuits", _drawings(groups, beside), on=("html",)),
+            doc.Section("Circuits", _drawings(groups, context), on=("html",)),
             doc.Section("Every verdict", every, folded=True, on=("html",)),
         ),
         run=results.run,
@@ -75,7 +76,7 @@ def worst(verdicts: Sequence[Verdict]) -> str:
     return next((word for word in ("FAILS", "UNKNOWN") if word in words), "HOLDS")
 
 
-def _wrong(verdicts: Sequence[Verdict], drawn: set[str], beside: Beside) -> list[doc.Finding]:
+def _wrong(verdicts: Sequence[Verdict], drawn: set[str], context: Context) -> list[doc.Finding]:
     """One for all seeds that went wrong in the same way; FAILS first."""
     wrong = sorted((v for v in verdicts if v.verdict != "HOLDS"), key=lambda v: v.verdict != "FAILS")
     alike = grouped(
@@ -88,7 +89,7 @@ def _wrong(verdicts: Sequence[Verdict], drawn: set[str], beside: Beside) -> list
         cells = (doc.Code(v.program), v.ablation, listed, v.reason, len(v.missing), len(v.extra))
         link = doc.anchor("drawing", v.program) if v.program in drawn else ""
         title = title_of(v, seeds)
-        findings.append(finding_of(v, replay=beside.replay(v), title=title, link=link, cells=cells))
+        findings.append(finding_of(v, replay=context.replay(v), title=title, link=link, cells=cells))
     return findings
 
 
@@ -173,8 +174,8 @@ def _every(verdicts: Sequence[Verdict]) -> doc.Table:
 # Drawings ----------------------------------------------------------------------------------------------
 
 
-def _drawings(groups: Mapping[Group, Sequence[Verdict]], beside: Beside) -> list[doc.Block]:
-    judged = [one for one in beside.evidence if one.key in groups]
+def _drawings(groups: Mapping[Group, Sequence[Verdict]], context: Context) -> list[doc.Block]:
+    judged = [one for one in context.evidence if one.key in groups]
     criteria = {
         p: len({one.setting.criterion for one in of})
         for p, of in grouped(judged, lambda one: one.key[0]).items()
@@ -187,11 +188,11 @@ def _drawings(groups: Mapping[Group, Sequence[Verdict]], beside: Beside) -> list
 
     most = min(MOST, max(12, MOST_LOOSE // max(len(criteria), 1)))
     drawn = drawings(judged, layer, lambda of: worst([v for one in of for v in groups[one.key]]), most=most)
-    if not drawn and not beside.absent:
+    if not drawn and not context.absent:
         return []
     changed = "The sources have changed since: the circuits drawn are those of the programs as they are now. "
-    stale = [changed + "; ".join(beside.stale)] if beside.stale else []
-    return [doc.Lines(stale, "warning"), *beside.not_drawn, *drawn]
+    stale = [changed + "; ".join(context.stale)] if context.stale else []
+    return [doc.Lines(stale, "warning"), *context.not_drawn, *drawn]
 
 
 # A comparison with a baseline ------------------------------------------------------------------------------
@@ -204,32 +205,9 @@ def _compared(compared: Comparison | None) -> list[doc.Section]:
     word = f"{'Regressed' if compared.regressed else 'Not regressed'} from the baseline"
     if n and not compared.regressed:
         word += f", but {n} wrong where the baseline has no verdict"
-    lines = doc.Lines(comparison_lines(compared), "verbatim")
-    return [doc.Section(word, [lines], on=("markdown", "comment", "html"))]
+    said = doc.Lines(comparison_lines(compared), "verbatim")
+    return [doc.Section(word, [said], on=("markdown", "comment", "html"))]
 
 
 def comparison_lines(found: Comparison) -> list[str]:
-    lines = [f"compared with the baseline: {found.compared} verdicts are in both"]
-    lines += [f"  WRONG NOW   {_which(v)}: {v.verdict}, {v.reason}" for v in found.now_wrong]
-    lines += [f"  WRONG, NEW  {_which(v)}: {v.verdict}, {v.reason}" for v in found.new_wrong]
-    lines += [
-        f"  SLOWER      {s.program}, {s.ablation}: {s.before:.2f} s then, {s.now:.2f} s now (medians over seeds)"
-        for s in found.slower
-    ]
-    lines += [f"  right now   {_which(v)}" for v in found.now_right]
-    missing, more = found.missing[:MOST_MISSING], len(found.missing) - MOST_MISSING
-    lines += [f"  missing     {_which(v)}: in the baseline, not in this run" for v in missing]
-    if more > 0:
-        lines.append(f"  missing     and {more} more")
-    if len(found.machines) > 1:
-        lines.append("  the machines differ, so times say little: " + " | ".join(found.machines))
-    new = f"{len(found.new_wrong)} wrong and new, " if found.new_wrong else ""
-    lines.append(
-        f"  {len(found.now_wrong)} wrong now, {new}{len(found.now_right)} right now, {len(found.slower)} slower by more than "
-        f"{found.factor:g} times (medians under {FLOOR:g} s are not compared), {len(found.missing)} missing"
-    )
-    return lines
-
-
-def _which(v: Verdict) -> str:
-    return f"{v.program}, {v.ablation}, {v.criterion}, seed {v.seed}"
+    return lines("compared.txt", found=found, most=MOST_MISSING, floor=FLOOR)

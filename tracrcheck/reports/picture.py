@@ -32,8 +32,8 @@ class Stroke:
     dash: str = ""
 
 
-# In drawing order: wrong edges lie on top. The last three compare two circuits. Their colours can be told apart without red or
-# green (Okabe and Ito 2008), and they have dashes, for print.
+# In drawing order: wrong edges lie on top. The last three compare two circuits, in colours that colour-blind readers can
+# distinguish (Okabe and Ito 2008), and with dashes for print.
 KINDS: dict[Kind, Stroke] = {
     "permitted": Stroke("p", "can carry something, by the weights", "#c8ccd2", "1.0"),
     "found": Stroke("f", "found"),
@@ -191,7 +191,7 @@ def _fact(one: Evidence, verdicts: Sequence[Verdict]) -> str:
     return f"{n} required, {said}" if n else f"vacuous, {said}"
 
 
-# Circuits that nobody certified ------------------------------------------------------------------------
+# Circuits without a certificate ---------------------------------------------------------------------------
 
 
 def node_of(reader: Reader) -> str:

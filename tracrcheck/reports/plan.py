@@ -8,6 +8,7 @@ from typing import Any
 from edgeprune_core.distributed.step_cost import Cost
 from edgeprune_core.graph import ResidualGraph
 from tracrcheck.reports.document import Column, Table, number
+from tracrcheck.reports.render.templates import lines
 from tracrcheck.trained.memory_plan import MARGIN, Plan
 
 SCHEMA = "tracrcheck.plan/1"
@@ -31,7 +32,7 @@ PARTS: dict[str, tuple[str, Callable[[Plan, Cost], int]]] = {
     "background": ("what cut edges carry", lambda plan, cost: cost.background),
     "writer_outputs": ("writer outputs", lambda plan, cost: cost.writer_outputs),
     "gradients": ("gradients of writer outputs", lambda plan, cost: cost.of_writers),
-    "activations_kept": ("activations kept for the way back", lambda plan, cost: cost.kept),
+    "activations_kept": ("activations kept for the backward pass", lambda plan, cost: cost.kept),
     "layer_at_work": ("the layer at work", lambda plan, cost: cost.at_work),
     "peak": ("in all", lambda plan, cost: plan.weights + cost.peak),
 }
@@ -50,30 +51,7 @@ def plan_table(plan: Plan) -> Table:
 
 def verdict_lines(plan: Plan) -> list[str]:
     """FLOPs, traffic between GPUs, and whether it fits."""
-    each = " on all GPUs" if plan.gpus > 1 else ""
-    lines = [
-        f"{plan.flops / 1e12:,.1f} TFLOP a step{each}, of which {plan.flops_again / 1e12:,.1f} compute layers again"
-    ]
-    if plan.gpus > 1:
-        lines.append(
-            f"each GPU is sent {plan.received / 1e9:,.1f} GB of weights a step; {plan.summed / 1e6:,.1f} MB of gradients "
-            "are added up"
-        )
-    if plan.memory is not None:
-        room = f"{plan.memory / 1e9:,.0f} GB with {MARGIN:.0%} to spare"
-        most = (
-            f"the largest batch that does: about {plan.largest_batch:,}"
-            if plan.largest_batch
-            else "no batch does"
-        )
-        if plan.fits:
-            also = "" if plan.within(plan.peak_without) else ", but not with all activations kept"
-            lines.append(f"it fits {room}{also}; {most}")
-        else:
-            lines.append(
-                f"it does not fit {room}, but wants {plan.peak * (1 + MARGIN) / 1e9:,.1f} GB with as much; {most}"
-            )
-    return lines
+    return lines("plan.txt", plan=plan, margin=MARGIN)
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:

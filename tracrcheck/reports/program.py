@@ -19,13 +19,14 @@ from tracrcheck.error_codes import user_error
 from tracrcheck.grading.edge_effects import Evidence, weights_of
 from tracrcheck.rasp.library import Entry
 from tracrcheck.reports import certify
-from tracrcheck.reports.context import Beside
+from tracrcheck.reports.context import Context
 from tracrcheck.reports.document import Column, Table, grouped, number, plain
 from tracrcheck.reports.picture import node_of, picture_of, truth_layer
 from tracrcheck.reports.render.graph import dot, svg
 from tracrcheck.reports.render.html.page import page
+from tracrcheck.reports.render.templates import lines
 from tracrcheck.reports.saved import CertificatesFile
-from tracrcheck.reports.text import computes, count
+from tracrcheck.reports.text import computes
 from tracrcheck.truth.certificate import Certificate
 from tracrcheck.truth.pins import Pins
 from tracrcheck.truth.setting import task_of
@@ -93,20 +94,6 @@ def checkup_parts(found: Checkup) -> list[str | Table]:
     compiled = found.compiled
     if compiled is None:
         return []
-    spec, n = compiled.model.spec, len(found.problems)
-    parts: list[str | Table] = [
-        f"{compiled.program.name}: {spec.n_layers} layers x {spec.n_heads} heads, {compiled.graph.n_edges:,} edges"
-    ]
-    if (f := found.faithfulness) is not None:
-        sample = f", a sample of {f.sampled:,}" if f.sampled is not None else ""
-        parts.append(
-            f"  compared  {f.n_inputs:,} inputs{sample}; {f.n_positions:,} positions, {f.n_without_value:,} without a value"
-        )
-    agree = count(n, "problem") if n else "agree"
-    reference = "reference, " if compiled.program.reference is not None else "(no reference), "
-    no_jax = "; made by hand, so there is no JAX model to compare"
-    jax, why = (", JAX", "") if compiled.program.by_hand is None else ("", no_jax)
-    parts.append(f"  interpreter, {reference}torch{jax}: {agree}{why}")
     truths = Table.of(
         found.certificates,
         Column("  ablation", lambda c: f"  {c.setting.ablation}"),
@@ -114,7 +101,11 @@ def checkup_parts(found: Checkup) -> list[str | Table]:
         number("permitted", lambda c: len(c.permitted)),
         Column("proved", _proved),
     )
-    return [*parts, *([truths] if truths else []), f"  {found.seconds:.1f} s"]
+    return [
+        *lines("check.txt", found=found, compiled=compiled),
+        *([truths] if truths else []),
+        f"  {found.seconds:.1f} s",
+    ]
 
 
 def _proved(c: Certificate) -> str:
@@ -124,12 +115,15 @@ def _proved(c: Certificate) -> str:
 
 def explanation_block(compiled: Compiled, ablation: str, found: Explanation) -> str:
     edge = found.edge
-    lines = [f"{edge}, {ablation} ablation: {found.kind}", f"    why     {found.why}"]
-    if found.witness:
-        lines.append(f"    witness {plain(found.witness)}")
-    lines.append(f"    writer  {edge.writer} computes {computes(compiled, str(edge.writer))}")
-    lines.append(f"    reader  {edge.reader} belongs to {computes(compiled, node_of(edge.reader))}")
-    return "\n".join(lines)
+    witness = [f"    witness {plain(found.witness)}"] if found.witness else []
+    shown = [
+        f"{edge}, {ablation} ablation: {found.kind}",
+        f"    why     {found.why}",
+        *witness,
+        f"    writer  {edge.writer} computes {computes(compiled, str(edge.writer))}",
+        f"    reader  {edge.reader} belongs to {computes(compiled, node_of(edge.reader))}",
+    ]
+    return "\n".join(shown)
 
 
 # Drawings ----------------------------------------------------------------------------------------------
@@ -145,7 +139,7 @@ def draw(compiled: Compiled, certificate: Certificate, kind: str) -> str:
             return svg(picture, title=_title(certificate))
         case ".html":
             saved = CertificatesFile(certificates=(certificate.to_json(),))
-            return page(certify.document(saved, Beside(evidence=[one])))
+            return page(certify.document(saved, Context(evidence=[one])))
         case ".dot":
             return dot(picture, title=_title(certificate))
     raise user_error("TC123", where="--out", got=kind, kind=kind)

@@ -16,7 +16,7 @@ from tests import zoo
 from tests.tracrcheck.reports.hostile import MARK, NASTY, hostile, results, verdict
 from tracrcheck.grading.edge_effects import Absent, evidence_of
 from tracrcheck.grading.verdict import Witness
-from tracrcheck.reports.context import Beside
+from tracrcheck.reports.context import Context
 from tracrcheck.reports.document import (
     Badge,
     Code,
@@ -34,10 +34,10 @@ from tracrcheck.reports.document import (
 )  # fmt: skip
 from tracrcheck.reports.kinds import html_of
 from tracrcheck.reports.picture import MOST, Layer, Picture, judged_layer, picture_of
-from tracrcheck.reports.render.html.markup import templates
-from tracrcheck.reports.render.html.markup import text as escaped
 from tracrcheck.reports.render.html.page import inline
 from tracrcheck.reports.render.html.page import page as page_of
+from tracrcheck.reports.render.templates import templates
+from tracrcheck.reports.render.templates import text as escaped
 from tracrcheck.runs.kinds import read_any
 from tracrcheck.truth.setting import Setting
 
@@ -119,7 +119,7 @@ def test_a_table_names_its_columns_its_rows_and_itself():
 
 
 def test_hostile_text_adds_no_element_and_no_attribute():
-    page = Read(html_of(hostile(), Beside(absent=[Absent(program=NASTY, why=NASTY)], stale=[NASTY])))
+    page = Read(html_of(hostile(), Context(absent=[Absent(program=NASTY, why=NASTY)], stale=[NASTY])))
     assert len(page.all("script")) == len(page.all("style")) == len(page.all("title")) == 1
     assert not page.all("img")
     assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]

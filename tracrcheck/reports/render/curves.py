@@ -9,9 +9,9 @@ from itertools import cycle
 from markupsafe import Markup
 
 from tracrcheck.reports.document import Plot
-from tracrcheck.reports.render.html.markup import templates
+from tracrcheck.reports.render.templates import templates
 
-# Colours that can be told apart without red or green as well (Okabe and Ito 2008), and dashes, for print.
+# Colours that colour-blind readers can distinguish (Okabe and Ito 2008), and dashes for print.
 STROKES = (
     ("#0072b2", ""), ("#d55e00", "7 3"), ("#009e73", "2 3"), ("#cc79a7", "9 3 2 3"), ("#555555", "4 4"),
     ("#e69f00", "1 4"), ("#56b4e9", "12 4"),

@@ -10,11 +10,11 @@ from markupsafe import Markup
 
 from edgeprune_core.graph import Edge, ResidualGraph
 from tracrcheck.reports.picture import KINDS, Layer, Picture, node_of
-from tracrcheck.reports.render.html.markup import templates
+from tracrcheck.reports.render.templates import templates
 
 # Pixels.
 BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y, MARGIN, LANE = 190, 44, 70, 26, 20, 11
-# Above this many solid edges, lines are thin and coloured by writer, so that they can be told apart.
+# Above this many solid edges, lines are thin and coloured by writer, so that they can be distinguished.
 MANY = 60
 MANY_ON_A_PAGE = 100
 LABEL = 28  # characters of a label that fit a box

@@ -84,7 +84,7 @@ def _console(*, stderr: bool) -> Console:
     return Console(file=stream, width=width, highlight=False, markup=False, soft_wrap=False)
 
 
-def tell(error: CheckError) -> None:
+def show_error(error: CheckError) -> None:
     """Prints an error without wrapping it, so that it can be searched and copied."""
     sys.stderr.write(f"{shown(str(error))}\n")
 

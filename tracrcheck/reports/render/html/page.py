@@ -21,7 +21,7 @@ from tracrcheck.reports import document as doc
 from tracrcheck.reports.picture import KINDS
 from tracrcheck.reports.render import curves
 from tracrcheck.reports.render.graph import page_svg
-from tracrcheck.reports.render.html.markup import templates, text
+from tracrcheck.reports.render.templates import templates, text
 
 # Findings shown in full; the tables list the others. Items above which a list is folded.
 MOST_FINDINGS, LONG = 40, 8

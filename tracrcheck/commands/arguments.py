@@ -190,7 +190,7 @@ class RunOptions(ReportOptions):
         ),
     ] = None
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a run that was stopped (with --json).")
+        bool, typer.Option("--resume", help="Continue a run that was stopped (with --json).")
     ] = False
 
     def workers(self) -> Workers:

@@ -136,7 +136,7 @@ def _evidence(run: Run, entries: Sequence[Entry]) -> list[Evidence]:
 
 
 def _document(found: Results, *, replay: Callable[[Verdict], str], allow_unknown: bool) -> Document:
-    """What is printed. Edges that the graph does not have are a wrong call as well: they are told as errors first."""
+    """What is printed. Edges that the graph does not have are also reported as errors, first."""
     from tracrcheck.reports import gate as report
     from tracrcheck.reports.context import Context
     from tracrcheck.runs.gate import foreign_edges

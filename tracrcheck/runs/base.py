@@ -1,4 +1,4 @@
-"""What every kind of run shares: its header, its journal, and rows that are made unit by unit and can be resumed."""
+"""What every kind of run shares: a plan, a header, workers, a journal, and rows made unit by unit that can be resumed."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ class ResumableRun(ABC, Generic[Unit, Row]):
     A kind of run says how rows are made (`make`) and identified (`key`).
 
     units: by the key of their row, in the order of the results. ledger: the journal each row is written to as soon as it
-    is finished, and from which those of earlier sittings are read; None: no journal.
+    is finished, and from which those of earlier sessions are read; None: no journal.
     """
 
     things: str  # what the rows are, in the plural
@@ -178,7 +178,7 @@ class ResumableRun(ABC, Generic[Unit, Row]):
         self.resumed = len(self._found)
 
     def _rows_before(self) -> list[Any]:
-        """Those of earlier sittings. Errors: TC145."""
+        """The rows in the journal. Errors: TC145."""
         problems: list[str] = []
         rows = [self.row_of(line, problems) for line in (self.ledger.rows if self.ledger else ())]
         if self.ledger is not None and problems:
@@ -236,7 +236,7 @@ class ResumableRun(ABC, Generic[Unit, Row]):
 
     @cached_property
     def seconds(self) -> float:
-        """Of all sittings. Read once, at the end."""
+        """Of all sessions. Read once, at the end."""
         seconds = self.ledger.seconds if self.ledger is not None else time.monotonic() - self._started
         return round(seconds, 3)
 

@@ -1,4 +1,4 @@
-"""A fuzzing campaign: what was asked, the programs drawn and examined so far. It can be resumed."""
+"""A fuzzing campaign: draws programs and examines each. It can be resumed, and run in several processes."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from tracrcheck.truth.cache import certificate_of
 from tracrcheck.truth.setting import Setting
 
 PROFILE = PROFILES["mutants"]
-# What the results rest on beside the code that judges.
+# What the results rest on, in addition to the code that judges.
 ROOTS = ("tracrcheck.mutants.checks", "tracrcheck.runs.mutants")
 # And the methods, which invariants and tests take from a table.
 METHODS_ASKED = tuple(sorted({type(method).__module__ for method in METHODS.values()}))

@@ -51,6 +51,13 @@ class Reader:
         return f"{name}.{self.port}" if self.port else name
 
 
+def parse_edge(text: str) -> tuple[str, str]:
+    """The names of the writer and the reader. Errors: EP112."""
+    if not (match := _EDGE.match(text)):
+        raise user_error("EP112", got=repr(text))
+    return match[1], match[2]
+
+
 @dataclass(frozen=True, slots=True)
 class Edge:
     writer: Writer
@@ -89,7 +96,9 @@ class ResidualGraph:
     parallel_blocks: bool = False
 
     @classmethod
+    @functools.lru_cache(maxsize=64)
     def of(cls, spec: ModelSpec) -> ResidualGraph:
+        """The same object for equal specs: what it caches is computed once, and every run of a model reads it."""
         return cls(
             spec.n_layers, spec.n_heads, spec.n_kv_heads, spec.positions == "learned", spec.parallel_blocks
         )
@@ -178,9 +187,8 @@ class ResidualGraph:
 
     def edge(self, text: str) -> Edge:
         """Parses `writer -> reader`; the inverse of `str(edge)`."""
-        if not (match := _EDGE.match(text)):
-            raise user_error("EP112", got=repr(text))
-        edge = Edge(self.writer(match[1]), self.reader(match[2]))
+        writer, reader = parse_edge(text)
+        edge = Edge(self.writer(writer), self.reader(reader))
         if edge.writer.index >= self.reach[edge.reader.index]:
             raise user_error("EP113", got=edge, edge=edge)
         return edge

@@ -21,6 +21,7 @@ from tracrcheck.commands.arguments import (
 )
 from tracrcheck.commands.base import command, command_line
 from tracrcheck.commands.loading import loading
+from tracrcheck.error_codes import user_error
 from tracrcheck.reports import files
 from tracrcheck.reports.render import terminal
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointOptions:
-    """Where a long training saves its state."""
+    """Where a long training saves its state. Errors: TC117 (nothing to resume from)."""
 
     checkpoint: Annotated[
         Path | None,
@@ -42,6 +43,10 @@ class CheckpointOptions:
         float, typer.Option(min=0, metavar="SECONDS", help="Seconds between two checkpoints.")
     ] = 60.0
     resume: Annotated[bool, typer.Option("--resume", help="Continue from the state in --checkpoint.")] = False
+
+    def __post_init__(self) -> None:
+        if self.resume and self.checkpoint is None:
+            raise user_error("TC117.resume", where="--resume", got="no --checkpoint", option="--checkpoint")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +117,7 @@ class MethodOptions:
 
     def chosen(self) -> Callable[..., Any]:
         """The method in these settings. Errors: TC113, TC117."""
-        from tracrcheck.grading.run_method import find_method
+        from tracrcheck.grading.by_name import find_method
         from tracrcheck.trained.method_settings import started_from, with_settings
 
         found: Any = find_method(self.method)
@@ -189,8 +194,13 @@ def discover(
     ] = False,
 ) -> None:
     """Find the circuit of a trained model on a task, and evaluate it on held-out prompts."""
+    from tracrcheck.trained import names
+
     files.check_folder(out)
+    names.check_ablation(ablation)
+    names.check_task(task)
     with loading():
+        chosen = how.chosen()
         from tracrcheck.reports import discovery, faithfulness
         from tracrcheck.reports.context import Context
         from tracrcheck.reports.saved import DiscoveryFile
@@ -198,10 +208,11 @@ def discover(
         from tracrcheck.trained import discover as discovering
         from tracrcheck.trained import prompts as prompt_lists
 
-    discovering.check_ablation(ablation)
-    prompt_lists.check_task(task)
-    chosen, checkpoint, seed = how.chosen(), saving.checkpoint, options.seed
-    keeping = discovering.keeping_of(checkpoint, every_seconds=saving.checkpoint_every, resume=saving.resume)
+    checkpoint, seed = saving.checkpoint, options.seed
+    state = None
+    if checkpoint is not None:
+        every = saving.checkpoint_every
+        state = discovering.Checkpoint(path=checkpoint, every_seconds=every, resume=saving.resume)
     subject = computing.placed(options.load(task))
     goal = discovering.goal_of(subject, chosen, size.wanted, cold=how.init == "none")
     lists = prompt_lists.both_lists(task, subject.tokenizer, n=options.prompts, seed=seed)
@@ -220,7 +231,7 @@ def discover(
         from tracrcheck.trained.torchrun import sharing as share
     else:
         share = discovering.alone
-    with _resume_hint(checkpoint), share(subject, goal.method, keeping) as run:
+    with _resume_hint(checkpoint), share(subject, goal.method, state) as run:
         del subject  # where it is shared, nobody holds it whole
         found = discovering.discover(
             run,
@@ -305,13 +316,18 @@ def faithfulness(
     json: Json = None,
 ) -> None:
     """Evaluate a circuit of a trained model under every ablation, kept alone and knocked out, by every metric."""
+    from tracrcheck.grading.by_name import check_metric
+    from tracrcheck.trained import names
+
     files.check_writable(json)
+    names.check_task(task)
+    for name in metric or ():
+        check_metric(name)
     with loading():
         from tracrcheck.reports import faithfulness as report
         from tracrcheck.trained import discover as discovering
         from tracrcheck.trained import prompts as prompt_lists
 
-    prompt_lists.check_task(task)
     metrics = discovering.metrics_of(metric or ())
     subject = computing.placed(options.load(task))
     given = discovering.circuit_of(circuit, subject)

@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from edgeprune_core.ablations import ABLATIONS, Ablation, Mean, Resample, Zero
+from edgeprune_core.ablations import ABLATIONS, Mean, Resample, Zero
 from edgeprune_core.criterion import Outcome
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.spec import ModelSpec
@@ -29,7 +29,8 @@ from edgeprune_core.task import Task
 from edgeprune_core.weights import Model, Weights, expected_shapes
 from tracrcheck.compiler.compile import Compiled
 from tracrcheck.generator.accept import Rejected, compiled_of, name_of, numbered
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 KINDS = ("gpt2", "llama", "plain")
 LENGTHS = (4, 4, 4, 3, 3, 2, 2)
@@ -158,9 +159,10 @@ def of_model(name: str, model: Model, seed: int) -> Subject:
         seed=seed,
     )
     mean = Mean().of(model, list(inputs_by_length(plain).values()))
-    others: tuple[tuple[Ablation, Tensor], ...] = ((mean, same), (Resample(), torch.tensor(pairs)))
-    tasks = {"zero": plain} | {a.name: replace(plain, ablation=a, items=items) for a, items in others}
-    return Subject(name=name, tasks=tasks)
+    resample = replace(plain, ablation=Resample(), items=torch.tensor(pairs))
+    return Subject(
+        name=name, tasks={"zero": plain, "mean": replace(plain, ablation=mean), "resample": resample}
+    )
 
 
 def _gpt2(rng: random.Random) -> ModelSpec:

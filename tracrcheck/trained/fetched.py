@@ -26,8 +26,8 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from edgeprune_core import trained_models
-from edgeprune_core.families import checkpoint_of
 from edgeprune_core.families.checkpoints import CONFIG, SINGLE
+from edgeprune_core.families.pretrained import checkpoint_of
 from edgeprune_core.trained_models import TrainedModel
 from edgeprune_core.trained_models.tokenizers import tokenizer_of
 from tracrcheck.error_codes import unknown_name, user_error

@@ -12,7 +12,7 @@ import torch
 from edgeprune_core.methods import EdgePruning
 from edgeprune_core.methods.edge_pruning import WarmStart
 from tracrcheck.error_codes import unknown_name, user_error
-from tracrcheck.grading.run_method import find_method
+from tracrcheck.grading.by_name import find_method
 
 NO_INIT = "none"
 

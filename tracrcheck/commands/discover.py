@@ -157,10 +157,13 @@ class ComputeOptions:
     ] = None
 
     def placed(self, subject: TrainedModel) -> TrainedModel:
-        """The model there. Errors: TC117 (no such device or precision)."""
+        """The model there; sets the threads of this process. Errors: TC117 (no such device or precision)."""
+        import torch
+
         from tracrcheck.trained import compute
 
-        return compute.placed(subject, device=self.device, dtype=self.dtype, threads=self.threads)
+        torch.set_num_threads(self.threads or compute.threads_for(subject))
+        return compute.placed(subject, device=self.device, dtype=self.dtype)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,28 +8,27 @@ import typer
 
 from tracrcheck.commands.base import command
 from tracrcheck.commands.loading import loading
+from tracrcheck.error_codes import user_error
 
-app = typer.Typer(no_args_is_help=True, help="Fetch pretrained models.")
 
-
-@app.command("get")
 @command
-def get(name: Annotated[str, typer.Argument(metavar="NAME", help="smollm2.")]) -> None:
-    """Fetch a pretrained model into the cache, once. `--model NAME` then loads it, also without a connection."""
+def models(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[get NAME]", help="Fetch this model. By default: list them."),
+    ] = None,
+) -> None:
+    """List the pretrained models that can be fetched, or fetch one into the cache. `--model NAME` then loads it, also
+    without a connection."""
+    if words and (words[0] != "get" or len(words) != 2):
+        raise user_error("TC117.models", where="models", got=" ".join(words))
     with loading():
         from tracrcheck.trained import fetched
 
-    fetched.get(name, tell=lambda line: typer.echo(line))
-    typer.echo(f"now: tracrcheck discover --model {name} --task ioi")
-
-
-@app.command("list")
-@command
-def listed() -> None:
-    """The models that can be fetched, and where those that were fetched lie."""
-    with loading():
-        from tracrcheck.trained import fetched
-
+    if words:
+        fetched.get(words[1], tell=typer.echo)
+        typer.echo(f"now: tracrcheck discover --model {words[1]} --task ioi")
+        return
     for name, source in fetched.MODELS.items():
         where = fetched.folder_of(name) if fetched.is_here(name) else f"tracrcheck models get {name}"
         typer.echo(f"{name}: {source.about}; {source.licence}\n  {where}")

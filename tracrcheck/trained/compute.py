@@ -16,11 +16,8 @@ DEVICES = ("auto", "cpu", "cuda")
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
 
 
-def placed(subject: TrainedModel, *, device: str, dtype: str, threads: int | None) -> TrainedModel:
-    """The model on this device and in this precision; sets the threads of the process.
-
-    threads: None: one, and every core on a large graph, whose matrices are worth sharing. Errors: TC117.
-    """
+def placed(subject: TrainedModel, *, device: str, dtype: str) -> TrainedModel:
+    """The model on this device and in this precision. Errors: TC117."""
     if device not in DEVICES:
         raise unknown_name("TC117.device", device, DEVICES, where="--device")
     if dtype not in DTYPES:
@@ -29,8 +26,10 @@ def placed(subject: TrainedModel, *, device: str, dtype: str, threads: int | Non
         raise user_error("TC117.no_gpu", where="--device", got="no CUDA device that torch can use")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    if threads is None and ResidualGraph.of(subject.model.spec).n_edges > LARGE:
-        threads = len(os.sched_getaffinity(0))
-    if threads is not None:
-        torch.set_num_threads(threads)
     return replace(subject, model=subject.model.to(DTYPES[dtype]).to(device))
+
+
+def threads_for(subject: TrainedModel) -> int:
+    """One, and every core on a large graph, whose matrices are worth sharing."""
+    large = ResidualGraph.of(subject.model.spec).n_edges > LARGE
+    return len(os.sched_getaffinity(0)) if large else torch.get_num_threads()

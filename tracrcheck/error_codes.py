@@ -309,13 +309,18 @@ TOPICS: dict[str, dict[str, Message]] = {
         ),
         "TC153": Message("the program of this draw is rejected", "a draw that is accepted"),
         "TC155": Message("no invariant '{name}'", "an invariant"),
-        "TC156": Message("no seeded fault '{name}'", "one of the table: tracrcheck mutants --list"),
+        "TC156.name": Message("no seeded fault '{name}'", "one of the table: tracrcheck mutants --list"),
+        "TC156.tests": Message(
+            "the seeded fault '{name}' is one that only tests can see",
+            "a fault that invariants or the gate can see",
+            "in a checkout: python -m ci.faults.suite run --only {name}",
+        ),
         "TC157": Message(
             "a check fails without any fault", "every check green on the unchanged code", "fix that first"
         ),
         "TC158": Message(
             "not a table of seeded faults",
-            "[NAME] for each fault, with file, old, new and why; source and blind where they are not the default",
+            "[NAME] for each fault, with file, old, new and why; source, blind and tests where they are not the default",
             "see docs/extend/fault.md",
         ),
     },

@@ -1,6 +1,7 @@
 """The seeded faults checked by the default tests instead of the gauntlet.
 
     python -m ci.faults.suite run --jobs 2 --json suite.json
+    python -m ci.faults.suite run --targeted --json targeted.json
     python -m ci.faults.suite recheck suite.json
 
 Works in a checkout only. The results file is that of `tracrcheck mutants`, with `by: suite`.
@@ -11,6 +12,8 @@ from __future__ import annotations
 import ast
 import shlex
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +24,7 @@ from tracrcheck.commands import mutants as command
 from tracrcheck.commands.arguments import Comment, Html, Json, Junit
 from tracrcheck.commands.errors import told
 from tracrcheck.commands.results import recheck
+from tracrcheck.mutants import MUTANTS, Mutant
 from tracrcheck.mutants.checks import Job
 from tracrcheck.mutants.sandbox import Way
 from tracrcheck.records.sources import sources_of
@@ -31,33 +35,37 @@ ROOT = Path(__file__).resolve().parents[2]
 # The tests bring their own truths.
 NOTHING = Job(programs=(), truths={}, out=Path())
 # Without a fault, the suite takes about 290 seconds of CPU time. Each test has a limit of its own.
+# Faults that name tests of their own are checked by those, which takes seconds.
 SUITE = Way(
     module="ci.faults.suite_process",
     imports=("tracrcheck.mutants.checks",),
     root=ROOT,
-    beside=(
-        "tests", "programs", "docs", "pyproject.toml", "ci/certificates.json", "ci/subjects",
-        "ci/faults/suite_process.py",
-    ),
+    beside=("tests", "programs", "docs", "pyproject.toml", "README.md", "CHANGELOG.md", "ci"),
     processor=5400,
     endless=False,
 )  # fmt: skip
 
 
-def battery() -> runner.Battery:
+def battery(chosen: Sequence[Mutant] = ()) -> runner.Battery:
+    """For these faults: without a fault, all of their tests must be green."""
+    asked = [
+        *(TESTS if any(not mutant.tests for mutant in chosen) else ()),
+        *dict.fromkeys(test for mutant in chosen for test in mutant.tests),
+    ]
     roots = (*runner.ROOTS, *runner.METHODS_ASKED, *modules())
     return runner.Battery(
         by="suite",
-        job=NOTHING,
+        job=replace(NOTHING, tests=tuple(asked)),
         way=SUITE,
-        asked={"tests": list(TESTS)},
+        asked={"tests": asked},
         sources=sources_of(files(), roots=roots),
     )
 
 
 def files() -> list[Path]:
     """Every file that the suite is made of: tests, programs and this script."""
-    folders = [ROOT / name for name in (*TESTS, "tests/regressions", "programs", "ci/faults")]
+    own = {test.split("::")[0] for mutant in MUTANTS.values() for test in mutant.tests}
+    folders = [ROOT / name for name in (*TESTS, *own, "tests/regressions", "programs", "ci/faults")]
     folders = [path.parent if path.suffix == ".py" else path for path in folders]
     skipped = [ROOT / name for name in SKIPPED]
     found = {path for folder in folders for path in folder.rglob("*") if path.is_file()}
@@ -84,6 +92,9 @@ def modules() -> list[str]:
 @told
 def run(
     only: Annotated[list[str] | None, typer.Option(metavar="NAME", help="This fault. Repeatable.")] = None,
+    targeted: Annotated[
+        bool, typer.Option("--targeted", help="Only faults that name tests of their own: seconds each.")
+    ] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
     unchecked: Annotated[
         bool, typer.Option("--unchecked", help="Do not run the tests on the unchanged code first.")
@@ -96,10 +107,10 @@ def run(
 ) -> None:
     """Seed faults in copies of the checkout, one at a time: exit 1 if all tests stay green."""
     outputs = Outputs(json=json, html=html, junit=junit, md=md)
-    chosen = runner.chosen(only or [])
+    chosen = tuple(m for m in runner.chosen(only or [], by="suite") if m.tests or not targeted)
     outputs.check()
     words = shlex.join(["python", "-m", "ci.faults.suite", *sys.argv[1:]])
-    command.hunt(chosen, battery(), words, outputs, jobs=jobs, unchecked=unchecked, resume=resume)
+    command.hunt(chosen, battery(chosen), words, outputs, jobs=jobs, unchecked=unchecked, resume=resume)
 
 
 runner.BATTERIES["suite"] = battery

@@ -89,8 +89,11 @@ def short_of_laws(found: InvariantResults) -> list[str]:
 def short_of_faults(found: MutantResults) -> list[str]:
     counted = [row for row in found.found if not row.blind]
     share = sum(row.status == "killed" for row in counted) / len(counted)
-    short = [] if share >= CAUGHT[found.by] else [f"{share:.2%} of the faults killed by the {found.by}"]
-    if missing := set(MUTANTS) - {row.name for row in found.found}:
+    there, targeted = {row.name for row in found.found}, {m.name for m in MUTANTS.values() if m.tests}
+    alone = there <= targeted  # a file of those that name tests of their own
+    least = 1.0 if alone else CAUGHT[found.by]
+    short = [] if share >= least else [f"{share:.2%} of the faults killed by the {found.by}"]
+    if missing := (targeted if alone else set(MUTANTS) - targeted) - there:
         short.append(f"without {', '.join(sorted(missing))}")
     return short
 

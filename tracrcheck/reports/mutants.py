@@ -32,10 +32,10 @@ SCOPE = {
 
 
 def names(mutants: Sequence[Mutant]) -> RichTable:
-    shown = RichTable("fault", "file", "what is wrong", "source")
+    shown = RichTable("fault", "file", "what is wrong", "source", "checked by")
     shown.columns[0].no_wrap = True
     for m in mutants:
-        shown.add_row(m.name + (" (blind)" if m.blind else ""), m.file, m.why, m.source)
+        shown.add_row(m.name + (" (blind)" if m.blind else ""), m.file, m.why, m.source, " ".join(m.tests) or "gauntlet")
     return shown
 
 

@@ -31,6 +31,7 @@ def test_an_edit_matches_once_and_leaves_another_program(mutant):
     assert ast.dump(ast.parse(edited)) != ast.dump(ast.parse(text))
     assert mutant.why
     assert mutant.source
+    assert all((ROOT / test.split("::")[0]).exists() for test in mutant.tests)
 
 
 def test_every_file_of_the_folder_is_a_topic():

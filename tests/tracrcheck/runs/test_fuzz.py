@@ -58,6 +58,13 @@ def test_a_method_that_is_right_holds_in_every_setting_of_a_program():
     assert {row.verdict.seed for row in done.rows} == {1}
 
 
+def test_the_seed_of_the_method_is_the_number_of_the_draw(monkeypatch):
+    seen = []
+    monkeypatch.setattr(fuzz_program, "find_method", lambda name: lambda task: seen.append(task.seed) or [])
+    fuzz_program.examine(5, 2, SETTINGS[:1], method="mine", timeout=60)
+    assert seen == [2]
+
+
 def test_what_becomes_of_a_program_depends_on_nothing_but_its_number():
     one, other = (
         fuzz_program.examine(5, 2, SETTINGS, method="random", timeout=60).to_json() for _ in range(2)

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from edgeprune_core.errors import CheckError
-from tracrcheck.commands import options
+from tracrcheck.commands.arguments import check_timeout, settings_of
 from tracrcheck.compiler.compile import Compiled
 from tracrcheck.error_codes import unknown_name
 from tracrcheck.grading.no_exit import forbid_os_exit
@@ -73,11 +73,11 @@ class GatePlugin:
             profile = profiles.chosen(name, [], None)
             files.check_writable(out := Path(path).absolute() if path else None)
             plan = Plan(
-                settings=options.settings_of(profile.ablations, ["value"], None, False),
+                settings=settings_of(profile.ablations),
                 method=find_method(method),
                 method_name=method,
                 seeds=tuple(range(profile.seeds)),
-                timeout=options.check_timeout(TIMEOUT if timeout is None else timeout),
+                timeout=check_timeout(TIMEOUT if timeout is None else timeout),
             )
         except CheckError as error:
             if error.where and error.where.startswith("--"):

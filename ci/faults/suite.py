@@ -20,15 +20,14 @@ from typing import Annotated
 import typer
 
 from ci.faults.suite_process import SKIPPED, TESTS
-from tracrcheck.commands import mutants as command
-from tracrcheck.commands.arguments import Comment, Html, Json, Junit
-from tracrcheck.commands.errors import told
+from tracrcheck.commands import mutants as seeding
+from tracrcheck.commands.arguments import RunOptions
+from tracrcheck.commands.base import command
 from tracrcheck.commands.results import recheck
 from tracrcheck.mutants import MUTANTS, Mutant
 from tracrcheck.mutants.checks import Job
 from tracrcheck.mutants.sandbox import Way
 from tracrcheck.records.sources import sources_of
-from tracrcheck.reports.outputs import Outputs
 from tracrcheck.runs import mutants as runner
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,6 +64,7 @@ def battery(chosen: Sequence[Mutant] = ()) -> runner.Battery:
 def files() -> list[Path]:
     """Every file that the suite is made of: tests, programs and this script."""
     own = {test.split("::")[0] for mutant in MUTANTS.values() for test in mutant.tests}
+    own |= {mutant.file for mutant in MUTANTS.values() if not mutant.file.endswith(".py")}
     folders = [ROOT / name for name in (*TESTS, *own, "tests/regressions", "programs", "ci/faults")]
     folders = [path.parent if path.suffix == ".py" else path for path in folders]
     skipped = [ROOT / name for name in SKIPPED]
@@ -89,28 +89,22 @@ def modules() -> list[str]:
     return sorted(found)
 
 
-@told
+Targeted = Annotated[
+    bool, typer.Option("--targeted", help="Only faults that name tests of their own: seconds each.")
+]
+
+
+@command
 def run(
-    only: Annotated[list[str] | None, typer.Option(metavar="NAME", help="This fault. Repeatable.")] = None,
-    targeted: Annotated[
-        bool, typer.Option("--targeted", help="Only faults that name tests of their own: seconds each.")
-    ] = False,
-    jobs: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
-    unchecked: Annotated[
-        bool, typer.Option("--unchecked", help="Do not run the tests on the unchanged code first.")
-    ] = False,
-    json: Json = None,
-    html: Html = None,
-    junit: Junit = None,
-    md: Comment = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Resume a stopped run (with --json).")] = False,
+    options: RunOptions,
+    only: seeding.Only = None,
+    targeted: Targeted = False,
+    unchecked: seeding.Unchecked = False,
 ) -> None:
     """Seed faults in copies of the checkout, one at a time: exit 1 if all tests stay green."""
-    outputs = Outputs(json=json, html=html, junit=junit, md=md)
     chosen = tuple(m for m in runner.chosen(only or [], by="suite") if m.tests or not targeted)
-    outputs.check()
     words = shlex.join(["python", "-m", "ci.faults.suite", *sys.argv[1:]])
-    command.hunt(chosen, battery(chosen), words, outputs, jobs=jobs, unchecked=unchecked, resume=resume)
+    seeding.hunt(chosen, battery(chosen), words, options, unchecked=unchecked)
 
 
 runner.BATTERIES["suite"] = battery

@@ -49,7 +49,7 @@ HIDDEN = {
         {"tracrcheck"},
         "what finds a method loads torch: only those of others are looked for",
     ),
-    "tracrcheck/commands/options.py": (None, "a wrong call is answered before torch is loaded"),
+    "tracrcheck/commands/arguments.py": (None, "a wrong call is answered before torch is loaded"),
     "tracrcheck/reports/files.py": (
         {"safetensors"},
         "may be missing, which doctor reports, and writes to a file",

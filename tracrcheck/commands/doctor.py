@@ -7,10 +7,10 @@ import sys
 import typer
 
 from tracrcheck.commands.arguments import Json
-from tracrcheck.commands.errors import told
+from tracrcheck.commands.base import command
 
 
-@told
+@command
 def doctor(json: Json = None) -> None:
     """Say what is installed, which devices are available, and what is missing. Exit 1 if tracrcheck cannot work."""
     from tracrcheck import doctor as examining

@@ -119,7 +119,7 @@ def _broken(invariants: Sequence[Invariant], subjects: Sequence[tuple[int, Subje
             if invariant.applies(subject):
                 violation = check_one(invariant, subject, seed).violation
                 if violation is not None:
-                    yield Red(check=f"{invariant.name} on {subject.name}", detail=str(violation))
+                    yield Red(check=f"{invariant.name} on {subject.name}", detail=violation)
 
 
 def _gate(job: Job) -> Iterator[Red]:

@@ -106,7 +106,7 @@ def check(mutant: Mutant | None, job: Job, *, way: Way = GAUNTLET) -> Seen:
     """Runs all checks in a separate process, on a copy with this fault (None: without any)."""
     try:
         with copied(mutant, way) as folder:
-            edited = () if mutant is None else (_module(mutant.file),)
+            edited = () if mutant is None else _modules(mutant.file)
             out = folder / "seen.json"
             tests = job.tests if mutant is None else mutant.tests
             asked = replace(job, imports=(*edited, *way.imports), tests=tests, out=out)
@@ -117,8 +117,10 @@ def check(mutant: Mutant | None, job: Job, *, way: Way = GAUNTLET) -> Seen:
         return Seen(error=str(error))
 
 
-def _module(file: str) -> str:
-    return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+def _modules(file: str) -> tuple[str, ...]:
+    """The module of this file; none where it is a template."""
+    name = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    return (name,) if file.endswith(".py") else ()
 
 
 def _run(folder: Path, way: Way) -> subprocess.CompletedProcess[str]:

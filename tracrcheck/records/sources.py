@@ -127,7 +127,7 @@ def sources_of(
 ) -> dict[str, str | None]:
     """What a run on these program files, with this method, depends on.
 
-    roots: modules of ours that decide its results beside those that judge, where programs are made and not read.
+    roots: modules of ours that decide its results, in addition to those that judge.
     """
     return {
         "packages": packages_sha(*roots, *([] if method is None else [_module_of(method)])),

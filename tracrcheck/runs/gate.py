@@ -13,16 +13,13 @@ from edgeprune_core.errors import CheckError
 from edgeprune_core.task import Task
 from tracrcheck.compiler.compile import Compiled, compile_program
 from tracrcheck.error_codes import user_error
-from tracrcheck.executors.dask_cluster import Cluster
-from tracrcheck.executors.pool import sweep
 from tracrcheck.grading.grade import grade
 from tracrcheck.grading.run_method import Answer, ask_all, find_method
 from tracrcheck.grading.verdict import Key, Summary, Verdict
 from tracrcheck.rasp.library import Library, load_file
-from tracrcheck.records.journal import Ledger
 from tracrcheck.records.reading import read
 from tracrcheck.records.sources import sources_of
-from tracrcheck.runs.base import ResumableRun, header
+from tracrcheck.runs import base
 from tracrcheck.runs.results import File, RunKind, RunResults, coverage
 from tracrcheck.truth.cache import certificate_for
 from tracrcheck.truth.program_check import prepare
@@ -103,8 +100,7 @@ def contradictions(where: str, v: Verdict) -> list[str]:
 class Plan:
     """What is asked of every program: settings x seeds, of one method.
 
-    jobs: worker processes. cluster: the address of a Dask scheduler, whose workers are used instead. Both need `paths`, the
-    file of each program, and find the method by its name.
+    workers: other processes need `paths`, the file of each program, and find the method by its name.
     """
 
     settings: tuple[Setting, ...]
@@ -112,8 +108,7 @@ class Plan:
     method_name: str
     seeds: tuple[int, ...] = (0,)
     timeout: float | None = TIMEOUT
-    jobs: int = 1
-    cluster: str | None = None
+    workers: base.Workers = field(default_factory=base.Workers)
     paths: Mapping[str, Path] = field(default_factory=dict)
 
     @property
@@ -147,7 +142,7 @@ class Plan:
             "seeds": list(self.seeds),
             "timeout": self.timeout,
         }
-        return header("gate", command, asked, sources_of(self.paths.values(), self.method))
+        return base.header("gate", command, asked, sources_of(self.paths.values(), self.method))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,21 +155,14 @@ class Unit:
     seeds: tuple[int, ...]
 
 
-class Run(ResumableRun[Key, Verdict]):
+class Run(base.ResumableRun[Key, Verdict]):
     """A run of the gate: a verdict for each program, setting and seed."""
 
-    things, label, row = "verdicts", "gate", Verdict
+    things, label, row, results_type = "verdicts", "gate", Verdict, Results
 
-    def __init__(
-        self,
-        programs: Sequence[Compiled],
-        plan: Plan,
-        header: Mapping[str, Any],
-        ledger: Ledger | None = None,
-    ) -> None:
-        super().__init__(header, ledger)
+    def __init__(self, programs: Sequence[Compiled], plan: Plan, *rest: Any) -> None:
+        super().__init__(*rest, units={key: key for key in plan.keys(programs)})
         self.programs, self.plan = programs, plan
-        self.units = {key: key for key in plan.keys(programs)}
 
     def make(self, units: list[Key]) -> Iterator[Verdict]:
         return gate(self.programs, self.plan, done=self.units.keys() - set(units))
@@ -209,7 +197,7 @@ def foreign_edges(verdicts: Iterable[Verdict]) -> list[CheckError]:
 
 def gate(programs: Sequence[Compiled], plan: Plan, *, done: Collection[Key] = ()) -> Iterator[Verdict]:
     """Verdicts but those that are `done`: in order with one job, as they are finished with several, or by a cluster."""
-    if plan.jobs == 1 and plan.cluster is None:
+    if plan.workers.here:
         for compiled, setting, seeds in _left(programs, plan, done):
             yield from judge(compiled, setting, seeds, plan)
         return
@@ -234,17 +222,11 @@ def _swept(by_name: Mapping[str, Compiled], units: Sequence[Unit], plan: Plan) -
             return []
         return _given_up(by_name[unit.program], unit, why, plan)
 
-    for _, verdicts in sweep(work, units, jobs=plan.jobs, lost=lost, cluster=_cluster(plan, units)):
+    files = {unit.path for unit in units}
+    for verdicts in plan.workers.each(work, units, lost=lost, files=files, methods=(plan.method_name,)):
         yield from verdicts
     if apart:
         yield from _swept(by_name, apart, plan)
-
-
-def _cluster(plan: Plan, units: Sequence[Unit]) -> Cluster | None:
-    if plan.cluster is None:
-        return None
-    files = sorted({str(unit.path) for unit in units})
-    return Cluster(address=plan.cluster, files=tuple(files), methods=(plan.method_name,))
 
 
 def judge(compiled: Compiled, setting: Setting, seeds: Sequence[int], plan: Plan) -> Iterator[Verdict]:

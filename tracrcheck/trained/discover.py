@@ -91,22 +91,22 @@ def check_ablation(name: str) -> str:
 
 
 def discover(
-    subject: TrainedModel,
+    run: Run,
     pairs: Sequence[Pair],
-    method: Callable[[Task], Any],
     *,
     ablation: str,
     seed: int = 0,
-    keeping: Keeping | None = None,
-    asking: Callable[..., Answer] = ask,
+    started: Callable[[], None] = lambda: None,
 ) -> Found:
     """Runs a method on these prompts. Its errors are reported in `answer.fault`.
 
-    asking: runs the method, as `run_method.ask` does. Errors: EP201-EP205, if its state is saved.
+    started: called just before the method runs, in the process that prints. Errors: EP201-EP205, if its state is saved.
     """
-    task = _task(subject, pairs).under(ablation)
-    state = None if keeping is None else _kept(method, replace(task, seed=seed), keeping)
-    answer = asking(method if state is None else state, task, seed=seed, timeout=None)
+    task = _task(run.subject, pairs).under(ablation)
+    state = None if run.keeping is None else _kept(run.method, replace(task, seed=seed), run.keeping)
+    if run.first:
+        started()
+    answer = run.asking(run.method if state is None else state, task, seed=seed, timeout=None)
     if state is not None and state.error is not None:
         raise state.error
     found = Found(

@@ -72,7 +72,9 @@ def test_the_tolerance_is_a_hundredth_of_the_range_and_not_of_the_size(least):
 
     def off_by(change):
         weights = made.model.weights
-        return replace(made, model=Model(made.model.spec, replace(weights, unembed=weights.unembed * (1 + change))))
+        return replace(
+            made, model=Model(made.model.spec, replace(weights, unembed=weights.unembed * (1 + change)))
+        )
 
     check_compiled(off_by(0.005 / (least + 1)))
     assert "from the compiled model at position 1 of input" in error_of(off_by(0.02 / (least + 0.5)))
@@ -83,7 +85,9 @@ def test_a_reference_may_be_off_by_rounding_alone():
         return rasp.numerical(rasp.Map(lambda t: t + 1, rasp.tokens)).named("p")
 
     check_compiled(compiled(build, reference=lambda tokens: [(t + 1) * (1 + 1e-12) for t in tokens]))
-    assert error_of(compiled(build, reference=lambda tokens: [(t + 1) * (1 + 1e-6) for t in tokens])).startswith("TC110")
+    assert error_of(
+        compiled(build, reference=lambda tokens: [(t + 1) * (1 + 1e-6) for t in tokens])
+    ).startswith("TC110")
 
 
 def test_the_last_of_many_inputs_is_compared(monkeypatch):

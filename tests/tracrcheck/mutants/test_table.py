@@ -28,7 +28,9 @@ def test_an_edit_matches_once_and_leaves_another_program(mutant):
     text = (ROOT / mutant.file).read_text(encoding="utf-8")
     assert text.count(mutant.old) == 1
     edited = text.replace(mutant.old, mutant.new)
-    assert ast.dump(ast.parse(edited)) != ast.dump(ast.parse(text))
+    if mutant.file.endswith(".py"):
+        assert ast.dump(ast.parse(edited)) != ast.dump(ast.parse(text))
+    assert edited != text
     assert mutant.why
     assert mutant.source
     assert all((ROOT / test.split("::")[0]).exists() for test in mutant.tests)

@@ -126,7 +126,10 @@ def test_a_gap_with_nothing_beyond_the_tolerance_is_told_as_that():
 def test_an_output_that_varies_by_rounding_alone_is_constant(noise, constant, monkeypatch):
     compiled = compile_program(
         Program(
-            name="one", build=lambda: rasp.numerical(rasp.Map(lambda t: 1, rasp.tokens)), vocab={0, 1}, max_seq_len=2
+            name="one",
+            build=lambda: rasp.numerical(rasp.Map(lambda t: 1, rasp.tokens)),
+            vocab={0, 1},
+            max_seq_len=2,
         )
     )
     real = setting_module.trace

@@ -109,7 +109,10 @@ Change = Callable[[Model], dict[str, torch.Tensor]]
 
 def _only_the_second_head(model: Model) -> dict[str, torch.Tensor]:
     w = model.weights
-    return {name: torch.stack([0 * getattr(w, name)[:, 0], getattr(w, name)[:, 1]], 1) for name in ("w_q", "b_q", "w_o")}
+    return {
+        name: torch.stack([0 * getattr(w, name)[:, 0], getattr(w, name)[:, 1]], 1)
+        for name in ("w_q", "b_q", "w_o")
+    }
 
 
 def _only_lowered(model: Model) -> dict[str, torch.Tensor]:
@@ -143,8 +146,13 @@ def test_what_one_part_of_a_model_alone_carries_is_permitted_and_the_rest_change
     draw = torch.Generator().manual_seed(0)
     for edge in graph.edges:
         kept = torch.rand(20, graph.n_edges, generator=draw) < 0.7
-        some = [Circuit.of(graph, [e for e, on in zip(graph.edges, row, strict=True) if on and e != edge]) for row in kept]
-        both = [to_mask(of, dtype=model.dtype) for of in (some, [c | Circuit.of(graph, [edge]) for c in some])]
+        some = [
+            Circuit.of(graph, [e for e, on in zip(graph.edges, row, strict=True) if on and e != edge])
+            for row in kept
+        ]
+        both = [
+            to_mask(of, dtype=model.dtype) for of in (some, [c | Circuit.of(graph, [edge]) for c in some])
+        ]
         without, with_it = (run(model, tokens, mask) for mask in both)
         moved = float((without - with_it).abs().max())
         assert edge in inside or moved < 1e-9, f"{edge} moves the output by {moved:.2g}"

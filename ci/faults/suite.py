@@ -66,8 +66,8 @@ def files() -> list[Path]:
     own = {test.split("::")[0] for mutant in MUTANTS.values() for test in mutant.tests}
     own |= {mutant.file for mutant in MUTANTS.values() if not mutant.file.endswith(".py")}
     folders = [ROOT / name for name in (*TESTS, *own, "tests/regressions", "programs", "ci/faults")]
-    folders = [path.parent if path.suffix == ".py" else path for path in folders]
-    skipped = [ROOT / name for name in SKIPPED]
+    folders = [path.parent if path.suffix else path for path in folders]
+    skipped = [ROOT / name for name in SKIPPED if not any(test.startswith(name) for test in own)]
     found = {path for folder in folders for path in folder.rglob("*") if path.is_file()}
     return sorted(
         path

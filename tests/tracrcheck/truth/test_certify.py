@@ -16,6 +16,7 @@ from edgeprune_core.graph import ResidualGraph
 from tests import zoo
 from tracrcheck import Program, compile_program
 from tracrcheck.generator.accept import compiled_of, numbered
+from tracrcheck.truth import search
 from tracrcheck.truth import setting as setting_module
 from tracrcheck.truth.certify import certify
 from tracrcheck.truth.search import Limits
@@ -103,6 +104,19 @@ def test_a_search_over_its_limits_leaves_smallest_and_unique_unknown(limits):
     for name in ("smallest", "unique"):
         assert got.says(name).startswith("UNKNOWN(")
         assert "over" in got.says(name)
+
+
+def test_a_search_that_takes_too_long_on_its_way_back_proves_nothing(monkeypatch):
+    real = search._Search._meet
+
+    def late(self, *args):
+        self.deadline = -math.inf
+        return real(self, *args)
+
+    monkeypatch.setattr(search._Search, "_meet", late)
+    got = certificate("reverse")
+    assert got.proved == ("sufficient", "minimal")
+    assert got.says("smallest") == "UNKNOWN(over 120 s, on the way back from out)"
 
 
 def test_a_deviation_near_the_tolerance_leaves_everything_unknown():

@@ -237,6 +237,18 @@ def test_an_edge_is_explained(call, words, lines):
     assert finished(call("explain", *words), 0).stdout.splitlines()[: len(lines)] == lines
 
 
+def test_an_edge_that_was_not_proved_to_be_required_is_not_said_to_be(call, monkeypatch):
+    from dataclasses import replace
+
+    from tracrcheck.grading import explain
+
+    real = explain.certificate_for
+    unproved = {"proved": ("sufficient",), "unknown": {"minimal": "too near"}}
+    monkeypatch.setattr(explain, "certificate_for", lambda *of: replace(real(*of), **unproved))
+    out = finished(call("explain", "reverse", "a0.h0 -> m0"), 0).stdout
+    assert "    why     it is in the circuit that was found, but: UNKNOWN(too near)\n" in out
+
+
 def test_an_edge_of_another_smallest_circuit_is_explained(call):
     from tracrcheck.compiler.compile import compile_program
     from tracrcheck.rasp.library import Library

@@ -117,12 +117,15 @@ def test_no_gate_of_a_writer_passes_the_ceiling_either():
 
 def test_gates_are_trained_in_single_precision_at_least_and_circuits_judged_in_the_tasks_own():
     task = prompts(llama(), n=4)
-    task = replace(task, outcome=replace(task.outcome, tolerance=1e-9))
-    method = replace(QUICK, steps=4, dtype=torch.bfloat16)
-    training = method.begin(task)
+    task = replace(task, outcome=replace(task.outcome, tolerance=1e-4))
+    training = replace(QUICK, steps=1, dtype=torch.bfloat16).begin(task)
     assert (training.task.model.dtype, training.gates.edges.dtype) == (torch.bfloat16, torch.float32)
-    assert task.model.dtype == torch.float64
-    assert task.accepts(method(task).circuit)
+    full, edges = Circuit.full(task.graph), task.graph.edges
+    spared = next(
+        e for e in edges if task.accepts(c := full.without(e)) and not training.task.accepts(c)
+    )  # rounding says that it matters
+    training.gates.edges.data.fill_(5.0)[edges.index(spared)] = -5.0
+    assert spared not in training.discovery().circuit
 
 
 def test_the_circuit_has_as_many_edges_as_the_target_leaves_before_dangling_ones_are_dropped():

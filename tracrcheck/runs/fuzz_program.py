@@ -19,13 +19,15 @@ from tracrcheck.compiler.compile import Compiled
 from tracrcheck.error_codes import user_error
 from tracrcheck.generator.accept import Rejected, compiled_of, name_of, numbered
 from tracrcheck.generator.features import Features
+from tracrcheck.grading.by_name import find_method
 from tracrcheck.grading.grade import grade
-from tracrcheck.grading.run_method import Answer, ask, find_method
+from tracrcheck.grading.run_method import Answer, ask
 from tracrcheck.grading.verdict import Verdict, Word
 from tracrcheck.records.reading import plain
 from tracrcheck.truth.cache import certificate_for
 from tracrcheck.truth.certificate import Certificate
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 # For `sources`: the generator, the features, and what is judged here.
 ROOTS = ("tracrcheck.runs.fuzz_program",)

@@ -23,7 +23,7 @@ from tracrcheck.runs.results import File, RunKind, RunResults, coverage
 # What a check depends on: the invariants and what they import, and the methods, which they take from a table.
 ROOTS = (
     "tracrcheck.invariants.runner",
-    *sorted({type(method).__module__ for method in METHODS.values()}),
+    *METHODS.modules,
 )
 
 

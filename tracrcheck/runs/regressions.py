@@ -18,10 +18,11 @@ from edgeprune_core.errors import CheckError, did_you_mean
 from tracrcheck.error_codes import user_error
 from tracrcheck.generator.accept import Rejected, compiled_of, numbered
 from tracrcheck.generator.recipe import Recipe, from_json, to_json
-from tracrcheck.grading.run_method import find_method
+from tracrcheck.grading.by_name import find_method
 from tracrcheck.runs.fuzz_program import Row, judge
 from tracrcheck.truth.cache import certificate_for
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 SCHEMA = "tracrcheck.regression/1"
 # What must hold -> what that means.

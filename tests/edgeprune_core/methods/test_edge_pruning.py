@@ -17,7 +17,8 @@ from edgeprune_core.training.prices import FixedPrice, SparsityTarget
 from tests import zoo
 from tests.edgeprune_core.methods.subjects import llama, prompts
 from tracrcheck.truth.certify import certify
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 QUICK = EdgePruning(steps=60, circuits=8)
 
@@ -26,7 +27,9 @@ def test_the_method_stands_in_the_table_in_its_default_setting():
     assert METHODS["edge_pruning"] == EdgePruning()
 
 
-@pytest.mark.parametrize("method", [EdgePruning(), EdgePruning(steps=60), EdgePruning(cool_down=0.05), EdgePruningBounded()])
+@pytest.mark.parametrize(
+    "method", [EdgePruning(), EdgePruning(steps=60), EdgePruning(cool_down=0.05), EdgePruningBounded()]
+)
 def test_the_learning_rate_falls_to_a_tenth_and_never_below(method):
     """At the defaults too: what turns negative late is not seen in a short training."""
     rates = [method.rate(step) / method.learning_rate for step in range(method.steps)]

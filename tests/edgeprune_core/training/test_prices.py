@@ -16,7 +16,8 @@ from tests.edgeprune_core.methods.subjects import llama, prompts
 from tests.tracrcheck.planted.models import planted
 from tracrcheck.trained import discover
 from tracrcheck.trained import prompts as prompt_lists
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 QUICK = EdgePruning(steps=20, circuits=4)
 
@@ -107,7 +108,9 @@ def test_node_gates_bound_the_scores_of_their_edges():
 def test_no_gate_of_a_writer_passes_the_ceiling_either():
     task = prompts(llama(), n=4)
     price = FixedPrice(per_edge=0.0, per_node=-1.0)  # open gates are rewarded
-    training = replace(QUICK, price=price, ceiling=QUICK.start + 0.15, learning_rate=0.1, cool_down=0.0).begin(task)
+    training = replace(
+        QUICK, price=price, ceiling=QUICK.start + 0.15, learning_rate=0.1, cool_down=0.0
+    ).begin(task)
     for _ in range(4):
         training.advance()
     for name, log_alpha in training.gates.log_alphas.items():

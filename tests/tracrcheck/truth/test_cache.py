@@ -15,7 +15,8 @@ from tracrcheck.rasp.library import Library
 from tracrcheck.records.sources import reached
 from tracrcheck.truth import cache
 from tracrcheck.truth.search import Limits
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 NAMES = ("reverse", "either_of_two_heads")
 
@@ -101,8 +102,12 @@ def test_the_key_changes_with_everything_a_certificate_depends_on(monkeypatch):
         "as it is": cache.key_of(task, setting, limits),
         "inputs": cache.key_of(longer, setting, limits),
         "scored": cache.key_of(replace(task, scored=scored), setting, limits),
-        "places": cache.key_of(replace(task, places=torch.zeros(len(task.tokens), 1).long()), setting, limits),
-        "other places": cache.key_of(replace(task, places=torch.ones(len(task.tokens), 1).long()), setting, limits),
+        "places": cache.key_of(
+            replace(task, places=torch.zeros(len(task.tokens), 1).long()), setting, limits
+        ),
+        "other places": cache.key_of(
+            replace(task, places=torch.ones(len(task.tokens), 1).long()), setting, limits
+        ),
         "outcome": cache.key_of(
             replace(task, outcome=replace(task.outcome, tolerance=0.02)), setting, limits
         ),
@@ -120,7 +125,11 @@ def test_the_key_changes_with_everything_a_certificate_depends_on(monkeypatch):
 
 def test_every_module_that_proves_a_truth_is_among_the_sources():
     folder = Path(cache.__file__).parent
-    proving = {path for path in reached(["tracrcheck.truth.certify", "tracrcheck.truth.cache"]) if path.parent == folder}
+    proving = {
+        path
+        for path in reached(["tracrcheck.truth.certify", "tracrcheck.truth.cache"])
+        if path.parent == folder
+    }
     assert {f"truth/{path.name}" for path in proving} - set(cache.CHECK_SOURCES) <= {"truth/__init__.py"}
 
 

@@ -17,10 +17,11 @@ from tests import zoo
 from tracrcheck import Program, compile_program
 from tracrcheck.generator.accept import compiled_of, numbered
 from tracrcheck.truth import search
-from tracrcheck.truth import setting as setting_module
+from tracrcheck.truth import task as task_module
 from tracrcheck.truth.certify import certify
 from tracrcheck.truth.search import Limits
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 
 def certificate(name, **setting):
@@ -146,13 +147,13 @@ def test_an_output_that_varies_by_rounding_alone_is_constant(noise, constant, mo
             max_seq_len=2,
         )
     )
-    real = setting_module.trace
+    real = task_module.trace
 
     def rounded(*args, **more):
         found = real(*args, **more)
         return replace(found, outputs=found.outputs + noise * torch.rand_like(found.outputs))
 
-    monkeypatch.setattr(setting_module, "trace", rounded)
+    monkeypatch.setattr(task_module, "trace", rounded)
     outcome = task_of(compiled, Setting()).outcome
     assert (outcome.scale == 0.0) == constant
     assert math.isinf(outcome.limit) == constant

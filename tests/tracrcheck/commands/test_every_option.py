@@ -30,6 +30,7 @@ ELSEWHERE = {
     ("gate", "--cluster"): "tests/tracrcheck/executors/dask/test_commands.py",
     ("gate", "--resume"): HERE + "test_resume.py::test_a_finished_run_that_is_resumed_stays_red_and_writes_its_reports",
     ("grade", "--allow-unknown"): HERE + "test_grade.py::test_unknown_verdicts_can_be_allowed",
+    ("grade", "--rest"): HERE + "test_grade.py",
     ("certify", "--all"): HERE + "test_json.py::test_pins_cover_every_program_ablation_and_criterion_and_check_out",
     ("certify", "--write"): HERE + "test_json.py::test_pins_cover_every_program_ablation_and_criterion_and_check_out",
 }  # fmt: skip
@@ -58,6 +59,8 @@ CASES = [
     Case(f"gate xproportion --ablation zero --method {RIGHT}", "--score-bos"),
     Case(GATE, "--seed 3"),
     Case(GATE, "--seeds 2"),
+    Case(f"gate hist --ablation zero --method {METHODS}as_discovery", "--judge ranking"),
+    Case(f"gate hist --ablation zero --method {METHODS}as_discovery", "--select top_n:2"),
     *(Case(GATE, f"--{name} out.{name}") for name in ("json", "html", "junit", "md")),
     Case(GATE, "--baseline main.json"),
     Case(f"{GATE} --baseline main.json", "--allow-known"),
@@ -112,8 +115,8 @@ def make():
         for row in found["verdicts"]:
             row["seconds"] = seconds
         Path(f"{name}.json").write_text(json.dumps(found))
-    for name, method in (("circuit", "knows_the_answer"), ("empty", "nothing_kept")):
-        Path(f"{name}.json").write_text(json.dumps([] if name == "empty" else ["tok -> m0"]))
+    for name, edges in (("circuit", ["tok -> m0"]), ("empty", [])):
+        Path(f"{name}.json").write_text(json.dumps(edges))
 
 
 @pytest.fixture

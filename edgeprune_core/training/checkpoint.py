@@ -169,7 +169,7 @@ def header_of(method: Any, task: Task) -> dict[str, str]:
         **_settings(method),
         "task": task.name,
         "model": task.model.digest(),
-        "items": _digest({"tokens": task.tokens, "valid": task.valid, "items": task.items, "scored": task.scored}),
+        "items": _digest({"tokens": task.tokens, "valid": task.valid, "items": task.items, "scored": task.scored, **_places(task)}),
         "ablation": task.ablation.name,
         "outcome": repr(task.outcome),
         "seed": str(task.seed),
@@ -177,6 +177,10 @@ def header_of(method: Any, task: Task) -> dict[str, str]:
         "torch": torch.__version__,
         "threads": str(torch.get_num_threads()),
     }  # fmt: skip
+
+
+def _places(task: Task) -> dict[str, Tensor]:
+    return {} if task.places is None else {"places": task.places}
 
 
 def _settings(method: Any) -> dict[str, str]:

@@ -245,6 +245,27 @@ def test_the_checkpoint_of_another_run_is_refused_with_what_differs(state, told)
     assert state.read_bytes() == before
 
 
+def test_the_header_changes_with_every_part_of_the_task_and_with_the_method():
+    task = task_of()
+    places, scored = task.places.clone(), task.scored.clone()
+    places[0, 0], scored[0, 0] = 0, False
+    headers = {
+        "as it is": (quick, task),
+        "another step": (replace(quick, steps=quick.steps + 1), task),
+        "places": (quick, replace(task, places=places)),
+        "every place": (quick, replace(task, places=None)),
+        "scored": (quick, replace(task, scored=scored)),
+        "items": (quick, replace(task, items=task.items[1:])),
+        "tolerance": (quick, replace(task, outcome=replace(task.outcome, tolerance=0.2))),
+        "seed": (quick, replace(task, seed=1)),
+        "ablation": (quick, task.under("zero")),
+        "model": (quick, replace(task, model=with_other_weights())),
+    }
+    seen = {name: tuple(checkpoint.header_of(*run).items()) for name, run in headers.items()}
+    assert len(set(seen.values())) == len(seen)
+    assert seen["as it is"] == tuple(checkpoint.header_of(quick, task_of()).items())
+
+
 def test_another_version_of_torch_or_of_our_sources_is_another_run(state, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(torch, "__version__", "2.0.0")

@@ -27,7 +27,7 @@ from tracrcheck.trained import discover, prompts
 
 ROOT = Path(__file__).parents[3]
 METHOD = ["--method", "tests.tracrcheck.trained_pruners:quick"]
-TITLE = "ioi in english: tests.tracrcheck.trained_pruners:quick, resample ablation, seed 0\n"
+TITLE = "ioi in english: tests.tracrcheck.trained_pruners:quick, resample ablation, seed 0; wanted: every prompt within the tolerance, of 1,004 in the graph\n"
 WORDS = ["discover", "--task", "ioi", *METHOD, "--prompts", "4", "--draws", "2", "--json", "out.json"]
 EVERY = ["--checkpoint", "state", "--checkpoint-every", "0"]
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
+import math
 from dataclasses import replace
 from types import SimpleNamespace
-=======
-import math
->>>>>>> main
 
 import pytest
 from tracr.rasp import rasp
@@ -15,12 +12,8 @@ from tracr.rasp import rasp
 from edgeprune_core.weights import Model
 from tracrcheck import Program, compile_program
 from tracrcheck.compiler import cross_check
-<<<<<<< HEAD
-from tracrcheck.compiler.cross_check import _batches, compare_routes
-=======
 from tracrcheck.compiler.cross_check import compare_routes
 from tracrcheck.compiler.haiku import Oracle
->>>>>>> main
 
 
 def counted(predicate):
@@ -80,16 +73,17 @@ def test_activations_that_differ_at_one_length_only_are_noticed(monkeypatch):
     assert error.code == "TC121"
 
 
-<<<<<<< HEAD
 def test_a_difference_of_a_thousandth_at_the_longest_inputs_alone_is_noticed(monkeypatch):
     program = compile_program(counted(rasp.Comparison.TRUE))
     longest, real = 1 + program.program.max_seq_len, cross_check.trace
 
-    def other(model, tokens, **more):
-        found = real(model, tokens, **more)
-        return replace(found, writers=found.writers + 1e-3 * (tokens.shape[1] == longest))
+    def other(model, tokens, *, valid):
+        found = real(model, tokens, valid=valid)
+        last = (valid.sum(1) == longest)[None, :, None, None]
+        return replace(found, writers=found.writers + 1e-3 * last)
 
     monkeypatch.setattr(cross_check, "trace", other)
+    monkeypatch.setattr(cross_check, "BATCH", 5)  # shorter inputs fill the first
     (error,) = compare_routes(program)
     assert error.code == "TC121"
 
@@ -97,12 +91,13 @@ def test_a_difference_of_a_thousandth_at_the_longest_inputs_alone_is_noticed(mon
 def test_a_weight_of_ours_that_differs_in_its_last_digits_is_noticed(compiled, monkeypatch):
     program = compiled("reverse")
     weights = program.model.weights
-    theirs = Model(program.model.spec, replace(weights, w_in=weights.w_in * (1 + 1e-6)))
-    oracle = SimpleNamespace(model=theirs.to(weights.w_in.float().dtype))
+    theirs = Model(program.model.spec, replace(weights, w_in=weights.w_in * (1 + 1e-12)))
+    oracle = SimpleNamespace(model=theirs)
     monkeypatch.setattr(cross_check, "compile_by_haiku", lambda program: oracle)
     (error,) = compare_routes(program)
     assert (error.code, error.got) == ("TC120", "w_in")
-=======
+
+
 def test_steep_steps_are_no_difference_of_the_two_passes():
     assert compare_routes(compile_program(steep())) == []
 
@@ -119,4 +114,3 @@ def test_a_difference_beyond_rounding_is_noticed(compiled, monkeypatch):
     assert off_by(1e-3) == ["TC121"]
     monkeypatch.setattr(Oracle, "residuals", lambda self, tokens: [x + 1e-8 for x in real(self, tokens)])
     assert [error.code for error in compare_routes(compiled("reverse"))] == ["TC121"]
->>>>>>> main

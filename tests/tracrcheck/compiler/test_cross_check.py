@@ -84,7 +84,7 @@ def test_activations_that_differ_at_one_length_only_are_noticed(monkeypatch):
 
 def test_a_difference_of_a_thousandth_at_the_longest_inputs_alone_is_noticed(monkeypatch):
     program = compile_program(counted(rasp.Comparison.TRUE))
-    real = cross_check.trace
+    longest, real = 1 + program.program.max_seq_len, cross_check.trace
 
     def other(model, tokens, *, valid):
         found = real(model, tokens, valid=valid)

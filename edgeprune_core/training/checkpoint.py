@@ -160,7 +160,10 @@ def header_of(method: Any, task: Task) -> dict[str, str]:
         **_settings(method),
         "task": task.name,
         "model": task.model.digest(),
-        "items": _digest({"tokens": task.tokens, "valid": task.valid, "items": task.items, "scored": task.scored}),
+        "items": _digest({
+            "tokens": task.tokens, "valid": task.valid, "items": task.items, "scored": task.scored,
+            **({} if task.places is None else {"places": task.places}),
+        }),
         "ablation": task.ablation.name,
         "outcome": repr(task.outcome),
         "seed": str(task.seed),

@@ -332,6 +332,10 @@ def test_what_got_slower_by_more_than_the_factor_fails_though_all_is_right(call,
     result = finished(call(*words, "--baseline", "main.json", "--slower", "3"), 1)
     assert "  SLOWER      hist, zero: 0.00 s then, " in result.stdout
     assert "1 slower by more than 3 times" in result.stdout
+    finished(call(*words, "--json", "out.json"), 0)
+    for factor in ("3", "1e9"):
+        shown = finished(call("report", "out.json", "--baseline", "main.json", "--slower", factor), 0).stdout
+        assert ("SLOWER" in shown or "slower" in shown) and f"{float(factor):g}" in shown
 
 
 @pytest.mark.parametrize(

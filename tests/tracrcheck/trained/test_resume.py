@@ -245,6 +245,15 @@ def test_the_checkpoint_of_another_run_is_refused_with_what_differs(state, told)
     assert state.read_bytes() == before
 
 
+def test_the_places_whose_outputs_are_wanted_are_part_of_a_checkpoint():
+    task = task_of()
+    assert task.places is not None
+    headers = [
+        checkpoint.header_of(quick, replace(task, places=p)) for p in (task.places, task.places - 1, None)
+    ]
+    assert len({header["items"] for header in headers}) == 3
+
+
 def test_another_version_of_torch_or_of_our_sources_is_another_run(state, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(torch, "__version__", "2.0.0")

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
+import torch
 
 from edgeprune_core.weights import Model
 from tracrcheck.compiler.compile import compile_program
@@ -105,6 +106,9 @@ def test_the_key_changes_with_everything_a_certificate_depends_on(monkeypatch):
         "setting": cache.key_of(task, Setting(criterion="decoded"), limits),
         "limits": cache.key_of(task, setting, Limits(seconds=1)),
         "ablation": cache.key_of(task_of(compiled, Setting(ablation="mean")), setting, limits),
+        "places": cache.key_of(
+            replace(task, places=torch.zeros(len(task.tokens), 1, dtype=torch.long)), setting, limits
+        ),
         "model": cache.key_of(replace(task, model=_louder(task.model)), setting, limits),
     }
     monkeypatch.setattr(cache, "_sources", lambda: "other text")

@@ -167,7 +167,9 @@ def test_an_address_that_is_none_starts_no_client(call, monkeypatch, address):
     monkeypatch.setattr(distributed, "Client", started)
     result = call("gate", "hist", "--cluster", address)
     assert result.exit_code == 2
-    assert result.stderr.startswith(f"TC174 --cluster {address} no Dask scheduler answers\n    got     ValueError: ")
+    assert result.stderr.startswith(
+        f"TC174 --cluster {address} no Dask scheduler answers\n    got     ValueError: "
+    )
 
 
 def test_without_a_certificate_no_encrypted_scheduler_is_asked(call):

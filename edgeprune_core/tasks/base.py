@@ -56,7 +56,8 @@ def pairs(source: PromptSource, *, seed: int, split: Split = "train") -> Iterato
 
     Errors: EP186, where the split seems to be empty.
     """
-    rng, missed = random.Random(f"{source.name}/{split}/{seed}"), 0
+    rng = random.Random(f"{source.name}/{split}/{seed}")
+    missed = 0
     while missed < PATIENCE:
         pair = source.draw(rng)
         missed += 1

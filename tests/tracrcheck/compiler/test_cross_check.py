@@ -77,11 +77,13 @@ def test_a_difference_of_a_thousandth_at_the_longest_inputs_alone_is_noticed(mon
     program = compile_program(counted(rasp.Comparison.TRUE))
     longest, real = 1 + program.program.max_seq_len, cross_check.trace
 
-    def other(model, tokens, **more):
-        found = real(model, tokens, **more)
-        return replace(found, writers=found.writers + 1e-3 * (tokens.shape[1] == longest))
+    def other(model, tokens, *, valid):
+        found = real(model, tokens, valid=valid)
+        last = (valid.sum(1) == longest)[None, :, None, None]
+        return replace(found, writers=found.writers + 1e-3 * last)
 
     monkeypatch.setattr(cross_check, "trace", other)
+    monkeypatch.setattr(cross_check, "BATCH", 5)  # shorter inputs fill the first
     (error,) = compare_routes(program)
     assert error.code == "TC121"
 
@@ -89,8 +91,8 @@ def test_a_difference_of_a_thousandth_at_the_longest_inputs_alone_is_noticed(mon
 def test_a_weight_of_ours_that_differs_in_its_last_digits_is_noticed(compiled, monkeypatch):
     program = compiled("reverse")
     weights = program.model.weights
-    theirs = Model(program.model.spec, replace(weights, w_in=weights.w_in * (1 + 1e-6)))
-    oracle = SimpleNamespace(model=theirs.to(weights.w_in.float().dtype))
+    theirs = Model(program.model.spec, replace(weights, w_in=weights.w_in * (1 + 1e-12)))
+    oracle = SimpleNamespace(model=theirs)
     monkeypatch.setattr(cross_check, "compile_by_haiku", lambda program: oracle)
     (error,) = compare_routes(program)
     assert (error.code, error.got) == ("TC120", "w_in")

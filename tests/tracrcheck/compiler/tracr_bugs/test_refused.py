@@ -17,7 +17,7 @@ from tracrcheck.compiler.equivalence import check_compiled, compare
 from tracrcheck.compiler.tracr_bugs import FAULT_CLASSES
 from tracrcheck.compiler.truthiness import asked_for_truth
 from tracrcheck.compiler.unsupported import MOST_STEPS, steps_of
-from tracrcheck.rasp.interpreter import Walk
+from tracrcheck.rasp.interpreter import Evaluator
 
 HARMLESS_HERE = "TC317"  # labels are counted anew, so no two expressions share one
 
@@ -155,4 +155,4 @@ def test_the_walk_says_what_tracrs_evaluator_says(name):
     ours = zoo.compiled(name)
     evaluate = causal_eval.evaluate if ours.program.causal else rasp.evaluate
     for tokens in ours.domain.inputs[:: max(1, len(ours.domain.inputs) // 50)]:
-        assert Walk(tokens, causal=ours.program.causal)(ours.sop) == evaluate(ours.sop, list(tokens))
+        assert Evaluator(tokens, causal=ours.program.causal)(ours.sop) == evaluate(ours.sop, list(tokens))

@@ -119,7 +119,7 @@ def _by_hand(program: Program, sop: rasp.SOp, domain: Domain) -> Compiled:
         model=made.model,
         token_ids={token: row for row, token in enumerate(made.tokens)},
         output_values=None if values is None else tuple(values),
-        provenance={writer: tuple(told) for writer, told in made.provenance.items()},
+        provenance={writer: tuple(computed) for writer, computed in made.provenance.items()},
     )
 
 

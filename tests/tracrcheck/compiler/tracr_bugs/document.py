@@ -11,7 +11,7 @@ from tests.tracrcheck.compiler.tracr_bugs.cases import CASES, FaultCase, _diamon
 from tests.tracrcheck.compiler.tracr_bugs.observe import Observation, observe
 from tracrcheck.compiler.compile import compile_program
 from tracrcheck.compiler.equivalence import check_compiled
-from tracrcheck.compiler.truthiness import asked_for_truth
+from tracrcheck.compiler.truthiness import boolean_uses
 
 PAGE = Path(__file__).parents[4] / "docs" / "compiler-faults.md"
 
@@ -69,7 +69,7 @@ def row(case: FaultCase, seen: Observation | None = None) -> str:
 
 
 MESSAGES = """
-## What is said
+## The messages
 
 """
 
@@ -77,15 +77,15 @@ MESSAGES = """
 def message(case: FaultCase) -> str:
     """The block that a user sees; empty where our route has no such fault."""
     program = replace(case.program, build=lambda: _diamonds(30)) if case.kind == "slow" else case.program
-    told: list[Any] = list(asked_for_truth(program))
-    for error in told:
+    found: list[Any] = list(boolean_uses(program))
+    for error in found:
         error.where = "programs/fault.py:1"
-    if not told:
+    if not found:
         try:
             check_compiled(compile_program(program))
         except CheckError as error:
-            told.append(error.at("programs/fault.py"))
-    return "".join(f"```text\n{error}\n```\n" for error in told)
+            found.append(error.at("programs/fault.py"))
+    return "".join(f"```text\n{error}\n```\n" for error in found)
 
 
 def messages() -> str:

@@ -1,4 +1,4 @@
-"""Detects programs that compile, but hardly as their author meant, by what happens while they are built.
+"""Detects programs that compile, but are not what their author meant, by what happens while they are built.
 
 Python reads `0 < tokens < 3` as `(0 < tokens) and (tokens < 3)`. A SOp has no truth value of its own and counts as
 true, so the first half is silently dropped. We detect this at run time, not in the source: the same expressions are
@@ -65,7 +65,7 @@ def _noting_truths(lines: dict[str, None]) -> Iterator[None]:
 def _asked(program: Program, line: str) -> CheckError:
     return tracr_bug(
         "TC351",
-        f"'{program.name}' asks an expression whether it is true",
+        f"'{program.name}' uses an expression as a boolean",
         where=line,
         got="a chained comparison, `and`, `or`, `not` or `if` on a SOp, which always counts as true",
         wanted="an operation on its values",

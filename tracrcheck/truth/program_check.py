@@ -56,17 +56,17 @@ def check(
     certifying takes, if they are not few. progress: wraps the settings as they are certified.
     """
     started = time.monotonic()
-    asked = author_errors(entry.program)
+    misused = author_errors(entry.program)
     try:
         compiled = compile_program(entry.program, settings[0].inputs if settings else WHOLE)
     except CheckError as error:
         return Checkup(
-            compiled=None, problems=(*asked, error.at(str(entry.path))), seconds=time.monotonic() - started
+            compiled=None, problems=(*misused, error.at(str(entry.path))), seconds=time.monotonic() - started
         )
     if (seconds := estimate(compiled, settings)) is not None:
         before(compiled, seconds)
     faithfulness, problems = compare(compiled)
-    problems = [*asked, *problems]
+    problems = [*misused, *problems]
     if entry.program.by_hand is None:
         problems += compare_routes(compiled)
     certificates: tuple[Certificate, ...] = ()

@@ -120,7 +120,7 @@ def test_a_chained_comparison_is_told_at_its_line_by_every_command(call, write):
     path = write("between", build="0 < rasp.tokens < 3", vocab="{0, 1, 3}")
     result = finished(call("check", path), 2)
     (line,) = [n for n, text in enumerate(path.read_text().splitlines(), 1) if "0 < rasp.tokens" in text]
-    assert result.stderr.startswith(f"TC351 {path}:{line} 'between' asks an expression whether it is true")
+    assert result.stderr.startswith(f"TC351 {path}:{line} 'between' uses an expression as a boolean")
     assert "1 problem" in result.stdout
     for words in (["certify", path], ["gate", path], ["explain", path, "tok -> m0"]):
         assert finished(call(*words, "--ablation", "zero"), 2).stderr.startswith(f"TC351 {path}:{line} ")

@@ -19,7 +19,7 @@ from tracrcheck.compiler.compile import compile_program
 from tracrcheck.compiler.equivalence import check_compiled, compare
 from tracrcheck.compiler.tracr_bugs import FAULT_CLASSES
 from tracrcheck.compiler.unsupported import MOST_STEPS, steps_of
-from tracrcheck.rasp.interpreter import Walk
+from tracrcheck.rasp.interpreter import Evaluator
 from tracrcheck.rasp.library import Entry
 from tracrcheck.truth.program_check import prepare
 
@@ -128,7 +128,7 @@ def test_the_steps_are_those_of_tracrs_two_walks():
 
 
 @of_kind("author")
-def test_what_an_author_hardly_meant_is_told_with_its_line(case: FaultCase):
+def test_what_its_author_did_not_mean_is_told_with_its_line(case: FaultCase):
     (error,) = author_errors(case.program)
     assert error.code == case.code
     assert "cases.py:" in error.where
@@ -249,4 +249,4 @@ def test_the_walk_says_what_tracrs_evaluator_says(name):
     ours = zoo.compiled(name)
     evaluate = causal_eval.evaluate if ours.program.causal else rasp.evaluate
     for tokens in ours.domain.inputs[:: max(1, len(ours.domain.inputs) // 50)]:
-        assert Walk(tokens, causal=ours.program.causal)(ours.sop) == evaluate(ours.sop, list(tokens))
+        assert Evaluator(tokens, causal=ours.program.causal)(ours.sop) == evaluate(ours.sop, list(tokens))

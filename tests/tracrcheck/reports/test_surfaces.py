@@ -198,6 +198,8 @@ def test_a_certificate_says_what_is_proved_on_every_surface(truth, others, capsy
     page = kinds.html_of(file)
     assert f'<p class="lead"><b class="badge {"good" if usable else "unsure"}">{document.word}</b>' in page
     last = page[page.index("<caption>Certificates by") :].split("</table>")[0].split("<tr>")[-1]
-    assert re.findall(r"sampled 20 of 1000|proved|UNKNOWN|>(?:no)\b", last) == [w if w != "no" else ">no" for w in words]
+    assert re.findall(r"sampled 20 of 1000|proved|UNKNOWN|>(?:no)\b", last) == [
+        w if w != "no" else ">no" for w in words
+    ]
     suites = ElementTree.fromstring(kinds.junit_of(file))
     assert [child.tag for child in list(suites.iter("testcase"))[-1]] == ([] if usable else ["error"])

@@ -20,8 +20,8 @@ from edgeprune_core.errors import CheckError
 from tracrcheck.commands.arguments import check_timeout, settings_of
 from tracrcheck.compiler.compile import Compiled
 from tracrcheck.error_codes import unknown_name
+from tracrcheck.grading.by_name import find_method
 from tracrcheck.grading.no_exit import forbid_os_exit
-from tracrcheck.grading.run_method import find_method
 from tracrcheck.grading.verdict import Summary, Verdict
 from tracrcheck.rasp.library import Entry, Library
 from tracrcheck.reports import files

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 # The folders and top-level modules in the order of the pipeline. A file imports only from its own folder and
 # those before it.
 LAYERS = [
+    "edgeprune_core.lazy",
     "edgeprune_core",
     *(f"edgeprune_core.{name}" for name in (
         "errors", "error_codes", "spec", "weights", "graph", "circuit", "mask", "criterion", "atomic_write", "fold_norms",
@@ -50,6 +51,7 @@ HIDDEN = {
         "what finds a method loads torch: only those of others are looked for",
     ),
     "tracrcheck/commands/arguments.py": (None, "a wrong call is answered before torch is loaded"),
+    "tracrcheck/commands/base.py": (None, "as above"),
     "tracrcheck/reports/files.py": (
         {"safetensors"},
         "may be missing, which doctor reports, and writes to a file",
@@ -104,6 +106,8 @@ def imported(source: str) -> list[tuple[str, bool]]:
             elif isinstance(child, ast.ImportFrom):
                 assert child.level == 0, "relative imports hide where a name comes from"
                 found.extend((f"{child.module}.{alias.name}", inside) for alias in child.names)
+            elif isinstance(child, ast.Call) and ast.unparse(child.func) == "Lazy":
+                found.append((ast.literal_eval(child.args[0]).replace(":", "."), inside))
             elif isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
                 continue
             walk(child, inside or isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)))
@@ -172,6 +176,11 @@ def test_a_file_imports_only_from_its_own_layer_and_those_before(path):
             "(tracrcheck.compiler) imports",
         ),
         ("tracrcheck/truth/setting.py", "import tracrcheck.grading.grade", "(tracrcheck.truth) imports"),
+        (
+            "edgeprune_core/metrics/__init__.py",
+            'Table({"new": Lazy("edgeprune_core.training.new:New")})',
+            "imports edgeprune_core.training.new.New",
+        ),
         ("tracrcheck/truth/certify.py", "def f():\n    import torch", "hides the import of torch"),
         ("edgeprune_core/weights.py", "import pickle", "no pickles"),
     ],

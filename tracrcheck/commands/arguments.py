@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +16,7 @@ from tracrcheck.error_codes import user_error
 from tracrcheck.reports.outputs import Outputs
 
 if TYPE_CHECKING:
+    from edgeprune_core.task import Task as EdgeTask
     from edgeprune_core.trained_models import TrainedModel
     from tracrcheck.runs.base import Workers
     from tracrcheck.truth.setting import Setting
@@ -116,9 +117,8 @@ def settings_of(
     ablations: Sequence[str], criteria: Sequence[str] = ("value",), **rest: Any
 ) -> tuple[Setting, ...]:
     """Every ablation with every criterion. `all` stands for all ablations. Errors: TC111."""
-    with loading():
-        from edgeprune_core.ablations import ABLATIONS
-        from tracrcheck.truth.setting import Setting
+    from edgeprune_core.ablations import ABLATIONS
+    from tracrcheck.truth.setting import Setting
 
     names = [name.strip() for text in ablations for name in text.split(",")]
     chosen = dict.fromkeys(a for name in names for a in (ABLATIONS if name == "all" else (name,)))
@@ -157,6 +157,13 @@ class MethodOptions:
     def __post_init__(self) -> None:
         check_timeout(self.timeout)
 
+    def find(self) -> Callable[[EdgeTask], Any]:
+        """The method. Errors: TC113; a wrong name is refused before torch is loaded."""
+        from tracrcheck.grading.by_name import find_method
+
+        with loading():
+            return find_method(self.method)
+
 
 def check_timeout(seconds: float) -> float:
     """Errors: TC117, where an alarm cannot be set to so many seconds."""
@@ -190,7 +197,7 @@ class RunOptions(ReportOptions):
         ),
     ] = None
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a run that was stopped (with --json).")
+        bool, typer.Option("--resume", help="Continue a run that was stopped (with --json).")
     ] = False
 
     def workers(self) -> Workers:

@@ -10,7 +10,7 @@ import typer
 
 from edgeprune_core.errors import CheckError
 from tracrcheck.commands.arguments import Folders, Names, ReportOptions, SettingOptions
-from tracrcheck.commands.base import command, command_line, stop_at
+from tracrcheck.commands.base import command, command_line, prepared, stop_at
 from tracrcheck.commands.loading import loading
 from tracrcheck.error_codes import user_error
 from tracrcheck.rasp.library import Library, load_file
@@ -68,6 +68,8 @@ def certify(
     write: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the pins to FILE.")] = None,
 ) -> None:
     """Prove which edges are required. Exit 1 if `sufficient` or `minimal` is not proved, or a pin differs."""
+    from tracrcheck.truth.setting import CRITERIA
+
     pinning = check is not None or write is not None
     if not program and not everything:
         raise user_error("TC117.no_program", where="certify", got="no name")
@@ -76,17 +78,14 @@ def certify(
     if write is not None and not everything:
         raise user_error("TC117.write", where="--write", got="names")
     files.check_writable(write)
+    settings = setting.settings(["all"], CRITERIA if pinning else ["value"])
     entries = Library.here(folder or []).chosen(program or [])
     with loading():
         from tracrcheck.reports import certify as report
         from tracrcheck.truth import cache, pins
-        from tracrcheck.truth.program_check import prepare
-        from tracrcheck.truth.setting import CRITERIA
 
-    settings = setting.settings(["all"], CRITERIA if pinning else ["value"])
     pinned = pins.read(check) if check else None
-    ready, wrong = prepare(entries, settings)
-    stop_at(wrong)
+    ready = prepared(entries, settings)
     found = []
     for compiled, one in terminal.progress(
         [(c, s) for c in ready for s in settings], len(ready) * len(settings), "certify"

@@ -41,23 +41,23 @@ def compare(
     ] = None,
 ) -> None:
     """Compare methods on a trained model: the fewest edges of each at the same divergence, on held-out prompts."""
+    from tracrcheck.trained import names
+
     files.check_suffix("--plot", plot, ".svg")
     files.check_writable(plot)
+    names.check_ablation(ablation)
+    names.check_task(task)
+    chosen = names.check_methods(methods)
     with loading():
         from edgeprune_core import trained_models
         from tracrcheck.commands.resumable import run_or_read
         from tracrcheck.reports import compare as report
         from tracrcheck.reports.render import curves
-        from tracrcheck.runs.compare import COMPARE, Comparing, Plan, check_methods
-        from tracrcheck.trained import prompts as prompt_lists
-        from tracrcheck.trained.discover import check_ablation
+        from tracrcheck.runs.compare import COMPARE, Comparing, Plan
 
-    check_ablation(ablation)
-    prompt_lists.check_task(task)
-    names = check_methods(tuple(name.strip() for name in methods.split(",") if name.strip()))
     workers = run.workers()
     plan = Plan(
-        task=task, model=model or trained_models.trained_on(task), ablation=ablation, methods=names,
+        task=task, model=model or trained_models.trained_on(task), ablation=ablation, methods=chosen,
         seeds=tuple(range(seeds)), prompts=prompts,
     ).checked()  # fmt: skip
     header = plan.header(command_line())

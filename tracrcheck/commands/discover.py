@@ -21,13 +21,14 @@ from tracrcheck.commands.arguments import (
 )
 from tracrcheck.commands.base import command, command_line
 from tracrcheck.commands.loading import loading
+from tracrcheck.error_codes import user_error
 from tracrcheck.reports import files
 from tracrcheck.reports.render import terminal
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointOptions:
-    """Where a long training saves its state."""
+    """Where a long training saves its state. Errors: TC117 (nothing to resume from)."""
 
     checkpoint: Annotated[
         Path | None,
@@ -37,6 +38,10 @@ class CheckpointOptions:
         float, typer.Option(min=0, metavar="SECONDS", help="Seconds between two checkpoints.")
     ] = 60.0
     resume: Annotated[bool, typer.Option("--resume", help="Continue from the state in --checkpoint.")] = False
+
+    def __post_init__(self) -> None:
+        if self.resume and self.checkpoint is None:
+            raise user_error("TC117.resume", where="--resume", got="no --checkpoint", option="--checkpoint")
 
 
 @command
@@ -58,9 +63,14 @@ def discover(
     ] = False,
 ) -> None:
     """Find the circuit of a trained model on a task, and evaluate it on held-out prompts."""
+    from tracrcheck.grading.by_name import find_method
+    from tracrcheck.trained import names
+
     files.check_folder(out)
+    names.check_ablation(ablation)
+    names.check_task(task)
     with loading():
-        from tracrcheck.grading.run_method import find_method
+        chosen = find_method(method)
         from tracrcheck.reports import discovery, faithfulness
         from tracrcheck.reports.context import Context
         from tracrcheck.reports.saved import DiscoveryFile
@@ -68,10 +78,11 @@ def discover(
         from tracrcheck.trained import discover as discovering
         from tracrcheck.trained import prompts as prompt_lists
 
-    discovering.check_ablation(ablation)
-    prompt_lists.check_task(task)
-    chosen, checkpoint, seed = find_method(method), saving.checkpoint, options.seed
-    keeping = discovering.keeping_of(checkpoint, every_seconds=saving.checkpoint_every, resume=saving.resume)
+    checkpoint, seed = saving.checkpoint, options.seed
+    state = None
+    if checkpoint is not None:
+        every = saving.checkpoint_every
+        state = discovering.Checkpoint(path=checkpoint, every_seconds=every, resume=saving.resume)
     subject = options.load(task)
     lists = prompt_lists.both_lists(task, subject.tokenizer, n=options.prompts, seed=seed)
     discovering.check_pairs(subject, lists.held_out)
@@ -88,7 +99,7 @@ def discover(
         from tracrcheck.trained.torchrun import sharing as share
     else:
         share = discovering.alone
-    with _resume_hint(checkpoint), share(subject, chosen, keeping) as run:
+    with _resume_hint(checkpoint), share(subject, chosen, state) as run:
         del subject  # where it is shared, nobody holds it whole
         found = discovering.discover(
             run, lists.train, ablation=ablation, seed=seed, started=partial(terminal.show, title)
@@ -151,13 +162,18 @@ def faithfulness(
     json: Json = None,
 ) -> None:
     """Evaluate a circuit of a trained model under every ablation, kept alone and knocked out, by every metric."""
+    from tracrcheck.grading.by_name import check_metric
+    from tracrcheck.trained import names
+
     files.check_writable(json)
+    names.check_task(task)
+    for name in metric or ():
+        check_metric(name)
     with loading():
         from tracrcheck.reports import faithfulness as report
         from tracrcheck.trained import discover as discovering
         from tracrcheck.trained import prompts as prompt_lists
 
-    prompt_lists.check_task(task)
     metrics = discovering.metrics_of(metric or ())
     subject = options.load(task)
     given = discovering.circuit_of(circuit, subject)

@@ -46,15 +46,15 @@ def fuzz(
     if number is not None or replay:
         refuse_beside("--replay" if number is None else "--number", run.given, code="TC117.campaign")
     files.check_folder(save)
+    ablations = tuple(setting.ablation for setting in settings_of(ablation or ["all"]))
+    method.find()
     with loading():
         from tracrcheck.commands.resumable import run_or_read
-        from tracrcheck.grading.run_method import find_method
         from tracrcheck.reports import fuzz as report
         from tracrcheck.runs import regressions
         from tracrcheck.runs.fuzz import FUZZ, Campaign, Plan
         from tracrcheck.runs.fuzz_score import Bar
 
-    find_method(method.method)
     if replay:
         found = [
             (path, regressions.replay(regressions.read(path), timeout=method.timeout)) for path in replay
@@ -65,7 +65,7 @@ def fuzz(
         seed=seed,
         programs=programs,
         method=method.method,
-        ablations=tuple(setting.ablation for setting in settings_of(ablation or ["all"])),
+        ablations=ablations,
         timeout=method.timeout,
     )
     workers = run.workers()

@@ -21,7 +21,7 @@ from tracrcheck.commands.arguments import (
     SettingOptions,
     folder_words,
 )
-from tracrcheck.commands.base import command, command_line, stop_at
+from tracrcheck.commands.base import command, command_line, prepared
 from tracrcheck.commands.loading import loading
 from tracrcheck.error_codes import user_error
 from tracrcheck.rasp.library import Library
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from tracrcheck.grading.edge_effects import Evidence
     from tracrcheck.grading.verdict import Verdict
     from tracrcheck.rasp.library import Entry
-    from tracrcheck.records.journal import Ledger
     from tracrcheck.reports.document import Document
     from tracrcheck.runs.gate import Results, Run
 
@@ -73,18 +72,17 @@ def gate(
     entries = Library.here(folder or []).chosen(asked.programs or [])
     if allow_known and baseline.baseline is None:
         raise user_error("TC117.allow_known", where="--allow-known", got="no --baseline")
+    settings, found_method = setting.settings(asked.ablations), method.find()
     with loading():
         from tracrcheck.commands.resumable import run_or_read
-        from tracrcheck.grading.run_method import find_method
         from tracrcheck.reports.context import Context, context_of
         from tracrcheck.reports.gate import comparison_lines
         from tracrcheck.runs import baseline as comparing
         from tracrcheck.runs import gate as gating
-        from tracrcheck.truth.program_check import prepare
 
     plan = gating.Plan(
-        settings=setting.settings(asked.ablations),
-        method=find_method(method.method),
+        settings=settings,
+        method=found_method,
         method_name=method.method,
         seeds=tuple(range(seed, seed + asked.seeds)),
         timeout=method.timeout,
@@ -98,13 +96,13 @@ def gate(
         words += ["--timeout", f"{method.timeout:g}"]
     replay = partial(_replay, names={entry.program.name: entry.asked for entry in entries}, options=words)
 
-    def start(ledger: Ledger | None) -> gating.Run:
-        ready, wrong = prepare(entries, plan.settings)
-        stop_at(wrong)
-        return gating.Run(ready, plan, header, ledger)
-
-    document = partial(_document, replay=replay, allow_unknown=allow_unknown)
-    done = run_or_read(gating.GATE, header, start, run, document=document)
+    done = run_or_read(
+        gating.GATE,
+        header,
+        lambda ledger: gating.Run(prepared(entries, plan.settings), plan, header, ledger),
+        run,
+        document=partial(_document, replay=replay, allow_unknown=allow_unknown),
+    )
     found, compared = done.results, None
     code = exit_code(found.verdicts, allow_unknown=allow_unknown)
     if before is not None:
@@ -136,7 +134,7 @@ def _evidence(run: Run, entries: Sequence[Entry]) -> list[Evidence]:
 
 
 def _document(found: Results, *, replay: Callable[[Verdict], str], allow_unknown: bool) -> Document:
-    """What is printed. Edges that the graph does not have are a wrong call as well: they are told as errors first."""
+    """What is printed. Edges that the graph does not have are also reported as errors, first."""
     from tracrcheck.reports import gate as report
     from tracrcheck.reports.context import Context
     from tracrcheck.runs.gate import foreign_edges

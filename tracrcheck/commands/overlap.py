@@ -29,15 +29,16 @@ def overlap(
     json: Json = None,
 ) -> None:
     """Compare two circuits of one model: their shared and unshared edges, and each circuit on the other's task."""
+    from tracrcheck.trained.names import check_both_tasks
+
     files.check_writable(json)
     files.check_writable(out)
+    tasks = check_both_tasks(task_a, task_b, options.model)
     with loading():
         from tracrcheck.reports import overlap as report
         from tracrcheck.trained import overlap as comparing
         from tracrcheck.trained import prompts as prompt_lists
 
-    comparing.check_tasks(task_a, task_b, options.model)
-    tasks = [prompt_lists.check_task(task) for task in (task_a, task_b) if task is not None]
     found = comparing.overlap(comparing.circuit_in(a), comparing.circuit_in(b))
     terminal.show(*report.overlap_lines(found, str(a), str(b)), "", report.layers_table(found))
     judged: list[comparing.Judged] = []

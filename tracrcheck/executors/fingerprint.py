@@ -58,7 +58,7 @@ def _method(name: str) -> str:
     """The hash of a method's file. Our own methods are part of our sources."""
     if ":" not in name:
         return "ours"
-    from tracrcheck.grading.run_method import find_method
+    from tracrcheck.grading.by_name import find_method
 
     return method_sha(find_method(name)) or "ours"
 

@@ -1,4 +1,4 @@
-"""Runs the method under test: finds it by name, runs it on a task, and reads its answer.
+"""Runs the method under test on a task, and reads its answer.
 
 A method gets its own copy of the task, its own gradient mode and its own random state, so that it cannot affect the
 next run or the certificate. It may return a `Discovery`, a `Circuit`, or edges (objects or text).
@@ -7,13 +7,10 @@ next run or the certificate. It may return a `Discovery`, a `Circuit`, or edges 
 from __future__ import annotations
 
 import copy
-import importlib
-import os
 import signal
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -25,9 +22,7 @@ from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import Edge, ResidualGraph
-from edgeprune_core.methods import METHODS
 from edgeprune_core.task import Task
-from tracrcheck.error_codes import unknown_name, user_error
 
 # Seconds between further alarms, for a method that swallows the first.
 AGAIN = 1.0
@@ -51,52 +46,6 @@ class Answer:
 
 class _TimeUp(BaseException):
     """Not an `Exception`, so that a method's own `except Exception` does not catch it."""
-
-
-def find_method(name: str, *, where: str = "--method") -> Callable[[Task], Any]:
-    """A method by its name, or as `module:callable`. Errors: TC113."""
-    return named_callable(name, METHODS, kind="method", takes="a Task", where=where)
-
-
-def named_callable(name: str, table: Mapping[str, Any], *, kind: str, takes: str, where: str) -> Any:
-    """A row of a table, or `module:callable`; a class is instantiated without arguments.
-
-    Modules in the current folder can be imported. Errors: TC113.
-    """
-    if name in table:
-        return table[name]
-    if ":" not in name:
-        raise unknown_name("TC113.name", name, table, where=where, kind=kind, takes=takes)
-    module_name, _, attribute = name.partition(":")
-    with _current_folder_importable():
-        try:
-            found: Any = importlib.import_module(module_name)
-            for part in attribute.split("."):
-                found = getattr(found, part)
-            if isinstance(found, type):
-                found = found()
-        except (Exception, SystemExit) as error:
-            got = f"{type(error).__name__}: {error}"
-            raise user_error(
-                "TC113.import", where=where, got=got, name=name, kind=kind, takes=takes
-            ) from error
-    if not callable(found):
-        got = f"a {type(found).__name__}"
-        raise user_error("TC113.call", where=where, got=got, name=name, kind=kind, takes=takes)
-    return found
-
-
-@contextmanager
-def _current_folder_importable() -> Iterator[None]:
-    folder = os.getcwd()
-    if folder in sys.path or "" in sys.path:
-        yield
-        return
-    sys.path.insert(0, folder)
-    try:
-        yield
-    finally:
-        sys.path.remove(folder)
 
 
 def ask(method: Callable[[Task], Any], task: Task, *, seed: int, timeout: float | None) -> Answer:

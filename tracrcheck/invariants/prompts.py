@@ -17,7 +17,8 @@ import torch
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.engine import trace
-from edgeprune_core.tasks import TASKS, Pair, pairs, prompt_task
+from edgeprune_core.tasks import TASKS, Pair, pairs
+from edgeprune_core.tasks.prompt_task import prompt_task
 from edgeprune_core.tasks.tokenizer import WordTokenizer
 from edgeprune_core.tasks.vocabulary import tokenizer
 from edgeprune_core.weights import Model

@@ -29,7 +29,8 @@ from edgeprune_core.task import Task
 from edgeprune_core.weights import Model, Weights, expected_shapes
 from tracrcheck.compiler.compile import Compiled
 from tracrcheck.generator.accept import Rejected, compiled_of, name_of, numbered
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 KINDS = ("gpt2", "llama", "plain")
 LENGTHS = (4, 4, 4, 3, 3, 2, 2)

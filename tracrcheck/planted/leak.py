@@ -35,7 +35,8 @@ from edgeprune_core.task import Task
 from edgeprune_core.weights import Model
 from tracrcheck.error_codes import user_error
 from tracrcheck.planted.planting import Planted
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 # Relative to the output's range: a larger leak is an error in the planting.
 MOST = 1e-9

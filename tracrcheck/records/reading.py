@@ -1,7 +1,7 @@
 """Writes dataclasses as JSON values, and reads them back: lists everything that does not fit.
 
 A dataclass is read from an object with exactly its fields; a field with `metadata={"flat": True}` is a dataclass whose own
-fields stand beside the others. A `TypedDict` is read as a dict. Defaults do not count: what is written is complete, and a
+fields stand among the others. A `TypedDict` is read as a dict. Defaults do not count: what is written is complete, and a
 field that is absent is a file cut short. Each problem says where, what is there, and what was wanted:
 
     rows[3].seconds: '1', wanted a number

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tracrcheck.invariants import INVARIANTS
+from tracrcheck.invariants.runner import Checked
 from tracrcheck.reports import document as doc
 from tracrcheck.reports.document import grouped, number
-from tracrcheck.runs.invariants import Check, InvariantResults
+from tracrcheck.runs.invariants import InvariantResults
 
 
 def document(results: InvariantResults) -> doc.Document:
@@ -37,11 +38,11 @@ def document(results: InvariantResults) -> doc.Document:
     )
 
 
-def _case(check: Check) -> doc.Case:
+def _case(check: Checked) -> doc.Case:
     return doc.Case(f"{check.subject}, seed {check.seed}", check.seconds, _finding(check))
 
 
-def _finding(check: Check) -> doc.Finding | None:
+def _finding(check: Checked) -> doc.Finding | None:
     if check.violation is None:
         return None
     return doc.Finding(
@@ -53,7 +54,7 @@ def _finding(check: Check) -> doc.Finding | None:
     )
 
 
-def _table(checks: Sequence[Check]) -> doc.Table:
+def _table(checks: Sequence[Checked]) -> doc.Table:
     statements = {invariant.name: invariant.statement for invariant in INVARIANTS}
     return doc.Table.of(
         grouped(checks, lambda check: check.invariant).values(),

@@ -37,6 +37,8 @@ class Outputs:
 
     def write(self, results: Shown, context: Context) -> None:
         """Renders all reports, then writes them. Errors: TC115."""
+        if (self.html, self.junit, self.md) == (None, None, None):
+            return
         from tracrcheck.reports.kinds import comment_of, html_of, junit_of
 
         texts = [

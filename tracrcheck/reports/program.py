@@ -29,7 +29,7 @@ from tracrcheck.reports.saved import CertificatesFile
 from tracrcheck.reports.text import computes
 from tracrcheck.truth.certificate import Certificate
 from tracrcheck.truth.pins import Pins
-from tracrcheck.truth.setting import task_of
+from tracrcheck.truth.task import task_of
 
 if TYPE_CHECKING:
     from tracrcheck.grading.explain import Explanation

@@ -1,4 +1,4 @@
-"""What every kind of run shares: its header, its journal, and rows that are made unit by unit and can be resumed."""
+"""What every kind of run shares: a plan, a header, workers, a journal, and rows made unit by unit that can be resumed."""
 
 from __future__ import annotations
 
@@ -38,15 +38,7 @@ def header(
     kind: str, command: str, asked: Mapping[str, Any], sources: Mapping[str, str | None]
 ) -> dict[str, Any]:
     """What a run is, and what it is made with."""
-    return {
-        "kind": kind,
-        "command": command,
-        "asked": plain(asked),
-        "commit": commit(),
-        "sources": dict(sources),
-        "machine": machine(),
-        "started": _now(),
-    }
+    return {"kind": kind, **made_now(command), "asked": plain(asked), "sources": dict(sources)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,11 +87,8 @@ class Workers:
 
 def made_now(command: str) -> dict[str, Any]:
     """The part of `run` that reports show, for results that are not saved as a run."""
-    return {"command": command, "commit": commit(), "machine": machine(), "started": _now()}
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"command": command, "commit": commit(), "machine": machine(), "started": now}
 
 
 def finished_there(results: Path | None, header: Mapping[str, Any]) -> bool:
@@ -152,7 +141,7 @@ class ResumableRun(ABC, Generic[Unit, Row]):
     A kind of run says how rows are made (`make`) and identified (`key`).
 
     units: by the key of their row, in the order of the results. ledger: the journal each row is written to as soon as it
-    is finished, and from which those of earlier sittings are read; None: no journal.
+    is finished, and from which those of earlier sessions are read; None: no journal.
     """
 
     things: str  # what the rows are, in the plural
@@ -178,7 +167,7 @@ class ResumableRun(ABC, Generic[Unit, Row]):
         self.resumed = len(self._found)
 
     def _rows_before(self) -> list[Any]:
-        """Those of earlier sittings. Errors: TC145."""
+        """The rows in the journal. Errors: TC145."""
         problems: list[str] = []
         rows = [self.row_of(line, problems) for line in (self.ledger.rows if self.ledger else ())]
         if self.ledger is not None and problems:
@@ -236,7 +225,7 @@ class ResumableRun(ABC, Generic[Unit, Row]):
 
     @cached_property
     def seconds(self) -> float:
-        """Of all sittings. Read once, at the end."""
+        """Of all sessions. Read once, at the end."""
         seconds = self.ledger.seconds if self.ledger is not None else time.monotonic() - self._started
         return round(seconds, 3)
 

@@ -10,7 +10,6 @@ from typing import Any
 from edgeprune_core import trained_models
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.methods import METHODS
-from tracrcheck.error_codes import user_error
 from tracrcheck.rasp.library import Library
 from tracrcheck.records.sources import sources_of
 from tracrcheck.runs import base
@@ -20,7 +19,7 @@ from tracrcheck.trained.curve import LEVELS, Curve
 from tracrcheck.trained.pareto import Job, curve_elsewhere, failed, sweep_of
 
 # What a curve depends on: the sweeps and what they import, and the methods, which they take from a table.
-ROOTS = ("tracrcheck.trained.pareto", *sorted({type(method).__module__ for method in METHODS.values()}))
+ROOTS = ("tracrcheck.trained.pareto", *METHODS.modules)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,12 +144,3 @@ COMPARE = RunKind(
     named=lambda curve: f"curve of {curve.method}, seed {curve.seed}",
     outcome=_outcome,
 )
-
-
-def check_methods(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Errors: TC117, where one is named twice, or none."""
-    if not names:
-        raise user_error("TC117.no_method", where="--methods")
-    if twice := {name for name in names if names.count(name) > 1}:
-        raise user_error("TC117.twice", where="--methods", got=", ".join(sorted(twice)))
-    return names

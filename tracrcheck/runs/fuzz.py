@@ -1,4 +1,4 @@
-"""A fuzzing campaign: what was asked, the programs drawn and examined so far. It can be resumed."""
+"""A fuzzing campaign: draws programs and examines each. It can be resumed, and run in several processes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 
 from tracrcheck.generator.accept import Draws, name_of
 from tracrcheck.generator.features import Composition, Features
-from tracrcheck.grading.run_method import find_method
+from tracrcheck.grading.by_name import find_method
 from tracrcheck.rasp.library import Library
 from tracrcheck.records.reading import plain, read
 from tracrcheck.records.sources import sources_of

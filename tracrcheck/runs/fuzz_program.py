@@ -1,8 +1,8 @@
-"""Unseen programs: drawn, compiled, certified, a method asked, its answers graded beside two trivial ones.
+"""Examines a random program: draws, compiles and certifies it, runs a method, and grades its circuit and two trivial ones.
 
-What becomes of one program depends on the seed, the number of its draw, the settings and the method, and on nothing
-else: programs may be examined in any order, by several processes, in several sittings. The method's own seed is the
-number of the draw. This file and what it imports is what a row depends on (`ROOTS`).
+The result depends only on the seed, the number of the draw, the settings and the method, so programs can be examined in
+any order, by several processes, in a run that is resumed. The method's own seed is the number of the draw. A row depends
+on this file and what it imports (`ROOTS`).
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ from tracrcheck.compiler.compile import Compiled
 from tracrcheck.error_codes import user_error
 from tracrcheck.generator.accept import Rejected, compiled_of, name_of, numbered
 from tracrcheck.generator.features import Features
+from tracrcheck.grading.by_name import find_method
 from tracrcheck.grading.grade import grade
-from tracrcheck.grading.run_method import Answer, ask, find_method
+from tracrcheck.grading.run_method import Answer, ask
 from tracrcheck.grading.verdict import Verdict, Word
 from tracrcheck.records.reading import plain
 from tracrcheck.truth.cache import certificate_for
 from tracrcheck.truth.certificate import Certificate
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 # For `sources`: the generator, the features, and what is judged here.
 ROOTS = ("tracrcheck.runs.fuzz_program",)
@@ -45,8 +47,7 @@ IMPLIED = ("program", "method", "seed")
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One program in one setting. verdict: with what a fault said, in its `detail`; trivial: the words two trivial
-    methods get."""
+    """One program in one setting. verdict: with the method's error in `detail`; trivial: the words of two trivial methods."""
 
     number: int
     verdict: Verdict = field(metadata={"flat": True})

@@ -13,8 +13,9 @@ from edgeprune_core.errors import CheckError
 from edgeprune_core.task import Task
 from tracrcheck.compiler.compile import Compiled, compile_program
 from tracrcheck.error_codes import user_error
+from tracrcheck.grading.by_name import find_method
 from tracrcheck.grading.grade import grade
-from tracrcheck.grading.run_method import Answer, ask_all, find_method
+from tracrcheck.grading.run_method import Answer, ask_all
 from tracrcheck.grading.verdict import Key, Summary, Verdict
 from tracrcheck.rasp.library import Library, load_file
 from tracrcheck.records.reading import read
@@ -23,7 +24,8 @@ from tracrcheck.runs import base
 from tracrcheck.runs.results import File, RunKind, RunResults, coverage
 from tracrcheck.truth.cache import certificate_for
 from tracrcheck.truth.program_check import prepare
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 # Seconds one run of a method may take. The slowest of ours takes minutes on the largest programs and two cores.
 TIMEOUT = 1800.0

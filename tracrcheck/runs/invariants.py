@@ -1,6 +1,6 @@
-"""Many seeds of the invariants: what was asked, and the checks so far. It can be resumed, and run in several processes.
+"""Checks the invariants on many seeds. It can be resumed, and run in several processes.
 
-A seed is checked whole before it is written down; one that was cut short is checked again.
+A seed is written down when all of its checks are finished; one that was cut short is checked again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from edgeprune_core.methods import METHODS
 from tracrcheck.invariants.base import Invariant
-from tracrcheck.invariants.runner import check_all, chosen
+from tracrcheck.invariants.runner import Checked, check_all, chosen
 from tracrcheck.invariants.subjects import Subject
 from tracrcheck.rasp.library import Library
 from tracrcheck.records.sources import sources_of
@@ -23,34 +23,17 @@ from tracrcheck.runs.results import File, RunKind, RunResults, coverage
 # What a check depends on: the invariants and what they import, and the methods, which they take from a table.
 ROOTS = (
     "tracrcheck.invariants.runner",
-    *sorted({type(method).__module__ for method in METHODS.values()}),
+    *METHODS.modules,
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One invariant on one subject. seed: of the subject and of the check's own draws."""
-
-    invariant: str
-    subject: str
-    seed: int
-    law: bool
-    violation: str | None
-    seconds: float
-
-    @property
-    def red(self) -> bool:
-        """Whether a law is broken; what is no law is only reported."""
-        return self.violation is not None and self.law
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Checks:
-    """Every check of one subject: what is made again, one by one, where the file is checked."""
+    """Every check of one subject: the unit that `recheck` samples."""
 
     seed: int
     subject: str
-    checks: tuple[Check, ...]
+    checks: tuple[Checked, ...]
 
     @property
     def seconds(self) -> float:
@@ -73,12 +56,12 @@ class Plan(base.Plan):
 
 class InvariantFile(File):
     summary: dict[str, Any]
-    checks: list[Check]
+    checks: list[Checked]
 
 
 @dataclass(frozen=True, kw_only=True)
 class InvariantResults(RunResults):
-    checks: tuple[Check, ...]
+    checks: tuple[Checked, ...]
 
     schema = "tracrcheck.invariants/1"
     file, asked = InvariantFile, Plan
@@ -88,7 +71,7 @@ class InvariantResults(RunResults):
 
     @property
     def units(self) -> list[Checks]:
-        found: dict[tuple[int, str], list[Check]] = {}
+        found: dict[tuple[int, str], list[Checked]] = {}
         for check in self.checks:
             found.setdefault((check.seed, check.subject), []).append(check)
         return [Checks(seed=s, subject=name, checks=tuple(of)) for (s, name), of in found.items()]
@@ -119,7 +102,7 @@ class SeedChecks:
     """Every check of one seed: a row of the journal, written when the seed is finished."""
 
     seed: int
-    checks: tuple[Check, ...]
+    checks: tuple[Checked, ...]
 
 
 class Campaign(base.ResumableRun[int, SeedChecks]):
@@ -137,10 +120,10 @@ class Campaign(base.ResumableRun[int, SeedChecks]):
     def phases(self) -> Iterator[tuple[Iterable[Any], int, str]]:
         yield self.go(), len(self.plan.invariants) * self.left * (3 + self.plan.programs), self.label
 
-    def go(self) -> Iterator[Check]:
+    def go(self) -> Iterator[Checked]:
         """Makes the rows that are missing, a check at a time; with several processes, a seed's checks together."""
         for seed, checks in self.make([seed for seed in self.units if seed not in self._found]):
-            done: list[Check] = []
+            done: list[Checked] = []
             for check in checks:
                 done.append(check)
                 yield check
@@ -149,7 +132,7 @@ class Campaign(base.ResumableRun[int, SeedChecks]):
             if self.stopped:
                 return
 
-    def make(self, units: list[int]) -> Iterator[tuple[int, Iterable[Check]]]:
+    def make(self, units: list[int]) -> Iterator[tuple[int, Iterable[Checked]]]:
         work = partial(checks, self.plan, stop=self.stop)
         if self.workers.here:
             return ((seed, work(seed)) for seed in units)
@@ -166,13 +149,12 @@ class Campaign(base.ResumableRun[int, SeedChecks]):
         super().written()
 
 
-def checks(plan: Plan, seed: int, *, subject: str | None = None, stop: bool = False) -> Iterator[Check]:
+def checks(plan: Plan, seed: int, *, subject: str | None = None, stop: bool = False) -> Iterator[Checked]:
     """Every check of a seed, cheapest invariant first. subject: of this one only."""
     invariants = chosen(plan.invariants)
     if subject is not None:
         invariants = tuple(replace(i, applies=partial(_is_also, i, subject)) for i in invariants)
-    for done in check_all(invariants, [seed], programs=plan.programs, stop=stop):
-        yield Check(**done.to_json())
+    yield from check_all(invariants, [seed], programs=plan.programs, stop=stop)
 
 
 def _is_also(invariant: Invariant, name: str, subject: Subject) -> bool:
@@ -182,14 +164,14 @@ def _is_also(invariant: Invariant, name: str, subject: Subject) -> bool:
 # In other processes ------------------------------------------------------------------------------------
 
 
-def _checked(work: Callable[[int], Iterator[Check]], seed: int) -> tuple[int, list[Check]]:
+def _checked(work: Callable[[int], Iterator[Checked]], seed: int) -> tuple[int, list[Checked]]:
     return seed, list(work(seed))
 
 
-def _given_up(plan: Plan, seed: int, why: str) -> tuple[int, list[Check]]:
+def _given_up(plan: Plan, seed: int, why: str) -> tuple[int, list[Checked]]:
     """A seed whose process dies every time is checked by nothing: every law counts as broken there."""
     return seed, [
-        Check(invariant=i.name, subject="all", seed=seed, law=i.law, violation=why, seconds=0.0)
+        Checked(invariant=i.name, subject="all", seed=seed, law=i.law, violation=why, seconds=0.0)
         for i in chosen(plan.invariants)
     ]
 
@@ -199,7 +181,7 @@ def _given_up(plan: Plan, seed: int, why: str) -> tuple[int, list[Check]]:
 
 def again(
     results: InvariantResults, units: Sequence[Checks], library: Library
-) -> Iterator[tuple[Check | None, Check | None]]:
+) -> Iterator[tuple[Checked | None, Checked | None]]:
     """A check of today that the file lacks, or the other way round, is a pair with None."""
     for then in units:
         before = {check.invariant: check for check in then.checks}

@@ -17,7 +17,7 @@ from typing import Any, Literal, TypedDict, get_args
 from edgeprune_core.methods import METHODS
 from tracrcheck.compiler.compile import compile_program
 from tracrcheck.error_codes import unknown_name, user_error
-from tracrcheck.grading.run_method import find_method
+from tracrcheck.grading.by_name import find_method
 from tracrcheck.mutants import MUTANTS, Mutant
 from tracrcheck.mutants.checks import METHOD, Job
 from tracrcheck.mutants.sandbox import GAUNTLET, Seen, Way, check
@@ -30,10 +30,10 @@ from tracrcheck.truth.cache import certificate_of
 from tracrcheck.truth.setting import Setting
 
 PROFILE = PROFILES["mutants"]
-# What the results rest on beside the code that judges.
+# What the results rest on, in addition to the code that judges.
 ROOTS = ("tracrcheck.mutants.checks", "tracrcheck.runs.mutants")
 # And the methods, which invariants and tests take from a table.
-METHODS_ASKED = tuple(sorted({type(method).__module__ for method in METHODS.values()}))
+METHODS_ASKED = tuple(METHODS.modules)
 # What the gauntlet says of a gate: its program, its ablation.
 RED_GATE = re.compile(r"gate: (\S+) (\S+) seed ")
 

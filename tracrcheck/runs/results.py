@@ -71,7 +71,7 @@ class RunResults:
 
     @classmethod
     def asked_type(cls, asked: Mapping[str, Any]) -> Any:
-        """The type of `run.asked`, where it depends on what was asked."""
+        """The type of `run.asked`, if it depends on the run."""
         return cls.asked
 
     @classmethod

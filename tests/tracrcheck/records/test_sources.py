@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.tracrcheck import pruners
-from tracrcheck.grading.run_method import find_method
+from tracrcheck.grading.by_name import find_method
 from tracrcheck.records import machine, sources
 
 ROOT = Path(__file__).parents[3]

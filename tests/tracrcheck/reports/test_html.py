@@ -255,7 +255,7 @@ def test_an_edge_weighs_what_the_outputs_lose_without_it(hist):
 def test_a_long_list_is_weighed_on_a_part_of_it(monkeypatch):
     from tracrcheck.grading import edge_effects
     from tracrcheck.truth.cache import certificate_for
-    from tracrcheck.truth.setting import task_of
+    from tracrcheck.truth.task import task_of
 
     setting = Setting(ablation="resample")
     task = task_of(zoo.compiled("hist"), setting)

@@ -16,13 +16,14 @@ from edgeprune_core.errors import CheckError
 from tests.zoo import compiled as compiled_of_the_zoo
 from tracrcheck.generator.accept import Draws, numbered
 from tracrcheck.generator.features import Composition, Features, Quotas, head_attends_by_tokens
-from tracrcheck.grading.run_method import find_method
+from tracrcheck.grading.by_name import find_method
 from tracrcheck.records import sources
 from tracrcheck.records.reading import plain
 from tracrcheck.runs import base, fuzz_program, fuzz_score, regressions
 from tracrcheck.runs import fuzz as campaign
 from tracrcheck.runs.base import Workers, open_ledger
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 SETTINGS = tuple(Setting(ablation=name) for name in ("zero", "mean", "resample"))
 RIGHT = "tests.tracrcheck.runs.pruners:right"

@@ -17,8 +17,8 @@ LAYERS = [
     "edgeprune_core.lazy",
     "edgeprune_core",
     *(f"edgeprune_core.{name}" for name in (
-        "errors", "error_codes", "spec", "weights", "graph", "circuit", "mask", "criterion", "atomic_write", "fold_norms",
-        "engine", "ablations", "metrics", "families", "task", "discovery", "attribution", "deviations",
+        "errors", "error_codes", "atomic_write", "spec", "weights", "graph", "circuit", "mask", "criterion", "fold_norms",
+        "engine", "ablations", "metrics", "families", "task", "discovery", "attribution",
         "training", "tasks", "faithfulness", "trained_models", "methods", "distributed",
     )),
     "tracrcheck._version",

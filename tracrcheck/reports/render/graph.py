@@ -13,7 +13,7 @@ from tracrcheck.reports.picture import KINDS, Layer, Picture, node_of
 from tracrcheck.reports.render.templates import templates
 
 # Pixels.
-BOX_HEIGHT, GAP_X, GAP_Y, MARGIN, LANE = 44, 70, 26, 20, 11
+BOX_HEIGHT, GAP_X, GAP_Y, MARGIN, LANE = 54, 70, 20, 20, 11
 # Widths of boxes, and of a drawing that fits a page; of a character of a label, and beside a label.
 NARROWEST, USUAL, WIDEST, PAGE, CHARACTER, BESIDE = 80, 190, 420, 1090, 6.0, 26
 # Above this many solid edges, lines are thin and coloured by writer, so that they can be distinguished.
@@ -38,13 +38,13 @@ def columns(graph: ResidualGraph, edges: Sequence[Edge]) -> list[list[str]]:
 
 
 class Box(NamedTuple):
-    """A component. column: its place from the left. label: as much of it as fits."""
+    """A component. column: its place from the left. label: as much of it as fits in two lines."""
 
     x: int
     y: int
     width: int
     column: int
-    label: str
+    label: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +66,7 @@ class Layout:
         for place, (column, width) in enumerate(zip(names, _widths(names, labels), strict=True)):
             top = MARGIN + above + (tallest - len(column)) * (BOX_HEIGHT + GAP_Y) // 2
             for number, node in enumerate(column):
-                label = _cut(labels.get(node, ""), int((width - BESIDE) / CHARACTER))
+                label = _lines(labels.get(node, ""), int((width - BESIDE) / CHARACTER))
                 boxes[node] = Box(x, top + number * (BOX_HEIGHT + GAP_Y), width, place, label)
             x += width + GAP_X
         far = {e.writer for e in picture.edges if _far(e, boxes)}
@@ -102,8 +102,13 @@ def _widths(names: Sequence[Sequence[str]], labels: Mapping[str, str]) -> list[i
     return [round(min(max(need, NARROWEST), most)) for need in needs]
 
 
-def _cut(label: str, most: int) -> str:
-    return label if len(label) <= most else label[: most - 1] + "…"
+def _lines(label: str, most: int) -> list[str]:
+    """At most two lines of `most` characters. The first ends at a space, unless it were then less than half full."""
+    if len(label) <= most:
+        return [label]
+    at = label.rfind(" ", most // 2, most + 1)
+    first, rest = (label[:most], label[most:]) if at < 0 else (label[:at], label[at + 1 :])
+    return [first, rest if len(rest) <= most else rest[: most - 1] + "…"]
 
 
 def _far(edge: Edge, boxes: Mapping[str, Box]) -> bool:

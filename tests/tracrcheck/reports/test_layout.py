@@ -6,12 +6,14 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.graph import ResidualGraph
 from tests import zoo
 from tests.tracrcheck.reports.hostile import results, verdict
 from tests.tracrcheck.reports.test_pull_request import discovery
+from tracrcheck.cli import app
 from tracrcheck.grading.edge_effects import evidence_of
 from tracrcheck.reports.context import Context
 from tracrcheck.reports.kinds import html_of
@@ -22,15 +24,17 @@ from tracrcheck.runs.kinds import read_any
 from tracrcheck.truth.setting import Setting
 
 RESULTS = Path(__file__).parents[3] / "ci" / "results"
-KINDS = ("gate", "certify", "discover", "compare-ioi", "fuzz-2", "invariants", "mutants", "false-alarms")
+KINDS = ("gate", "certify", "discover", "fuzz", "compare-ioi", "invariants", "mutants", "false-alarms")
 
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory, cache):
     """A page of each kind, with more columns than a phone has room for."""
     folder = tmp_path_factory.mktemp("pages")
+    fuzz = ["fuzz", "--programs", "2", "--seed", "3", "--ablation", "zero", "--method", "random"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRACRCHECK_CACHE", str(cache))
+        assert CliRunner().invoke(app, [*fuzz, "--html", str(folder / "fuzz.html")]).exit_code == 1
         drawn = [
             evidence_of(zoo.compiled(name), Setting(), meaning="a meaning") for name in ("hist", "reverse")
         ]
@@ -47,10 +51,10 @@ def pages(tmp_path_factory, cache):
             Context(evidence=drawn),
         ),
         "discover": html_of(discovery(circuit=circuit.to_json(), asked=asked)),
-        **{name: html_of(read_any(RESULTS / f"{name}.json")) for name in KINDS[3:]},
+        **{name: html_of(read_any(RESULTS / f"{name}.json")) for name in KINDS[4:]},
     }
-    for name in KINDS:
-        (folder / f"{name}.html").write_text(text[name])
+    for name, page in text.items():
+        (folder / f"{name}.html").write_text(page)
     return folder
 
 

@@ -19,7 +19,6 @@ SHOWN = {
     "gate": lambda: results([verdict(seed=n, program="most_frequent") for n in range(3)]),
     "certify": lambda: CertificatesFile(certificates=(certificate(n_inputs=9),) * 2),
     "compare": lambda: read_any(RESULTS / "compare-ioi.json"),
-    "fuzz": lambda: read_any(RESULTS / "fuzz-1.json"),
     "mutants": lambda: read_any(RESULTS / "mutants.json"),
 }
 

@@ -20,6 +20,7 @@ from tracrcheck.commands.fuzz import fuzz
 from tracrcheck.commands.gate import gate
 from tracrcheck.commands.grade import grade
 from tracrcheck.commands.invariants import invariants
+from tracrcheck.commands.models import models
 from tracrcheck.commands.mutants import mutants
 from tracrcheck.commands.overlap import overlap
 from tracrcheck.commands.plan import plan
@@ -55,6 +56,7 @@ for command in (
     plan,
     invariants,
     mutants,
+    models,
     doctor,
 ):
     app.command()(command)

@@ -16,6 +16,7 @@ from tracrcheck.commands.certify import certify, programs
 from tracrcheck.commands.compare import compare
 from tracrcheck.commands.discover import discover, faithfulness
 from tracrcheck.commands.doctor import doctor
+from tracrcheck.commands.export import export
 from tracrcheck.commands.fuzz import fuzz
 from tracrcheck.commands.gate import gate
 from tracrcheck.commands.grade import grade
@@ -49,6 +50,7 @@ for command in (
     plant,
     fuzz,
     grade,
+    export,
     discover,
     compare,
     faithfulness,

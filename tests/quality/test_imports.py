@@ -26,7 +26,7 @@ LAYERS = [
     "tracrcheck",
     "tracrcheck.error_codes",
     *(f"tracrcheck.{name}" for name in (
-        "rasp", "compiler", "records", "truth", "importers", "peers", "grading", "planted", "generator",
+        "rasp", "compiler", "records", "truth", "peers", "importers", "grading", "planted", "generator",
         "invariants", "executors", "trained", "mutants", "runs", "reports", "doctor", "commands", "cli", "strategies",
         "testing", "pytest_items", "pytest_plugin", "__main__",
     )),
@@ -84,6 +84,7 @@ HIDDEN = {
     "tracrcheck/__main__.py": (None, "an installation may lack what the command line needs"),
     "tracrcheck/commands/gate.py": (None, "a command loads what it runs: `--help` costs milliseconds"),
     "tracrcheck/commands/certify.py": (None, "as above"),
+    "tracrcheck/commands/export.py": (None, "as above"),
     "tracrcheck/commands/grade.py": (None, "as above"),
     "tracrcheck/commands/results.py": (None, "as above"),
     "tracrcheck/commands/program.py": (None, "as above"),

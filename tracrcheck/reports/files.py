@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgeprune_core.atomic_write import write_whole
-from tracrcheck.error_codes import user_error
+from tracrcheck.error_codes import unwritable, user_error
 
 if TYPE_CHECKING:
     from edgeprune_core.weights import Model
     from tracrcheck.grading.verdict import Summary
+    from tracrcheck.peers.hooked_model import LensFile
     from tracrcheck.truth.certificate import Certificate
 
 
@@ -101,7 +102,7 @@ def write_text(path: Path, text: str) -> None:
             write_whole(path.resolve(), text)
 
 
-def write_model(path: Path, model: Model) -> None:
+def write_model(path: Path, model: Model | LensFile) -> None:
     """Writes a safetensors file atomically. Errors: TC115."""
     from safetensors import SafetensorError
 
@@ -133,4 +134,4 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise user_error("TC115", got=getattr(error, "strerror", None) or error, path=path) from None
+        raise unwritable(path, error) from None

@@ -1,74 +1,44 @@
-"""Tables on terminals of any width: no word is broken, and nothing is lost."""
+"""Progress where the output is not a terminal: a line every half minute, on standard error."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
+import time
 
-import pytest
-
-from tests.tracrcheck.reports.hostile import results, verdict
-from tests.tracrcheck.reports.test_pull_request import certificate
-from tracrcheck.reports.document import Column, Table, number, plain
-from tracrcheck.reports.kinds import document_of
 from tracrcheck.reports.render import terminal
-from tracrcheck.reports.saved import CertificatesFile
-from tracrcheck.runs.kinds import read_any
-
-RESULTS = Path(__file__).parents[3] / "ci" / "results"
-SHOWN = {
-    "gate": lambda: results([verdict(seed=n, program="most_frequent") for n in range(3)]),
-    "certify": lambda: CertificatesFile(certificates=(certificate(n_inputs=9),) * 2),
-    "compare": lambda: read_any(RESULTS / "compare-ioi.json"),
-    "mutants": lambda: read_any(RESULTS / "mutants.json"),
-}
 
 
-def tables(kind):
-    sections = document_of(SHOWN[kind]()).shown("terminal")
-    return [block.narrow() for section in sections for block in section.blocks if isinstance(block, Table)]
+def slow(n: int):
+    for number in range(n):
+        time.sleep(0.3)
+        yield number
 
 
-@pytest.mark.parametrize("width", [40, 60, 80, 160])
-@pytest.mark.parametrize("kind", SHOWN)
-def test_every_word_of_a_table_is_whole_at_any_width(kind, width, monkeypatch, capsys):
-    monkeypatch.setenv("COLUMNS", str(width))
-    for table in tables(kind):
-        terminal.show(Table(columns=table.columns, rows=table.rows))
-        out = capsys.readouterr().out
-        assert max(map(len, out.splitlines())) <= width
-        shown = out.split()
-        words = [word for row in table.rows for cell in row for word in plain(cell).split()]
-        short = [word for word in words if len(word) <= width // 2]
-        assert not set(short) - set(shown)
-        if width >= 160 and kind != "mutants":
-            assert len(out.splitlines()) == 1 + len(table.rows), "side by side, where there is room"
+def test_a_line_says_now_and_then_how_far_it_is_even_within_one_item(capsys, monkeypatch):
+    monkeypatch.setattr(terminal, "EVERY", 0.05)
+    assert list(terminal.progress(slow(2), 2, "work")) == [0, 1]
+    out, err = capsys.readouterr()
+    assert out == ""
+    lines = err.splitlines()
+    assert all(re.fullmatch(r"work: [01] of 2 after \d+ s", line) for line in lines)
+    assert {line[:7] for line in lines} == {"work: 0", "work: 1"}
 
 
-def test_a_row_is_a_list_where_its_cells_do_not_fit_side_by_side(monkeypatch, capsys):
-    columns = (
-        Column("program", lambda r: r[0]),
-        number("edges", lambda r: r[1]),
-        Column("proved", lambda r: r[2]),
-    )
-    table = Table.of([("most_frequent", 12, "sufficient"), ("hist", 3, "")], *columns)
-    monkeypatch.setenv("COLUMNS", "40")
-    terminal.show(table)
-    assert capsys.readouterr().out.splitlines()[0].split() == ["program", "edges", "proved"]
-    monkeypatch.setenv("COLUMNS", "24")
-    terminal.show(table)
-    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert lines[:5] == [
-        ["program", "most_frequent"],
-        ["edges", "12"],
-        ["proved", "sufficient"],
-        [],
-        ["program", "hist"],
-    ]
-    assert ["edges", "3"] in lines
+def test_what_takes_less_than_half_a_minute_says_nothing(capsys):
+    assert terminal.EVERY == 30
+    assert list(terminal.progress(range(3), 3, "work")) == [0, 1, 2]
+    with terminal.still_running("work"):
+        pass
+    assert capsys.readouterr() == ("", "")
 
 
-def test_a_sentence_wraps_before_a_long_word_breaks(monkeypatch, capsys):
-    monkeypatch.setenv("COLUMNS", "40")
-    word = "a_name_of_thirty_characters_xx"
-    terminal.show(Table(columns=(Column("name"), Column("says")), rows=[(word, "some short words " * 9)]))
-    assert word in capsys.readouterr().out.split()
+def test_what_has_no_items_says_that_it_is_running_and_stops_when_it_raises(capsys, monkeypatch):
+    monkeypatch.setattr(terminal, "EVERY", 0.05)
+    try:
+        with terminal.still_running("work"):
+            time.sleep(0.3)
+            raise ValueError
+    except ValueError:
+        assert re.fullmatch(r"(work: running after \d+ s\n)+", capsys.readouterr().err)
+    time.sleep(0.2)
+    assert capsys.readouterr().err == ""

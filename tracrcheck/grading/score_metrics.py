@@ -9,16 +9,21 @@ Edges are the examples, required edges the positives. With P positives among E e
     exact threshold         whether some threshold keeps exactly the required edges: every positive strictly
                             outscores every negative
 
+Scores that differ by at most 1e-9 of the largest (1e-6 in float32) are equal (`edgeprune_core/ties.py`).
+
 AUROC and average precision are those of scikit-learn (`roc_auc_score`, `average_precision_score`), but undefined,
 not 0, where there is no positive (or, for AUROC, no negative).
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+import torch
+
+from edgeprune_core.ties import tied
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,17 +47,22 @@ def rank(
     truth: Sequence[bool],
     *,
     others: Sequence[Sequence[bool]] = (),
+    dtype: torch.dtype = torch.float64,
 ) -> Ranking:
-    """From scores, circuit and truth per edge. `others`: further correct circuits that a threshold may give."""
+    """From scores, circuit and truth per edge.
+
+    others: further correct circuits that a threshold may give. dtype: in which the scores were computed.
+    """
     hits = sum(f and t for f, t in zip(found, truth, strict=True))
-    ties = _ties(scores, truth)
+    ranks = tied(scores, dtype)
+    ties = _ties(ranks, truth)
     return Ranking(
         precision=_share(hits, sum(found)),
         recall=_share(hits, sum(truth)),
         f1=_share(2 * hits, sum(found) + sum(truth)),
         auroc=_auroc(ties),
         average_precision=_average_precision(ties),
-        exact_threshold=any(_separable(_ties(scores, right)) for right in (truth, *others)),
+        exact_threshold=any(_separable(_ties(ranks, right)) for right in (truth, *others)),
     )
 
 
@@ -60,11 +70,12 @@ def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def _ties(scores: Sequence[float], truth: Sequence[bool]) -> list[tuple[int, int]]:
-    """(positives, negatives) per distinct score, largest score first."""
-    rows = sorted(zip(scores, truth, strict=True), key=lambda row: -row[0])
-    groups = [[positive for _, positive in tie] for _, tie in itertools.groupby(rows, key=lambda row: row[0])]
-    return [(sum(group), len(group) - sum(group)) for group in groups]
+def _ties(ranks: Sequence[int], truth: Sequence[bool]) -> list[tuple[int, int]]:
+    """(positives, negatives) per rank, largest score first."""
+    groups: dict[int, list[bool]] = {}
+    for place, positive in sorted(zip(ranks, truth, strict=True)):
+        groups.setdefault(place, []).append(positive)
+    return [(sum(group), len(group) - sum(group)) for group in groups.values()]
 
 
 def _auroc(ties: Sequence[tuple[int, int]]) -> float | None:

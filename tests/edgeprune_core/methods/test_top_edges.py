@@ -10,6 +10,7 @@ import torch
 from edgeprune_core.attribution import margin_gradient
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.methods.top_edges import fewest_edges, top_edges
+from edgeprune_core.ties import tied
 from tests.edgeprune_core.methods.subjects import llama, prompts
 
 
@@ -42,3 +43,22 @@ def test_ties_go_to_the_edge_that_comes_first_in_the_graph(task):
     last = sorted(task.graph.edges)[-11:]  # edges into `out`: never dangling
     scores = torch.tensor([float(edge in last) for edge in task.graph.edges])
     assert top_edges(task, scores, 4) == Circuit.of(task.graph, last[:4])
+
+
+def test_scores_that_only_rounding_separates_are_ties():
+    assert tied([0.0, 1.0, 1e-19, -1e-20, 1.0 - 5e-10, 1e-8]) == [2, 0, 2, 2, 0, 1]
+    assert tied([1.0, 1.0 - 5e-7, 1.0 - 2e-6], torch.float32) == [0, 0, 1]
+    assert tied([1.0, 1.0 - 5e-7, 1.0 - 2e-6]) == [0, 1, 2]
+    assert tied([0.0, -0.0]) == [0, 0]
+    assert tied([]) == []
+    infinite = [-float("inf"), 1.0, float("inf"), float("inf")]
+    assert tied(infinite) == [2, 1, 0, 0]
+
+
+def test_noise_in_equal_scores_changes_no_circuit(task):
+    scores = torch.zeros(task.graph.n_edges, dtype=torch.float64)
+    scores[::7] = 3.0
+    noise = 1e-19 * torch.randn(len(scores), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    for n in range(0, len(scores), 5):
+        assert top_edges(task, scores + noise, n) == top_edges(task, scores, n)
+    assert fewest_edges(task, scores + noise) == fewest_edges(task, scores)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 import torch
 
 from edgeprune_core.circuit import Circuit
+from edgeprune_core.task import Task
 from tests import zoo
 from tracrcheck.generator.accept import compiled_of, numbered
+from tracrcheck.invariants.subjects import small
 from tracrcheck.truth.certify import certify
 from tracrcheck.truth.search import Limits
 from tracrcheck.truth.setting import Setting
@@ -192,3 +194,40 @@ def test_the_search_keeps_every_derivation_that_no_strictly_smaller_one_replaces
     larger = way(both, "tok -> a0.h0.q", "pos -> a0.h0.k")
     assert set(_undominated([larger, by_key, other_demand, by_query])) == {by_query, by_key, other_demand}
     assert set(_undominated([other_demand, larger])) == {other_demand, larger}  # equal size: both stay
+
+
+def test_a_sample_of_pairs_has_every_input_on_both_sides():
+    """Of 65,536 pairs of the longest inputs of `xproportion` it has thousands: each of the 256 many times."""
+    task = task_of(zoo.compiled("xproportion"), Setting(ablation="resample"))
+    assert task.sampled > len(task.items)
+    longest = task.valid.sum(1) == task.valid.sum(1).max()
+    pairs = task.items[longest[task.items[:, 0]]]
+    for side in (0, 1):
+        counts = torch.bincount(pairs[:, side], minlength=len(longest))[longest]
+        assert counts.min() > len(pairs) / 256 / 3
+
+
+class Puzzle(Task):
+    """A task in which the faithful circuits are given: `SUFFICIENT`, sets of the readers of `tok`."""
+
+    def deviations(self, circuits, items=None):
+        rows = [circuits] if isinstance(circuits, Circuit) else circuits
+        off = [0.0 if frozenset(c.texts) in SUFFICIENT else 1.0 for c in rows]
+        return torch.tensor(off)[:, None].expand(-1, len(self.items if items is None else items)).clone()
+
+
+A, B, C = "tok -> out", "pos -> out", "m0 -> out"
+# From A, B, C, edges are tried from the last: C cannot go, B can, and then A cannot; but now C can.
+SUFFICIENT = [frozenset(texts) for texts in ((A, B, C), (A, C), (A,))]
+
+
+def test_minimal_is_claimed_only_where_no_edge_can_go_also_after_others_went():
+    whole = small("gpt2", 0).tasks["zero"]
+    puzzle = Puzzle(**{field.name: getattr(whole, field.name) for field in fields(Task)})
+    allowed = Circuit.of(puzzle.graph, [A, B, C])
+    got = certify(puzzle, Setting(ablation="zero"), limits=Limits(combinations=0), allowed=allowed)
+    assert got.required.texts == [A] or "minimal" not in got.proved
+    assert "smallest" not in got.proved
+    for edge in got.required:
+        assert "minimal" not in got.proved or not puzzle.accepts(got.required.without(edge))
+    assert got.required.texts == [A]

@@ -7,12 +7,17 @@ from dataclasses import replace
 import pytest
 import torch
 
-from edgeprune_core.weights import Model
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.weights import Model, Weights
 from tests import zoo
+from tracrcheck.invariants.renumbering import with_model
+from tracrcheck.invariants.subjects import small
 from tracrcheck.planted.distractors import Draw
 from tracrcheck.truth.permitted import permitted, rounding
-from tracrcheck.truth.search import SAME, _Variants
+from tracrcheck.truth.search import _Variants
 
+# What the search takes for one output: above rounding of sums of order 100 (1e-14 each), below a tie of 1e-9.
+SAME = 1e-11
 READS, WRITES = ("w_q", "w_k", "w_v", "w_in", "unembed"), ("tok", "pos", "w_o", "b_o", "w_out", "b_out")
 NAMES = ("reverse", "sort_freq", "shuffle_dyck2", "blend", "copy_tokens", "nary_sequencemap", "mean_token")
 
@@ -88,3 +93,24 @@ def test_outputs_that_fall_into_bins_that_touch_are_one_variant():
     found.number(plain)
     shift = 0.9 * SAME * found._c.sign().view(1, 2, 5, 30)  # the furthest that one variant may lie apart
     assert found.number(plain + shift).tolist() == found.number(plain - shift).tolist() == list(range(40))
+
+
+def test_what_a_head_writes_by_the_bias_of_its_values_alone_is_permitted():
+    """Its weights are 0, so it writes a constant, which is not what a cut edge carries under zero ablation."""
+    subject = small("plain", 0)
+    tensors = subject.model.weights.tensors()
+    for name in ("w_v", "b_v"):
+        tensors[name] = tensors[name].clone()
+        tensors[name][0, 0] = 0.0
+    heads = [w for w in subject.graph.writers if w.kind == "head" and (w.layer, w.head) == (0, 0)]
+    tokens = subject.tasks["zero"].tokens
+    silent = permitted(Model(subject.spec, Weights(**tensors)), tokens)
+    assert not [edge for edge in silent if edge.writer in heads]
+    tensors["b_v"][0, 0] = 1.0
+    tensors["w_o"] = torch.ones_like(tensors["w_o"])
+    tensors["unembed"] = torch.ones_like(tensors["unembed"]) + torch.arange(subject.spec.d_out)
+    model = Model(subject.spec, Weights(**tensors))
+    assert "a0.h0 -> out" in permitted(model, tokens).texts
+    full = Circuit.full(subject.graph)
+    task = with_model(subject.tasks["zero"], model)
+    assert task.deviations(full.without(subject.graph.edge("a0.h0 -> out"))).max() > 0.1

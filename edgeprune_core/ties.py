@@ -1,0 +1,31 @@
+"""Which scores are equal up to rounding.
+
+A sum of terms that cancel is 0 on one machine and 1e-19 on another. Ranked by strict comparison, such scores order edges
+by rounding, and whether a method finds a circuit depends on the BLAS kernel.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+
+# Shares of the largest finite score. float64: far above the rounding of a sum of thousands of terms (1e-12), far below
+# an effect. float32: rounding of such a sum is of order 1e-7.
+TIE = {torch.float64: 1e-9, torch.float32: 1e-6}
+
+
+def tied(scores: Sequence[float], dtype: torch.dtype = torch.float64) -> list[int]:
+    """The rank of each score, 0 for the largest; scores that tie with the largest of their group have its rank.
+
+    dtype: in which the scores were computed.
+    """
+    width = TIE.get(dtype, 1e-3) * max((abs(x) for x in scores if math.isfinite(x)), default=0.0)
+    ranks, group, rank = [0] * len(scores), math.inf, -1
+    for place in sorted(range(len(scores)), key=lambda i: -math.inf if math.isnan(scores[i]) else -scores[i]):
+        score = scores[place]
+        if rank < 0 or not (score == group or group - score <= width):
+            group, rank = score, rank + 1
+        ranks[place] = rank
+    return ranks

@@ -16,16 +16,12 @@ import torch
 TIE = {torch.float64: 1e-9, torch.float32: 1e-6}
 
 
-def tied(scores: Sequence[float], dtype: torch.dtype = torch.float64) -> list[int]:
-    """The rank of each score, 0 for the largest; scores that tie with the largest of their group have its rank.
-
-    dtype: in which the scores were computed.
-    """
+def levelled(scores: Sequence[float], dtype: torch.dtype = torch.float64) -> list[float]:
+    """Each score, or the largest score that it ties with. dtype: in which they were computed."""
     width = TIE.get(dtype, 1e-3) * max((abs(x) for x in scores if math.isfinite(x)), default=0.0)
-    ranks, group, rank = [0] * len(scores), math.inf, -1
+    found, level = list(scores), math.nan
     for place in sorted(range(len(scores)), key=lambda i: -math.inf if math.isnan(scores[i]) else -scores[i]):
-        score = scores[place]
-        if rank < 0 or not (score == group or group - score <= width):
-            group, rank = score, rank + 1
-        ranks[place] = rank
-    return ranks
+        if not (scores[place] == level or level - scores[place] <= width):
+            level = scores[place]
+        found[place] = level
+    return found

@@ -136,12 +136,13 @@ def _step(
 def wrong_items(
     task: Task, gates: Float[Tensor, "circuit edge"], rows: Tensor
 ) -> Bool[Tensor, "circuit item"]:
-    """Which circuits are outside the tolerance on which items."""
+    """Which circuits are outside the tolerance on which items. Equal circuits, of which there are many, are run once."""
+    gates, which = gates.unique(dim=0, return_inverse=True)
     mask = from_edge_values(task.graph, gates.to(task.model.device, task.model.dtype))
     items = task.items[rows]
     with torch.no_grad():
         got = task.outputs(mask, items, live=live_writers(mask, task.graph))
-        return (task.deviation(got, items) > task.outcome.limit).cpu()
+        return (task.deviation(got, items) > task.outcome.limit).cpu()[which]
 
 
 def _ok_weights(wrong: Bool[Tensor, "circuit chain item"]) -> tuple[Tensor, Tensor]:

@@ -15,6 +15,7 @@ from tracrcheck.commands.arguments import (
     AllowUnknown,
     BaselineOptions,
     Folders,
+    JudgeOptions,
     MethodOptions,
     Names,
     RunOptions,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 def gate(
     method: MethodOptions,
     setting: SettingOptions,
+    judge: JudgeOptions,
     run: RunOptions,
     baseline: BaselineOptions,
     program: Names = None,
@@ -85,13 +87,14 @@ def gate(
         method=found_method,
         method_name=method.method,
         seeds=tuple(range(seed, seed + asked.seeds)),
+        judge=judge.read(),
         timeout=method.timeout,
         workers=run.workers(),
         paths={entry.program.name: entry.path for entry in entries},
     )
     header = plan.header(command_line())
     before = comparing.read_baseline(baseline.baseline, header["asked"]) if baseline.baseline else None
-    words = [*setting.replay_words, *folder_words(folder)]
+    words = [*setting.replay_words, *judge.replay_words, *folder_words(folder)]
     if method.timeout != gating.TIMEOUT:
         words += ["--timeout", f"{method.timeout:g}"]
     replay = partial(_replay, names={entry.program.name: entry.asked for entry in entries}, options=words)
@@ -134,11 +137,11 @@ def _evidence(run: Run, entries: Sequence[Entry]) -> list[Evidence]:
 
 
 def _document(found: Results, *, replay: Callable[[Verdict], str], allow_unknown: bool) -> Document:
-    """What is printed. Edges that the graph does not have are also reported as errors, first."""
+    """What is printed. Answers that cannot be read as edges of the program are shown as errors first: the call was wrong."""
     from tracrcheck.reports import gate as report
     from tracrcheck.reports.context import Context
-    from tracrcheck.runs.gate import foreign_edges
+    from tracrcheck.runs.gate import wrong_calls
 
-    for error in foreign_edges(found.verdicts):
+    for error in wrong_calls(found.verdicts):
         terminal.show_error(error)
     return report.document(found, Context(replay=replay), allow_unknown=allow_unknown)

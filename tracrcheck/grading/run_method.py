@@ -1,7 +1,8 @@
 """Runs the method under test on a task, and reads its answer.
 
 A method gets its own copy of the task, its own gradient mode and its own random state, so that it cannot affect the
-next run or the certificate. It may return a `Discovery`, a `Circuit`, or edges (objects or text).
+next run or the certificate. It may return a `Discovery`, a `Circuit`, edges (objects or text), `Scores`, nodes (text), or
+what other tools make (`peers/answers.py`).
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ import torch
 from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.discovery import Discovery
+from edgeprune_core.discovery import Discovery, Scores
 from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import Edge, ResidualGraph
 from edgeprune_core.task import Task
+from tracrcheck.importers.nodes import nodes_of
+from tracrcheck.peers.answers import translated
 
 # Seconds between further alarms, for a method that swallows the first.
 AGAIN = 1.0
@@ -33,7 +36,10 @@ class Answer:
     """What a method returned: a circuit, or a fault (one of `verdict.METHOD_FAULTS`) and its detail.
 
     circuit: the returned edges that are in the graph; `foreign` are the others. None if there are no edges.
-    scores:  a float64 per edge, in the order of `graph.edges`, if the method returned scores.
+    scores:  a float64 per edge, in the order of `graph.edges`, if the method returned scores; without a circuit, nodes
+             or a fault these are the whole answer.
+    nodes:   heads and MLPs, if the method returned nodes instead of edges.
+    selector: what made the circuit of the scores, if the method says so.
     """
 
     circuit: Circuit | None = None
@@ -42,6 +48,8 @@ class Answer:
     detail: str = ""
     seconds: float = 0.0
     scores: Tensor | None = field(default=None, compare=False)
+    nodes: tuple[str, ...] | None = None
+    selector: str | None = None
 
 
 class _TimeUp(BaseException):
@@ -60,6 +68,8 @@ def ask(method: Callable[[Task], Any], task: Task, *, seed: int, timeout: float 
         answer = Answer(fault="timeout", detail=f"no answer within {timeout:g} s")
     except KeyboardInterrupt:
         raise
+    except CheckError as error:
+        answer = refused(error)
     except BaseException as error:  # a test framework's exception for skipping a test is no `Exception`
         answer = Answer(fault="raised", detail=f"{type(error).__name__}: {error}")
     return replace(answer, seconds=time.monotonic() - started)
@@ -127,17 +137,28 @@ def read_answer(result: Any, graph: ResidualGraph) -> Answer:
     return _read(result, graph)
 
 
+def refused(error: CheckError) -> Answer:
+    """The answer of a method that stops with an error of `peers`: a wrong call, and no result of the method."""
+    if not error.code.startswith("TC19"):
+        return Answer(fault="raised", detail=f"{type(error).__name__}: {error}")
+    return Answer(
+        fault="nan" if error.code == "TC193" and "finite" in error.what else "refused", detail=str(error)
+    )
+
+
 def _read(result: Any, graph: ResidualGraph) -> Answer:
-    scores = None
-    if isinstance(result, Discovery):
-        if result.scores is not None:
-            scores = torch.as_tensor(result.scores).detach().to("cpu", torch.float64).flatten()
-            if bool(scores.isnan().any()):
-                return Answer(fault="nan", detail="the scores of the edges are not numbers")
-            if len(scores) != graph.n_edges:
-                detail = f"it returned {len(scores)} scores for the {graph.n_edges} edges of the graph"
-                return Answer(fault="no_result", detail=detail)
+    try:
+        result = translated(result, graph)
+    except CheckError as error:
+        return refused(error)
+    answer, selector = Answer(), None
+    if isinstance(result, (Discovery, Scores)):
+        selector = result.notes.get("selector")
+        answer = _scores(result.scores, graph)
+        if answer.fault or isinstance(result, Scores):
+            return answer
         result = result.circuit
+    scores = answer.scores
     if isinstance(result, Circuit):
         if result.graph != graph:
             texts = tuple(result.texts)
@@ -151,7 +172,23 @@ def _read(result: Any, graph: ResidualGraph) -> Answer:
     if result is None or isinstance(result, str) or not isinstance(result, Iterable):
         got = "nothing" if result is None else f"a {type(result).__name__}"
         return Answer(fault="no_result", detail=f"it returned {got}, not a Discovery, a Circuit or edges")
-    return replace(_edges(list(result), graph), scores=scores)
+    items = list(result)
+    if items and all(isinstance(item, str) and item in nodes_of(graph) for item in items):
+        return Answer(nodes=tuple(dict.fromkeys(items)))
+    return replace(_edges(items, graph), scores=scores, selector=selector)
+
+
+def _scores(given: Any, graph: ResidualGraph) -> Answer:
+    """An answer with these scores, or with what is wrong with them."""
+    if given is None:
+        return Answer()
+    scores = torch.as_tensor(given).detach().to("cpu", torch.float64).flatten()
+    if bool(scores.isnan().any()):
+        return Answer(fault="nan", detail="the scores of the edges are not numbers")
+    if len(scores) != graph.n_edges:
+        detail = f"it returned {len(scores)} scores for the {graph.n_edges} edges of the graph"
+        return Answer(fault="no_result", detail=detail)
+    return Answer(scores=scores)
 
 
 def _edges(result: list[Any], graph: ResidualGraph) -> Answer:

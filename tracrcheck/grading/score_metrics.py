@@ -17,13 +17,14 @@ not 0, where there is no positive (or, for AUROC, no negative).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 
-from edgeprune_core.ties import tied
+from edgeprune_core.ties import levelled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,15 +55,15 @@ def rank(
     others: further correct circuits that a threshold may give. dtype: in which the scores were computed.
     """
     hits = sum(f and t for f, t in zip(found, truth, strict=True))
-    ranks = tied(scores, dtype)
-    ties = _ties(ranks, truth)
+    scores = levelled(scores, dtype)
+    ties = _ties(scores, truth)
     return Ranking(
         precision=_share(hits, sum(found)),
         recall=_share(hits, sum(truth)),
         f1=_share(2 * hits, sum(found) + sum(truth)),
         auroc=_auroc(ties),
         average_precision=_average_precision(ties),
-        exact_threshold=any(_separable(_ties(ranks, right)) for right in (truth, *others)),
+        exact_threshold=any(_separable(_ties(scores, right)) for right in (truth, *others)),
     )
 
 
@@ -70,12 +71,17 @@ def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def _ties(ranks: Sequence[int], truth: Sequence[bool]) -> list[tuple[int, int]]:
-    """(positives, negatives) per rank, largest score first."""
-    groups: dict[int, list[bool]] = {}
-    for place, positive in sorted(zip(ranks, truth, strict=True)):
-        groups.setdefault(place, []).append(positive)
-    return [(sum(group), len(group) - sum(group)) for group in groups.values()]
+def tied(scores: Sequence[float]) -> list[list[int]]:
+    """The places of equal scores, largest score first."""
+    order = sorted(range(len(scores)), key=lambda i: -scores[i])
+    return [list(tie) for _, tie in itertools.groupby(order, key=lambda i: scores[i])]
+
+
+def _ties(scores: Sequence[float], truth: Sequence[bool]) -> list[tuple[int, int]]:
+    """(positives, negatives) per distinct score, largest score first."""
+    assert len(scores) == len(truth)
+    positives = [(sum(truth[i] for i in tie), len(tie)) for tie in tied(scores)]
+    return [(n, of - n) for n, of in positives]
 
 
 def _auroc(ties: Sequence[tuple[int, int]]) -> float | None:

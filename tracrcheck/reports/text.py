@@ -23,6 +23,11 @@ def count(n: int, thing: str) -> str:
 # Verdicts ----------------------------------------------------------------------------------------------
 
 
+def what_judged(v: Verdict) -> str:
+    """What a verdict is on, in words."""
+    return f"circuit by {v.selector}" if v.judged == "circuit" and v.selector else v.judged
+
+
 def ranking_text(r: Ranking) -> str:
     some = "a" if r.exact_threshold else "no"
     return (

@@ -14,7 +14,7 @@ from edgeprune_core.task import Task
 from tracrcheck.compiler.compile import Compiled, compile_program
 from tracrcheck.error_codes import user_error
 from tracrcheck.grading.by_name import find_method
-from tracrcheck.grading.grade import grade
+from tracrcheck.grading.judge import AUTO, Judge, judged
 from tracrcheck.grading.run_method import Answer, ask_all
 from tracrcheck.grading.verdict import Key, Summary, Verdict
 from tracrcheck.rasp.library import Library, load_file
@@ -23,6 +23,7 @@ from tracrcheck.records.sources import sources_of
 from tracrcheck.runs import base
 from tracrcheck.runs.results import File, RunKind, RunResults, coverage
 from tracrcheck.truth.cache import certificate_for
+from tracrcheck.truth.certificate import Certificate
 from tracrcheck.truth.program_check import prepare
 from tracrcheck.truth.setting import Setting
 from tracrcheck.truth.task import task_of
@@ -31,7 +32,14 @@ from tracrcheck.truth.task import task_of
 TIMEOUT = 1800.0
 
 
-class Asked(TypedDict):
+class AskedLater(TypedDict, total=False):
+    """What older files do not have. select: a selector, by its name."""
+
+    judge: str
+    select: str | None
+
+
+class Asked(AskedLater):
     programs: list[str]
     method: str
     ablations: list[str]
@@ -109,6 +117,7 @@ class Plan:
     method: Callable[[Task], Any]
     method_name: str
     seeds: tuple[int, ...] = (0,)
+    judge: Judge = AUTO
     timeout: float | None = TIMEOUT
     workers: base.Workers = field(default_factory=base.Workers)
     paths: Mapping[str, Path] = field(default_factory=dict)
@@ -143,6 +152,8 @@ class Plan:
             "score_bos": any(s.score_bos for s in self.settings),
             "seeds": list(self.seeds),
             "timeout": self.timeout,
+            "judge": self.judge.on,
+            "select": None if self.judge.select is None else self.judge.select.name,
         }
         return base.header("gate", command, asked, sources_of(self.paths.values(), self.method))
 
@@ -186,14 +197,19 @@ class Run(base.ResumableRun[Key, Verdict]):
         return Results(path=path or Path(), run=self.record(), verdicts=verdicts, summary=summary)
 
 
-def foreign_edges(verdicts: Iterable[Verdict]) -> list[CheckError]:
-    """Edges that the graph does not have: a verdict, and a wrong call as well."""
+def wrong_calls(verdicts: Iterable[Verdict]) -> list[CheckError]:
+    """Edges that the graph does not have, and answers that can be read in several ways: verdicts, and wrong calls as well."""
+    rows = {"foreign_edges": "TC114.foreign", "refused": "TC114.refused"}
     return [
         user_error(
-            "TC114", where=f"{v.ablation}, seed {v.seed}:", got=v.detail, method=v.method, program=v.program
+            rows[v.reason],
+            where=f"{v.ablation}, seed {v.seed}:",
+            got=v.detail,
+            method=v.method,
+            program=v.program,
         )
         for v in verdicts
-        if v.reason == "foreign_edges"
+        if v.reason in rows
     ]
 
 
@@ -215,7 +231,7 @@ def gate(programs: Sequence[Compiled], plan: Plan, *, done: Collection[Key] = ()
 
 def _swept(by_name: Mapping[str, Compiled], units: Sequence[Unit], plan: Plan) -> Iterator[Verdict]:
     """A unit of several seeds that is given up is taken apart: each has its own reason, as in `ask_all`."""
-    work = partial(_judge_unit, method_name=plan.method_name, timeout=plan.timeout)
+    work = partial(_judge_unit, method_name=plan.method_name, timeout=plan.timeout, how=plan.judge)
     apart: list[Unit] = []
 
     def lost(unit: Unit, why: str) -> list[Verdict]:
@@ -238,7 +254,13 @@ def judge(compiled: Compiled, setting: Setting, seeds: Sequence[int], plan: Plan
     for part in [seeds] if plan.together else [(seed,) for seed in seeds]:
         answers = ask_all(plan.method, task, seeds=part, timeout=plan.timeout)
         for seed, answer in zip(part, answers, strict=True):
-            yield grade(compiled, task, certificate, answer, method=plan.method_name, seed=seed)
+            yield _judged(compiled, task, certificate, answer, plan, seed)
+
+
+def _judged(
+    compiled: Compiled, task: Task, certificate: Certificate, answer: Answer, plan: Plan, seed: int
+) -> Verdict:
+    return judged(compiled, task, certificate, answer, method=plan.method_name, seed=seed, judge=plan.judge)
 
 
 def _left(
@@ -256,12 +278,13 @@ def _left(
 # In other processes ------------------------------------------------------------------------------------
 
 
-def _judge_unit(unit: Unit, *, method_name: str, timeout: float | None) -> list[Verdict]:
+def _judge_unit(unit: Unit, *, method_name: str, timeout: float | None, how: Judge) -> list[Verdict]:
     plan = Plan(
         settings=(unit.setting,),
         method=_method(method_name),
         method_name=method_name,
         seeds=unit.seeds,
+        judge=how,
         timeout=timeout,
     )
     return list(judge(_compiled(unit.path), unit.setting, unit.seeds, plan))
@@ -280,9 +303,7 @@ def _given_up(compiled: Compiled, unit: Unit, why: str, plan: Plan) -> list[Verd
     task = task_of(compiled, unit.setting)
     certificate = certificate_for(task, unit.setting)
     answer = Answer(fault="raised", detail=why)
-    return [
-        grade(compiled, task, certificate, answer, method=plan.method_name, seed=seed) for seed in unit.seeds
-    ]
+    return [_judged(compiled, task, certificate, answer, plan, seed) for seed in unit.seeds]
 
 
 # Made again --------------------------------------------------------------------------------------------
@@ -310,6 +331,7 @@ def again(
         )
         plan = Plan(
             settings=(setting,), method=method, method_name=then.method, seeds=(then.seed,), timeout=asked["timeout"],
+            judge=Judge.of(asked.get("judge", "auto"), asked.get("select")),
         )  # fmt: skip
         yield then, next(judge(by_name[then.program], setting, (then.seed,), plan))
 

@@ -12,7 +12,7 @@ from edgeprune_core.circuit import Circuit
 from edgeprune_core.engine import trace
 from edgeprune_core.mask import from_edge_values, to_mask
 from edgeprune_core.methods import METHODS, Eap
-from edgeprune_core.ties import tied
+from edgeprune_core.ties import levelled
 from tests import zoo
 from tests.edgeprune_core import models, naive
 from tests.edgeprune_core.methods.subjects import llama, prompts
@@ -147,6 +147,11 @@ def scored(name, dtype=torch.float64, items=None):
     return task, margin_gradient(task).abs()
 
 
+def ranked(scores) -> list[int]:
+    level = levelled(scores.tolist(), scores.dtype)
+    return [sorted(set(level), reverse=True).index(x) for x in level]
+
+
 def test_at_an_exact_kink_the_score_is_the_slope_from_either_side():
     """The relu(x) - relu(-x) of a linear map, at x = 0; finite differences and the whole cut give 1.125."""
     task, scores = scored("blend", items=torch.tensor([[7, 10]]))
@@ -162,12 +167,8 @@ def test_at_an_exact_kink_the_score_is_the_slope_from_either_side():
 
 @pytest.mark.parametrize("name", ["blend", "window_fraction", "xproportion", "pair_balance", "sort", "hist"])
 def test_single_and_double_precision_rank_the_edges_alike(name):
-    ranks = [
-        tied(scores.tolist(), dtype)
-        for dtype in (torch.float32, torch.float64)
-        for scores in [scored(name, dtype)[1]]
-    ]
-    assert ranks[0] == ranks[1]
+    single, double = (scored(name, dtype)[1] for dtype in (torch.float32, torch.float64))
+    assert ranked(single) == ranked(double)
 
 
 @pytest.mark.parametrize("name", ["changes", "detect_pattern_abc", "first_equals_last", "nesting_level"])

@@ -10,7 +10,7 @@ import torch
 from edgeprune_core.attribution import margin_gradient
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.methods.top_edges import fewest_edges, top_edges
-from edgeprune_core.ties import tied
+from edgeprune_core.ties import levelled
 from tests.edgeprune_core.methods.subjects import llama, prompts
 
 
@@ -46,13 +46,15 @@ def test_ties_go_to_the_edge_that_comes_first_in_the_graph(task):
 
 
 def test_scores_that_only_rounding_separates_are_ties():
-    assert tied([0.0, 1.0, 1e-19, -1e-20, 1.0 - 5e-10, 1e-8]) == [2, 0, 2, 2, 0, 1]
-    assert tied([1.0, 1.0 - 5e-7, 1.0 - 2e-6], torch.float32) == [0, 0, 1]
-    assert tied([1.0, 1.0 - 5e-7, 1.0 - 2e-6]) == [0, 1, 2]
-    assert tied([0.0, -0.0]) == [0, 0]
-    assert tied([]) == []
+    noisy = [0.0, 1.0, 1e-19, -1e-20, 1.0 - 5e-10, 1e-8]
+    assert levelled(noisy) == [1e-19, 1.0, 1e-19, 1e-19, 1.0, 1e-8]
+    near = [1.0, 1.0 - 5e-7, 1.0 - 2e-6]
+    assert levelled(near, torch.float32) == [1.0, 1.0, 1.0 - 2e-6]
+    assert levelled(near) == near
+    assert levelled([0.0, -0.0]) == [0.0, 0.0]
+    assert levelled([]) == []
     infinite = [-float("inf"), 1.0, float("inf"), float("inf")]
-    assert tied(infinite) == [2, 1, 0, 0]
+    assert levelled(infinite) == infinite
 
 
 def test_noise_in_equal_scores_changes_no_circuit(task):

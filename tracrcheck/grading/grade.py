@@ -87,7 +87,7 @@ def _ranking(certificate: Certificate, answer: Answer, found: Circuit, truth: Ci
         [edge in circuit for edge in found.graph.edges]
         for circuit in (found, truth, *known_circuits(certificate))
     )
-    return rank(answer.scores.tolist(), kept, right, others=others, dtype=answer.scores.dtype)
+    return rank(answer.scores.tolist(), kept, right, others=others)
 
 
 def _judge(task: Task, certificate: Certificate, answer: Answer, found: Circuit) -> _Judgement:

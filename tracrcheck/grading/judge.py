@@ -19,7 +19,6 @@ from typing import Literal
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.methods.selectors import Selector, selector_of
 from edgeprune_core.task import Task
-from edgeprune_core.ties import levelled
 from tracrcheck.compiler.compile import Compiled
 from tracrcheck.error_codes import unknown_name
 from tracrcheck.grading.grade import circuit_verdict, grade, known_circuits, nearest_to, witness_of
@@ -100,7 +99,7 @@ def _ranking(
     compiled: Compiled, task: Task, certificate: Certificate, answer: Answer, *, method: str, seed: int
 ) -> Verdict:
     assert answer.scores is not None
-    scores = levelled(answer.scores.tolist(), answer.scores.dtype)
+    scores = answer.scores.tolist()
     exact = _head_of_size(scores, task, len(certificate.required))
     if exact is not None or not certificate.usable:
         found = Circuit.empty(task.graph) if exact is None else exact

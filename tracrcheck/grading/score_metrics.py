@@ -22,8 +22,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
-
 from edgeprune_core.ties import levelled
 
 
@@ -48,14 +46,10 @@ def rank(
     truth: Sequence[bool],
     *,
     others: Sequence[Sequence[bool]] = (),
-    dtype: torch.dtype = torch.float64,
 ) -> Ranking:
-    """From scores, circuit and truth per edge.
-
-    others: further correct circuits that a threshold may give. dtype: in which the scores were computed.
-    """
+    """From scores, circuit and truth per edge. `others`: further correct circuits that a threshold may give."""
     hits = sum(f and t for f, t in zip(found, truth, strict=True))
-    scores = levelled(scores, dtype)
+    scores = levelled(scores)
     ties = _ties(scores, truth)
     return Ranking(
         precision=_share(hits, sum(found)),

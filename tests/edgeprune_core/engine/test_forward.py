@@ -273,6 +273,25 @@ def test_leaving_out_writers_that_reach_nothing_changes_nothing(name, ablation):
         assert_near(run(model, tokens, mask, given, valid=valid, live=live), with_all)
 
 
+@every_shape
+def test_a_gate_is_open_however_little(name):
+    """Gates in training are anything between 0 and 1: what they leave out is what is exactly 0."""
+    graph = ResidualGraph.of(models.SPECS[name])
+    mask = masks_of(graph, np.random.default_rng(5))
+    for least in (1.0, 0.3, 1e-6):
+        assert torch.equal(live_writers(least * mask, graph), live_writers(mask, graph))
+    one = to_mask(Circuit.full(graph), dtype=torch.float64)
+    assert live_writers(1e-6 * one, graph).all()
+
+
+def test_half_precision_turns_late_positions_by_angles_of_their_own():
+    spec = replace(models.SPECS["llama"], n_ctx=600)
+    x = torch.ones(600, spec.d_head, dtype=torch.float64)
+    want, got = rotate(spec, x), rotate(spec, x.bfloat16()).double()
+    assert float((got - want).abs().max()) < 0.03  # bfloat16 has 8 bits
+    assert not torch.equal(got[512], got[513])
+
+
 def names_of(graph, live):
     return [str(w) for w in graph.writers if live[w.index]]
 

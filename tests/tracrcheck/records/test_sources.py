@@ -92,7 +92,9 @@ def test_a_method_of_somebody_else_counts_by_its_file():
     assert sources.method_sha(find_method("edge_pruning_score_function")) is None
     file = sources.method_sha(pruners.some_edges)
     assert file is not None
-    assert sources.method_sha(pruners.together) == file
+    assert (
+        sources.method_sha(pruners.together) == file == sources.sources_of([], pruners.some_edges)["method"]
+    )
 
 
 def test_the_commit_is_that_of_the_checkout_and_says_where_it_was_changed(tmp_path, monkeypatch):

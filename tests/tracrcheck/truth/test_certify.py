@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+import math
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
+from tracr.rasp import rasp
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.task import Task
+from edgeprune_core.criterion import Outcome
+from edgeprune_core.graph import ResidualGraph
 from tests import zoo
+from tracrcheck import Program, compile_program
 from tracrcheck.generator.accept import compiled_of, numbered
-from tracrcheck.invariants.subjects import small
+from tracrcheck.truth import search
+from tracrcheck.truth import task as task_module
 from tracrcheck.truth.certify import certify
 from tracrcheck.truth.search import Limits
 from tracrcheck.truth.setting import Setting
@@ -101,6 +107,19 @@ def test_a_search_over_its_limits_leaves_smallest_and_unique_unknown(limits):
         assert "over" in got.says(name)
 
 
+def test_a_search_that_takes_too_long_on_its_way_back_proves_nothing(monkeypatch):
+    real = search._Search._meet
+
+    def late(self, *args):
+        self.deadline = -math.inf
+        return real(self, *args)
+
+    monkeypatch.setattr(search._Search, "_meet", late)
+    got = certificate("reverse")
+    assert got.proved == ("sufficient", "minimal")
+    assert got.says("smallest") == "UNKNOWN(over 120 s, on the way back from out)"
+
+
 def test_a_deviation_near_the_tolerance_leaves_everything_unknown():
     setting = Setting()
     task = task_of(zoo.compiled("xproportion"), setting)
@@ -116,6 +135,28 @@ def test_a_gap_with_nothing_beyond_the_tolerance_is_told_as_that():
     got = certify(task_of(compiled, setting), setting)
     assert got.gap_above is None
     assert got.says("sufficient").endswith(f"a narrow gap: {got.gap_below:.2g} to none around 0.01)")
+
+
+@pytest.mark.parametrize(("noise", "constant"), [(1e-12, True), (1e-3, False)])
+def test_an_output_that_varies_by_rounding_alone_is_constant(noise, constant, monkeypatch):
+    compiled = compile_program(
+        Program(
+            name="one",
+            build=lambda: rasp.numerical(rasp.Map(lambda t: 1, rasp.tokens)),
+            vocab={0, 1},
+            max_seq_len=2,
+        )
+    )
+    real = task_module.trace
+
+    def rounded(*args, **more):
+        found = real(*args, **more)
+        return replace(found, outputs=found.outputs + noise * torch.rand_like(found.outputs))
+
+    monkeypatch.setattr(task_module, "trace", rounded)
+    outcome = task_of(compiled, Setting()).outcome
+    assert (outcome.scale == 0.0) == constant
+    assert math.isinf(outcome.limit) == constant
 
 
 def test_a_setting_in_which_the_output_cannot_change_is_vacuous():
@@ -207,27 +248,43 @@ def test_a_sample_of_pairs_has_every_input_on_both_sides():
         assert counts.min() > len(pairs) / 256 / 3
 
 
-class Puzzle(Task):
-    """A task in which the faithful circuits are given: `SUFFICIENT`, sets of the readers of `tok`."""
+# ---------------------------------------------------------------- where the search gives up
+
+
+class MadeUp:
+    """A task whose circuits are faithful where a rule says so; its model is of a kind that is not searched."""
+
+    name, sampled = "made_up", None
+    graph = ResidualGraph(n_layers=1, n_heads=1, n_kv_heads=1)
+    outcome = Outcome(categorical=True)
+    model = SimpleNamespace(spec=SimpleNamespace(norm="rms", gated_mlp=False))
+
+    def __init__(self, faithful, n_items=1):
+        self.faithful = faithful
+        self.items = torch.stack([torch.arange(n_items)] * 2, 1)
+        self.tokens = self.items
 
     def deviations(self, circuits, items=None):
-        rows = [circuits] if isinstance(circuits, Circuit) else circuits
-        off = [0.0 if frozenset(c.texts) in SUFFICIENT else 1.0 for c in rows]
-        return torch.tensor(off)[:, None].expand(-1, len(self.items if items is None else items)).clone()
+        circuits = [circuits] if isinstance(circuits, Circuit) else circuits
+        items = self.items if items is None else items
+        return torch.tensor([
+            [0.0 if self.faithful(set(c.texts), item) else 1.0 for item in items[:, 0].tolist()] for c in circuits
+        ])  # fmt: skip
+
+    def certificate(self, *texts):
+        return certify(self, Setting(), allowed=Circuit.of(self.graph, texts))
 
 
-A, B, C = "tok -> out", "pos -> out", "m0 -> out"
-# From A, B, C, edges are tried from the last: C cannot go, B can, and then A cannot; but now C can.
-SUFFICIENT = [frozenset(texts) for texts in ((A, B, C), (A, C), (A,))]
+def test_what_one_pass_over_the_edges_leaves_may_not_be_minimal_and_is_not_called_so():
+    """`pos` cannot be dropped first, and can be once `tok` is: the last readers come first."""
+    task = MadeUp(lambda edges, item: edges != {"tok -> out"})
+    got = task.certificate("tok -> out", "pos -> out")
+    assert got.required.texts == []
+    assert got.proved == ("sufficient", "minimal")
+    assert got.says("smallest").startswith("UNKNOWN(models with normalisation")
 
 
-def test_minimal_is_claimed_only_where_no_edge_can_go_also_after_others_went():
-    whole = small("gpt2", 0).tasks["zero"]
-    puzzle = Puzzle(**{field.name: getattr(whole, field.name) for field in fields(Task)})
-    allowed = Circuit.of(puzzle.graph, [A, B, C])
-    got = certify(puzzle, Setting(ablation="zero"), limits=Limits(combinations=0), allowed=allowed)
-    assert got.required.texts == [A] or "minimal" not in got.proved
-    assert "smallest" not in got.proved
-    for edge in got.required:
-        assert "minimal" not in got.proved or not puzzle.accepts(got.required.without(edge))
-    assert got.required.texts == [A]
+@pytest.mark.parametrize("rare", [1, 700, 998])
+def test_an_edge_that_matters_on_one_item_of_a_thousand_is_kept(rare):
+    task = MadeUp(lambda edges, item: item != rare or "pos -> out" in edges, n_items=999)
+    assert task.certificate("tok -> out", "pos -> out").required.texts == ["pos -> out"]

@@ -97,7 +97,7 @@ def gate(
     words = [*setting.replay_words, *judge.replay_words, *folder_words(folder)]
     if method.timeout != gating.TIMEOUT:
         words += ["--timeout", f"{method.timeout:g}"]
-    replay = partial(_replay, names={entry.program.name: entry.asked for entry in entries}, options=words)
+    replay = partial(_replay, names={entry.program.name: entry.named_as for entry in entries}, options=words)
 
     done = run_or_read(
         gating.GATE,

@@ -162,13 +162,7 @@ def _read(result: Any, graph: ResidualGraph) -> Answer:
     scores = answer.scores
     if isinstance(result, Circuit):
         if result.graph != graph:
-            texts = tuple(result.texts)
-            return Answer(
-                circuit=Circuit.empty(graph),
-                fault="foreign_edges",
-                foreign=texts,
-                detail="a circuit of another graph",
-            )
+            return Answer(fault="foreign_edges", detail="a circuit of another graph")
         result = result.edges
     if result is None or isinstance(result, str) or not isinstance(result, Iterable):
         got = "nothing" if result is None else f"a {type(result).__name__}"

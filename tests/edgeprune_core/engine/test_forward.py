@@ -14,6 +14,7 @@ from edgeprune_core.circuit import Circuit
 from edgeprune_core.engine import live_writers, outputs, run, trace
 from edgeprune_core.engine.blocks.mlp import activate
 from edgeprune_core.engine.blocks.rotary import rotate
+from edgeprune_core.engine.stream import _span
 from edgeprune_core.fold_norms import folded
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.mask import edge_values, from_edge_values, to_mask
@@ -303,6 +304,14 @@ def test_the_live_writers_of_one_circuit_are_those_with_a_path_to_out(name):
         circuit = Circuit.of(graph, [e for e in graph.edges if rng.random() < share])
         live = live_writers(to_mask(circuit), graph)
         assert set(names_of(graph, live)) == {str(e.writer) for e in circuit.connected()}
+
+
+def test_rows_are_a_slice_only_where_they_are_consecutive_and_in_order():
+    assert _span([2, 3, 4]) == slice(2, 5)
+    assert _span([3, 2, 4]) == [3, 2, 4]
+    assert _span([0, 2, 1, 3]) == [0, 2, 1, 3]
+    assert _span([4, 4, 6]) == [4, 4, 6]
+    assert _span([]) == []
 
 
 @every_shape

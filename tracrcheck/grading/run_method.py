@@ -1,7 +1,7 @@
-"""Runs the method under test: finds it by name, runs it on a task, and reads its answer.
+"""Finds a method by name, runs it in this process, and reads its answer. `method_process.py` runs it in another.
 
-A method gets its own copy of the task, its own gradient mode and its own random state, so that it cannot affect the
-next run or the certificate. It may return a `Discovery`, a `Circuit`, or edges (objects or text).
+A method gets its own copy of the task, its own gradient mode and its own random state. It may return a `Discovery`, a
+`Circuit`, or edges (objects or text).
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ from __future__ import annotations
 import copy
 import importlib
 import os
+import random
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,6 +30,7 @@ from edgeprune_core.graph import Edge, ResidualGraph
 from edgeprune_core.methods import METHODS
 from edgeprune_core.task import Task
 from tracrcheck.error_codes import unknown_name, user_error
+from tracrcheck.processes.clean import foreign_code_runs_here
 
 # Seconds between further alarms, for a method that swallows the first.
 AGAIN = 1.0
@@ -58,6 +61,12 @@ def find_method(name: str, *, where: str = "--method") -> Callable[[Task], Any]:
     return named_callable(name, METHODS, kind="method", takes="a Task", where=where)
 
 
+def check_name(name: str, *, where: str = "--method") -> None:
+    """Errors: TC113, if it is neither the name of a method nor `module:callable`."""
+    if name not in METHODS and ":" not in name:
+        raise unknown_name("TC113.name", name, METHODS, where=where, kind="method", takes="a Task")
+
+
 def named_callable(name: str, table: Mapping[str, Any], *, kind: str, takes: str, where: str) -> Any:
     """A row of a table, or `module:callable`; a class is instantiated without arguments.
 
@@ -68,6 +77,7 @@ def named_callable(name: str, table: Mapping[str, Any], *, kind: str, takes: str
     if ":" not in name:
         raise unknown_name("TC113.name", name, table, where=where, kind=kind, takes=takes)
     module_name, _, attribute = name.partition(":")
+    foreign_code_runs_here()
     with _current_folder_importable():
         try:
             found: Any = importlib.import_module(module_name)
@@ -100,13 +110,14 @@ def _current_folder_importable() -> Iterator[None]:
 
 
 def ask(method: Callable[[Task], Any], task: Task, *, seed: int, timeout: float | None) -> Answer:
-    """Runs a method. Returns an `Answer` whatever the method does; only Ctrl-C passes through."""
+    """Runs a method here. Returns an `Answer` whatever the method does; only Ctrl-C passes through."""
+    if not (type(method).__module__ or "").startswith("edgeprune_core."):
+        foreign_code_runs_here()
     own = copy.deepcopy(replace(task, seed=seed))
     started = time.monotonic()
     try:
-        with _time_limit(timeout), torch.enable_grad(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            answer = _read(method(own), task.graph)
+        with _alone(seed, timeout):
+            answer = read_answer(method(own), task.graph)
     except _TimeUp:
         answer = Answer(fault="timeout", detail=f"no answer within {timeout:g} s")
     except KeyboardInterrupt:
@@ -116,40 +127,41 @@ def ask(method: Callable[[Task], Any], task: Task, *, seed: int, timeout: float 
     return replace(answer, seconds=time.monotonic() - started)
 
 
-def ask_all(
-    method: Callable[[Task], Any], task: Task, *, seeds: Sequence[int], timeout: float | None
-) -> list[Answer]:
-    """An answer per seed, as from `ask`.
-
-    A method may have `many(task, seeds)`, which trains all seeds together and returns a result per seed. Its time limit
-    is that of all seeds together. If any result is bad, every seed is run on its own, so that each has its own reason.
-    """
-    if len(seeds) > 1 and callable(many := getattr(method, "many", None)):
-        answers = _ask_together(many, task, seeds, timeout)
-        if answers is not None:
-            return answers
-    return [ask(method, task, seed=seed, timeout=timeout) for seed in seeds]
-
-
-def _ask_together(
+def ask_together(
     many: Callable[..., Any], task: Task, seeds: Sequence[int], timeout: float | None
-) -> list[Answer] | None:
-    """The answers of `many`, or None if any of them is bad."""
+) -> list[Answer]:
+    """The answers of a method's `many`, with the share of each in the seconds; none if it raises or takes too long."""
     own = copy.deepcopy(task)
-    limit = None if timeout is None else timeout * len(seeds)
     started = time.monotonic()
     try:
-        with _time_limit(limit), torch.enable_grad(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seeds[0])
-            answers = [_read(result, task.graph) for result in many(own, tuple(seeds))]
+        with _alone(seeds[0], timeout):
+            answers = [read_answer(result, task.graph) for result in many(own, tuple(seeds))]
     except KeyboardInterrupt:
         raise
     except BaseException:  # as in `ask`
-        return None
-    if len(answers) != len(seeds) or any(answer.fault for answer in answers):
-        return None
+        return []
     share = (time.monotonic() - started) / len(seeds)
     return [replace(answer, seconds=share) for answer in answers]
+
+
+@contextmanager
+def _alone(seed: int, timeout: float | None) -> Iterator[None]:
+    """Its own time limit, gradient mode and random state."""
+    states = random.getstate(), np.random.get_state()
+    try:
+        with _time_limit(timeout), torch.enable_grad(), torch.random.fork_rng(devices=[]):
+            seed_all(seed)
+            yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+
+
+def seed_all(seed: int) -> None:
+    """Seeds the generators of Python, NumPy and torch."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
 
 
 @contextmanager
@@ -175,49 +187,72 @@ def _time_limit(seconds: float | None) -> Iterator[None]:
 
 def read_answer(result: Any, graph: ResidualGraph) -> Answer:
     """The answer that a method's result stands for."""
-    return _read(result, graph)
+    return read_plain(plain(result), graph)
 
 
-def _read(result: Any, graph: ResidualGraph) -> Answer:
-    scores = None
+def plain(result: Any) -> dict[str, Any]:
+    """A method's result as JSON can hold it. Its parts are optional.
+
+    scores: numbers. edges: as text. graph: of a circuit. fault, detail: what came back instead of edges.
+    """
+    found: dict[str, Any] = {}
     if isinstance(result, Discovery):
         if result.scores is not None:
-            scores = torch.as_tensor(result.scores).detach().to("cpu", torch.float64).flatten()
+            scores = torch.as_tensor(result.scores).detach().to("cpu", torch.float64)
+            found["scores"] = scores.flatten().tolist()
+        result = result.circuit
+    if isinstance(result, Circuit):
+        found["graph"] = asdict(result.graph)
+    if result is None or isinstance(result, str) or not isinstance(result, Iterable):
+        got = "nothing" if result is None else f"a {type(result).__name__}"
+        return found | {"problem": f"it returned {got}, not a Discovery, a Circuit or edges"}
+    items = list(result)
+    for item in items:
+        if not isinstance(item, (Edge, str)):
+            return found | {"problem": f"it returned a {type(item).__name__} where an edge belongs"}
+    return found | {"edges": [str(item) for item in items]}
+
+
+def read_plain(said: Any, graph: ResidualGraph) -> Answer:
+    """The inverse of `plain`. It may have been sent by a method: whatever it is, an answer comes out."""
+    scores = None
+    match said:
+        case {"scores": [*numbers]} if all(type(number) is float for number in numbers):
+            scores = torch.tensor(numbers, dtype=torch.float64)
             if bool(scores.isnan().any()):
                 return Answer(fault="nan", detail="the scores of the edges are not numbers")
             if len(scores) != graph.n_edges:
                 detail = f"it returned {len(scores)} scores for the {graph.n_edges} edges of the graph"
                 return Answer(fault="no_result", detail=detail)
-        result = result.circuit
-    if isinstance(result, Circuit):
-        if result.graph != graph:
-            texts = tuple(result.texts)
+        case {"scores": _}:
+            return _UNREADABLE
+    match said:
+        case {"problem": str(problem)}:
+            return Answer(fault="no_result", detail=problem)
+        case {"edges": [*texts], "graph": shape} if shape != asdict(graph):
             return Answer(
                 circuit=Circuit.empty(graph),
                 fault="foreign_edges",
-                foreign=texts,
+                foreign=tuple(map(str, texts)),
                 detail="a circuit of another graph",
             )
-        result = result.edges
-    if result is None or isinstance(result, str) or not isinstance(result, Iterable):
-        got = "nothing" if result is None else f"a {type(result).__name__}"
-        return Answer(fault="no_result", detail=f"it returned {got}, not a Discovery, a Circuit or edges")
-    return replace(_edges(list(result), graph), scores=scores)
+        case {"edges": [*texts]} if all(isinstance(text, str) for text in texts):
+            return replace(_edges(texts, graph), scores=scores)
+    return _UNREADABLE
 
 
-def _edges(result: list[Any], graph: ResidualGraph) -> Answer:
-    """Reads edges (objects or text); those not in the graph are `foreign`."""
+_UNREADABLE = Answer(fault="no_result", detail="its process sent something that is no answer")
+
+
+def _edges(texts: Sequence[str], graph: ResidualGraph) -> Answer:
+    """Those not in the graph are `foreign`."""
     known: set[Edge] = set()
     foreign: list[str] = []
-    for item in result:
-        if not isinstance(item, (Edge, str)):
-            return Answer(
-                fault="no_result", detail=f"it returned a {type(item).__name__} where an edge belongs"
-            )
+    for text in texts:
         try:
-            known.add(graph.edge(str(item)))
+            known.add(graph.edge(text))
         except CheckError:
-            foreign.append(str(item))
+            foreign.append(text)
     circuit = Circuit.of(graph, known)
     if foreign:
         named = ", ".join(foreign[:5]) + (", ..." if len(foreign) > 5 else "")

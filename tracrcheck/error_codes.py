@@ -126,6 +126,7 @@ TOPICS: dict[str, dict[str, Message]] = {
         "TC117.names_and_all": Message("names and --all", "one of the two"),
         "TC117.write": Message("pins are written for all programs", "--all", "add --all"),
         "TC117.timeout": Message("no time limit", "seconds, up to {longest}"),
+        "TC117.memory": Message("no limit on memory", "a whole number of MiB"),
         "TC117.threshold": Message("no threshold", "a number"),
         "TC117.slower": Message("no factor", "a number of at least 1"),
         "TC117.campaign": Message(

@@ -20,16 +20,16 @@ from edgeprune_core.errors import CheckError
 from tracrcheck.commands import options
 from tracrcheck.compiler.compile import Compiled
 from tracrcheck.error_codes import unknown_name
+from tracrcheck.grading.method_process import examinee_of
 from tracrcheck.grading.no_exit import forbid_os_exit
-from tracrcheck.grading.run_method import find_method
 from tracrcheck.grading.verdict import Summary, Verdict
 from tracrcheck.rasp.library import Entry, Library
 from tracrcheck.reports import files
 from tracrcheck.reports.grade import failure_block
 from tracrcheck.reports.render.sanitize import shown
-from tracrcheck.reports.text import replay, summary_line
+from tracrcheck.reports.text import IN_PROCESS, replay, summary_line
 from tracrcheck.runs import profiles
-from tracrcheck.runs.gate import TIMEOUT, Plan, gate
+from tracrcheck.runs.gate_units import TIMEOUT, Plan, gate
 from tracrcheck.truth.program_check import prepare
 from tracrcheck.truth.setting import Setting
 
@@ -65,6 +65,8 @@ class GatePlugin:
         _check_given(config)
         method = config.getoption("tracrcheck_method")
         timeout = config.getoption("tracrcheck_timeout")
+        memory = config.getoption("tracrcheck_memory")
+        in_process = bool(config.getoption("tracrcheck_in_process"))
         path = config.getoption("tracrcheck_json")
         try:
             name = config.getoption("tracrcheck_profile") or "quick"
@@ -72,10 +74,12 @@ class GatePlugin:
                 raise _no_profile(name)
             profile = profiles.chosen(name, [], None)
             files.check_writable(out := Path(path).absolute() if path else None)
+            examinee = examinee_of(method, in_process=in_process, memory_mib=options.check_memory(memory))
             plan = Plan(
                 settings=options.settings_of(profile.ablations, ["value"], None, False),
-                method=find_method(method),
+                method=examinee,
                 method_name=method,
+                in_process=in_process,
                 seeds=tuple(range(profile.seeds)),
                 timeout=options.check_timeout(TIMEOUT if timeout is None else timeout),
             )
@@ -91,7 +95,7 @@ class GatePlugin:
             json=None
             if hasattr(config, "workerinput")
             else out,  # one process writes it, and has all verdicts
-            replay_options=() if timeout is None else ("--timeout", f"{timeout:g}"),
+            replay_options=tuple(options.replay_words(timeout=timeout, memory=memory, in_process=in_process)),
         )
 
     def verdicts(self, entry: Entry, setting: Setting) -> list[Verdict]:
@@ -113,6 +117,8 @@ class GatePlugin:
         ]
         if rest := failed[SHOWN:]:
             blocks.append(f"and with seeds {', '.join(str(v.seed) for v in rest)}")
+        if self.plan.in_process:
+            blocks.append(IN_PROCESS)
         return shown("\n\n".join(blocks))  # xdist carries text as UTF-8
 
     # Hooks -------------------------------------------------------------------------------------------------
@@ -165,6 +171,8 @@ class GatePlugin:
     def _write(self, *, finished: bool) -> None:
         errors = [{"test": test, "message": text} for test, text in sorted(self.errors.items())]
         document = files.judged_document(self._sorted(), self._summary())
+        if self.plan.in_process:
+            document["in_process"] = True
         try:
             files.write_json(self.json, document | {"errors": errors, "finished": finished})
             self.unwritten = None
@@ -172,6 +180,8 @@ class GatePlugin:
             self.unwritten = error
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.plan.in_process:
+            terminalreporter.write_line(f"tracrcheck: {IN_PROCESS}")
         terminalreporter.write_line(f"tracrcheck: {summary_line(self._summary().to_json())}")
         if self.unwritten is not None:
             terminalreporter.write_line(str(self.unwritten), red=True)

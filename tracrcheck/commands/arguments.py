@@ -23,6 +23,10 @@ Criterion = Annotated[str, typer.Option(help="value: every scored coordinate; de
 Lengths = Annotated[
     str | None, typer.Option(metavar="A-B", help="Inputs of these lengths only (BOS not counted).")
 ]
+Memory = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="MIB", help="Memory that the method's process may allocate."),
+]
 ScoreBos = Annotated[bool, typer.Option("--score-bos", help="Judge the output at position 0 too.")]
 # What a generator can be seeded with, and room for as many seeds as anyone runs.
 LARGEST_SEED = 2**62

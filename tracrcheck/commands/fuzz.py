@@ -72,12 +72,12 @@ def fuzz(
     outputs.check()
     with loading():
         from tracrcheck.commands.resumable import command_line, run_or_read
-        from tracrcheck.grading.run_method import find_method
         from tracrcheck.reports import fuzz as report
         from tracrcheck.runs import fuzz as campaign
         from tracrcheck.runs import fuzz_score, regressions
+        from tracrcheck.runs.fuzz_program import examinee
 
-    find_method(method)
+    _ = examinee(method).many  # TC113 now, not in the middle of the run
     if replay:
         found = [(path, regressions.replay(regressions.read(path), timeout=timeout)) for path in replay]
         terminal.show(*(report.replayed(str(path), done) for path, done in found))

@@ -22,6 +22,7 @@ from tracrcheck.commands.arguments import (
     Json,
     Junit,
     Lengths,
+    Memory,
     Names,
     ScoreBos,
 )
@@ -63,6 +64,13 @@ def gate(
         typer.Option(min=1, max=MOST_SEEDS, help="How many seeds: 1, or the profile's.", show_default=False),
     ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds that one run of the method may take.")] = 1800.0,
+    memory: Memory = None,
+    in_process: Annotated[
+        bool,
+        typer.Option(
+            "--in-process", help="For debugging: run the method in this process, where it can cheat."
+        ),
+    ] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
     cluster: ClusterAddress = None,
     allow_unknown: Annotated[
@@ -93,6 +101,7 @@ def gate(
     from tracrcheck.commands import options
     from tracrcheck.executors import dask_cluster as clusters
     from tracrcheck.grading.verdict import exit_code
+    from tracrcheck.processes.process import server as start_server
     from tracrcheck.rasp.library import Library
     from tracrcheck.reports.outputs import Outputs
     from tracrcheck.reports.render import terminal
@@ -106,19 +115,25 @@ def gate(
     options.check_timeout(timeout)
     factor = options.check_factor(slower)
     options.check_known(allow_known, baseline)
+    if not in_process and (":" in method or (jobs == 1 and cluster is None)):
+        start_server()  # while we load
     with loading():
         from tracrcheck.commands.resumable import command_line, run_or_read
-        from tracrcheck.grading.run_method import find_method
+        from tracrcheck.grading.method_process import examinee_of
         from tracrcheck.reports.context import Beside, beside_saved
         from tracrcheck.reports.gate import comparison_lines
         from tracrcheck.runs import baseline as comparing
         from tracrcheck.runs import gate as gating
+        from tracrcheck.runs.gate_units import TIMEOUT, Plan
         from tracrcheck.truth.program_check import prepare
 
-    plan = gating.Plan(
+    examinee = examinee_of(method, in_process=in_process, memory_mib=memory)
+    plan = Plan(
         settings=options.settings_of(asked.ablations, [criterion], lengths, score_bos),
-        method=find_method(method),
+        method=examinee,
         method_name=method,
+        memory_mib=memory,
+        in_process=in_process,
         seeds=tuple(range(seed, seed + asked.seeds)),
         timeout=timeout,
         jobs=jobs,
@@ -126,13 +141,16 @@ def gate(
         paths={entry.program.name: entry.path for entry in entries},
     )
     header = plan.header(command_line())
+    _ = examinee.many  # TC113 now, not in the middle of the run
     before = comparing.read_baseline(baseline, header["asked"]) if baseline is not None else None
     names = {entry.program.name: entry.asked for entry in entries}
     replay_options = options.replay_words(
         lengths=lengths,
         score_bos=score_bos,
         folders=folder,
-        timeout=None if timeout == gating.TIMEOUT else timeout,
+        timeout=None if timeout == TIMEOUT else timeout,
+        memory=memory,
+        in_process=in_process,
     )
 
     replay = partial(_replay, names=names, options=replay_options)

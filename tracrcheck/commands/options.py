@@ -44,17 +44,21 @@ def all_criteria() -> tuple[str, ...]:
 
 def replay_words(
     *,
-    lengths: str | None,
-    score_bos: bool,
-    folders: Sequence[Path] | None,
+    lengths: str | None = None,
+    score_bos: bool = False,
+    folders: Sequence[Path] | None = None,
     threshold: float | None = None,
     timeout: float | None = None,
+    memory: int | None = None,
+    in_process: bool = False,
 ) -> list[str]:
     """The options of a call that its replay needs, beside names, ablation and criterion."""
     words = ["--lengths", lengths] if lengths else []
     words += ["--score-bos"] if score_bos else []
     words += ["--threshold", repr(threshold)] if threshold is not None else []
     words += ["--timeout", f"{timeout:g}"] if timeout is not None else []
+    words += ["--memory", str(memory)] if memory is not None else []
+    words += ["--in-process"] if in_process else []
     return words + [word for f in folders or [] for word in ("--programs-dir", str(f))]
 
 
@@ -63,6 +67,13 @@ def check_timeout(seconds: float) -> float:
     if not 0 < seconds <= LONGEST_TIMEOUT:
         raise user_error("TC117.timeout", where="--timeout", got=seconds, longest=f"{LONGEST_TIMEOUT:,}")
     return seconds
+
+
+def check_memory(mib: int | None) -> int | None:
+    """A limit on memory, or None."""
+    if mib is not None and mib < 1:
+        raise user_error("TC117.memory", where="--memory", got=mib)
+    return mib
 
 
 def check_threshold(score: float | None) -> float | None:

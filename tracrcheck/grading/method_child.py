@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.abc import MetaPathFinder
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 
@@ -57,14 +57,14 @@ def _find(method: str | bytes, where: str, threads: int) -> dict[str, Any]:
     try:
         _Asked.method = find_method(method, where=where) if isinstance(method, str) else unpacked(method)
     except CheckError as error:
-        parts = ("code", "what", "where", "got", "wanted", "do")
-        return {"error": {part: getattr(error, part) for part in parts}}
+        return {"error": error.parts}
     return {"found": True, "many": callable(getattr(_Asked.method, "many", None))}
 
 
 def _run(task: Task, seeds: Sequence[int], together: bool) -> dict[str, Any]:
     """The results, one per seed, in plain data. Each starts from the same state, whatever the one before left behind."""
     os.chdir(_Asked.folder)
+    sys.stdout, sys.stderr = map(_writer, (1, 2))
     torch.set_default_dtype(torch.float32)
     torch.set_default_device(None)
     seed_all(seeds[0])
@@ -74,3 +74,7 @@ def _run(task: Task, seeds: Sequence[int], together: bool) -> dict[str, Any]:
         else:
             results = [_Asked.method(replace(task, seed=seeds[0]))]
         return {"results": [plain(result) for result in results]}
+
+
+def _writer(fd: int) -> TextIO:
+    return open(fd, "w", buffering=1, errors="backslashreplace", closefd=False)

@@ -64,6 +64,7 @@ class Examinee(ABC):
                 return answers
         return [self.ask(task, seed=seed, timeout=timeout) for seed in seeds]
 
+    @abstractmethod
     def end(self) -> None:
         """Ends its process. It starts another when it is asked again."""
 
@@ -85,6 +86,9 @@ class InProcess(Examinee):
 
     def _ask_together(self, task: Task, seeds: Sequence[int], timeout: float | None) -> list[Answer]:
         return ask_together(self.method.many, task, seeds, timeout)  # type: ignore[attr-defined]
+
+    def end(self) -> None:
+        pass
 
 
 class MethodProcess(Examinee):
@@ -112,7 +116,7 @@ class MethodProcess(Examinee):
         self._process.begin()
 
     @cached_property
-    def many(self) -> bool:  # type: ignore[override]
+    def many(self) -> bool:
         ours = METHODS.get(self._method) if isinstance(self._method, str) else None
         return hasattr(ours, "many") if ours is not None else self._find()
 
@@ -133,7 +137,7 @@ class MethodProcess(Examinee):
                 self._found_at = self._process.starts
                 return many
             case {"error": {"code": str(code), "what": str(what), **parts}}:
-                raise CheckError(code, what, **{name: str(part) for name, part in parts.items()})
+                raise CheckError(code, what, **{str(name): str(part) for name, part in parts.items()})
             case {"raised": str(why)}:
                 raise self._not_found(why)
         raise self._not_found("its process sent something that is no answer")

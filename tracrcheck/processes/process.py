@@ -7,6 +7,7 @@ it with all that it started, whatever it is doing. What it prints goes to standa
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import selectors
@@ -15,7 +16,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -259,8 +260,15 @@ class _Server:
     def alive(self) -> bool:
         return self.of == os.getpid() and self._process.poll() is None
 
-    def ask(self, operation: bytes, process: int = 0, *, fds: list[int] = []) -> tuple[int, int]:
-        socket.send_fds(self._connection, [COMMAND.pack(operation, process)], fds)
+    def end(self) -> None:
+        """Kills it. The system kills its children with it."""
+        self._connection.close()
+        if self.of == os.getpid():
+            self._process.kill()
+            self._process.wait()
+
+    def ask(self, operation: bytes, process: int = 0, *, fds: Sequence[int] = ()) -> tuple[int, int]:
+        socket.send_fds(self._connection, [COMMAND.pack(operation, process)], list(fds))
         reply = self._connection.recv(REPLY.size, socket.MSG_WAITALL)
         if len(reply) < REPLY.size:
             raise OSError("the fork server ended")
@@ -275,5 +283,14 @@ def server() -> _Server:
     """The fork server of this process, started if there is none."""
     global _server
     if _server is None or not _server.alive:
+        if _server is None:
+            atexit.register(_end_server)
+        else:
+            _server.end()
         _server = _Server()
     return _server
+
+
+def _end_server() -> None:
+    if _server is not None:
+        _server.end()

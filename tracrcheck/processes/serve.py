@@ -82,8 +82,6 @@ def _child(server: int, requests: int, answers: int, prints: int) -> None:
         for fd in (1, 2):
             os.dup2(prints, fd)
         os.close(prints)
-        for stream in (sys.stdout, sys.stderr):
-            stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
         if (first := _receive(requests)) is not None:
             handle = _settle(**json.loads(first))
             while (request := _receive(requests)) is not None:

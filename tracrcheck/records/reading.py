@@ -1,7 +1,8 @@
 """Reads JSON values as the types they were written from, and lists everything that does not fit.
 
 A dataclass is read from an object with exactly its fields; a field with `metadata={"flat": True}` is a dataclass whose own
-fields stand beside the others. A `TypedDict` is read as a dict. Defaults do not count: what is written is complete, and a
+fields stand beside the others. A `TypedDict` is read as a dict, and may leave
+out what it declares with `total=False`. Defaults do not count: what is written is complete, and a
 field that is absent is a file cut short. Each problem says where, what is there, and what was wanted:
 
     rows[3].seconds: '1', wanted a number
@@ -82,7 +83,8 @@ def _object(
 ) -> Any:
     before, wanted = len(problems), _names(kind) - given.keys()
     at = where or "file"
-    problems += [f"{at}.{name}: not there" for name in _ordered(kind) if name in wanted and name not in value]
+    must = wanted - _optional(kind)
+    problems += [f"{at}.{name}: not there" for name in _ordered(kind) if name in must and name not in value]
     problems += [f"{at}.{name}: no such field" for name in value if name not in wanted]
     found = _built(kind, value, where, problems, given)
     return found if len(problems) == before else None
@@ -99,7 +101,7 @@ def _built(
             made[name] = given[name]
         elif name in value:
             made[name] = read(of, value[name], f"{where}.{name}" if where else name, problems)
-    whole = len(problems) == before and len(made) == len(_hints(kind))
+    whole = len(problems) == before and _hints(kind).keys() - _optional(kind) <= made.keys()
     return kind(**made) if whole else None
 
 
@@ -113,6 +115,11 @@ def _hints(kind: Any) -> dict[str, Any]:
 def _flat(kind: Any) -> frozenset[str]:
     flat = () if is_typeddict(kind) else (f.name for f in fields(kind) if f.metadata.get("flat"))
     return frozenset(flat)
+
+
+def _optional(kind: Any) -> frozenset[str]:
+    """The names that may be absent: of a `TypedDict` with `total=False`."""
+    return getattr(kind, "__optional_keys__", frozenset())
 
 
 @cache

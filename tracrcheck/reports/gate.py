@@ -31,7 +31,7 @@ from tracrcheck.reports.document import (
 )  # fmt: skip
 from tracrcheck.reports.findings import case_of, finding_of, title_of
 from tracrcheck.reports.picture import MOST, judged_layer, picture_of
-from tracrcheck.reports.text import share, summary_line
+from tracrcheck.reports.text import IN_PROCESS, share, summary_line
 from tracrcheck.runs.baseline import FLOOR, Comparison
 from tracrcheck.runs.gate import Results
 
@@ -51,10 +51,11 @@ def document(results: Results, beside: Beside, *, allow_unknown: bool = False) -
     n_programs, n_seeds = len({v.program for v in verdicts}), len(asked["seeds"])
     programs = f"{n_programs:,} program{'s' if n_programs != 1 else ''}"
     seeds = f"{n_seeds} seed{'s' if n_seeds != 1 else ''}"
+    within = ", in process" if asked.get("in_process") else ""
     suites: dict[str, list[Case]] = {}
     for v in verdicts:
         finding = None if v.verdict == "HOLDS" else finding_of(v, replay=beside.replay(v))
-        name = f"{v.ablation}, {v.criterion}, seed {v.seed}"
+        name = f"{v.ablation}, {v.criterion}, seed {v.seed}{within}"
         suites.setdefault(v.program, []).append(case_of(v, name, finding))
     wrong = _wrong(verdicts, drawn, beside)
     sections = (
@@ -82,13 +83,13 @@ def document(results: Results, beside: Beside, *, allow_unknown: bool = False) -
     )
     return Document(
         command="gate",
-        title=f"Gate: {asked['method']}",
+        title=f"Gate: {asked['method']}{within}",
         word=worst(verdicts),
         good=not bad,
         outcome=f"{bad:,} of {n:,} verdicts do not hold" if bad else f"{n:,} of {n:,} verdicts hold",
         scope=f"{asked['method']} on {programs} under {', '.join(asked['ablations'])} ablation, criterion "
-        f"{', '.join(asked['criteria'])}, {seeds}.",
-        summary=(summary_line(s, allow_unknown=allow_unknown),),
+        f"{', '.join(asked['criteria'])}, {seeds}{within}.",
+        summary=(*([IN_PROCESS] if within else []), summary_line(s, allow_unknown=allow_unknown)),
         tiles=(
             Tile(label="hold", value=f"{s['holds']:,}", kind="good" if s["holds"] else "plain"),
             Tile(label="fail", value=f"{s['fails']:,}", kind="bad" if s["fails"] else "plain"),

@@ -25,6 +25,8 @@ def table(*columns: str, numbers: Iterable[str] = ()) -> Table:
     return made
 
 
+IN_PROCESS = "in process: the method ran where it is judged, and could see and change the truth"
+
 # Verdicts ----------------------------------------------------------------------------------------------
 
 

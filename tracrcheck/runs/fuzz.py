@@ -14,7 +14,6 @@ from tracrcheck.executors.dask_cluster import Cluster
 from tracrcheck.executors.pool import sweep
 from tracrcheck.generator.accept import Draws, name_of
 from tracrcheck.generator.features import Composition, Features
-from tracrcheck.grading.run_method import find_method
 from tracrcheck.rasp.library import Library
 from tracrcheck.records.journal import Ledger
 from tracrcheck.records.reading import read
@@ -23,6 +22,7 @@ from tracrcheck.runs.base import ResumableRun, header
 from tracrcheck.runs.fuzz_program import ROOTS, Examined, Row, examine
 from tracrcheck.runs.fuzz_score import Bar, Score, score_of
 from tracrcheck.runs.gate import contradictions, named, outcome_of, same_verdict
+from tracrcheck.runs.gate_units import method_named
 from tracrcheck.runs.results import File, RunKind, RunResults
 from tracrcheck.truth.setting import Setting
 
@@ -178,7 +178,7 @@ class Plan:
             "criteria": list(dict.fromkeys(s.criterion for s in self.settings)),
             "timeout": self.timeout,
         }
-        return header("fuzz", command, asked, sources_of([], find_method(self.method), roots=ROOTS))
+        return header("fuzz", command, asked, sources_of([], method_named(self.method), roots=ROOTS))
 
 
 class Line(TypedDict):
@@ -299,7 +299,7 @@ FUZZ = RunKind(
     results=FuzzResults,
     name="fuzzing",
     command="fuzz",
-    sources=lambda asked, library: sources_of([], find_method(asked["method"]), roots=ROOTS),
+    sources=lambda asked, library: sources_of([], method_named(asked["method"]), roots=ROOTS),
     again=again,
     same=lambda then, now, elsewhere: (
         same_verdict(then[1].verdict, now[1].verdict, elsewhere) and _beside(then) == _beside(now)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypedDict
 
 from edgeprune_core.errors import CheckError
@@ -20,7 +20,8 @@ from tracrcheck.error_codes import user_error
 from tracrcheck.generator.accept import Rejected, compiled_of, name_of, numbered
 from tracrcheck.generator.features import Features
 from tracrcheck.grading.grade import grade
-from tracrcheck.grading.run_method import Answer, ask, find_method
+from tracrcheck.grading.method_process import Examinee, examinee_of
+from tracrcheck.grading.run_method import Answer, ask
 from tracrcheck.grading.verdict import Verdict, Word
 from tracrcheck.truth.cache import certificate_for
 from tracrcheck.truth.certificate import Certificate
@@ -117,12 +118,12 @@ def examine(
         compiled = compiled_of(recipe, name_of(seed, number))
     except Rejected as error:
         raise user_error("TC153", where=f"--number {number}", got=error.reason) from error.error
-    asked = find_method(method)
+    asked = examinee(method)
 
     def answers(task: Task) -> Answer:
         if died is not None:
             return Answer(fault="raised", detail=died)
-        return ask(asked, task, seed=number, timeout=timeout)
+        return asked.ask(task, seed=number, timeout=timeout)
 
     zero = Setting(ablation="zero")
     task = task_of(compiled, zero)
@@ -135,17 +136,23 @@ def examine(
     )
 
 
+@cache
+def examinee(method: str) -> Examinee:
+    """One per method and process. Errors: TC113."""
+    return examinee_of(method)
+
+
 def judge(
     compiled: Compiled,
     setting: Setting,
-    method: Callable[[Task], Any],
+    method: Examinee,
     *,
     number: int,
     name: str,
     timeout: float,
 ) -> Row:
     """One setting: certified, asked, graded. number: the seed of the method too."""
-    answers = partial(ask, method, seed=number, timeout=timeout)
+    answers = partial(method.ask, seed=number, timeout=timeout)
     return _judged(compiled, setting, answers, number=number, name=name, timeout=timeout)
 
 

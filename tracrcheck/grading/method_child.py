@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.abc import MetaPathFinder
-from typing import Any, TextIO
+from typing import Any
 
 import torch
 
@@ -19,6 +19,7 @@ from edgeprune_core.errors import CheckError
 from edgeprune_core.task import Task
 from tracrcheck.grading.run_method import find_method, plain, seed_all
 from tracrcheck.processes.packing import unpacked
+from tracrcheck.processes.serve import print_to_the_pipe
 
 # What a setting is can be known; what is proved in it cannot.
 FORBIDDEN, ALLOWED = "tracrcheck.truth.", ("tracrcheck.truth.setting",)
@@ -64,7 +65,7 @@ def _find(method: str | bytes, where: str, threads: int) -> dict[str, Any]:
 def _run(task: Task, seeds: Sequence[int], together: bool) -> dict[str, Any]:
     """The results, one per seed, in plain data. Each starts from the same state, whatever the one before left behind."""
     os.chdir(_Asked.folder)
-    sys.stdout, sys.stderr = map(_writer, (1, 2))
+    print_to_the_pipe()
     torch.set_default_dtype(torch.float32)
     torch.set_default_device(None)
     seed_all(seeds[0])
@@ -75,6 +76,3 @@ def _run(task: Task, seeds: Sequence[int], together: bool) -> dict[str, Any]:
             results = [_Asked.method(replace(task, seed=seeds[0]))]
         return {"results": [plain(result) for result in results]}
 
-
-def _writer(fd: int) -> TextIO:
-    return open(fd, "w", buffering=1, errors="backslashreplace", closefd=False)

@@ -20,7 +20,7 @@ import struct
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TextIO
 
 # Requests to the server: an operation and a process. FORK comes with three file descriptors.
 COMMAND = struct.Struct("=ci")
@@ -79,15 +79,30 @@ def _child(server: int, requests: int, answers: int, prints: int) -> None:
         _end_with(server)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        for fd in (1, 2):
-            os.dup2(prints, fd)
-        os.close(prints)
+        _Prints.fd = prints
+        print_to_the_pipe()
         if (first := _receive(requests)) is not None:
             handle = _settle(**json.loads(first))
             while (request := _receive(requests)) is not None:
                 _send(answers, handle(request))
     finally:
         os._exit(0)
+
+
+class _Prints:
+    fd: int
+
+
+def print_to_the_pipe() -> None:
+    """Makes standard output and error what they were at first."""
+    with suppress(OSError):  # the method may have closed it
+        for fd in (1, 2):
+            os.dup2(_Prints.fd, fd)
+    sys.stdout, sys.stderr = map(_writer, (1, 2))
+
+
+def _writer(fd: int) -> TextIO:
+    return open(fd, "w", buffering=1, errors="backslashreplace", closefd=False)
 
 
 def _settle(

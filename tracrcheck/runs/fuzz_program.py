@@ -145,14 +145,14 @@ def examinee(method: str) -> Examinee:
 def judge(
     compiled: Compiled,
     setting: Setting,
-    method: Examinee,
+    method: Examinee | Callable[[Task], Any],
     *,
     number: int,
     name: str,
     timeout: float,
 ) -> Row:
     """One setting: certified, asked, graded. number: the seed of the method too."""
-    answers = partial(method.ask, seed=number, timeout=timeout)
+    answers = partial(examinee_of(method).ask, seed=number, timeout=timeout)
     return _judged(compiled, setting, answers, number=number, name=name, timeout=timeout)
 
 

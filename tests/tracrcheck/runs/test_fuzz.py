@@ -309,7 +309,7 @@ def test_two_processes_give_the_same_rows_as_one():
 @pytest.mark.slow
 def test_a_process_that_is_killed_costs_no_row(here, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    run = run_of(method="tests.tracrcheck.runs.pruners:dies_once", programs=4, settings=SETTINGS[:1], jobs=2)
+    run = run_of(method="tests.tracrcheck.runs.pruners:kills_its_judge_once", programs=4, settings=SETTINGS[:1], jobs=2)
     assert Path("died").exists()
     assert [row.verdict.verdict for row in run.rows] == ["HOLDS"] * 4
 
@@ -363,10 +363,9 @@ def test_one_draw_is_examined_by_its_number(call):
     assert call("fuzz", *words, "--method", "random").exit_code == 1
 
 
-def test_an_interrupted_run_keeps_what_was_finished_and_goes_on(call, here, monkeypatch):
-    monkeypatch.setattr("tests.tracrcheck.runs.pruners._ASKED", [])
+def test_an_interrupted_run_keeps_what_was_finished_and_goes_on(call, here):
     words = ["--programs", "4", "--seed", "5", "--ablation", "zero", "--json", "out.json"]
-    words += ["--method", "tests.tracrcheck.runs.pruners:killed_at_the_third"]
+    words += ["--method", "tests.tracrcheck.runs.pruners:interrupted_at_the_third"]
     assert call("fuzz", *words).exit_code == 130
     document = json.loads((here / "out.json").read_text())
     assert (len(document["rows"]), document["run"]["finished"]) == (2, False)

@@ -6,8 +6,9 @@ when it is first used: `import edgeprune_core` alone loads the standard library.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from edgeprune_core.lazy import exports
 
 if TYPE_CHECKING:
     from edgeprune_core.ablations import ABLATIONS, Ablation, Mean, Resample, Zero
@@ -34,42 +35,11 @@ if TYPE_CHECKING:
     from edgeprune_core.metrics import METRICS, Metric
     from edgeprune_core.spec import ModelSpec
     from edgeprune_core.task import Task
-    from edgeprune_core.tasks import TASKS, Pair, PromptSource, PromptTask, pairs, prompt_task, read_pairs
+    from edgeprune_core.tasks import TASKS, Pair, PromptSource, pairs, read_pairs
+    from edgeprune_core.tasks.prompt_task import PromptTask, prompt_task
     from edgeprune_core.trained_models import SUBJECTS, TrainedModel, load_model
     from edgeprune_core.training.prices import FixedPrice, RisingPrice, SparsityTarget
     from edgeprune_core.weights import Model, Weights
-
-_HOMES = {
-    "ablations": ("ABLATIONS", "Ablation", "Mean", "Resample", "Zero"),
-    "circuit": ("Circuit",),
-    "criterion": ("Outcome",),
-    "discovery": ("Discovery",),
-    "engine": ("outputs", "run", "trace"),
-    "errors": ("CheckError",),
-    "families": ("FAMILIES", "Family", "load"),
-    "graph": ("Edge", "Reader", "ResidualGraph", "Writer"),
-    "mask": ("to_mask",),
-    "methods": (
-        "METHODS",
-        "Acdc",
-        "Eap",
-        "EapIg",
-        "EdgePruning",
-        "EdgePruningBounded",
-        "EdgePruningScoreFunction",
-        "Exact",
-        "Method",
-        "RandomEdges",
-    ),
-    "metrics": ("METRICS", "Metric"),
-    "spec": ("ModelSpec",),
-    "task": ("Task",),
-    "tasks": ("TASKS", "Pair", "PromptSource", "PromptTask", "pairs", "prompt_task", "read_pairs"),
-    "trained_models": ("SUBJECTS", "TrainedModel", "load_model"),
-    "training.prices": ("FixedPrice", "RisingPrice", "SparsityTarget"),
-    "weights": ("Model", "Weights"),
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "ABLATIONS",
@@ -123,13 +93,39 @@ __all__ = [
     "trace",
 ]
 
+_HOMES = {
+    "ablations": ("ABLATIONS", "Ablation", "Mean", "Resample", "Zero"),
+    "circuit": ("Circuit",),
+    "criterion": ("Outcome",),
+    "discovery": ("Discovery",),
+    "engine": ("outputs", "run", "trace"),
+    "errors": ("CheckError",),
+    "families": ("FAMILIES", "Family", "load"),
+    "graph": ("Edge", "Reader", "ResidualGraph", "Writer"),
+    "mask": ("to_mask",),
+    "methods": (
+        "METHODS",
+        "Acdc",
+        "Eap",
+        "EapIg",
+        "EdgePruning",
+        "EdgePruningBounded",
+        "EdgePruningScoreFunction",
+        "Exact",
+        "Method",
+        "RandomEdges",
+    ),
+    "metrics": ("METRICS", "Metric"),
+    "spec": ("ModelSpec",),
+    "task": ("Task",),
+    "tasks": ("TASKS", "Pair", "PromptSource", "pairs", "read_pairs"),
+    "tasks.prompt_task": ("PromptTask", "prompt_task"),
+    "trained_models": ("SUBJECTS", "TrainedModel", "load_model"),
+    "training.prices": ("FixedPrice", "RisingPrice", "SparsityTarget"),
+    "weights": ("Model", "Weights"),
+}  # fmt: skip
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = exports(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -51,6 +51,13 @@ class Reader:
         return f"{name}.{self.port}" if self.port else name
 
 
+def parse_edge(text: str) -> tuple[str, str]:
+    """The names of the writer and the reader. Errors: EP112."""
+    if not (match := _EDGE.match(text)):
+        raise user_error("EP112", got=repr(text))
+    return match[1], match[2]
+
+
 @dataclass(frozen=True, slots=True)
 class Edge:
     writer: Writer
@@ -178,9 +185,8 @@ class ResidualGraph:
 
     def edge(self, text: str) -> Edge:
         """Parses `writer -> reader`; the inverse of `str(edge)`."""
-        if not (match := _EDGE.match(text)):
-            raise user_error("EP112", got=repr(text))
-        edge = Edge(self.writer(match[1]), self.reader(match[2]))
+        writer, reader = parse_edge(text)
+        edge = Edge(self.writer(writer), self.reader(reader))
         if edge.writer.index >= self.reach[edge.reader.index]:
             raise user_error("EP113", got=edge, edge=edge)
         return edge

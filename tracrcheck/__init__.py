@@ -14,7 +14,7 @@ from tracrcheck.program import ByHand, Program
 
 if TYPE_CHECKING:
     from tracrcheck.compiler.compile import Compiled, compile_program
-    from tracrcheck.grading.run_method import find_method
+    from tracrcheck.grading.by_name import find_method
     from tracrcheck.grading.verdict import Verdict
     from tracrcheck.importers import IMPORTERS, Imported, Importer
     from tracrcheck.invariants import INVARIANTS, Invariant, Violation
@@ -25,11 +25,12 @@ if TYPE_CHECKING:
     from tracrcheck.truth.certificate import Certificate
     from tracrcheck.truth.certify import certify
     from tracrcheck.truth.permitted import permitted
-    from tracrcheck.truth.setting import Setting, task_of
+    from tracrcheck.truth.setting import Setting
+    from tracrcheck.truth.task import task_of
 
 _HOMES = {
     "compiler.compile": ("Compiled", "compile_program"),
-    "grading.run_method": ("find_method",),
+    "grading.by_name": ("find_method",),
     "grading.verdict": ("Verdict",),
     "importers": ("IMPORTERS", "Imported", "Importer"),
     "invariants": ("INVARIANTS", "Invariant", "Violation"),
@@ -40,7 +41,8 @@ _HOMES = {
     "truth.certificate": ("Certificate",),
     "truth.certify": ("certify",),
     "truth.permitted": ("permitted",),
-    "truth.setting": ("Setting", "task_of"),
+    "truth.setting": ("Setting",),
+    "truth.task": ("task_of",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -13,19 +13,17 @@ import platform
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any, Literal
 
-from edgeprune_core.atomic_write import write_whole
 from edgeprune_core.errors import CheckError
 from tracrcheck._version import __version__
-from tracrcheck.error_codes import user_error
 from tracrcheck.records.machine import machine
+from tracrcheck.reports import files
 
 SCHEMA = "tracrcheck.doctor/1"
 # Time limit of one import, from a cold disk too.
@@ -60,9 +58,10 @@ OURS = ("dev", "docs")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A package on PyPI: how it is imported, which versions are required, and what it is for.
+    """A package on PyPI: how it is imported, which versions are required, what it is for, and what was found.
 
     extra: `pip install tracrcheck[EXTRA]` installs it; "" if it is always required.
+    found: the version that is installed, or None. detail: what is wrong.
     """
 
     name: str
@@ -70,6 +69,9 @@ class Part:
     wanted: str
     use: str
     extra: str = ""
+    status: Status = "ok"
+    found: str | None = None
+    detail: str = ""
 
 
 def parts() -> tuple[Part, ...]:
@@ -87,20 +89,10 @@ def parts() -> tuple[Part, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """found: the version that is installed, or None. detail: what is wrong."""
-
-    part: Part
-    status: Status
-    found: str | None = None
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """works: whether a program compiled and gave the interpreter's output. why: if not, what went wrong."""
 
-    findings: tuple[Finding, ...]
+    parts: tuple[Part, ...]
     devices: tuple[str, ...]
     cache: str
     cache_writable: bool
@@ -109,26 +101,19 @@ class Report:
     why: str
 
     @property
-    def ok(self) -> bool:
-        needed = (f for f in self.findings if not f.part.extra)
-        return self.works and all(f.status == "ok" for f in needed)
-
-    @property
     def exit_code(self) -> int:
-        return 0 if self.ok else 1
+        """0 if programs compile and nothing that is required is missing."""
+        return int(not self.works or any(part.status != "ok" for part in self.parts if not part.extra))
 
     def document(self) -> dict[str, Any]:
         """As in docs/json.md."""
         return {
             "schema": SCHEMA,
             "version": __version__,
-            "ok": self.ok,
+            "ok": self.exit_code == 0,
             "machine": machine(),
             "executable": sys.executable,
-            "parts": [
-                {**asdict(f.part), "status": f.status, "found": f.found, "detail": f.detail}
-                for f in self.findings
-            ],
+            "parts": [asdict(part) for part in self.parts],
             "devices": list(self.devices),
             "cache": {"folder": self.cache, "writable": self.cache_writable},
             "programs": self.programs,
@@ -144,51 +129,42 @@ class Report:
         yield f"devices   {', '.join(self.devices) or 'unknown: torch cannot be imported'}"
         yield f"cache     {self.cache}{'' if self.cache_writable else '  (cannot be written: truths are proved again each time)'}"
         yield f"programs  {self.programs} shipped"
-        yield ""
-        for title, extras in (("required", False), ("optional", True)):
-            yield title
-            for finding in self.findings:
-                if bool(finding.part.extra) == extras:
-                    yield _line(finding)
-        yield ""
-        yield "reverse   " + (
-            "compiles, and gives the interpreter's output" if self.works else f"BROKEN: {self.why}"
-        )
-        yield (
-            "nothing that is required is missing"
-            if self.ok
-            else "something that is required is missing or broken"
-        )
+        yield "\nrequired"
+        yield from (_line(part) for part in self.parts if not part.extra)
+        yield "optional"
+        yield from (_line(part) for part in self.parts if part.extra)
+        state = "compiles, and gives the interpreter's output" if self.works else f"BROKEN: {self.why}"
+        yield f"\nreverse   {state}"
+        broken = "something that is required is missing or broken"
+        yield broken if self.exit_code else "nothing that is required is missing"
 
 
-def _line(finding: Finding) -> str:
-    part = finding.part
-    state = "ok" if finding.status == "ok" else finding.status.upper() if not part.extra else finding.status
-    text = f"  {state:<8}{part.name:<16} {finding.found or '-':<10} {part.use}"
-    if finding.status == "ok":
+def _line(part: Part) -> str:
+    state = part.status if part.extra or part.status == "ok" else part.status.upper()
+    text = f"  {state:<8}{part.name:<16} {part.found or '-':<10} {part.use}"
+    if part.status == "ok":
         return text
     name = f"tracrcheck[{part.extra}]" if part.extra else f"{part.name}{part.wanted}"
-    return f"{text}\n          {finding.detail}; pip install '{name}'"
+    return f"{text}\n          {part.detail}; pip install '{name}'"
 
 
 def examine(wanted: Sequence[Part] | None = None) -> Report:
     """Imports every part, each in a process of its own. Never raises."""
-    findings: tuple[Finding, ...]
+    probed: list[dict[str, Any]] = []
     try:
         wanted = parts() if wanted is None else wanted
         with ThreadPoolExecutor(os.cpu_count()) as threads:
             *probed, ours = threads.map(_probe, [*(part.module for part in wanted), ""])
-        findings = tuple(map(_finding, wanted, probed))
+        found = tuple(map(_found, wanted, probed))
     except ImportError as error:
-        part = Part((error.name or "packaging").partition(".")[0], "", "", "the list of what is required")
-        findings, probed, ours = (
-            (Finding(part=part, status="missing", detail="not installed"),),
-            [],
-            _probe(""),
+        name = (error.name or "packaging").partition(".")[0]
+        found = (
+            Part(name, "", "", "the list of what is required", status="missing", detail="not installed"),
         )
+        ours = _probe("")
     folder = _cache_folder()
     return Report(
-        findings=findings,
+        parts=found,
         devices=tuple(device for probe in probed for device in probe.get("devices", ())),
         cache=str(folder),
         cache_writable=_writable(folder),
@@ -198,7 +174,7 @@ def examine(wanted: Sequence[Part] | None = None) -> Report:
     )
 
 
-def _finding(part: Part, probe: dict[str, Any]) -> Finding:
+def _found(part: Part, probe: dict[str, Any]) -> Part:
     from packaging.specifiers import SpecifierSet
 
     try:
@@ -207,11 +183,11 @@ def _finding(part: Part, probe: dict[str, Any]) -> Finding:
         found = None
     if "error" in probe:
         if found is None:
-            return Finding(part=part, status="missing", detail="not installed")
-        return Finding(part=part, status="broken", found=found, detail=probe["error"])
+            return replace(part, status="missing", detail="not installed")
+        return replace(part, status="broken", found=found, detail=probe["error"])
     if found is not None and not SpecifierSet(part.wanted).contains(found, prereleases=True):
-        return Finding(part=part, status="old", found=found, detail=f"{part.wanted} is wanted")
-    return Finding(part=part, status="ok", found=found)
+        return replace(part, status="old", found=found, detail=f"{part.wanted} is wanted")
+    return replace(part, found=found)
 
 
 # The processes that import ------------------------------------------------------------------------------
@@ -290,29 +266,13 @@ def _writable(folder: Path) -> bool:
     return folder.is_dir() and os.access(folder, os.W_OK)
 
 
-def check_writable(path: Path) -> None:
-    """Raises TC115 now where the document could not be written at the end."""
-    try:
-        if path.exists() and not path.is_file() and not path.is_dir():
-            return  # a device
-        if path.is_dir():
-            raise IsADirectoryError(f"'{path}' is a folder")
-        with tempfile.TemporaryFile(dir=path.resolve().parent):
-            pass
-    except OSError as error:
-        raise user_error("TC115", got=error.strerror or error, path=path) from None
-
-
-def write(report: Report, path: Path) -> None:
-    """Writes the document, whole or not at all. Errors: TC115."""
-    text = json.dumps(report.document(), indent=2) + "\n"
-    try:
-        if path.exists() and not (path.is_file() or path.is_dir()):  # a device is not replaced by a file
-            path.write_text(text, encoding="utf-8")
-        else:
-            write_whole(path.resolve(), text)
-    except OSError as error:
-        raise user_error("TC115", path=path, got=error.strerror or error) from None
+def run(to: Path | None) -> int:
+    """Prints the report, writes its document, and returns the exit code. Errors: TC115, before anything is imported."""
+    files.check_writable(to)
+    report = examine()
+    sys.stdout.write("\n".join(report.lines()) + "\n")
+    files.write_json(to, report.document())
+    return report.exit_code
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -321,16 +281,11 @@ def main(words: Sequence[str] | None = None) -> int:
         prog="tracrcheck doctor", description="What is installed, and what is missing."
     )
     parser.add_argument("--json", metavar="FILE", type=Path)
-    asked = parser.parse_args(words)
-    report = examine()
-    sys.stdout.write("\n".join(report.lines()) + "\n")
     try:
-        if asked.json is not None:
-            write(report, asked.json)
+        return run(parser.parse_args(words).json)
     except CheckError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    return report.exit_code
 
 
 if __name__ == "__main__":

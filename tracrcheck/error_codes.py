@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgeprune_core import error_codes as engine
 from edgeprune_core.errors import ErrorTable, Message
 
+_RENAME = "give another name"
 _CALLABLE = "a {kind}'s name, or module:callable that takes {takes}"
 _REPORT = "report it: this is a bug in tracrcheck, or an unsupported version of Tracr"
 
@@ -106,22 +107,18 @@ TOPICS: dict[str, dict[str, Message]] = {
             "cannot write '{path}'", "a file in a folder that exists and can be written", "give another path"
         ),
         "TC116.file_name": Message(
-            "'{name}' is not a valid name for a program file",
-            "letters, digits and _, then .py",
-            "give another name",
+            "'{name}' is not a valid name for a program file", "letters, digits and _, then .py", _RENAME
         ),
         "TC116.name": Message(
             "'{name}' is not a valid name for a program",
             "letters, digits and _, and not a Python keyword",
-            "give another name",
+            _RENAME,
         ),
         "TC116.taken": Message(
-            "there is a program named '{name}' already",
-            "a name that no program has",
-            "give another name",
+            "there is a program named '{name}' already", "a name that no program has", _RENAME
         ),
-        "TC116.same": Message("two files of one name", "two names", "give another name"),
-        "TC116.there": Message("'{name}' already exists", "a new file", "give another name"),
+        "TC116.same": Message("two files of one name", "two names", _RENAME),
+        "TC116.there": Message("'{name}' already exists", "a new file", _RENAME),
         "TC117.no_program": Message("no program to certify", "names, or --all"),
         "TC117.names_and_all": Message("names and --all", "one of the two"),
         "TC117.write": Message("pins are written for all programs", "--all", "add --all"),
@@ -313,6 +310,11 @@ TOPICS: dict[str, dict[str, Message]] = {
         "TC156": Message("no seeded fault '{name}'", "one of the table: tracrcheck mutants --list"),
         "TC157": Message(
             "a check fails without any fault", "every check green on the unchanged code", "fix that first"
+        ),
+        "TC158": Message(
+            "not a table of seeded faults",
+            "[NAME] for each fault, with file, old, new and why; source and blind where they are not the default",
+            "see docs/extend/fault.md",
         ),
     },
     "Planted circuits": {

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from edgeprune_core.errors import CheckError
-from tracrcheck.commands import options
+from tracrcheck.commands.arguments import ProcessOptions, check_memory, check_timeout, settings_of
 from tracrcheck.compiler.compile import Compiled
 from tracrcheck.error_codes import unknown_name
 from tracrcheck.grading.method_process import examinee_of
@@ -65,8 +65,10 @@ class GatePlugin:
         _check_given(config)
         method = config.getoption("tracrcheck_method")
         timeout = config.getoption("tracrcheck_timeout")
-        memory = config.getoption("tracrcheck_memory")
-        in_process = bool(config.getoption("tracrcheck_in_process"))
+        process = ProcessOptions(
+            memory=config.getoption("tracrcheck_memory"),
+            in_process=bool(config.getoption("tracrcheck_in_process")),
+        )
         path = config.getoption("tracrcheck_json")
         try:
             name = config.getoption("tracrcheck_profile") or "quick"
@@ -74,14 +76,15 @@ class GatePlugin:
                 raise _no_profile(name)
             profile = profiles.chosen(name, [], None)
             files.check_writable(out := Path(path).absolute() if path else None)
-            examinee = examinee_of(method, in_process=in_process, memory_mib=options.check_memory(memory))
             plan = Plan(
-                settings=options.settings_of(profile.ablations, ["value"], None, False),
-                method=examinee,
+                settings=settings_of(profile.ablations),
+                method=examinee_of(
+                    method, in_process=process.in_process, memory_mib=check_memory(process.memory)
+                ),
                 method_name=method,
-                in_process=in_process,
+                in_process=process.in_process,
                 seeds=tuple(range(profile.seeds)),
-                timeout=options.check_timeout(TIMEOUT if timeout is None else timeout),
+                timeout=check_timeout(TIMEOUT if timeout is None else timeout),
             )
         except CheckError as error:
             if error.where and error.where.startswith("--"):
@@ -95,7 +98,10 @@ class GatePlugin:
             json=None
             if hasattr(config, "workerinput")
             else out,  # one process writes it, and has all verdicts
-            replay_options=tuple(options.replay_words(timeout=timeout, memory=memory, in_process=in_process)),
+            replay_options=(
+                *(() if timeout is None else ("--timeout", f"{timeout:g}")),
+                *process.replay_words,
+            ),
         )
 
     def verdicts(self, entry: Entry, setting: Setting) -> list[Verdict]:

@@ -168,7 +168,7 @@ def _compiled(program: str, folder: str) -> Compiled:
 def _exam(program: str, setting: Setting, folder: str) -> _Exam:
     """folder: the place where names and paths are looked up."""
     from tracrcheck.truth.cache import certificate_for
-    from tracrcheck.truth.setting import task_of
+    from tracrcheck.truth.task import task_of
 
     compiled = _compiled(program, folder)
     task = task_of(compiled, setting)

@@ -12,19 +12,17 @@ import ast
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from ci.faults.suite_process import SKIPPED, TESTS
-from tracrcheck.commands import mutants as command
-from tracrcheck.commands.arguments import Comment, Html, Json, Junit
-from tracrcheck.commands.errors import told
+from tracrcheck.commands import mutants as seeding
+from tracrcheck.commands.arguments import RunOptions
+from tracrcheck.commands.base import command
 from tracrcheck.commands.results import recheck
 from tracrcheck.mutants.checks import Job
 from tracrcheck.mutants.sandbox import Way
 from tracrcheck.records.sources import sources_of
-from tracrcheck.reports.outputs import Outputs
 from tracrcheck.runs import mutants as runner
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,25 +79,11 @@ def modules() -> list[str]:
     return sorted(found)
 
 
-@told
-def run(
-    only: Annotated[list[str] | None, typer.Option(metavar="NAME", help="This fault. Repeatable.")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
-    unchecked: Annotated[
-        bool, typer.Option("--unchecked", help="Do not run the tests on the unchanged code first.")
-    ] = False,
-    json: Json = None,
-    html: Html = None,
-    junit: Junit = None,
-    md: Comment = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Resume a stopped run (with --json).")] = False,
-) -> None:
+@command
+def run(options: RunOptions, only: seeding.Only = None, unchecked: seeding.Unchecked = False) -> None:
     """Seed faults in copies of the checkout, one at a time: exit 1 if all tests stay green."""
-    outputs = Outputs(json=json, html=html, junit=junit, md=md)
-    chosen = runner.chosen(only or [])
-    outputs.check()
     words = shlex.join(["python", "-m", "ci.faults.suite", *sys.argv[1:]])
-    command.hunt(chosen, battery(), words, outputs, jobs=jobs, unchecked=unchecked, resume=resume)
+    seeding.hunt(runner.chosen(only or []), battery(), words, options, unchecked=unchecked)
 
 
 runner.BATTERIES["suite"] = battery

@@ -2,52 +2,51 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING
 
 from edgeprune_core.error_codes import user_error
-from edgeprune_core.errors import CheckError
-from edgeprune_core.families.base import Config, Family, Row
-from edgeprune_core.families.checkpoints import of_folder, of_hub, of_live
-from edgeprune_core.families.gpt2 import Gpt2
-from edgeprune_core.families.llama import Llama
-from edgeprune_core.families.state_dict import model_of, tensors_of
-from edgeprune_core.weights import Model
+from edgeprune_core.lazy import Lazy, Table, exports
 
-FAMILIES: dict[str, Family] = {
-    "gpt2": Gpt2(),
-    "llama": Llama(),
-}
+if TYPE_CHECKING:
+    from edgeprune_core.families.base import Config, Family, Row
+    from edgeprune_core.families.gpt2 import Gpt2
+    from edgeprune_core.families.llama import Llama
+    from edgeprune_core.families.pretrained import load
+    from edgeprune_core.families.state_dict import model_of, tensors_of
 
-__all__ = ["FAMILIES", "Family", "Gpt2", "Llama", "Row", "family_of", "load", "model_of", "tensors_of"]
+FAMILIES: Table[Family] = Table({
+    "gpt2": Lazy("edgeprune_core.families.gpt2:Gpt2"),
+    "llama": Lazy("edgeprune_core.families.llama:Llama"),
+})  # fmt: skip
 
+__all__ = [
+    "FAMILIES",
+    "Config",
+    "Family",
+    "Gpt2",
+    "Llama",
+    "Row",
+    "family_of",
+    "load",
+    "model_of",
+    "tensors_of",
+]
 
-def load(
-    source: str | Path | Any, *, dtype: torch.dtype = torch.float32, revision: str | None = None
-) -> Model:
-    """A model of `transformers`, as ours.
+_HOMES = {
+    "base": ("Config", "Family", "Row"),
+    "gpt2": ("Gpt2",),
+    "llama": ("Llama",),
+    "pretrained": ("load",),
+    "state_dict": ("model_of", "tensors_of"),
+}  # fmt: skip
 
-    source:   a local folder, a name on the hub, or a live model, whose weights are copied.
-    dtype:    of the result. revision: of the hub's repository.
-    Errors: EP171 (no table), EP172 to EP176 and EP179 (`model_of`), EP177 (files), EP178 (the hub).
-    """
-    if isinstance(source, (str, Path)):
-        found = of_hub(str(source), revision) if _is_hub_name(source) else of_folder(_folder(source))
-    else:
-        found = of_live(source)
-    try:
-        return model_of(family_of(found.config), found.config, found.tensors, dtype=dtype)
-    except CheckError as error:
-        raise error.at(found.where) from None
+__getattr__ = exports(__name__, _HOMES)
 
 
 def family_of(config: Config) -> Family:
     """The family of a configuration. Errors: EP171; it names the file to add."""
     kind = config.get("model_type")
-    if kind in FAMILIES:
+    if isinstance(kind, str) and kind in FAMILIES:
         return FAMILIES[kind]
     raise user_error(
         "EP171",
@@ -55,14 +54,3 @@ def family_of(config: Config) -> Family:
         wanted="one of: " + ", ".join(sorted(FAMILIES)),
         file=kind or "your_family",
     )
-
-
-def _folder(source: str | Path) -> Path:
-    return Path(source).expanduser()
-
-
-def _is_hub_name(source: str | Path) -> bool:
-    """Whether a text is a hub name, `owner/name` or `name`: an existing folder of that name takes precedence."""
-    text = os.fspath(source)
-    path_like = isinstance(source, Path) or text.startswith((".", "/", "~", os.sep)) or text.count("/") > 1
-    return not path_like and not _folder(source).is_dir()

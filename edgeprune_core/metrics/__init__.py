@@ -1,12 +1,24 @@
 """The metrics of faithfulness by name; and the divergences and margins that training and methods use."""
 
-from edgeprune_core.metrics.accuracy import Accuracy
-from edgeprune_core.metrics.base import Metric
-from edgeprune_core.metrics.exact_match import ExactMatch
-from edgeprune_core.metrics.kl import Kl
-from edgeprune_core.metrics.recovered import Recovered
-from edgeprune_core.metrics.tau import Tau
+from __future__ import annotations
 
-METRICS: dict[str, Metric] = {row.name: row for row in (Kl(), Recovered(), Accuracy(), ExactMatch(), Tau())}
+from typing import TYPE_CHECKING
+
+from edgeprune_core.lazy import Lazy, Table, exports
+
+if TYPE_CHECKING:
+    from edgeprune_core.metrics.base import Metric
+
+METRICS: Table[Metric] = Table({
+    "kl": Lazy("edgeprune_core.metrics.kl:Kl"),
+    "recovered": Lazy("edgeprune_core.metrics.recovered:Recovered"),
+    "accuracy": Lazy("edgeprune_core.metrics.accuracy:Accuracy"),
+    "exact_match": Lazy("edgeprune_core.metrics.exact_match:ExactMatch"),
+    "tau": Lazy("edgeprune_core.metrics.tau:Tau"),
+})  # fmt: skip
 
 __all__ = ["METRICS", "Metric"]
+
+_HOMES = {"base": ("Metric",)}
+
+__getattr__ = exports(__name__, _HOMES)

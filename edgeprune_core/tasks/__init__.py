@@ -6,7 +6,6 @@ from edgeprune_core.tasks.gendered_pronoun import GenderedPronoun
 from edgeprune_core.tasks.greater_than import GreaterThan
 from edgeprune_core.tasks.ioi import IndirectObject
 from edgeprune_core.tasks.jsonl import read_pairs
-from edgeprune_core.tasks.prompt_task import PromptTask, prompt_task
 
 TASKS: dict[str, PromptSource] = {
     "ioi": IndirectObject(),
@@ -16,4 +15,4 @@ TASKS: dict[str, PromptSource] = {
     "boolean_instruction": BooleanExpressions(form="instruction"),
 }
 
-__all__ = ["TASKS", "Pair", "PromptSource", "PromptTask", "pairs", "prompt_task", "read_pairs"]
+__all__ = ["TASKS", "Pair", "PromptSource", "pairs", "read_pairs"]

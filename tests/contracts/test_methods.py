@@ -13,11 +13,12 @@ from tests import zoo
 from tests.edgeprune_core.methods.subjects import llama, prompts
 from tests.tracrcheck.planted.models import planted
 from tracrcheck.cli import app
-from tracrcheck.grading.run_method import find_method
+from tracrcheck.grading.by_name import find_method
 from tracrcheck.runs import compare as comparing
 from tracrcheck.trained import pareto
 from tracrcheck.truth.certify import certify
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 # Edge pruning and random edges have tests of their own.
 RANKING = sorted(name for name in METHODS if not name.startswith("edge_pruning") and name != "random")

@@ -23,7 +23,8 @@ from edgeprune_core.metrics import METRICS
 from edgeprune_core.metrics.tau import kendall_tau
 from tests import zoo
 from tracrcheck.truth.certify import certify
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 ABLATIONS = ("zero", "mean", "resample")
 LENGTHS = (2, 3)

@@ -27,7 +27,8 @@ from tests import zoo
 from tracrcheck.planted.distractors import Draw
 from tracrcheck.planted.planting import plant
 from tracrcheck.truth.certify import certify
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 GPT2 = ModelSpec(
     n_layers=12, n_heads=12, d_model=768, d_head=64, d_mlp=3072, d_vocab=50257, d_out=50257, n_ctx=1024,

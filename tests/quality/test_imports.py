@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 # The folders and top-level modules in the order of the pipeline. A file imports only from its own folder and
 # those before it.
 LAYERS = [
+    "edgeprune_core.lazy",
     "edgeprune_core",
     *(f"edgeprune_core.{name}" for name in (
         "errors", "error_codes", "spec", "weights", "graph", "circuit", "mask", "criterion", "atomic_write", "fold_norms",
@@ -45,7 +46,11 @@ HIDDEN = {
         {"distributed"},
         "as above; and the process itself has no need of it",
     ),
-    "tracrcheck/commands/options.py": (None, "a wrong call is answered before torch is loaded"),
+    "tracrcheck/commands/arguments.py": (None, "a wrong call is answered before torch is loaded"),
+    "tracrcheck/reports/files.py": (
+        {"safetensors"},
+        "may be missing, which doctor reports, and writes to a file",
+    ),
     "tracrcheck/reports/outputs.py": (
         {"tracrcheck"},
         "outputs are checked before anything is loaded; the reports of every kind are needed only to write one",
@@ -99,6 +104,8 @@ def imported(source: str) -> list[tuple[str, bool]]:
             elif isinstance(child, ast.ImportFrom):
                 assert child.level == 0, "relative imports hide where a name comes from"
                 found.extend((f"{child.module}.{alias.name}", inside) for alias in child.names)
+            elif isinstance(child, ast.Call) and ast.unparse(child.func) == "Lazy":
+                found.append((ast.literal_eval(child.args[0]).replace(":", "."), inside))
             elif isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
                 continue
             walk(child, inside or isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)))
@@ -167,6 +174,11 @@ def test_a_file_imports_only_from_its_own_layer_and_those_before(path):
             "(tracrcheck.compiler) imports",
         ),
         ("tracrcheck/truth/setting.py", "import tracrcheck.grading.grade", "(tracrcheck.truth) imports"),
+        (
+            "edgeprune_core/metrics/__init__.py",
+            'Table({"new": Lazy("edgeprune_core.training.new:New")})',
+            "imports edgeprune_core.training.new.New",
+        ),
         ("tracrcheck/truth/certify.py", "def f():\n    import torch", "hides the import of torch"),
         ("edgeprune_core/weights.py", "import pickle", "no pickles"),
     ],

@@ -16,6 +16,7 @@ from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.graph import ResidualGraph
 
+
 def peeled(task, edges):
     """Without one edge after another, as long as the rest is faithful on every item."""
     circuit = Circuit.full(task.graph)

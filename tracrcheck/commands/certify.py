@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,31 +9,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgeprune_core.errors import CheckError
-from tracrcheck.commands.arguments import (
-    Ablations,
-    Comment,
-    Folders,
-    Html,
-    Json,
-    Junit,
-    Lengths,
-    Names,
-    ScoreBos,
-)
-from tracrcheck.commands.errors import stop_at, told
+from tracrcheck.commands.arguments import Folders, Names, ReportOptions, SettingOptions
+from tracrcheck.commands.base import command, command_line, stop_at
 from tracrcheck.commands.loading import loading
 from tracrcheck.error_codes import user_error
+from tracrcheck.rasp.library import Library, load_file
+from tracrcheck.reports import files
+from tracrcheck.reports.render import terminal
 
 if TYPE_CHECKING:
     from tracrcheck.compiler.compile import Compiled
     from tracrcheck.rasp.library import Entry
-    from tracrcheck.reports.context import Beside
+    from tracrcheck.reports.context import Context
     from tracrcheck.reports.saved import CertificatesFile
     from tracrcheck.truth.certificate import Certificate
     from tracrcheck.truth.setting import Setting
 
 
-@told
+@command
 def programs(
     folder: Folders = None,
     pinned: Annotated[
@@ -44,9 +35,6 @@ def programs(
     ] = None,
 ) -> None:
     """List the programs: vocabulary, longest input, layers x heads, edges."""
-    from tracrcheck.rasp.library import Library, load_file
-    from tracrcheck.reports.render import terminal
-
     library = Library.here(folder or [])
     with loading():
         from tracrcheck.compiler.compile import compile_program
@@ -69,30 +57,19 @@ def programs(
     library.all()
 
 
-@told
+@command
 def certify(
+    setting: SettingOptions,
+    outputs: ReportOptions,
     program: Names = None,
     everything: Annotated[bool, typer.Option("--all", help="Every program.")] = False,
-    ablation: Ablations = None,
-    criterion: Annotated[str | None, typer.Option(help="value (the default) or decoded.")] = None,
-    lengths: Lengths = None,
-    score_bos: ScoreBos = False,
     folder: Folders = None,
-    json: Json = None,
-    html: Html = None,
-    junit: Junit = None,
-    md: Comment = None,
     check: Annotated[Path | None, typer.Option(metavar="FILE", help="Compare with the pins in FILE.")] = None,
     write: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the pins to FILE.")] = None,
 ) -> None:
     """Prove which edges are required. Exit 1 if `sufficient` or `minimal` is not proved, or a pin differs."""
-    from tracrcheck.commands import options
-    from tracrcheck.rasp.library import Library
-    from tracrcheck.reports import files
-    from tracrcheck.reports.outputs import Outputs
-    from tracrcheck.reports.render import terminal
+    from tracrcheck.truth.setting import CRITERIA
 
-    outputs = Outputs(json=json, html=html, junit=junit, md=md)
     pinning = check is not None or write is not None
     if not program and not everything:
         raise user_error("TC117.no_program", where="certify", got="no name")
@@ -100,30 +77,27 @@ def certify(
         raise user_error("TC117.names_and_all", where="certify", got=" ".join(program))
     if write is not None and not everything:
         raise user_error("TC117.write", where="--write", got="names")
-    outputs.check()
     files.check_writable(write)
-    options.parse_lengths(lengths)
+    settings = setting.settings(["all"], CRITERIA if pinning else ["value"])
     entries = Library.here(folder or []).chosen(program or [])
     with loading():
         from tracrcheck.reports import certify as report
         from tracrcheck.truth import cache, pins
         from tracrcheck.truth.program_check import prepare
 
-    criteria = [criterion] if criterion else options.all_criteria() if pinning else ["value"]
-    settings = options.settings_of(ablation or ["all"], criteria, lengths, score_bos)
     pinned = pins.read(check) if check else None
     ready, wrong = prepare(entries, settings)
     stop_at(wrong)
     found = []
-    for compiled, setting in terminal.progress(
+    for compiled, one in terminal.progress(
         [(c, s) for c in ready for s in settings], len(ready) * len(settings), "certify"
     ):
-        found.append(cache.certificate_of(compiled, setting))
+        found.append(cache.certificate_of(compiled, one))
         if not pinning:
             terminal.show(*report.certificate_block(compiled, found[-1]))
-    files.write_json(json, files.certify_document(found))
-    if html or junit or md:
-        outputs.write(*_shown(ready, settings, entries, found, drawn=html is not None))
+    files.write_json(outputs.json, files.certify_document(found))
+    if outputs.html or outputs.junit or outputs.md:
+        outputs.write(*_shown(ready, settings, entries, found, drawn=outputs.html is not None))
     unproved = [c for c in found if not c.usable]
     for c in unproved:
         line = f"UNKNOWN {c.program}, {c.setting.ablation}, {c.setting.criterion}: {c.says('sufficient')}"
@@ -144,11 +118,10 @@ def _shown(
     found: Sequence[Certificate],
     *,
     drawn: bool,
-) -> tuple[CertificatesFile, Beside]:
+) -> tuple[CertificatesFile, Context]:
     """What the reports show. The certificates are in the cache now. drawn: with what a page draws."""
     from tracrcheck.grading.edge_effects import evidence_of
-    from tracrcheck.reports.context import Beside
-    from tracrcheck.reports.render import terminal
+    from tracrcheck.reports.context import Context
     from tracrcheck.reports.saved import CertificatesFile
     from tracrcheck.runs.base import made_now
 
@@ -158,6 +131,6 @@ def _shown(
         evidence_of(compiled, setting, meaning=meanings[compiled.program.name])
         for compiled, setting in terminal.progress(pairs, len(pairs), "drawing")
     ]
-    run = made_now(shlex.join(["tracrcheck", *sys.argv[1:]]))
+    run = made_now(command_line())
     certificates = tuple(c.to_json() for c in found)
-    return CertificatesFile(certificates=certificates, run=run), Beside(evidence=evidence)
+    return CertificatesFile(certificates=certificates, run=run), Context(evidence=evidence)

@@ -7,20 +7,14 @@ import sys
 import typer
 
 from tracrcheck.commands.arguments import Json
-from tracrcheck.commands.errors import told
+from tracrcheck.commands.base import command
 
 
-@told
+@command
 def doctor(json: Json = None) -> None:
     """Say what is installed, which devices are available, and what is missing. Exit 1 if tracrcheck cannot work."""
     from tracrcheck import doctor as examining
 
-    if json is not None:
-        examining.check_writable(json)
     if sys.stderr.isatty():
         typer.echo("importing every part: some seconds", err=True)
-    report = examining.examine()
-    typer.echo("\n".join(report.lines()))
-    if json is not None:
-        examining.write(report, json)
-    raise typer.Exit(report.exit_code)
+    raise typer.Exit(examining.run(json))

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+import math
 import shlex
+import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracrcheck.commands.arguments import Ablations, Criterion, Folders, Json, Lengths, ScoreBos
-from tracrcheck.commands.errors import stop_at, told
+from tracrcheck.commands.arguments import (
+    AllowUnknown,
+    CircuitFile,
+    Folders,
+    Json,
+    SettingOptions,
+    folder_words,
+)
+from tracrcheck.commands.base import command, stop_at
 from tracrcheck.commands.loading import loading
+from tracrcheck.error_codes import user_error
+from tracrcheck.grading.verdict import Summary, exit_code
+from tracrcheck.rasp.library import Library
+from tracrcheck.reports import files, text
+from tracrcheck.reports.render import terminal
 
 if TYPE_CHECKING:
     from tracrcheck.grading.verdict import Verdict
 
 
-@told
+@command
 def grade(
-    circuit: Annotated[
-        Path, typer.Argument(metavar="CIRCUIT.json", help="The circuit file. Formats: docs/importers.md.")
-    ],
+    circuit: CircuitFile,
     program: Annotated[str, typer.Option("--program", metavar="NAME", help="A name, or a program file.")],
+    setting: SettingOptions,
     folder: Folders = None,
-    ablation: Ablations = None,
-    criterion: Criterion = "value",
-    lengths: Lengths = None,
-    score_bos: ScoreBos = False,
     format: Annotated[
         str,
         typer.Option(
@@ -39,24 +47,15 @@ def grade(
     threshold: Annotated[
         float | None, typer.Option(help="For a file of scores: keep edges with at least this score.")
     ] = None,
-    allow_unknown: Annotated[
-        bool, typer.Option("--allow-unknown", help="UNKNOWN does not fail the circuit.")
-    ] = False,
+    allow_unknown: AllowUnknown = False,
     json: Json = None,
 ) -> None:
     """Grade a circuit that another tool made, under zero ablation by default."""
-    import time
-
-    from tracrcheck.commands import options
-    from tracrcheck.grading.verdict import Summary, exit_code
-    from tracrcheck.rasp.library import Library
-    from tracrcheck.reports import files, text
-    from tracrcheck.reports.render import terminal
-
     started = time.monotonic()
-    options.check_threshold(threshold)
-    options.parse_lengths(lengths)
+    if threshold is not None and math.isnan(threshold):
+        raise user_error("TC117.threshold", where="--threshold", got=threshold)
     files.check_writable(json)
+    settings = setting.settings(["zero"])
     entry = Library.here(folder or []).load(program)
     with loading():
         from tracrcheck.grading import grade_imported
@@ -64,16 +63,16 @@ def grade(
         from tracrcheck.reports.gate import verdict_table
         from tracrcheck.truth.program_check import prepare
 
-    settings = options.settings_of(ablation or ["zero"], [criterion], lengths, score_bos)
     ready, wrong = prepare([entry], settings)
     stop_at(wrong)
     imported = grade_imported.read_circuit(circuit, ready[0], format=format, threshold=threshold)
     verdicts = grade_imported.verdicts_on(ready[0], settings, imported, name=str(circuit))
     terminal.show(*report.mapping_lines(imported), "", verdict_table(verdicts))
-    rest = options.replay_words(lengths=lengths, score_bos=score_bos, folders=folder, threshold=threshold)
+    cut = [] if threshold is None else ["--threshold", repr(threshold)]
+    words = ["--format", imported.format, *setting.replay_words, *cut, *folder_words(folder)]
     for verdict in verdicts:
         if verdict.verdict != "HOLDS":
-            replay = _replay(verdict, program, [imported.format, *rest])
+            replay = _replay(verdict, program, words)
             terminal.show("", report.failure_block(verdict, ready[0], replay=replay))
     summary = Summary.of(verdicts, time.monotonic() - started)
     terminal.show("", text.summary_line(summary.to_json(), allow_unknown=allow_unknown))
@@ -83,4 +82,4 @@ def grade(
 
 def _replay(verdict: Verdict, program: str, rest: Sequence[str]) -> str:
     words = ["tracrcheck", "grade", verdict.method, "--program", program, "--ablation", verdict.ablation]
-    return shlex.join([*words, "--criterion", verdict.criterion, "--format", *rest])
+    return shlex.join([*words, "--criterion", verdict.criterion, *rest])

@@ -7,11 +7,13 @@ from typing import Annotated
 import typer
 
 from tracrcheck.commands.arguments import Json
-from tracrcheck.commands.errors import told
+from tracrcheck.commands.base import command
 from tracrcheck.commands.loading import loading
+from tracrcheck.reports import files
+from tracrcheck.reports.render import terminal
 
 
-@told
+@command
 def plan(
     model: Annotated[
         str,
@@ -35,9 +37,6 @@ def plan(
     json: Json = None,
 ) -> None:
     """Estimate the memory and FLOPs of a step of edge pruning on a large model, and whether it fits."""
-    from tracrcheck.reports import files
-    from tracrcheck.reports.render import terminal
-
     files.check_writable(json)
     with loading():
         from tracrcheck.reports import plan as report

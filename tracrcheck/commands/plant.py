@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
-from tracrcheck.commands.arguments import LARGEST_SEED, Ablations, Folders, Name
-from tracrcheck.commands.errors import stop_at, told
+from tracrcheck.commands.arguments import LARGEST_SEED, Ablations, Folders, Name, settings_of
+from tracrcheck.commands.base import command, stop_at
 from tracrcheck.commands.loading import loading
+from tracrcheck.rasp.library import Library
+from tracrcheck.reports import files
+from tracrcheck.reports.render import terminal
 
 
-@told
+@command
 def plant(
     program: Name,
     layers: Annotated[int, typer.Option(min=1, help="Layers of the large model.")],
@@ -45,11 +48,7 @@ def plant(
     ] = None,
 ) -> None:
     """Hide a program in a larger transformer, among distractors. Measures and certifies the result."""
-    from tracrcheck.commands import options
-    from tracrcheck.rasp.library import Library
-    from tracrcheck.reports import files
-    from tracrcheck.reports.render import terminal
-
+    settings = settings_of(ablation or ["all"])
     for path in (out, weights):
         files.check_writable(path)
     entry = Library.here(folder or []).load(program)
@@ -59,7 +58,6 @@ def plant(
         from tracrcheck.reports.plant import planted_block, truth_line
         from tracrcheck.truth.program_check import prepare
 
-    settings = options.settings_of(ablation or ["all"], ["value"], None, False)
     if out is not None:
         file.check_new_file(out, {path.stem for path in Library.here(folder or []).files()})
     if weights is not None:

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tracrcheck.commands.arguments import Folders, Html, Junit
-from tracrcheck.commands.errors import told
+from tracrcheck.commands.arguments import BaselineOptions, Folders, Html, Junit
+from tracrcheck.commands.base import command
 from tracrcheck.commands.loading import loading
-
-File = Annotated[
-    Path,
-    typer.Argument(
-        metavar="FILE", help="A file that --json of gate, fuzz, invariants, mutants or compare wrote."
-    ),
-]
-Shown = Annotated[
-    Path, typer.Argument(metavar="FILE", help="A file that --json of a command with --html wrote.")
-]
+from tracrcheck.rasp.library import Library
+from tracrcheck.reports import files, text
+from tracrcheck.reports.outputs import Outputs
+from tracrcheck.reports.render import terminal
 
 
-@told
+@command
 def report(
-    file: Shown,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A file that --json of a command with --html wrote.")
+    ],
+    baseline: BaselineOptions,
     md: Annotated[
         Path | None,
         typer.Option("--md", metavar="FILE", help="Write Markdown to this file. By default it is printed."),
@@ -36,48 +34,40 @@ def report(
     html: Html = None,
     junit: Junit = None,
     folder: Folders = None,
-    baseline: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Results of another version, to compare with.")
-    ] = None,
-    slower: Annotated[
-        float, typer.Option(help="With --baseline: how many times slower counts as a regression.")
-    ] = 2.0,
 ) -> None:
     """Show a results file as Markdown, as a page for a browser, or as JUnit XML."""
-    from dataclasses import replace
-
-    from tracrcheck.commands import options
-    from tracrcheck.rasp.library import Library
-    from tracrcheck.reports import files
-    from tracrcheck.reports.outputs import Outputs
-
     Outputs(html=html, junit=junit, md=md).check()
-    factor = options.check_factor(slower)
     with loading():
         from tracrcheck.reports import saved
-        from tracrcheck.reports.context import beside_saved
+        from tracrcheck.reports.context import context_of
         from tracrcheck.reports.kinds import comment_of, page_of
-        from tracrcheck.runs import baseline as comparing
+        from tracrcheck.runs.baseline import compared
 
     found = saved.read(file)
-    compared = None if baseline is None else comparing.compared(found, baseline, factor=factor)
-    beside = beside_saved(found, Library.here(folder or []), drawn=html is not None)
-    beside = replace(beside, compared=compared)
-    asked = md is not None or short or (html is None and junit is None)
-    page = (comment_of if short else page_of)(found, beside) if asked else ""
-    Outputs(html=html, junit=junit).write(found, beside)
+    before = baseline.baseline
+    against = None if before is None else compared(found, before, factor=baseline.slower)
+    context = context_of(found, Library.here(folder or []), drawn=html is not None)
+    context = replace(context, compared=against)
+    wanted = md is not None or short or (html is None and junit is None)
+    page = (comment_of if short else page_of)(found, context) if wanted else ""
+    Outputs(html=html, junit=junit).write(found, context)
     if md is not None:
         files.write_text(md, page)
-    elif asked:
+    elif wanted:
         typer.echo(page, nl=False)
     for path in (html, junit, md):
         if path is not None:
             typer.echo(f"wrote {path}", err=path != md)
 
 
-@told
+@command
 def recheck(
-    file: File,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="A file that --json of gate, fuzz, invariants, mutants or compare wrote."
+        ),
+    ],
     share: Annotated[
         float,
         typer.Option(min=0, max=1, help="Share of the verdicts (or drawn units) to run again; at least one."),
@@ -94,10 +84,6 @@ def recheck(
     folder: Folders = None,
 ) -> None:
     """Check a results file: its shape, whether it is stale, and a random share of it by running that again."""
-    from tracrcheck.rasp.library import Library
-    from tracrcheck.reports import text
-    from tracrcheck.reports.render import terminal
-
     with loading():
         from tracrcheck.runs import recheck as checking
         from tracrcheck.runs.kinds import read_any

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
 
+from tracrcheck.commands.arguments import RunOptions
 from tracrcheck.records.journal import Ledger
 from tracrcheck.reports import files
-from tracrcheck.reports.context import Beside
-from tracrcheck.reports.outputs import Outputs
+from tracrcheck.reports.context import Context
+from tracrcheck.reports.document import Document
 from tracrcheck.reports.render import terminal
 from tracrcheck.runs.base import ResumableRun, finished_there, open_ledger
 from tracrcheck.runs.results import RunKind, loaded
-
-
-def command_line() -> str:
-    """The command as it was called, for the results file."""
-    return shlex.join(["tracrcheck", *sys.argv[1:]])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,37 +23,36 @@ class Done:
     """results: of the run, or read from the file of a run that was finished before. run: None in the second case."""
 
     results: Any
-    outputs: Outputs
+    options: RunOptions
     run: Any = None
 
-    def end(self, code: int, beside: Beside | None = None) -> NoReturn:
-        """Writes the reports, and ends the command with `code`, or 130 if the run was interrupted."""
-        self.outputs.write(self.results, beside or Beside())
+    def end(self, code: int | None = None, context: Context | None = None) -> NoReturn:
+        """Writes the reports and ends the command: with `code` (by default that of the results), or 130 if interrupted."""
+        self.options.write(self.results, context or Context())
         if self.run is not None and self.run.interrupted:
             typer.echo(f"interrupted: these are the {self.run.things} that were finished", err=True)
             raise typer.Exit(130)
-        raise typer.Exit(code)
+        raise typer.Exit(self.results.exit_code if code is None else code)
 
 
 def run_or_read(
     kind: RunKind,
     header: Mapping[str, Any],
     start: Callable[[Ledger | None], ResumableRun[Any, Any]],
+    options: RunOptions,
     *,
-    outputs: Outputs,
-    resume: bool,
-    show: Callable[[Any], None],
+    document: Callable[[Any], Document],
     line: Callable[[Any], str] | None = None,
 ) -> Done:
-    """Runs what is left and writes the JSON file; with `resume`, reads the file of a run that is finished.
+    """Runs what is left and writes the JSON file; with `--resume`, reads the file of a run that is finished.
 
-    start: prepares the run. show: prints the results. line: of each row as it is finished, for standard error.
+    start: prepares the run. document: what is printed. line: of each row as it is finished, for standard error.
     """
-    if resume and finished_there(outputs.json, header):
-        typer.echo(f"{outputs.json} is this run, finished: there is nothing to resume", err=True)
-        path = outputs.json or Path()
-        return Done(results=kind.read(path, loaded(path)), outputs=outputs)
-    with open_ledger(outputs.json, header, resume=resume) as ledger:
+    path = options.json
+    if options.resume and path is not None and finished_there(path, header):
+        typer.echo(f"{path} is this run, finished: there is nothing to resume", err=True)
+        return Done(results=kind.read(path, loaded(path)), options=options)
+    with open_ledger(path, header, resume=options.resume) as ledger:
         run = start(ledger)
         if run.resumed:
             typer.echo(f"resumed: {run.resumed} of {run.total} {run.things} were finished before", err=True)
@@ -71,8 +63,8 @@ def run_or_read(
                         typer.echo(line(item), err=True)
         except KeyboardInterrupt:
             run.interrupted = True
-        results = run.results(outputs.json)
-        show(results)
-        files.write_json(outputs.json, results.document, a_line_each=results.line_each)
+        results = run.results(path)
+        terminal.show_document(document(results))
+        files.write_json(path, results.document, a_line_each=results.line_each)
         run.written()
-    return Done(results=results, outputs=outputs, run=run)
+    return Done(results=results, options=options, run=run)

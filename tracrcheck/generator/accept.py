@@ -18,7 +18,8 @@ from tracrcheck.compiler.compile import Compiled, compile_program
 from tracrcheck.compiler.equivalence import check_compiled
 from tracrcheck.generator.recipe import Recipe, program
 from tracrcheck.generator.sample import draft
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 T = TypeVar("T")
 

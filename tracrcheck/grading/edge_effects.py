@@ -19,7 +19,8 @@ from tracrcheck.grading.verdict import Verdict
 from tracrcheck.rasp.library import Entry, Library
 from tracrcheck.truth.cache import certificate_for
 from tracrcheck.truth.certificate import Certificate
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 # Items on which effects are measured, evenly spaced over the list: a drawing needs two digits, not a proof.
 MOST_ITEMS = 256

@@ -12,7 +12,8 @@ from tracrcheck.grading.grade import witness_of
 from tracrcheck.grading.verdict import Witness
 from tracrcheck.truth.cache import certificate_for
 from tracrcheck.truth.certificate import Certificate
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 Kind = Literal["required", "in another smallest circuit", "not required", "carries nothing"]
 

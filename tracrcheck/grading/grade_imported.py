@@ -28,7 +28,8 @@ from tracrcheck.grading.verdict import Verdict, Word, edges_sha
 from tracrcheck.importers import Imported, read_file
 from tracrcheck.truth.cache import certificate_for
 from tracrcheck.truth.certificate import Certificate
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 
 def read_circuit(path: Path, compiled: Compiled, *, format: str, threshold: float | None) -> Imported:

@@ -17,12 +17,13 @@ import torch
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.task import Task
-from tracrcheck.grading.run_method import find_method, plain, seed_all
+from tracrcheck.grading.by_name import find_method
+from tracrcheck.grading.run_method import plain, seed_all
 from tracrcheck.processes.packing import unpacked
 from tracrcheck.processes.serve import print_to_the_pipe
 
 # What a setting is can be known; what is proved in it cannot.
-FORBIDDEN, ALLOWED = "tracrcheck.truth.", ("tracrcheck.truth.setting",)
+FORBIDDEN, ALLOWED = "tracrcheck.truth.", ("tracrcheck.truth.setting", "tracrcheck.truth.task")
 
 
 class _NoTruth(MetaPathFinder):
@@ -75,4 +76,3 @@ def _run(task: Task, seeds: Sequence[int], together: bool) -> dict[str, Any]:
         else:
             results = [_Asked.method(replace(task, seed=seeds[0]))]
         return {"results": [plain(result) for result in results]}
-

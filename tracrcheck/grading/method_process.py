@@ -20,7 +20,8 @@ from edgeprune_core.errors import CheckError
 from edgeprune_core.methods import METHODS
 from edgeprune_core.task import Task
 from tracrcheck.error_codes import user_error
-from tracrcheck.grading.run_method import Answer, ask, ask_together, check_name, find_method, read_plain
+from tracrcheck.grading.by_name import check_method, find_method
+from tracrcheck.grading.run_method import Answer, ask, ask_together, read_plain
 from tracrcheck.processes.packing import packed
 from tracrcheck.processes.process import Died, Process, TookTooLong
 
@@ -199,7 +200,7 @@ def examinee_of(
     if isinstance(method, Examinee):
         return method
     if isinstance(method, str):
-        check_name(method, where=where)
+        check_method(method, where=where)
     if in_process:
         return InProcess(find_method(method, where=where) if isinstance(method, str) else method)
     return MethodProcess(method, name=name, memory_mib=memory_mib, where=where)

@@ -1,4 +1,4 @@
-"""Finds a method by name, runs it in this process, and reads its answer. `method_process.py` runs it in another.
+"""Runs a method in this process, and reads its answer. `method_process.py` runs it in another.
 
 A method gets its own copy of the task, its own gradient mode and its own random state. It may return a `Discovery`, a
 `Circuit`, or edges (objects or text).
@@ -7,14 +7,11 @@ A method gets its own copy of the task, its own gradient mode and its own random
 from __future__ import annotations
 
 import copy
-import importlib
-import os
 import random
 import signal
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -27,9 +24,7 @@ from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import Edge, ResidualGraph
-from edgeprune_core.methods import METHODS
 from edgeprune_core.task import Task
-from tracrcheck.error_codes import unknown_name, user_error
 from tracrcheck.processes.clean import foreign_code_runs_here
 
 # Seconds between further alarms, for a method that swallows the first.
@@ -54,59 +49,6 @@ class Answer:
 
 class _TimeUp(BaseException):
     """Not an `Exception`, so that a method's own `except Exception` does not catch it."""
-
-
-def find_method(name: str, *, where: str = "--method") -> Callable[[Task], Any]:
-    """A method by its name, or as `module:callable`. Errors: TC113."""
-    return named_callable(name, METHODS, kind="method", takes="a Task", where=where)
-
-
-def check_name(name: str, *, where: str = "--method") -> None:
-    """Errors: TC113, if it is neither the name of a method nor `module:callable`."""
-    if name not in METHODS and ":" not in name:
-        raise unknown_name("TC113.name", name, METHODS, where=where, kind="method", takes="a Task")
-
-
-def named_callable(name: str, table: Mapping[str, Any], *, kind: str, takes: str, where: str) -> Any:
-    """A row of a table, or `module:callable`; a class is instantiated without arguments.
-
-    Modules in the current folder can be imported. Errors: TC113.
-    """
-    if name in table:
-        return table[name]
-    if ":" not in name:
-        raise unknown_name("TC113.name", name, table, where=where, kind=kind, takes=takes)
-    module_name, _, attribute = name.partition(":")
-    foreign_code_runs_here()
-    with _current_folder_importable():
-        try:
-            found: Any = importlib.import_module(module_name)
-            for part in attribute.split("."):
-                found = getattr(found, part)
-            if isinstance(found, type):
-                found = found()
-        except (Exception, SystemExit) as error:
-            got = f"{type(error).__name__}: {error}"
-            raise user_error(
-                "TC113.import", where=where, got=got, name=name, kind=kind, takes=takes
-            ) from error
-    if not callable(found):
-        got = f"a {type(found).__name__}"
-        raise user_error("TC113.call", where=where, got=got, name=name, kind=kind, takes=takes)
-    return found
-
-
-@contextmanager
-def _current_folder_importable() -> Iterator[None]:
-    folder = os.getcwd()
-    if folder in sys.path or "" in sys.path:
-        yield
-        return
-    sys.path.insert(0, folder)
-    try:
-        yield
-    finally:
-        sys.path.remove(folder)
 
 
 def ask(method: Callable[[Task], Any], task: Task, *, seed: int, timeout: float | None) -> Answer:

@@ -7,34 +7,26 @@ all edges into it are removed. This is a plain loop, without batches, guesses or
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.deviations import divergences_of
 from edgeprune_core.graph import Edge, Reader
 from edgeprune_core.methods import Acdc
 from edgeprune_core.task import Task
-from tracrcheck.invariants.base import Invariant, Violation
+from tracrcheck.invariants.base import Violations, each_task, equal, invariant
 from tracrcheck.invariants.circuits import mask_of
-from tracrcheck.invariants.subjects import Subject, is_program, some_items
+from tracrcheck.invariants.subjects import is_random, with_few_items
 
-# tau, in units of the divergence per edge that removing everything costs: some edges go, and some nodes die.
-SHARES = (3.0,)
+TAU = 3.0  # in units of the divergence per edge that removing everything costs: some edges go, and some nodes die
 
 
-def acdc(subject: Subject, seed: int) -> Violation | None:
-    whole = subject.tasks["resample"]
-    task = replace(whole, items=some_items(whole, seed, 5))
-    full, empty = Circuit.full(task.graph), Circuit.empty(task.graph)
-    for share in SHARES:
-        tau = share * _divergence(task, empty) / len(full)
-        got, want = Acdc(tau=tau).__call__(task).circuit, _algorithm_1(task, tau).connected()
-        if got != want:
-            odd = sorted(map(str, got.edges ^ want.edges))
-            return Violation(
-                f"the circuit of tau = {tau:.3g}", f"differing in {odd[:4]}", f"{len(want)} edges"
-            )
-    return None
+@invariant("ACDC removes the edges that Algorithm 1 removes one at a time", applies=is_random)
+@each_task("resample")
+def acdc(whole: Task, seed: int) -> Violations:
+    task = with_few_items(whole, seed, 5)
+    tau = TAU * _divergence(task, Circuit.empty(task.graph)) / task.graph.n_edges
+    yield from equal(
+        f"the circuit of tau = {tau:.3g}", Acdc(tau=tau)(task).circuit, _algorithm_1(task, tau).connected()
+    )
 
 
 def _algorithm_1(task: Task, tau: float) -> Circuit:
@@ -64,11 +56,3 @@ def _is_dead(task: Task, kept: Circuit, reader: Reader) -> bool:
 
 def _divergence(task: Task, circuit: Circuit) -> float:
     return float(divergences_of(task, mask_of(task, circuit))[0])
-
-
-ACDC = Invariant(
-    name="acdc",
-    statement="ACDC removes the edges that Algorithm 1 removes one at a time",
-    check=acdc,
-    applies=lambda subject: not is_program(subject),
-)

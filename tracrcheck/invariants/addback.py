@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.task import Task
-from tracrcheck.invariants.base import Invariant, Violation
-from tracrcheck.invariants.subjects import Subject, is_program
+from tracrcheck.invariants.base import Violations, each_task, equal, invariant
+from tracrcheck.invariants.subjects import is_program
 from tracrcheck.truth.certify import certify
 from tracrcheck.truth.setting import Setting
 
@@ -25,24 +25,16 @@ def unfaithful_additions(task: Task, truth: Circuit, permitted: Circuit) -> list
     return [str(edge) for edge, off in zip(more, worst, strict=True) if off > task.outcome.limit]
 
 
-def adding_back(subject: Subject, seed: int) -> Violation | None:
-    for name, task in subject.tasks.items():
-        if task.accepts(Circuit.empty(task.graph)):
-            continue
-        certificate = certify(task, Setting(ablation=name))
-        if "unique" not in certificate.proved:
-            continue
-        if bad := unfaithful_additions(task, certificate.required, certificate.permitted):
-            return Violation(
-                f"the truth with one permitted edge more, under {name}", "unfaithful with " + ", ".join(bad)
-            )
-    return None
-
-
-ADDING_BACK = Invariant(
-    name="adding_back",
-    statement="a unique truth plus one permitted edge is faithful (not a law: reported only)",
-    check=adding_back,
+@invariant(
+    "a unique truth plus one permitted edge is faithful (not a law: reported only)",
     applies=is_program,
     law=False,
 )
+@each_task()
+def adding_back(task: Task, seed: int) -> Violations:
+    if task.accepts(Circuit.empty(task.graph)):
+        return
+    certificate = certify(task, Setting(ablation=task.ablation.name))
+    if "unique" in certificate.proved:
+        bad = unfaithful_additions(task, certificate.required, certificate.permitted)
+        yield from equal("permitted edges that make the truth unfaithful when added alone", bad, [])

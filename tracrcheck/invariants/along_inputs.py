@@ -18,32 +18,33 @@ from edgeprune_core.circuit import Circuit
 from edgeprune_core.engine import run
 from edgeprune_core.task import Task
 from edgeprune_core.weights import Model
-from tracrcheck.invariants.base import Invariant, Violation
+from tracrcheck.invariants.base import Violations, close, each_task, invariant, of_largest
 from tracrcheck.invariants.circuits import mask_of
-from tracrcheck.invariants.subjects import Subject, is_smooth, some_items
+from tracrcheck.invariants.subjects import is_smooth, with_few_items
 
 CLOSE = 1e-7  # of the largest score: gradients are sums of a few thousand terms
 STEPS = 3
 AT_ONCE = 2  # so that there are several batches of items
 
 
-def along_inputs(subject: Subject, seed: int) -> Violation | None:
-    for name, whole in subject.tasks.items():
-        task = replace(whole, items=some_items(whole, seed, 3))
-        one, masks = (
-            f(task, steps=1, items_at_once=AT_ONCE) for f in (margin_gradient_along_inputs, margin_gradient)
-        )
-        size = max(1e-6, float(masks.abs().max()))
-        if not (off := float((one - masks).abs().max())) <= CLOSE * size:
-            return Violation(f"one step along inputs and along masks, under {name}", f"off by {off:.2g}", 0)
-        found = margin_gradient_along_inputs(task, steps=STEPS, items_at_once=AT_ONCE)
-        by_hand = _by_embedding(task)
-        for writer in task.graph.writers[: task.graph.n_embeddings]:
-            own = torch.tensor([edge.writer == writer for edge in task.graph.edges])
-            got, want = float(found[own].sum()), by_hand[writer.index]
-            if not abs(got - want) <= CLOSE * max(size, abs(want)) * int(own.sum()):
-                return Violation(f"scores of all edges of {writer} under {name}", got, want)
-    return None
+@invariant(
+    "scores along inputs, summed over an embedding's edges, are what the chain rule gives at each point",
+    applies=is_smooth,
+)
+@each_task()
+def along_inputs(whole: Task, seed: int) -> Violations:
+    task = with_few_items(whole, seed, 3)
+    one = margin_gradient_along_inputs(task, steps=1, items_at_once=AT_ONCE)
+    masks = margin_gradient(task, steps=1, items_at_once=AT_ONCE)
+    size = of_largest(masks, CLOSE, 1e-6)
+    yield from close("one step along inputs, compared with masks", one, masks, size, names=task.graph.edges)
+    found = margin_gradient_along_inputs(task, steps=STEPS, items_at_once=AT_ONCE)
+    by_hand = _by_embedding(task)
+    for writer in task.graph.writers[: task.graph.n_embeddings]:
+        own = torch.tensor([edge.writer == writer for edge in task.graph.edges])
+        want = by_hand[writer.index]
+        bound = max(size, CLOSE * abs(want)) * int(own.sum())
+        yield from close(f"scores of all edges of {writer}", found[own].sum(), want, bound)
 
 
 def _by_embedding(task: Task) -> list[float]:
@@ -77,11 +78,3 @@ def _gradient(task: Task, spec, weights, shape) -> Tensor:
     outputs = run(model, ids, everything, valid=task.valid[task.items[:, 0]])
     (gradient,) = torch.autograd.grad(task.margins(outputs, task.items).sum(), weights.tok)
     return gradient
-
-
-ALONG_INPUTS = Invariant(
-    name="along_inputs",
-    statement="scores along inputs, summed over an embedding's edges, are what the chain rule gives at each point",
-    check=along_inputs,
-    applies=is_smooth,
-)

@@ -27,10 +27,10 @@ from edgeprune_core.circuit import Circuit
 from edgeprune_core.mask import edge_values
 from edgeprune_core.task import Task
 from edgeprune_core.weights import Model
-from tracrcheck.invariants.base import Invariant, Violation
-from tracrcheck.invariants.circuits import mask_of
+from tracrcheck.invariants.base import Violation, Violations, close, each_task, invariant, of_largest
+from tracrcheck.invariants.circuits import mask_of, mean_margins
 from tracrcheck.invariants.renumbering import with_model
-from tracrcheck.invariants.subjects import Subject, has_no_norm, is_program, is_smooth, some_items
+from tracrcheck.invariants.subjects import has_no_norm, is_random, is_smooth, with_few_items
 
 OPEN = 1000.0  # added before every ReLU and subtracted after it: pre-activations of order 10 then shut none
 CLOSE = 1e-8  # of sums of a few thousand terms of order 1000 in float64
@@ -48,21 +48,17 @@ def linear(task: Task) -> Task:
     return with_model(task, Model(replace(task.model.spec, activation="relu"), weights))
 
 
-def exact_on_linear(subject: Subject, seed: int) -> Violation | None:
-    for name, task in subject.tasks.items():
-        task = linear(task)
-        full = Circuit.full(task.graph)
-        cuts = [full.without(edge) for edge in task.graph.edges]
-        with torch.no_grad():
-            margins = task.margins(task.outputs(mask_of(task, full, *cuts), task.items), task.items).mean(1)
-        want, got = margins[0] - margins[1:], margin_gradient(task)
-        off = (got - want).abs()
-        if not float(off.max()) <= CLOSE * max(1.0, float(margins.abs().max())):
-            i = int(off.argmax())
-            return Violation(
-                f"the score of {task.graph.edges[i]} under {name}", float(got[i]), float(want[i])
-            )
-    return None
+@invariant(
+    "on a linear model, the attribution of an edge is the cost of cutting it",
+    applies=lambda subject: has_no_norm(subject) and is_random(subject),
+)
+@each_task()
+def exact_on_linear(whole: Task, seed: int) -> Violations:
+    task = linear(whole)
+    full, edges = Circuit.full(task.graph), task.graph.edges
+    margins = mean_margins(task, full, *(full.without(edge) for edge in edges))
+    cost, bound = margins[0] - margins[1:], of_largest(margins, CLOSE)
+    yield from close("scores", margin_gradient(task), cost, bound, names=edges)
 
 
 @dataclass(frozen=True, order=True)
@@ -75,27 +71,26 @@ class Part:
     integral: float
 
 
-def completeness(subject: Subject, seed: int) -> Violation | None:
-    for name, whole in subject.tasks.items():
-        task = replace(whole, items=some_items(whole, seed, 2))
-        cut, kept = _margin(task, 0.0), _margin(task, 1.0)
-        allowed = FINE * max(1.0, abs(kept), abs(cut))
-        parts = [_part(task, i / PARTS, (i + 1) / PARTS) for i in range(PARTS)]
-        heapify(parts)
-        for _ in range(HALVINGS):
-            if -sum(part.off for part in parts) <= allowed:
-                break
-            worst = heappop(parts)
-            middle = (worst.low + worst.high) / 2
-            for ends in ((worst.low, middle), (middle, worst.high)):
-                heappush(parts, _part(task, *ends))
-        if not -sum(part.off for part in parts) <= allowed:
-            return Violation(
-                f"integrated gradients summed under {name}",
-                sum(part.integral for part in parts),
-                f"{kept - cut}, and each part's own gain, within {allowed:.2g}",
-            )
-    return None
+@invariant("integrated gradients of all edges sum to the cost of cutting them all", applies=is_smooth)
+@each_task()
+def completeness(whole: Task, seed: int) -> Violations:
+    task = with_few_items(whole, seed, 2)
+    cut, kept = _margin(task, 0.0), _margin(task, 1.0)
+    allowed = FINE * max(1.0, abs(kept), abs(cut))
+    parts = [_part(task, i / PARTS, (i + 1) / PARTS) for i in range(PARTS)]
+    heapify(parts)
+    for _ in range(HALVINGS):
+        if -sum(part.off for part in parts) <= allowed:
+            return
+        worst = heappop(parts)
+        middle = (worst.low + worst.high) / 2
+        for ends in ((worst.low, middle), (middle, worst.high)):
+            heappush(parts, _part(task, *ends))
+    yield Violation(
+        "integrated gradients summed",
+        sum(part.integral for part in parts),
+        f"{kept - cut}, and each part's own gain, within {allowed:.2g}",
+    )
 
 
 def _part(task: Task, low: float, high: float) -> Part:
@@ -104,11 +99,11 @@ def _part(task: Task, low: float, high: float) -> Part:
     return Part(off if off == off else -math.inf, low, high, integral)
 
 
+@torch.no_grad()
 def _margin(task: Task, share: float) -> float:
     """The mean margin with every edge at that share."""
-    with torch.no_grad():
-        mask = share * mask_of(task, Circuit.full(task.graph))
-        return float(task.margins(task.outputs(mask, task.items), task.items).mean())
+    mask = share * mask_of(task, Circuit.full(task.graph))
+    return float(task.margins(task.outputs(mask, task.items), task.items).mean())
 
 
 def _gauss(task: Task, low: float, high: float) -> float:
@@ -120,17 +115,3 @@ def _gauss(task: Task, low: float, high: float) -> float:
     margins = task.margins(task.outputs(mask, task.items), task.items).mean(1)
     (gradient,) = torch.autograd.grad((margins * torch.tensor(half * weights)).sum(), mask)
     return float(edge_values(task.graph, gradient).sum())
-
-
-EXACT_ON_LINEAR = Invariant(
-    name="exact_on_linear",
-    statement="on a linear model, the attribution of an edge is the cost of cutting it",
-    check=exact_on_linear,
-    applies=lambda subject: has_no_norm(subject) and not is_program(subject),
-)
-COMPLETENESS = Invariant(
-    name="completeness",
-    statement="integrated gradients of all edges sum to the cost of cutting them all",
-    check=completeness,
-    applies=is_smooth,
-)

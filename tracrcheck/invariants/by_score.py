@@ -12,20 +12,17 @@ not. A circuit is wrong on an item if a scored coordinate moves by more than the
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
-from edgeprune_core.circuit import Circuit
 from edgeprune_core.mask import from_edge_values
 from edgeprune_core.task import Task
 from edgeprune_core.training.gates import stratified_uniform
 from edgeprune_core.training.item_pool import ItemPool
 from edgeprune_core.training.score_function import Chains, ScoreSettings, train_by_score
-from tracrcheck.invariants.base import Invariant, Violation
-from tracrcheck.invariants.circuits import some_circuits
-from tracrcheck.invariants.subjects import Subject, generator_of, is_program
+from tracrcheck.invariants.base import Violation, Violations, close, invariant
+from tracrcheck.invariants.circuits import circuit_of, some_circuits
+from tracrcheck.invariants.subjects import Subject, generator_of, has_layernorm, is_random, with_tolerance
 from tracrcheck.invariants.unneeded import joined
 
 CLOSE = 1e-4  # of float32 log-alphas of order 1; a step moves them by 0.2
@@ -38,7 +35,7 @@ OPEN = Chains.starting_at(torch.tensor([[-1.0, 1.0, -torch.inf]]))
 def with_middling_tolerance(task: Task, seed: int) -> Task:
     """One with which circuits that keep most edges are right on about half of the items, never because of rounding."""
     off = task.deviations(some_circuits(task.graph, seed, (0.9,) * 4))
-    return replace(task, outcome=replace(task.outcome, tolerance=float(off.median()) * (1 + APART) + APART))
+    return with_tolerance(task, float(off.median()) * (1 + APART) + APART)
 
 
 def wrong_by_hand(task: Task, gates: Tensor, rows: Tensor) -> Tensor:
@@ -50,21 +47,18 @@ def wrong_by_hand(task: Task, gates: Tensor, rows: Tensor) -> Tensor:
     return torch.where(task.scored[items[:, 0]], off, 0.0).amax(-1) > task.outcome.tolerance
 
 
-def score_by_hand(subject: Subject, seed: int) -> Violation | None:
+@invariant(
+    "the score-function trainer takes the steps of its natural gradient, computed by hand", applies=is_random
+)
+def score_by_hand(subject: Subject, seed: int) -> Violations:
     task = with_middling_tolerance(subject.tasks["resample"], seed)
     start = torch.full((1, task.graph.n_edges), SETTINGS.start)
     found = train_by_score(task, SETTINGS, start, _pool(task, seed))
     want, shut = _trained(task, _pool(task, seed))
-    if ((off := (found.log_alpha[0] - want)[~shut].abs()) > CLOSE).any():
-        return Violation("log-alphas after training", f"off by {float(off.max()):.2g}", f"at most {CLOSE:g}")
-    for what, got, by_hand in (
-        ("gates shut for good", found.closed[0], shut),
-        ("the circuit", found.open()[0], (want > 0) & ~shut),
-        ("gates more likely open, of -1, 1, shut", OPEN.open()[0], torch.tensor([False, True, False])),
-    ):
-        if not torch.equal(got, by_hand):
-            return Violation(what, int(got.sum()), int(by_hand.sum()))
-    return None
+    yield from close("log-alphas after training", found.log_alpha[0][~shut], want[~shut], CLOSE)
+    yield from close("gates shut for good", found.closed[0], shut, 0)
+    yield from close("the circuit", found.open()[0], (want > 0) & ~shut, 0)
+    yield from close("gates more likely open, of -1, 1, shut", OPEN.open()[0], [False, True, False], 0)
 
 
 def _pool(task: Task, seed: int) -> ItemPool:
@@ -89,36 +83,24 @@ def _trained(task: Task, pool: ItemPool) -> tuple[Tensor, Tensor]:
         falling = (value <= SETTINGS.off) & ~shut
         shut = shut | falling
         if falling.any():
-            kept = frozenset(e for e, on in zip(task.graph.edges, (~shut).tolist(), strict=True) if on)
-            names = set(joined(Circuit(task.graph, kept)))
+            names = set(joined(circuit_of(task.graph, ~shut)))
             shut = shut | torch.tensor([str(edge) not in names for edge in task.graph.edges])
     return value, shut
 
 
-def hard_items(subject: Subject, seed: int) -> Violation | None:
+@invariant(
+    "all items are drawn, and one on which a nearly right circuit failed is drawn again",
+    applies=has_layernorm,
+)
+def hard_items(subject: Subject, seed: int) -> Violations:
     """A pool over a list of 200 draws all of its items, and repeats those on which a nearly right circuit failed."""
     pool = ItemPool(200, 6, 3, generator_of(seed), memory=10)
     seen = torch.cat([pool.draw() for _ in range(60)]).unique()
     if len(seen) < 100:  # expected: 200 (1 - (1 - 1/200)^360) = 167
-        return Violation("items seen in 60 draws of 6 from 200", len(seen), "more than half")
+        yield Violation("items seen in 60 draws of 6 from 200", len(seen), "more than half")
     rows = torch.tensor([150, 151, 152, 153])
     wrong = torch.tensor([[False, False, True, False], [False] * 4, [True] * 4])
     pool.learn(rows, wrong, learn=1)
     for what, shown in (("the next draw", pool), ("a pool that recalls everything", pool.recalling(2))):
         if 152 not in (drawn := shown.draw().tolist()):
-            return Violation(f"{what}, after a circuit failed on item 152 alone", drawn, "152 among them")
-    return None
-
-
-SCORE_BY_HAND = Invariant(
-    name="score_by_hand",
-    statement="the score-function trainer takes the steps of its natural gradient, computed by hand",
-    check=score_by_hand,
-    applies=lambda subject: not is_program(subject),
-)
-HARD_ITEMS = Invariant(
-    name="hard_items",
-    statement="all items are drawn, and one on which a nearly right circuit failed is drawn again",
-    check=hard_items,
-    applies=lambda subject: subject.spec.norm == "layernorm" and not is_program(subject),
-)
+            yield Violation(f"{what}, after a circuit failed on item 152 alone", drawn, "152 among them")

@@ -8,44 +8,34 @@ from __future__ import annotations
 
 import torch
 
-from edgeprune_core.ablations import Resample, Zero
 from edgeprune_core.engine import run
 from edgeprune_core.task import Task
-from tracrcheck.invariants.base import Invariant, Violation
+from tracrcheck.invariants.base import Violations, each_task, invariant
 from tracrcheck.invariants.circuits import mask_of, some_circuits
 from tracrcheck.invariants.expected import Expected, expected
-from tracrcheck.invariants.subjects import Subject, some_items
+from tracrcheck.invariants.subjects import some_items
 
 
-def causality(subject: Subject, seed: int) -> Violation | None:
-    for name, ablation in (("zero", Zero()), ("resample", Resample())):
-        task = subject.tasks[name]
-        items, mask = some_items(task, seed), mask_of(task, *some_circuits(task.graph, seed))
-        length = int(task.valid[items[:, 0]].sum(1).max())
-        items = items[task.valid[items[:, 0]].sum(1) == length]
-        clean, other = (task.tokens[items[:, side], :length] for side in (0, 1))
-        want = expected(task, mask, items).around(task.outputs(mask, items))
-        for place in range(1, length):
-            changed, corrupted = (_from(tokens, place, task) for tokens in (clean, other))
-            valid = torch.ones_like(changed, dtype=torch.bool)
-            got = run(task.model, changed, mask, ablation.background(task.model, corrupted, valid))
-            before = Expected(want.x[:, :, :place], want.off[:, :, :place])
-            if wrong := before.violation(
-                f"tokens changed from position {place} on, under {name}", got[:, :, :place]
-            ):
-                return wrong
-    return None
+@invariant(
+    "outputs of a causal model do not depend on later positions, in any circuit",
+    applies=lambda subject: subject.spec.causal,
+)
+@each_task("zero", "resample")
+def causality(task: Task, seed: int) -> Violations:
+    items, mask = some_items(task, seed), mask_of(task, *some_circuits(task.graph, seed))
+    length = int(task.valid[items[:, 0]].sum(1).max())
+    items = items[task.valid[items[:, 0]].sum(1) == length]
+    clean, other = (task.tokens[items[:, side], :length] for side in (0, 1))
+    want = expected(task, mask, items).around(task.outputs(mask, items))
+    for place in range(1, length):
+        changed, corrupted = (_changed_from(tokens, place, task) for tokens in (clean, other))
+        valid = torch.ones_like(changed, dtype=torch.bool)
+        got = run(task.model, changed, mask, task.ablation.background(task.model, corrupted, valid))
+        before = Expected(want.x[:, :, :place], want.off[:, :, :place])
+        yield from before.violations(f"tokens changed from position {place} on", got[:, :, :place])
 
 
-def _from(tokens: torch.Tensor, place: int, task: Task) -> torch.Tensor:
+def _changed_from(tokens: torch.Tensor, place: int, task: Task) -> torch.Tensor:
     changed = tokens.clone()
     changed[:, place:] = (changed[:, place:] + 1) % task.model.spec.d_vocab
     return changed
-
-
-CAUSALITY = Invariant(
-    name="causality",
-    statement="outputs of a causal model do not depend on later positions, in any circuit",
-    check=causality,
-    applies=lambda subject: subject.spec.causal,
-)

@@ -1,24 +1,25 @@
 """A checkpoint in the format of `transformers` is read as the code of `transformers` computes it.
 
-Random tensors with the names of `transformers` are read by the tables of the model families, and by hand, head by head.
-GPT-2's c_attn is `x @ w + b` with queries, keys and values side by side and heads within each. Llama's projections act as
-`x @ w.T` with the rows of a head together; its MLP is `down(act(gate(x)) * up(x))`; positions are rotated with base theta.
-The model must then compute what the forward pass of `forward.py` computes on the tensors read by hand.
+A random model is written out by hand under the names of `transformers`, head by head. GPT-2's c_attn is `x @ w + b` with
+queries, keys and values side by side and heads within each. Llama's projections act as `x @ w.T` with the rows of a head
+together; its MLP is `down(act(gate(x)) * up(x))`; it has no biases; positions are rotated with base theta. The tables of the
+model families must read the same sizes and the same numbers back, and the engine must compute with them what `forward.py` does.
 """
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
-import numpy as np
 import torch
+from torch import Tensor
 
 from edgeprune_core.engine import trace
 from edgeprune_core.families import FAMILIES, model_of
 from edgeprune_core.spec import ModelSpec
-from tracrcheck.invariants.base import Invariant, Violation
+from tracrcheck.invariants.base import Violations, close, equal, invariant
 from tracrcheck.invariants.forward import Forward
-from tracrcheck.invariants.subjects import Subject, generator_of, is_program
+from tracrcheck.invariants.subjects import Subject, generator_of, has_layernorm, random_model
 
 SIZES: dict[str, Any] = {"n_layers": 2, "d_vocab": 5, "d_out": 5, "n_ctx": 6, "d_mlp": 10}
 SPECS = {
@@ -43,110 +44,70 @@ CONFIGS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def checkpoints(subject: Subject, seed: int) -> Violation | None:
-    draw = generator_of(seed)
-    tokens = torch.randint(5, (3, 4), generator=draw)
-    for kind, spec in SPECS.items():
-        tensors = {name: _drawn(name, shape, draw) for name, shape in _SHAPES[kind].items()}
-        model = model_of(FAMILIES[kind], CONFIGS[kind], tensors, dtype=torch.float64)
-        weights = _READ[kind](spec, {name: t.numpy() for name, t in tensors.items()})
-        want, _ = Forward(spec, weights).plain(tokens.numpy())
-        got = trace(model, tokens).outputs.numpy()
-        if (off := np.abs(got - want.x) - 2 * want.off - 1e-12).max() > 0:
-            place = tuple(map(int, np.unravel_index(off.argmax(), off.shape)))
-            return Violation(f"a {kind} checkpoint at {place}", float(got[place]), float(want.x[place]))
-    return None
-
-
-def _drawn(name: str, shape: tuple[int, ...], draw: torch.Generator) -> torch.Tensor:
-    x = torch.randn(shape, generator=draw, dtype=torch.float64)
-    norm = any(part in name for part in ("ln_", "norm"))
-    return 1 + 0.3 * x if norm and name.endswith("weight") else x / 2
-
-
-def _layers(shapes: dict[str, tuple[int, ...]], block: str, rest: dict[str, tuple[int, ...]]):
-    return {f"{block.format(n)}.{name}": shape for n in range(2) for name, shape in shapes.items()} | rest
-
-
-_SHAPES = {
-    "gpt2": _layers(
-        {
-            "ln_1.weight": (6,), "ln_1.bias": (6,), "attn.c_attn.weight": (6, 18), "attn.c_attn.bias": (18,),
-            "attn.c_proj.weight": (6, 6), "attn.c_proj.bias": (6,), "ln_2.weight": (6,), "ln_2.bias": (6,),
-            "mlp.c_fc.weight": (6, 10), "mlp.c_fc.bias": (10,), "mlp.c_proj.weight": (10, 6), "mlp.c_proj.bias": (6,),
-        },
-        "transformer.h.{}",
-        {
-            "transformer.wte.weight": (5, 6), "transformer.wpe.weight": (6, 6), "transformer.ln_f.weight": (6,),
-            "transformer.ln_f.bias": (6,), "lm_head.weight": (5, 6),
-        },
-    ),
-    "llama": _layers(
-        {
-            "input_layernorm.weight": (6,), "self_attn.q_proj.weight": (16, 6), "self_attn.k_proj.weight": (8, 6),
-            "self_attn.v_proj.weight": (8, 6), "self_attn.o_proj.weight": (6, 16),
-            "post_attention_layernorm.weight": (6,), "mlp.up_proj.weight": (10, 6), "mlp.gate_proj.weight": (10, 6),
-            "mlp.down_proj.weight": (6, 10),
-        },
-        "model.layers.{}",
-        {"model.embed_tokens.weight": (5, 6), "model.norm.weight": (6,), "lm_head.weight": (5, 6)},
-    ),
-}  # fmt: skip
-
-
-def _gpt2(spec: ModelSpec, t: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    d, e, heads = spec.d_model, spec.d_head, range(spec.n_heads)
-    w: dict[str, Any] = {"tok": t["transformer.wte.weight"], "pos": t["transformer.wpe.weight"]}
-    w |= {
-        f"norm_{ours}": t[f"transformer.ln_f.{name}"] for ours, name in (("gain", "weight"), ("bias", "bias"))
-    }
-    w["unembed"] = t["lm_head.weight"].T
-    for n in range(spec.n_layers):
-        block = {name.split(".", 3)[3]: x for name, x in t.items() if name.startswith(f"transformer.h.{n}.")}
-        for i, port in enumerate("qkv"):
-            columns = [slice(i * d + h * e, i * d + (h + 1) * e) for h in heads]
-            _add(w, f"w_{port}", np.stack([block["attn.c_attn.weight"][:, c] for c in columns]))
-            _add(w, f"b_{port}", np.stack([block["attn.c_attn.bias"][c] for c in columns]))
-        _add(w, "w_o", np.stack([block["attn.c_proj.weight"][h * e : (h + 1) * e] for h in heads]))
-        for ours, theirs in (
-            ("b_o", "attn.c_proj.bias"), ("w_in", "mlp.c_fc.weight"), ("b_in", "mlp.c_fc.bias"),
-            ("w_out", "mlp.c_proj.weight"), ("b_out", "mlp.c_proj.bias"), ("norm1_gain", "ln_1.weight"),
-            ("norm1_bias", "ln_1.bias"), ("norm2_gain", "ln_2.weight"), ("norm2_bias", "ln_2.bias"),
-        ):  # fmt: skip
-            _add(w, ours, block[theirs])
-    return w
-
-
-def _llama(spec: ModelSpec, t: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    e, d = spec.d_head, spec.d_model
-    w: dict[str, Any] = {"tok": t["model.embed_tokens.weight"], "norm_gain": t["model.norm.weight"]}
-    w["unembed"] = t["lm_head.weight"].T
-    for n in range(spec.n_layers):
-        block = {name.split(".", 3)[3]: x for name, x in t.items() if name.startswith(f"model.layers.{n}.")}
-        for port, heads in (("q", spec.n_heads), ("k", spec.n_kv_heads), ("v", spec.n_kv_heads)):
-            rows = block[f"self_attn.{port}_proj.weight"]
-            _add(w, f"w_{port}", np.stack([rows[h * e : (h + 1) * e].T for h in range(heads)]))
-            _add(w, f"b_{port}", np.zeros((heads, e)))
-        out = block["self_attn.o_proj.weight"]
-        _add(w, "w_o", np.stack([out[:, h * e : (h + 1) * e].T for h in range(spec.n_heads)]))
-        for ours, theirs in (("w_in", "up"), ("w_gate", "gate"), ("w_out", "down")):
-            _add(w, ours, block[f"mlp.{theirs}_proj.weight"].T)
-        for ours, size in (("b_o", d), ("b_in", spec.d_mlp), ("b_out", d)):
-            _add(w, ours, np.zeros(size))
-        _add(w, "norm1_gain", block["input_layernorm.weight"])
-        _add(w, "norm2_gain", block["post_attention_layernorm.weight"])
-    return w
-
-
-def _add(w: dict[str, Any], name: str, of_layer: np.ndarray) -> None:
-    w.setdefault(name, []).append(of_layer)
-
-
-_READ = {"gpt2": _gpt2, "llama": _llama}
-
-CHECKPOINTS = Invariant(
-    name="checkpoints",
-    statement="checkpoints in the format of `transformers` compute what their formulas give when read head by head",
-    check=checkpoints,
-    applies=lambda subject: subject.spec.norm == "layernorm" and not is_program(subject),
+@invariant(
+    "checkpoints in the format of `transformers` have the numbers and compute what their formulas give, head by head",
+    applies=has_layernorm,
 )
+def checkpoints(subject: Subject, seed: int) -> Violations:
+    tokens = torch.randint(5, (3, 4), generator=generator_of(seed))
+    for kind, spec in SPECS.items():
+        weights = random_model(spec, random.Random(seed)).weights.tensors()
+        del weights["b_unembed"]
+        if kind == "llama":
+            weights |= {name: t * 0 for name, t in weights.items() if name.startswith("b_")}
+        model = model_of(FAMILIES[kind], CONFIGS[kind], _WRITTEN[kind](weights), dtype=torch.float64)
+        yield from equal(f"the sizes of a {kind} checkpoint", model.spec, spec)
+        found = model.weights.tensors()
+        yield from equal(f"the tensors of a {kind} checkpoint", sorted(found), sorted(weights))
+        for name, want in weights.items():
+            yield from close(f"{name} of a {kind} checkpoint", found[name], want, 0)
+        by_hand, _ = Forward(spec, {name: t.numpy() for name, t in weights.items()}).plain(tokens.numpy())
+        got, bound = trace(model, tokens).outputs, torch.tensor(2 * by_hand.off + 1e-12)
+        yield from close(f"the outputs of a {kind} checkpoint", got, torch.tensor(by_hand.x), bound)
+
+
+def _gpt2(w: dict[str, Tensor]) -> dict[str, Tensor]:
+    found = {
+        "transformer.wte.weight": w["tok"],
+        "transformer.wpe.weight": w["pos"],
+        "lm_head.weight": w["unembed"].T,
+    }
+    norms, blocks = {"ln_1": "norm1", "ln_2": "norm2"}, {"mlp.c_fc": "in", "mlp.c_proj": "out"}
+    for theirs, ours in (("weight", "gain"), ("bias", "bias")):
+        found[f"transformer.ln_f.{theirs}"] = w[f"norm_{ours}"]
+        for layer in range(SIZES["n_layers"]):
+            for name, norm in norms.items():
+                found[f"transformer.h.{layer}.{name}.{theirs}"] = w[f"{norm}_{ours}"][layer]
+    for layer in range(SIZES["n_layers"]):
+        block = f"transformer.h.{layer}"
+        for kind, theirs in (("w", "weight"), ("b", "bias")):
+            heads = [head for port in "qkv" for head in w[f"{kind}_{port}"][layer]]
+            found[f"{block}.attn.c_attn.{theirs}"] = torch.cat(heads, -1)
+            for name, ours in blocks.items():
+                found[f"{block}.{name}.{theirs}"] = w[f"{kind}_{ours}"][layer]
+        found[f"{block}.attn.c_proj.weight"] = torch.cat(list(w["w_o"][layer]))
+        found[f"{block}.attn.c_proj.bias"] = w["b_o"][layer]
+    return found
+
+
+def _llama(w: dict[str, Tensor]) -> dict[str, Tensor]:
+    found = {
+        "model.embed_tokens.weight": w["tok"],
+        "model.norm.weight": w["norm_gain"],
+        "lm_head.weight": w["unembed"].T,
+    }
+    for layer in range(SIZES["n_layers"]):
+        block = f"model.layers.{layer}"
+        found[f"{block}.input_layernorm.weight"] = w["norm1_gain"][layer]
+        found[f"{block}.post_attention_layernorm.weight"] = w["norm2_gain"][layer]
+        for port in "qkv":
+            found[f"{block}.self_attn.{port}_proj.weight"] = torch.cat(
+                [head.T for head in w[f"w_{port}"][layer]]
+            )
+        found[f"{block}.self_attn.o_proj.weight"] = torch.cat([head.T for head in w["w_o"][layer]], 1)
+        for theirs, ours in (("up", "w_in"), ("gate", "w_gate"), ("down", "w_out")):
+            found[f"{block}.mlp.{theirs}_proj.weight"] = w[ours][layer].T
+    return found
+
+
+_WRITTEN = {"gpt2": _gpt2, "llama": _llama}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
@@ -18,11 +18,11 @@ SHARES = (0.3, 0.6, 0.9)
 def some_circuits(graph: ResidualGraph, seed: int, shares: tuple[float, ...] = SHARES) -> list[Circuit]:
     """One circuit for each expected share of edges kept."""
     draw = generator_of(seed)
-    kept = [torch.rand(graph.n_edges, generator=draw) < share for share in shares]
-    return [
-        Circuit(graph, frozenset(e for e, on in zip(graph.edges, row.tolist(), strict=True) if on))
-        for row in kept
-    ]
+    return [circuit_of(graph, torch.rand(graph.n_edges, generator=draw) < share) for share in shares]
+
+
+def circuit_of(graph: ResidualGraph, on: Bool[Tensor, " edge"]) -> Circuit:
+    return Circuit(graph, frozenset(e for e, kept in zip(graph.edges, on.tolist(), strict=True) if kept))
 
 
 def mask_of(task: Task, *circuits: Circuit) -> Float[Tensor, "circuit reader writer"]:
@@ -33,3 +33,8 @@ def some_shares(task: Task, seed: int, n: int = 2) -> Float[Tensor, "circuit rea
     """Masks with a random share for every edge."""
     values = torch.rand(n, task.graph.n_edges, generator=generator_of(seed), dtype=torch.float64)
     return from_edge_values(task.graph, values.to(task.model.dtype))
+
+
+@torch.no_grad()
+def mean_margins(task: Task, *circuits: Circuit) -> Float[Tensor, " circuit"]:
+    return task.margins(task.outputs(mask_of(task, *circuits), task.items), task.items).mean(1)

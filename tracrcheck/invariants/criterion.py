@@ -18,9 +18,9 @@ from torch import Tensor
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.criterion import Outcome, decode
 from edgeprune_core.task import Task
-from tracrcheck.invariants.base import Invariant, Violation
+from tracrcheck.invariants.base import Violations, close, equal, invariant, per_size
 from tracrcheck.invariants.circuits import mask_of, some_circuits
-from tracrcheck.invariants.subjects import Subject, generator_of, some_items
+from tracrcheck.invariants.subjects import Subject, generator_of, with_few_items
 
 CLOSE = 1e-9  # of sums of a few terms of order 1
 SCALE = 3.7
@@ -33,42 +33,43 @@ OUTCOMES = (
 )
 
 
-def criterion(subject: Subject, seed: int) -> Violation | None:
+@invariant("the deviation of an output is that of its worst scored position; the full circuit is accepted")
+def criterion(subject: Subject, seed: int) -> Violations:
     got, want, scored = _outputs(seed)
-    if (decoded := decode(got[0, 0, 0]).item()) != 1:
-        return Violation("the value decoded from [0.5, 1, 1, 0, 1]", decoded, "1, the first of equals")
+    yield from equal(
+        "the value decoded from [0.5, 1, 1, 0, 1], of equals the first", decode(got[0, 0, 0]).item(), 1
+    )
     for outcome in OUTCOMES:
         found = outcome.deviation(got, want.expand_as(got), scored.expand(got.shape[:-1]))
-        for circuit in range(len(got)):
-            for item in range(len(want)):
-                rows = zip(got[circuit, item], want[item], scored[item], strict=True)
-                by_hand = max(_off(outcome, g.tolist(), w.tolist()) for g, w, s in rows if s)
-                value = float(found[circuit, item])
-                if value != by_hand and not (math.isfinite(by_hand) and _close(value, by_hand)):
-                    return Violation(f"{outcome.criterion} of item {item}", value, by_hand)
+        by_hand = [
+            [
+                max(_off(outcome, g, w) for g, w, s in zip(*rows, strict=True) if s)
+                for rows in zip(own.tolist(), want.tolist(), scored.tolist(), strict=True)
+            ]
+            for own in got
+        ]
+        yield from close(f"{outcome.criterion} of circuit and item", found, by_hand, per_size(by_hand, CLOSE))
+    task = subject.tasks["zero"]
     for name in ("value", "decoded", "kl"):
-        task = subject.tasks["zero"]
-        task = replace(task, outcome=replace(task.outcome, criterion=name))
-        if not task.accepts(Circuit.full(task.graph)):
-            return Violation(f"the full circuit by {name}", "refused", "accepted")
-    return _of_a_list(subject.tasks["resample"], seed)
+        accepting = replace(task, outcome=replace(task.outcome, criterion=name))
+        accepted = accepting.accepts(Circuit.full(task.graph))
+        yield from equal(f"whether the full circuit is accepted, by {name}", accepted, True)
+    yield from _deviations_of_pairs(subject.tasks["resample"], seed)
 
 
-def _of_a_list(whole: Task, seed: int) -> Violation | None:
+def _deviations_of_pairs(whole: Task, seed: int) -> Violations:
     """Deviations on pairs whose inputs have different scored positions: those of the clean input count."""
     scored = whole.valid & (torch.rand(whole.valid.shape, generator=generator_of(seed)) < 0.5)
-    task = replace(whole, scored=scored, items=some_items(whole, seed, 8))
+    task = replace(with_few_items(whole, seed, 8), scored=scored)
     (circuit,) = some_circuits(task.graph, seed, (0.6,))
     with torch.no_grad():
         got = task.outputs(mask_of(task, circuit), task.items)[0]
+    by_hand = []
     for row, (clean, _) in enumerate(task.items.tolist()):
-        rows = zip(got[row], task.reference[clean], scored[clean], strict=True)
-        offs = [max(abs(a - b) for a, b in zip(g.tolist(), w.tolist(), strict=True)) for g, w, s in rows if s]
-        by_hand = max(offs, default=0.0) / (task.outcome.scale or 1.0)
-        value = float(task.deviations(circuit)[0, row])
-        if not _close(value, by_hand):
-            return Violation(f"the deviation of pair {row}", value, by_hand)
-    return None
+        rows = zip(got[row].tolist(), task.reference[clean].tolist(), scored[clean].tolist(), strict=True)
+        offs = [max(abs(a - b) for a, b in zip(g, w, strict=True)) for g, w, s in rows if s]
+        by_hand.append(max(offs, default=0.0) / (task.outcome.scale or 1.0))
+    yield from close("the deviation of pair", task.deviations(circuit)[0], by_hand, per_size(by_hand, CLOSE))
 
 
 def _outputs(seed: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -96,16 +97,5 @@ def _off(outcome: Outcome, got: list[float], want: list[float]) -> float:
     return max(abs(g - w) for g, w in zip(got, want, strict=True)) / outcome.scale
 
 
-def _close(value: float, by_hand: float) -> bool:
-    return abs(value - by_hand) <= CLOSE * max(1.0, by_hand)
-
-
 def _first_of_largest(row: list[float]) -> int:
     return next(i for i, x in enumerate(row) if x >= max(row) - TIE)
-
-
-CRITERION = Invariant(
-    name="criterion",
-    statement="the deviation of an output is that of its worst scored position; the full circuit is accepted",
-    check=criterion,
-)

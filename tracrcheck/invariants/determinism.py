@@ -10,9 +10,9 @@ import torch
 
 from edgeprune_core.methods import Eap, EdgePruningBounded, Method, RandomEdges
 from edgeprune_core.methods.candidates import Restarts
-from tracrcheck.invariants.base import Invariant, Violation
+from edgeprune_core.task import Task
+from tracrcheck.invariants.base import Violations, close, each_task, equal, invariant
 from tracrcheck.invariants.quick import QUICK
-from tracrcheck.invariants.subjects import Subject
 
 METHODS: tuple[Method, ...] = (
     RandomEdges(keep_fraction=0.5),
@@ -22,9 +22,11 @@ METHODS: tuple[Method, ...] = (
 )
 
 
-def determinism(subject: Subject, seed: int) -> Violation | None:
+@invariant("the same seed gives the same circuit and scores, bit for bit")
+@each_task("resample")
+def determinism(task: Task, seed: int) -> Violations:
     for method in METHODS:
-        name, task = type(method).__name__, subject.tasks["resample"]
+        name = type(method).__name__
         first = method(task)
         state = torch.get_rng_state()
         torch.rand(1)
@@ -32,20 +34,8 @@ def determinism(subject: Subject, seed: int) -> Violation | None:
         second = method(task)
         moved = not torch.equal(before, torch.get_rng_state())
         torch.set_rng_state(state)
-        if moved:
-            return Violation(f"the global generator in {name}", "moved", "left alone")
-        if first.circuit != second.circuit:
-            odd = sorted(map(str, first.circuit.edges ^ second.circuit.edges))
-            return Violation(f"the circuit of {name}, twice", f"differing in {odd[:4]}", "equal")
+        yield from equal(f"whether {name} moves the global generator", moved, False)
+        yield from equal(f"the circuit of {name}, twice", first.circuit, second.circuit)
         assert first.scores is not None
         assert second.scores is not None
-        if not torch.equal(first.scores, second.scores):
-            return Violation(f"the scores of {name}, twice", "other bits", "equal")
-    return None
-
-
-DETERMINISM = Invariant(
-    name="determinism",
-    statement="the same seed gives the same circuit and scores, bit for bit",
-    check=determinism,
-)
+        yield from close(f"the scores of {name}, twice", first.scores, second.scores, 0)

@@ -11,121 +11,65 @@ from __future__ import annotations
 import torch
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.discovery import Discovery
 from edgeprune_core.mask import edge_values, from_edge_values, to_circuit, to_mask
 from edgeprune_core.methods import EdgePruningBounded, RandomEdges
 from edgeprune_core.methods.candidates import Restarts
 from edgeprune_core.task import Task
-from tracrcheck.invariants.base import Invariant, Violation
-from tracrcheck.invariants.circuits import some_circuits
+from tracrcheck.invariants.base import Violations, close, each_task, equal, invariant
+from tracrcheck.invariants.circuits import circuit_of, mask_of, some_circuits
 from tracrcheck.invariants.expected import expected
 from tracrcheck.invariants.forward import edges
 from tracrcheck.invariants.quick import QUICK
 from tracrcheck.invariants.subjects import Subject, generator_of, some_items
 
 
-def legal_edges(subject: Subject, seed: int) -> Violation | None:
+@invariant("the graph has the edges counted by hand, and sparsity counts those edges only")
+def legal_edges(subject: Subject, seed: int) -> Violations:
     graph = subject.graph
     by_hand = [f"{writer} -> {reader}" for writer, reader in edges(subject.spec)]
-    if [str(edge) for edge in graph.edges] != by_hand:
-        strange = sorted(set(map(str, graph.edges)) ^ set(by_hand))[:4]
-        return Violation("the graph's edges", f"{graph.n_edges}, differing in {strange}", len(by_hand))
-    counts = {
-        "n_edges": graph.n_edges,
-        "legal mask entries": edge_values(graph, torch.ones(1, len(graph.readers), len(graph.writers))).shape[
-            1
-        ],
-        "the full circuit": len(Circuit.full(graph)),
-        "mask entries of the full circuit": int(to_mask(Circuit.full(graph)).sum()),
-    }
-    for what, n in counts.items():
-        if n != len(by_hand):
-            return Violation(what, n, len(by_hand))
+    n, full = len(by_hand), Circuit.full(graph)
+    yield from equal("the graph's edges", [str(edge) for edge in graph.edges], by_hand)
+    yield from equal("n_edges", graph.n_edges, n)
+    legal = edge_values(graph, torch.ones(1, len(graph.readers), len(graph.writers)))
+    yield from equal("legal mask entries", legal.shape[1], n)
+    yield from equal("edges of the full circuit", len(full), n)
+    yield from equal("mask entries of the full circuit", int(to_mask(full).sum()), n)
     for circuit in some_circuits(graph, seed):
-        if circuit.keep_fraction != len(circuit.edges) / len(by_hand):
-            return Violation(
-                "the share of edges kept", circuit.keep_fraction, len(circuit.edges) / len(by_hand)
-            )
-    return None
+        yield from equal("the share of edges kept", circuit.keep_fraction, len(circuit.edges) / n)
 
 
-def masks_and_circuits(subject: Subject, seed: int) -> Violation | None:
+@invariant("a circuit's mask is 1 on its edges, 0 elsewhere, and reads back as the circuit")
+def masks_and_circuits(subject: Subject, seed: int) -> Violations:
     graph = subject.graph
     for circuit in [*some_circuits(graph, seed), Circuit.full(graph), Circuit.empty(graph)]:
         mask = to_mask(circuit)[0]
         by_name = {(str(e.writer), str(e.reader)) for e in circuit.edges}
         marked = {(str(graph.writers[w]), str(graph.readers[r])) for r, w in (mask != 0).nonzero().tolist()}
-        if marked != by_name or not ((mask == 0) | (mask == 1)).all():
-            return Violation(
-                "the mask of a circuit", sorted(marked ^ by_name)[:4], "1 on its edges, 0 elsewhere"
-            )
-        values = edge_values(graph, mask[None])
-        for how, back in (
-            ("from its mask", mask),
-            ("from its edges' values", from_edge_values(graph, values)[0]),
-        ):
-            if to_circuit(graph, back > 0) != circuit:
-                return Violation(f"a circuit read back {how}", len(to_circuit(graph, back > 0)), len(circuit))
+        yield from equal("edges in the mask of a circuit, and out of it", sorted(marked ^ by_name)[:4], [])
+        yield from equal("entries of a mask", set(mask.flatten().tolist()) - {0.0, 1.0}, set())
+        again = from_edge_values(graph, edge_values(graph, mask[None]))[0]
+        yield from equal("a circuit read back from its mask", to_circuit(graph, mask > 0), circuit)
+        yield from equal("a circuit read back from its edges' values", to_circuit(graph, again > 0), circuit)
     everywhere = torch.ones_like(mask, dtype=torch.bool)
     some = torch.rand(mask.shape, generator=generator_of(seed)) < 0.5
-    for how, marks in (("everywhere", everywhere), ("at random", some), ("nowhere but there", ~some)):
+    for how, marks in (("everywhere", everywhere), ("at random", some), ("in all other places", ~some)):
         named = frozenset(e for e in graph.edges if marks[e.reader.index, e.writer.index])
-        if (found := to_circuit(graph, marks)) != Circuit(graph, named):
-            odd = sorted(map(str, found.edges ^ named))[:4]
-            return Violation(f"marks {how}, legal or not", f"differing in {odd}", f"{len(named)} edges")
+        yield from equal(f"marks {how}, legal or not", to_circuit(graph, marks), Circuit(graph, named))
     circuits = some_circuits(graph, seed)
     for circuit, mask in zip(circuits, to_mask(circuits), strict=True):
-        if not torch.equal(mask, to_mask(circuit)[0]):
-            return Violation("the mask of a circuit beside others", int(mask.sum()), len(circuit))
-    return None
+        yield from close("the mask of a circuit in a batch", mask, to_mask(circuit)[0], 0)
 
 
-def reported_circuit(subject: Subject, seed: int) -> Violation | None:
-    random, pathwise = (
-        RandomEdges(keep_fraction=0.5),
-        EdgePruningBounded(steps=6, circuits=4, restarts=Restarts(count=0)),
-    )
-    for name in ("zero", "resample"):
-        task = subject.tasks[name]
-        for method, threshold in ((random, -0.5), (pathwise, 0.0), (QUICK, 0.0)):
-            if wrong := _reported(task, method(task), threshold, seed):
-                return Violation(
-                    f"{type(method).__name__} under {name}: {wrong.what}", wrong.got, wrong.wanted
-                )
-    return None
-
-
-def _reported(task: Task, found: Discovery, threshold: float, seed: int) -> Violation | None:
-    assert found.scores is not None
-    above = {
-        edge for edge, on in zip(task.graph.edges, (found.scores > threshold).tolist(), strict=True) if on
-    }
-    kept = Circuit(task.graph, frozenset(above))
-    if found.circuit != kept.connected():
-        odd = sorted(map(str, found.circuit.edges ^ kept.connected().edges))
-        return Violation(
-            "the circuit and its scores", f"differ in {odd[:4]}", "the edges above the threshold"
-        )
-    items = some_items(task, seed)
-    mask = to_mask(found.circuit, dtype=task.model.dtype)
-    gates = from_edge_values(task.graph, (found.scores > threshold)[None].to(task.model.dtype))
-    return expected(task, gates, items).violation(
-        "outputs of the reported circuit", task.outputs(mask, items)
-    )
-
-
-LEGAL_EDGES = Invariant(
-    name="legal_edges",
-    statement="the graph has the edges counted by hand, and sparsity counts those edges only",
-    check=legal_edges,
-)
-MASKS_AND_CIRCUITS = Invariant(
-    name="masks_and_circuits",
-    statement="a circuit's mask is 1 on its edges, 0 elsewhere, and reads back as the circuit",
-    check=masks_and_circuits,
-)
-REPORTED_CIRCUIT = Invariant(
-    name="reported_circuit",
-    statement="a method's circuit is its scores above the threshold, and gives the outputs of their mask",
-    check=reported_circuit,
-)
+@invariant("a method's circuit is its scores above the threshold, and gives the outputs of their mask")
+@each_task("zero", "resample")
+def reported_circuit(task: Task, seed: int) -> Violations:
+    pathwise = EdgePruningBounded(steps=6, circuits=4, restarts=Restarts(count=0))
+    for method, threshold in ((RandomEdges(keep_fraction=0.5), -0.5), (pathwise, 0.0), (QUICK, 0.0)):
+        name, found, items = type(method).__name__, method(task), some_items(task, seed)
+        assert found.scores is not None
+        above = found.scores > threshold
+        kept = circuit_of(task.graph, above).connected()
+        yield from equal(f"the circuit of {name} and its scores above {threshold:g}", found.circuit, kept)
+        gates = from_edge_values(task.graph, above[None].to(task.model.dtype))
+        got = task.outputs(mask_of(task, found.circuit), items)
+        yield from expected(task, gates, items).violations(f"outputs of the circuit of {name}", got)

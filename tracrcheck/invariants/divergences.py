@@ -16,7 +16,7 @@ import torch
 from edgeprune_core import deviations
 from edgeprune_core.metrics.divergence import bounded, kl, sharp_temperature
 from edgeprune_core.task import Task
-from tracrcheck.invariants.base import Invariant, Violation
+from tracrcheck.invariants.base import Violations, close, invariant, per_size
 from tracrcheck.invariants.circuits import mask_of, some_circuits
 from tracrcheck.invariants.subjects import Subject
 
@@ -25,25 +25,24 @@ DOUBT = 0.01
 SCALE = 2.5
 
 
-def divergences(subject: Subject, seed: int) -> Violation | None:
+@invariant("divergences are the means of their definitions over scored positions, in whatever batches")
+def divergences(subject: Subject, seed: int) -> Violations:
+    wanted = DOUBT / (1 - DOUBT)
     for n in (2, 5, 30):
         odds = (n - 1) * math.exp(-1 / sharp_temperature(n, DOUBT))
-        if not math.isclose(odds, DOUBT / (1 - DOUBT), rel_tol=CLOSE):
-            return Violation(f"the odds against the right one of {n} values", odds, DOUBT / (1 - DOUBT))
+        yield from close(f"the odds against the right one of {n} values", odds, wanted, CLOSE * wanted)
     task = subject.tasks["resample"]
     mask = mask_of(task, *some_circuits(task.graph, seed))
     with torch.no_grad():
         got = task.outputs(mask, task.items)
-    clean = task.items[:, 0]
-    want, scored = task.reference[clean], task.scored[clean]
+    want, scored = task.reference[task.items[:, 0]], task.scored[task.items[:, 0]]
     by_hand = _means(task, got, 1.0)
     for name, found in (("kl", kl(got, want, scored)), ("bounded", bounded(got, want, scored, SCALE))):
-        if wrong := _off(name, found, by_hand[name]):
-            return wrong
-    by_hand = _means(task, got, sharp_temperature(task.model.spec.d_out))
+        yield from close(name, found, by_hand[name], per_size(by_hand[name], CLOSE))
+    means = _means(task, got, sharp_temperature(task.model.spec.d_out))["kl"]
     with mock.patch.object(deviations, "CHUNK_FLOATS", 1):
         parts = deviations.divergences_of(task, mask, "kl")
-    return _off("kl of the list, item by item", parts, by_hand["kl"])
+    yield from close("kl of the list, item by item", parts, means, per_size(means, CLOSE))
 
 
 def _means(task: Task, got: torch.Tensor, temperature: float) -> dict[str, list[float]]:
@@ -60,17 +59,3 @@ def _means(task: Task, got: torch.Tensor, temperature: float) -> dict[str, list[
         for name, values in terms.items():
             found[name].append(sum(values) / len(values))
     return found
-
-
-def _off(what: str, found: torch.Tensor, by_hand: list[float]) -> Violation | None:
-    for got, want in zip(found.tolist(), by_hand, strict=True):
-        if not abs(got - want) <= CLOSE * max(1.0, abs(want)):
-            return Violation(what, got, want)
-    return None
-
-
-DIVERGENCES = Invariant(
-    name="divergences",
-    statement="divergences are the means of their definitions over scored positions, in whatever batches",
-    check=divergences,
-)

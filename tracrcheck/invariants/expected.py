@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from edgeprune_core.task import Task
-from tracrcheck.invariants.base import Violation
+from tracrcheck.invariants.base import Violation, Violations
 from tracrcheck.invariants.forward import DOUBLE, Forward, Near, writers
 
 # An output that rounding may move by more than this, in units of the outputs' size, is not compared: a circuit may leave
@@ -27,20 +27,16 @@ class Expected:
     x: Tensor
     off: Tensor
 
-    def violation(self, what: str, got: Tensor, *, more: Tensor | float = 0.0) -> Violation | None:
-        """The first place where `got` differs by more than rounding explains. more: allowance for anything else."""
+    def violations(self, what: str, got: Tensor, *, more: Tensor | float = 0.0) -> Violations:
+        """Where `got` differs by more than rounding explains. more: allowance for anything else."""
         real = ~self.x.isnan()
         size = max(1.0, float(self.x[real].abs().max())) if real.any() else 1.0
-        allowed = 2 * self.off + more + FLUSHED
+        allowed = (2 * self.off + more + FLUSHED).expand_as(self.x)
         wrong = real & (allowed < TOO_ROUGH * size) & ~((got.double() - self.x).abs() <= allowed)
-        if not wrong.any():
-            return None
-        place = tuple(wrong.nonzero()[0].tolist())
-        where = "circuit {}, item {}, position {}, coordinate {}".format(*place)
-        return Violation(
-            f"{what}, {where}", f"{float(got[place]):.17g}", f"{float(self.x[place]):.17g}"
-            f" within {float(allowed.expand_as(self.x)[place]):.2g}",
-        )  # fmt: skip
+        for place in map(tuple, wrong.nonzero()[:1].tolist()):
+            where = "circuit {}, item {}, position {}, coordinate {}".format(*place)
+            wanted = f"{float(self.x[place]):.17g} within {float(allowed[place]):.2g}"
+            yield Violation(f"{what}, {where}", f"{float(got[place]):.17g}", wanted)
 
     def around(self, other: Tensor) -> Expected:
         """The same bound around `other`, another evaluation: each is within `off` of the exact outputs."""
@@ -71,8 +67,7 @@ def expected(task: Task, mask: Tensor, items: Tensor, *, unit: float = DOUBLE) -
     """Outputs of masked models by hand. unit: the rounding unit of the outputs they will be compared with."""
     forward, keep = forward_of(task, unit), shares(task, mask)
     pos, d_out = task.tokens.shape[1], task.model.spec.d_out
-    x = np.full((len(mask), len(items), pos, d_out), math.nan)
-    off = np.full_like(x, math.nan)
+    x, off = (np.full((len(mask), len(items), pos, d_out), math.nan) for _ in range(2))
     for n, rows in by_length(task, items):
         clean, other = (task.tokens[items[rows, side], :n].numpy() for side in (0, 1))
         out, _ = forward.masked(clean, keep, _background(task, forward, other))

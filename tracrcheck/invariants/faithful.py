@@ -12,9 +12,9 @@ from dataclasses import replace
 import torch
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.faithfulness import Matrix, faithfulness
+from edgeprune_core.faithfulness import faithfulness
 from edgeprune_core.task import Task
-from tracrcheck.invariants.base import Invariant, Violation
+from tracrcheck.invariants.base import Violation, Violations, close, invariant
 from tracrcheck.invariants.circuits import mask_of
 from tracrcheck.invariants.subjects import Subject
 
@@ -22,43 +22,39 @@ CLOSE = 1e-9  # of a quotient of equal float64 numbers, none below COINCIDE
 COINCIDE = 1e-9  # of the margins' size: float64 rounding is below it
 
 
-def normalised(subject: Subject, seed: int) -> Violation | None:
+@invariant(
+    "normalised faithfulness is 1 for the full circuit, 0 for the empty one, undefined if they coincide",
+    applies=lambda subject: subject.tasks["zero"].outcome.categorical,
+)
+def normalised(subject: Subject, seed: int) -> Violations:
     resample = subject.tasks["resample"]
     own = replace(resample, items=resample.items[:, :1].expand(-1, 2))
     tasks = subject.tasks | {"resample of each by itself": own}
-    ends = [Circuit.full(own.graph), Circuit.empty(own.graph)]
-    margins = {name: _mean_margins(task, ends) for name, task in tasks.items()}
-    for what, circuit, want in (("the full circuit", ends[0], 1.0), ("the empty circuit", ends[1], 0.0)):
+    ends = {
+        "the full circuit": (Circuit.full(own.graph), 1.0),
+        "the empty circuit": (Circuit.empty(own.graph), 0.0),
+    }
+    margins = {name: _margins(task) for name, task in tasks.items()}
+    for what, (circuit, want) in ends.items():
         for name, value in _recovered(tasks, circuit).items():
             kept, cut, size = margins[name]
             if abs(kept - cut) <= COINCIDE * size:
                 if math.isfinite(value):
-                    return Violation(f"{what} under {name}, which changes no margin", value, "undefined")
-            elif abs(kept - cut) > 1e-3 * size and not abs(value - want) <= CLOSE:
-                return Violation(f"{what} under {name}", value, want)
-    return None
+                    yield Violation(f"{what} under {name}, which changes no margin", value, "undefined")
+            elif abs(kept - cut) > 1e-3 * size:
+                yield from close(f"{what} under {name}", value, want, CLOSE)
 
 
-@torch.no_grad()
-def _mean_margins(task: Task, ends: list[Circuit]) -> tuple[float, float, float]:
+def _margins(task: Task) -> tuple[float, float, float]:
     """The mean margins of the full and the empty circuit, and the mean size of all margins."""
-    margins = task.margins(task.outputs(mask_of(task, *ends), task.items), task.items)
+    ends = Circuit.full(task.graph), Circuit.empty(task.graph)
+    with torch.no_grad():
+        margins = task.margins(task.outputs(mask_of(task, *ends), task.items), task.items)
     kept, cut = margins.mean(1).tolist()
     return kept, cut, float(margins.abs().mean())
 
 
 def _recovered(tasks: dict[str, Task], circuit: Circuit) -> dict[str, float]:
-    matrix: Matrix = faithfulness(tasks, circuit, draws=2, resamples=4)
-    return {
-        cell.ablation: cell.circuit.mean
-        for cell in matrix.cells
-        if cell.direction == "kept" and cell.metric == "recovered"
-    }
-
-
-NORMALISED = Invariant(
-    name="normalised",
-    statement="normalised faithfulness is 1 for the full circuit, 0 for the empty one, undefined if they coincide",
-    check=normalised,
-    applies=lambda subject: subject.tasks["zero"].outcome.categorical,
-)
+    cells = faithfulness(tasks, circuit, draws=2, resamples=4).cells
+    kept = [cell for cell in cells if (cell.direction, cell.metric) == ("kept", "recovered")]
+    return {cell.ablation: cell.circuit.mean for cell in kept}

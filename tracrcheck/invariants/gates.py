@@ -28,35 +28,31 @@ import torch
 from torch import Tensor
 
 from edgeprune_core.training.gates import HardConcrete, stratified_uniform
-from tracrcheck.invariants.base import Invariant, Violation
+from tracrcheck.invariants.base import Violations, close, invariant
 from tracrcheck.invariants.subjects import Subject, generator_of
 
 TEMPERATURE, LOW, HIGH = 2 / 3, -0.1, 1.1  # of both papers
 DRAWS = 4096
 STRATA = 16  # circuits of a step
 IN_STRATA = 1024  # draws for each gate
-STRATA_ASKED = (1, 2, STRATA)
+STRATA_TRIED = (1, 2, STRATA)
 FALSE_ALARM = 1e-10  # per check; a seed has about four subjects with two checks each
 
 
-def closed_forms(subject: Subject, seed: int) -> Violation | None:
-    a = _log_alphas(subject, seed)
+@invariant("P(z = 0), P(z = 1), the expected L0 and the noise-free gate are those of the papers")
+def closed_forms(subject: Subject, seed: int) -> Violations:
+    a, gate = _log_alphas(subject, seed), HardConcrete()
     zero = torch.sigmoid(TEMPERATURE * math.log(-LOW / HIGH) - a)
     one = torch.sigmoid(a - TEMPERATURE * math.log((1 - LOW) / (HIGH - 1)))
-    gate = HardConcrete()
     stretched = (torch.sigmoid(a) * (HIGH - LOW) + LOW).clamp(0, 1)
-    for what, got, want in (
-        ("P(z = 0)", gate.p_zero(a), zero),
-        ("P(z = 1)", gate.p_one(a), one),
-        ("what a gate adds to L0", gate.p_kept(a), 1 - zero),
-        ("the gate without noise", gate.mean_gate(a), stretched),
-    ):
-        if (off := float((got - want).abs().max())) > 1e-12:
-            return Violation(what, f"off by {off:.2g}", 0)
-    return None
+    yield from close("P(z = 0)", gate.p_zero(a), zero, 1e-12)
+    yield from close("P(z = 1)", gate.p_one(a), one, 1e-12)
+    yield from close("what a gate adds to L0", gate.p_kept(a), 1 - zero, 1e-12)
+    yield from close("the gate without noise", gate.mean_gate(a), stretched, 1e-12)
 
 
-def sampled_gates(subject: Subject, seed: int) -> Violation | None:
+@invariant(f"sampled gates have those probabilities, independently (false alarms: {FALSE_ALARM:g} per check)")
+def sampled_gates(subject: Subject, seed: int) -> Violations:
     a, gate = _log_alphas(subject, seed), HardConcrete()
     n, draw = len(a), generator_of(seed)
     u = stratified_uniform(1, (DRAWS, n), draw, dtype=torch.float64)[0]
@@ -66,79 +62,42 @@ def sampled_gates(subject: Subject, seed: int) -> Violation | None:
     kept = gate.p_kept(a)
     for how, noise in (("one draw at a time", u), (f"{STRATA} strata", strata)):
         z = gate.sample(a, noise)
-        if not ((z >= 0) & (z <= 1)).all():
-            return Violation("gates", f"{float(z.min()):g} to {float(z.max()):g}", "within [0, 1]")
+        on = z > 0
+        yield from close(f"gates, {how}", z, z.clamp(0, 1), 0)
         for what, event, p in (
             ("P(z = 0)", z == 0, gate.p_zero(a)),
             ("P(z = 1)", z == 1, gate.p_one(a)),
-            ("P(z > 0)", z > 0, kept),
+            ("P(z > 0)", on, kept),
+            ("E[L0] / edges", on.double().mean(1, keepdim=True), kept.mean()[None]),
+            ("P(an edge and the next are kept)", on & on.roll(1, 1), kept * kept.roll(1)),
         ):
-            if wrong := _off(f"{what}, {how}", event, p, t):
-                return wrong
-        if wrong := _off(
-            f"E[L0] / edges, {how}", (z > 0).double().mean(1, keepdim=True), kept.mean()[None], t
-        ):
-            return wrong
-    for how, noise in (("one draw at a time", u), (f"{STRATA} strata", strata)):
-        z = gate.sample(a, noise) > 0
-        if wrong := _off(
-            f"P(an edge and the next are kept), {how}", z & z.roll(1, 1), kept * kept.roll(1), t
-        ):
-            return wrong
-    return None
+            yield from close(f"{what}, {how}", event.double().mean(0), p, t)
 
 
-def strata(subject: Subject, seed: int) -> Violation | None:
+@invariant(
+    "stratified noise: each gate has one draw in each stratum, uniform there "
+    f"(false alarms: {FALSE_ALARM:g} per check)"
+)
+def strata(subject: Subject, seed: int) -> Violations:
     n, draw = subject.graph.n_edges, generator_of(seed)
-    for circuits in STRATA_ASKED:
+    for circuits in STRATA_TRIED:
         u = stratified_uniform(circuits, (IN_STRATA // circuits, n), draw)
         low = torch.arange(circuits, dtype=torch.float64)[:, None, None]
         above = circuits * u.double().sort(0).values - low  # within the j-th stratum: from 0 to 1
         rounding = 2 * circuits * torch.finfo(u.dtype).eps
-        if not ((above >= -rounding) & (above <= 1 + rounding)).all():
-            got = f"{float(above.min()):.3f} to {float(above.max()):.3f} of one"
-            return Violation(f"noise of {circuits} strata, one in each", got, "0 to 1")
-        if wrong := _uniform(f"noise within one of {circuits} strata", above.flatten(), rounding):
-            return wrong
-    return None
+        yield from close(f"the place in one of {circuits} strata", above, above.clamp(0, 1), rounding)
+        yield from _uniform(f"noise within one of {circuits} strata", above.flatten(), rounding)
 
 
-def _uniform(what: str, x: Tensor, rounding: float) -> Violation | None:
+def _uniform(what: str, x: Tensor, rounding: float) -> Violations:
     """Whether the shares below each `x` agree with independent uniform draws."""
     n = len(x)
-    t = math.sqrt(math.log(2 * len(STRATA_ASKED) / FALSE_ALARM) / (2 * n)) + rounding
+    t = math.sqrt(math.log(2 * len(STRATA_TRIED) / FALSE_ALARM) / (2 * n)) + rounding
     below = torch.arange(n, dtype=torch.float64) / n
     x = x.sort().values
-    gap = float(torch.maximum(x - below, below + 1 / n - x).max())
-    return Violation(what, f"shares off by {gap:.4f}", f"at most {t:.4f}") if gap > t else None
-
-
-def _off(what: str, seen: Tensor, p: Tensor, t: float) -> Violation | None:
-    off = (seen.double().mean(0) - p).abs()
-    if (i := int(off.argmax())) >= 0 and float(off[i]) > t:
-        return Violation(
-            f"{what}, gate {i}", f"{float(seen.double().mean(0)[i]):.4f}", f"{float(p[i]):.4f} within {t:.4f}"
-        )
-    return None
+    yield from close(f"{what}, gap of shares", torch.maximum(x - below, below + 1 / n - x).max(), 0, t)
 
 
 def _log_alphas(subject: Subject, seed: int) -> Tensor:
     """One for each edge, from nearly always shut to nearly always open."""
     return 2 * torch.randn(subject.graph.n_edges, generator=generator_of(seed), dtype=torch.float64)
-
-
-CLOSED_FORMS = Invariant(
-    name="closed_forms",
-    statement="P(z = 0), P(z = 1), the expected L0 and the noise-free gate are those of the papers",
-    check=closed_forms,
-)
-SAMPLED_GATES = Invariant(
-    name="sampled_gates",
-    statement=f"sampled gates have those probabilities, independently (false alarms: {FALSE_ALARM:g} per check)",
-    check=sampled_gates,
-)
-STRATA_FILLED = Invariant(
-    name="strata",
-    statement=f"stratified noise: each gate has one draw in each stratum, uniform there (false alarms: {FALSE_ALARM:g} per check)",
-    check=strata,
-)

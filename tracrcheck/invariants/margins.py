@@ -16,7 +16,7 @@ import torch
 from edgeprune_core.criterion import Outcome
 from edgeprune_core.metrics.answers import answer_margin
 from edgeprune_core.task import Task
-from tracrcheck.invariants.base import Invariant, Violation
+from tracrcheck.invariants.base import Violations, close, invariant, per_size
 from tracrcheck.invariants.circuits import mask_of, some_circuits
 from tracrcheck.invariants.subjects import Subject, generator_of, some_items
 
@@ -25,27 +25,31 @@ ANSWERS = ((1, -1, -1), (0, 2, -1), (3, 1, 4))
 FOILS = ((0, 2), (-1, -1), (5, -1))
 
 
-def margins(subject: Subject, seed: int) -> Violation | None:
+@invariant(
+    "margins of tasks and of answers match their definitions",
+    applies=lambda subject: subject.tasks["zero"].outcome.categorical,
+)
+def margins(subject: Subject, seed: int) -> Violations:
     task = subject.tasks["resample"]
-    numerical = replace(task, outcome=Outcome(categorical=False))
     items = some_items(task, seed)
     with torch.no_grad():
         got = task.outputs(mask_of(task, *some_circuits(task.graph, seed)), items)
-    for which in (replace(task, outcome=Outcome(categorical=True)), numerical):
-        found = which.margins(got, items)
-        for circuit in range(len(got)):
-            for row, (clean, _) in enumerate(items.tolist()):
-                want = _by_hand(which, got[circuit, row], clean)
-                if not abs(float(found[circuit, row]) - want) <= CLOSE * max(1.0, abs(want)):
-                    kind = "categorical" if which.outcome.categorical else "numerical"
-                    return Violation(f"the {kind} margin of item {row}", float(found[circuit, row]), want)
-    return _answers(seed)
+    for kind, categorical in (("categorical", True), ("numerical", False)):
+        which = replace(task, outcome=Outcome(categorical=categorical))
+        want = [
+            [_by_hand(which, row, clean) for row, clean in zip(own, items[:, 0].tolist(), strict=True)]
+            for own in got.tolist()
+        ]
+        yield from close(
+            f"the {kind} margin of circuit and item", which.margins(got, items), want, per_size(want, CLOSE)
+        )
+    yield from _answers(seed)
 
 
-def _by_hand(task: Task, got: torch.Tensor, clean: int) -> float:
+def _by_hand(task: Task, got: list[list[float]], clean: int) -> float:
     total, said = 0.0, task.reference[task.scored].mean(0)
     for place in task.scored[clean].nonzero()[:, 0].tolist():
-        own, row = task.reference[clean, place].tolist(), got[place].tolist()
+        own, row = task.reference[clean, place].tolist(), got[place]
         if task.outcome.categorical:
             best = own.index(max(own))
             others = [x for i, x in enumerate(row) if i != best]
@@ -55,24 +59,12 @@ def _by_hand(task: Task, got: torch.Tensor, clean: int) -> float:
     return total
 
 
-def _answers(seed: int) -> Violation | None:
+def _answers(seed: int) -> Violations:
     logits = torch.randn(2, 3, 6, generator=generator_of(seed), dtype=torch.float64)
     found = answer_margin(logits, torch.tensor(ANSWERS), torch.tensor(FOILS))
-    for circuit, rows in enumerate(logits.tolist()):
-        for item, row in enumerate(rows):
-            right = {i for i in ANSWERS[item] if i >= 0}
-            wrong = {i for i in FOILS[item] if i >= 0} or set(range(len(row))) - right
-            a, b = (sum(math.exp(row[i]) for i in ids) for ids in (right, wrong))
-            if not abs(float(found[circuit, item]) - math.log(a / b)) <= CLOSE:
-                return Violation(
-                    f"the margin of answers {sorted(right)}", float(found[circuit, item]), math.log(a / b)
-                )
-    return None
-
-
-MARGINS = Invariant(
-    name="margins",
-    statement="margins of tasks and of answers match their definitions",
-    check=margins,
-    applies=lambda subject: subject.tasks["zero"].outcome.categorical,
-)
+    for item in range(len(ANSWERS)):
+        right = {i for i in ANSWERS[item] if i >= 0}
+        wrong = {i for i in FOILS[item] if i >= 0} or set(range(logits.shape[-1])) - right
+        rows = logits[:, item].exp().tolist()
+        want = [math.log(sum(row[i] for i in right) / sum(row[i] for i in wrong)) for row in rows]
+        yield from close(f"the margin of answers {sorted(right)}, circuit", found[:, item], want, CLOSE)

@@ -13,43 +13,42 @@ import torch
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.engine import live_writers
 from edgeprune_core.graph import ResidualGraph
-from tracrcheck.invariants.base import Invariant, Violation
+from edgeprune_core.task import Task
+from tracrcheck.invariants.base import Violations, each_task, invariant
 from tracrcheck.invariants.circuits import mask_of, some_circuits, some_shares
 from tracrcheck.invariants.expected import expected
-from tracrcheck.invariants.subjects import Subject, generator_of, is_program, some_items
+from tracrcheck.invariants.subjects import generator_of, is_random, some_items
 
 EDGES = 24  # cut in turn, of all
 
 
-def one_edge_cut(subject: Subject, seed: int) -> Violation | None:
-    graph = subject.graph
+@invariant("cutting one edge is path patching by hand, under every ablation")
+@each_task()
+def one_edge_cut(task: Task, seed: int) -> Violations:
+    graph = task.graph
     chosen = torch.randperm(graph.n_edges, generator=generator_of(seed))[:EDGES].tolist()
-    cuts = [Circuit.full(graph).without(graph.edges[i]) for i in sorted(chosen)]
-    names = ", ".join(str(graph.edges[i]) for i in sorted(chosen))
-    for name, task in subject.tasks.items():
-        items, mask = some_items(task, seed, 2), mask_of(task, *cuts)
-        want = expected(task, mask, items)
-        if wrong := want.violation(
-            f"one edge cut under {name} (circuits: {names})", task.outputs(mask, items)
-        ):
-            return wrong
-    return None
+    cut = [graph.edges[i] for i in sorted(chosen)]
+    items, mask = (
+        some_items(task, seed, 2),
+        mask_of(task, *(Circuit.full(graph).without(edge) for edge in cut)),
+    )
+    names = ", ".join(map(str, cut))
+    yield from expected(task, mask, items).violations(
+        f"one edge cut (in turn {names})", task.outputs(mask, items)
+    )
 
 
-def any_circuit(subject: Subject, seed: int) -> Violation | None:
-    for name, task in subject.tasks.items():
-        items, mask = some_items(task, seed), mask_of(task, *some_circuits(task.graph, seed))
-        want = expected(task, mask, items)
-        if wrong := want.violation(f"random circuits under {name}", task.outputs(mask, items)):
-            return wrong
-        got = task.outputs(mask, items, live=live_writers(mask, task.graph))
-        if wrong := want.violation(f"random circuits under {name}, only live writers computed", got):
-            return wrong
-        mask = mask_of(task, beheaded(task.graph, seed))
-        got = task.outputs(mask, items, live=live_writers(mask, task.graph))
-        if wrong := expected(task, mask, items).violation(f"a head of each layer dead under {name}", got):
-            return wrong
-    return None
+@invariant("a random circuit gives what a forward by hand gives")
+@each_task()
+def any_circuit(task: Task, seed: int) -> Violations:
+    items, mask = some_items(task, seed), mask_of(task, *some_circuits(task.graph, seed))
+    want = expected(task, mask, items)
+    yield from want.violations("random circuits", task.outputs(mask, items))
+    got = task.outputs(mask, items, live=live_writers(mask, task.graph))
+    yield from want.violations("random circuits, only live writers computed", got)
+    mask = mask_of(task, beheaded(task.graph, seed))
+    got = task.outputs(mask, items, live=live_writers(mask, task.graph))
+    yield from expected(task, mask, items).violations("a head of each layer dead", got)
 
 
 def beheaded(graph: ResidualGraph, seed: int) -> Circuit:
@@ -60,26 +59,9 @@ def beheaded(graph: ResidualGraph, seed: int) -> Circuit:
     )
 
 
-def any_share(subject: Subject, seed: int) -> Violation | None:
-    for name, task in subject.tasks.items():
-        items, mask = some_items(task, seed), some_shares(task, seed)
-        got = task.outputs(mask.clone().requires_grad_(), items).detach()  # as training runs it
-        if wrong := expected(task, mask, items).violation(f"random shares under {name}", got):
-            return wrong
-    return None
-
-
-ONE_EDGE_CUT = Invariant(
-    name="one_edge_cut",
-    statement="cutting one edge is path patching by hand, under every ablation",
-    check=one_edge_cut,
-)
-ANY_CIRCUIT = Invariant(
-    name="any_circuit", statement="a random circuit gives what a forward by hand gives", check=any_circuit
-)
-ANY_SHARE = Invariant(
-    name="any_share",
-    statement="random shares of edges, with a gradient, give what a forward by hand gives",
-    check=any_share,
-    applies=lambda subject: not is_program(subject),
-)
+@invariant("random shares of edges, with a gradient, give what a forward by hand gives", applies=is_random)
+@each_task()
+def any_share(task: Task, seed: int) -> Violations:
+    items, mask = some_items(task, seed), some_shares(task, seed)
+    got = task.outputs(mask.clone().requires_grad_(), items).detach()  # as training runs it
+    yield from expected(task, mask, items).violations("random shares", got)

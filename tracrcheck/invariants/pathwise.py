@@ -21,7 +21,6 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from edgeprune_core.circuit import Circuit
 from edgeprune_core.mask import from_edge_values
 from edgeprune_core.methods import EdgePruning
 from edgeprune_core.task import Task
@@ -29,7 +28,8 @@ from edgeprune_core.training.gates import stratified_uniform
 from edgeprune_core.training.item_pool import ItemPool
 from edgeprune_core.training.pathwise import PathwiseTraining
 from edgeprune_core.training.prices import FixedPrice, SparsityTarget
-from tracrcheck.invariants.base import Invariant, Violation
+from tracrcheck.invariants.base import Violation, Violations, close, equal, invariant
+from tracrcheck.invariants.circuits import circuit_of
 from tracrcheck.invariants.subjects import Subject, generator_of, is_smooth
 
 TEMPERATURE, LOW, HIGH, MARGIN = 2 / 3, -0.1, 1.1, 1e-6
@@ -43,7 +43,11 @@ _SHORT = EdgePruning(
 SETTINGS = (replace(_SHORT, price=PENALTY, divergence="bounded"), replace(_SHORT, steps=6, price=TARGET))
 
 
-def pathwise_by_hand(subject: Subject, seed: int) -> Violation | None:
+@invariant(
+    "the pathwise trainer takes the steps of its objective, its mask variables and Adam, computed by hand",
+    applies=is_smooth,
+)
+def pathwise_by_hand(subject: Subject, seed: int) -> Violations:
     task = subject.tasks["resample"]
     for settings in SETTINGS:
         how = type(settings.price).__name__
@@ -51,29 +55,23 @@ def pathwise_by_hand(subject: Subject, seed: int) -> Violation | None:
         while not training.done:
             training.advance()
         found, by_hand = training.gates.log_alphas, _trained(task, settings, generator_of(seed))
-        if len(found) != len(by_hand):
-            return Violation(f"kinds of gates, {how}", len(found), len(by_hand))
+        yield from equal(f"kinds of gates, {how}", len(found), len(by_hand))
         for (kind, got), want in zip(found.items(), by_hand, strict=True):
-            if not (off := float((got.detach() - want).abs().max())) <= CLOSE:
-                return Violation(f"log-alphas of {kind}, {how}", f"off by {off:.2g}", f"at most {CLOSE:g}")
-        sure = by_hand[0] if len(by_hand) == 1 else torch.minimum(by_hand[0], by_hand[1][_writers(task)])
-        if not (training.scores() - sure).abs().max() <= CLOSE:
-            return Violation("scores with node gates", "another", "the less sure of an edge's two gates")
-    return _share_kept(task)
+            yield from close(f"log-alphas of {kind}, {how}", got, want, CLOSE)
+        lower = by_hand[0] if len(by_hand) == 1 else torch.minimum(by_hand[0], by_hand[1][_writers(task)])
+        yield from close("scores: the lower log-alpha of an edge's gates", training.scores(), lower, CLOSE)
+    yield from _share_kept(task)
 
 
-def _share_kept(task: Task) -> Violation | None:
+def _share_kept(task: Task) -> Violations:
     found, n = SETTINGS[1](task), task.graph.n_edges
     assert found.scores is not None
     least = found.scores.sort(descending=True).values[round((1 - TARGET.edges) * n) - 1]
-    few, many = (_circuit(task, on).connected() for on in (found.scores > least, found.scores >= least))
+    few, many = (
+        circuit_of(task.graph, on).connected() for on in (found.scores > least, found.scores >= least)
+    )
     if not few.edges <= found.circuit.edges <= many.edges:
-        return Violation("edges kept at a target", len(found.circuit), f"{len(few)} to {len(many)}")
-    return None
-
-
-def _circuit(task: Task, on: Tensor) -> Circuit:
-    return Circuit.of(task.graph, (e for e, kept in zip(task.graph.edges, on.tolist(), strict=True) if kept))
+        yield Violation("edges kept at a target", len(found.circuit), f"{len(few)} to {len(many)}")
 
 
 def _writers(task: Task) -> Tensor:
@@ -82,7 +80,7 @@ def _writers(task: Task) -> Tensor:
 
 def _trained(task: Task, settings: EdgePruning, generator: torch.Generator) -> list[Tensor]:
     """Log-alphas of edges, and of writers where those have gates."""
-    target, n = settings.price is TARGET, task.graph.n_edges
+    target, n, writers = settings.price is TARGET, task.graph.n_edges, _writers(task)
     sizes = [n, len(task.graph.writers)] if target else [n]
     values = [torch.full((k,), settings.start, dtype=torch.float64) for k in sizes]
     adam = [_Adam() for _ in values]
@@ -93,7 +91,7 @@ def _trained(task: Task, settings: EdgePruning, generator: torch.Generator) -> l
         gates = [
             _gate(x, stratified_uniform(settings.circuits, x.shape, generator, dtype=x.dtype)) for x in leaves
         ]
-        z = gates[0] * gates[1][:, _writers(task)] if target else gates[0]
+        z = gates[0] * gates[1][:, writers] if target else gates[0]
         rows = pool.draw()
         loss, wrong = _loss(task, z, rows, sharp=target)
         pool.learn(rows, wrong)
@@ -103,7 +101,7 @@ def _trained(task: Task, settings: EdgePruning, generator: torch.Generator) -> l
         else:
             assert TARGET.nodes is not None
             rise = min(1.0, step / TARGET.warm_up)
-            edges = 1 - (kept[0] * kept[1][_writers(task)]).mean() - rise * TARGET.edges
+            edges = 1 - (kept[0] * kept[1][writers]).mean() - rise * TARGET.edges
             nodes = 1 - kept[1].mean() - rise * TARGET.nodes
             terms = [edges, edges**2, nodes, nodes**2]
             loss = loss + sum(m * term for m, term in zip(multipliers, terms, strict=True))
@@ -149,11 +147,3 @@ class _Adam:
         self.second = 0.999 * self.second + 0.001 * slope**2
         first, second = self.first / (1 - 0.9**self.t), self.second / (1 - 0.999**self.t)
         return value - rate * first / (second**0.5 + 1e-8)
-
-
-PATHWISE_BY_HAND = Invariant(
-    name="pathwise_by_hand",
-    statement="the pathwise trainer takes the steps of its objective, its mask variables and Adam, computed by hand",
-    check=pathwise_by_hand,
-    applies=is_smooth,
-)

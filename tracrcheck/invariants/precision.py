@@ -14,7 +14,7 @@ import torch
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.task import Task
 from edgeprune_core.weights import Model, Weights, expected_shapes
-from tracrcheck.invariants.base import Invariant, Violation
+from tracrcheck.invariants.base import Violations, equal, invariant
 from tracrcheck.invariants.circuits import mask_of, some_circuits
 from tracrcheck.invariants.expected import Expected, expected
 from tracrcheck.invariants.forward import SINGLE
@@ -40,19 +40,10 @@ def in_single(task: Task, seed: int) -> tuple[Expected, torch.Tensor]:
     return expected(task, mask, items, unit=SINGLE), task.to(torch.float32).outputs(mask.float(), items)
 
 
-def precision(subject: Subject, seed: int) -> Violation | None:
+@invariant("float32 and float64 agree within the bound of a running error analysis")
+def precision(subject: Subject, seed: int) -> Violations:
     for name, task in subject.tasks.items():
         for which in (task,) if is_program(subject) else (task, first_layer(task)):
             want, got = in_single(which, seed)
-            if got.dtype != torch.float32:
-                return Violation("outputs of a float32 model", got.dtype, torch.float32)
-            if wrong := want.violation(f"float32 under {name}, {which.model.spec.n_layers} layers", got):
-                return wrong
-    return None
-
-
-PRECISION = Invariant(
-    name="precision",
-    statement="float32 and float64 agree within the bound of a running error analysis",
-    check=precision,
-)
+            yield from equal("the precision of a float32 model's outputs", got.dtype, torch.float32)
+            yield from want.violations(f"float32, {which.model.spec.n_layers} layers, under {name}", got)

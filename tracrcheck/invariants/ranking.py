@@ -15,75 +15,61 @@ from edgeprune_core.discovery import Discovery
 from edgeprune_core.methods import Eap, EapIg, Exact, Method
 from edgeprune_core.methods.top_edges import top_edges
 from edgeprune_core.task import Task
-from tracrcheck.invariants.base import Invariant, Violation
+from tracrcheck.invariants.base import Violation, Violations, close, each_task, equal, invariant
 from tracrcheck.invariants.circuits import mask_of
 from tracrcheck.invariants.expected import expected, plain
-from tracrcheck.invariants.subjects import Subject, is_program, some_items
+from tracrcheck.invariants.subjects import is_random, with_few_items, with_tolerance
 
 METHODS: tuple[Method, ...] = (Eap(), EapIg(steps=2), EapIg(path="activations", steps=2), Exact())
 FEW = 7  # edges requested
 TOLERANCES = (0.05, 0.5, 2.0)  # so that heads of several lengths are right
 
 
-def shortest_head(subject: Subject, seed: int) -> Violation | None:
-    whole = subject.tasks["resample"]
-    task = replace(whole, items=some_items(whole, seed, 6))
+@invariant(
+    "a ranking method keeps the shortest head of its ranking that bisection accepts, and ranks by size",
+    applies=is_random,
+)
+@each_task("resample")
+def shortest_head(whole: Task, seed: int) -> Violations:
+    task = with_few_items(whole, seed, 6)
     for method, tolerance in zip(METHODS, (*TOLERANCES, *TOLERANCES), strict=False):
-        asked = replace(task, outcome=replace(task.outcome, tolerance=tolerance))
-        if wrong := _head(asked, method(asked)):
-            return Violation(f"{type(method).__name__}: {wrong.what}", wrong.got, wrong.wanted)
-    return None
+        case = with_tolerance(task, tolerance)
+        for wrong in _head(case, method(case)):
+            yield replace(wrong, what=f"{type(method).__name__}: {wrong.what}")
 
 
-def _head(task: Task, found: Discovery) -> Violation | None:
+def _head(task: Task, found: Discovery) -> Violations:
     assert found.scores is not None
     if (found.scores < 0).any():
-        return Violation("the lowest score", float(found.scores.min()), "a size")
+        yield Violation("the lowest score", float(found.scores.min()), "a size")
     order = sorted(range(task.graph.n_edges), key=lambda i: (-float(found.scores[i]), i))  # type: ignore[index]
     heads = [_circuit(task, order, n) for n in range(len(order) + 1)]
-    if (got := top_edges(task, found.scores, FEW)) != heads[FEW]:
-        return Violation(f"the {FEW} that score highest", got.texts, heads[FEW].texts)
+    yield from equal(f"the {FEW} that score highest", top_edges(task, found.scores, FEW), heads[FEW])
     lengths = [n for n, head in enumerate(heads) if head == found.circuit]
     if not lengths:
-        return Violation("the circuit", found.circuit.texts[:4], "a head of the ranking")
-    if not task.accepts(found.circuit):
-        return Violation(f"the head of {lengths[0]} edges", "refused by the task", "accepted")
-    if lengths[0] and task.accepts(heads[lengths[0] - 1]):
-        return Violation("the head one shorter", "accepted", "refused")
-    return None
+        yield Violation("the circuit", found.circuit.texts[:4], "a head of the ranking")
+    yield from equal(f"whether the head of {lengths[0]} edges is accepted", task.accepts(found.circuit), True)
+    if lengths[0]:
+        shorter = task.accepts(heads[lengths[0] - 1])
+        yield from equal("whether the head one shorter is accepted", shorter, False)
 
 
 def _circuit(task: Task, order: list[int], n: int) -> Circuit:
     return Circuit.of(task.graph, (task.graph.edges[i] for i in order[:n])).connected()
 
 
-def exact_scores(subject: Subject, seed: int) -> Violation | None:
-    whole = subject.tasks["zero"]
-    task = replace(whole, items=some_items(whole, seed, 4))
-    full = Circuit.full(task.graph)
-    cuts = expected(task, mask_of(task, *(full.without(edge) for edge in task.graph.edges)), task.items)
+@invariant(
+    "exact scores are how far cutting each edge alone moves the outputs, as computed by hand",
+    applies=is_random,
+)
+@each_task("zero")
+def exact_scores(whole: Task, seed: int) -> Violations:
+    task = with_few_items(whole, seed, 4)
+    full, edges = Circuit.full(task.graph), task.graph.edges
+    cuts = expected(task, mask_of(task, *(full.without(edge) for edge in edges)), task.items)
     uncut = plain(task, task.items[:, 0])
     moved = (cuts.x - uncut.x).abs().nan_to_num().amax((-1, -2))
     rough = (cuts.off + uncut.off).nan_to_num().amax((-1, -2, -3)) * 2 + 1e-9
-    for over, want in (("worst", moved.amax(1)), ("mean", moved.mean(1))):
-        got = Exact(over=over, circuits_at_once=5).scores(task)  # type: ignore[arg-type]
-        if (bad := ~((got - want).abs() <= rough)).any():
-            i = int(bad.nonzero()[0])
-            return Violation(
-                f"the {over} deviation without {task.graph.edges[i]}", float(got[i]), float(want[i])
-            )
-    return None
-
-
-SHORTEST_HEAD = Invariant(
-    name="shortest_head",
-    statement="a ranking method keeps the shortest head of its ranking that bisection accepts, and ranks by size",
-    check=shortest_head,
-    applies=lambda subject: not is_program(subject),
-)
-EXACT_SCORES = Invariant(
-    name="exact_scores",
-    statement="exact scores are how far cutting each edge alone moves the outputs, as computed by hand",
-    check=exact_scores,
-    applies=lambda subject: not is_program(subject),
-)
+    worst, mean = (Exact(over=over, circuits_at_once=5).scores(task) for over in ("worst", "mean"))
+    yield from close("the worst deviation without an edge", worst, moved.amax(1), rough, names=edges)
+    yield from close("the mean deviation without an edge", mean, moved.mean(1), rough, names=edges)

@@ -16,6 +16,7 @@ from edgeprune_core.circuit import Circuit
 from edgeprune_core.graph import Edge, ResidualGraph
 from edgeprune_core.task import Task
 from edgeprune_core.weights import Model, Weights
+from tracrcheck.invariants.subjects import inputs_by_length
 
 QUERY, SHARED = ("w_q", "b_q", "w_o"), ("w_k", "b_k", "w_v", "b_v")
 
@@ -91,6 +92,4 @@ def _two_heads(task: Task) -> Task:
 
 
 def with_model(task: Task, model: Model) -> Task:
-    lengths = task.valid.sum(1)
-    inputs = [task.tokens[lengths == n, :n] for n in lengths.unique().tolist()]
-    return replace(task, model=model, ablation=task.ablation.of(model, inputs))
+    return replace(task, model=model, ablation=task.ablation.of(model, list(inputs_by_length(task).values())))

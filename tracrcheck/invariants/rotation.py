@@ -13,12 +13,12 @@ import torch
 
 from edgeprune_core.task import Task
 from edgeprune_core.weights import Model, Weights
-from tracrcheck.invariants.base import Invariant, Violation
+from tracrcheck.invariants.base import Violations, each_task, invariant
 from tracrcheck.invariants.circuits import mask_of, some_circuits
 from tracrcheck.invariants.expected import expected
 from tracrcheck.invariants.forward import DOUBLE
 from tracrcheck.invariants.renumbering import with_model
-from tracrcheck.invariants.subjects import Subject, generator_of, has_no_norm, some_items
+from tracrcheck.invariants.subjects import generator_of, has_no_norm, some_items
 
 WRITES = ("tok", "pos", "w_o", "b_o", "w_out", "b_out")
 READS = ("w_q", "w_k", "w_v", "w_in", "w_gate", "unembed")
@@ -35,20 +35,10 @@ def turned(task: Task, seed: int) -> Task:
     return with_model(task, Model(task.model.spec, Weights(**tensors)))
 
 
-def rotation(subject: Subject, seed: int) -> Violation | None:
-    d = subject.spec.d_model
-    for name, task in subject.tasks.items():
-        other = turned(task, seed)
-        items, mask = some_items(task, seed), mask_of(task, *some_circuits(task.graph, seed))
-        want = expected(other, mask, items, unit=DOUBLE * d**1.5).around(task.outputs(mask, items))
-        if wrong := want.violation(f"the stream turned, under {name}", other.outputs(mask, items)):
-            return wrong
-    return None
-
-
-ROTATION = Invariant(
-    name="rotation",
-    statement="rotating the residual stream changes no output where there is no norm",
-    check=rotation,
-    applies=has_no_norm,
-)
+@invariant("rotating the residual stream changes no output where there is no norm", applies=has_no_norm)
+@each_task()
+def rotation(task: Task, seed: int) -> Violations:
+    unit, other = DOUBLE * task.model.spec.d_model**1.5, turned(task, seed)
+    items, mask = some_items(task, seed), mask_of(task, *some_circuits(task.graph, seed))
+    want = expected(other, mask, items, unit=unit).around(task.outputs(mask, items))
+    yield from want.violations("the stream turned", other.outputs(mask, items))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tracrcheck.error_codes import unknown_name
 from tracrcheck.invariants import INVARIANTS, Invariant, Violation
@@ -14,28 +13,19 @@ from tracrcheck.invariants.subjects import Subject, subjects
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """The result of one invariant on one subject. seed: of the subject and of the check's own draws."""
+    """The result of one invariant, by name, on one subject. seed: of the subject and of the check's own draws."""
 
-    invariant: Invariant
+    invariant: str
     subject: str
     seed: int
-    violation: Violation | None
+    law: bool
+    violation: str | None
     seconds: float
 
     @property
     def red(self) -> bool:
         """Whether a law is broken. An invariant that is not a law is only reported."""
-        return self.violation is not None and self.invariant.law
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "invariant": self.invariant.name,
-            "subject": self.subject,
-            "seed": self.seed,
-            "law": self.invariant.law,
-            "violation": None if self.violation is None else str(self.violation),
-            "seconds": round(self.seconds, 4),
-        }
+        return self.violation is not None and self.law
 
 
 def chosen(names: Sequence[str]) -> tuple[Invariant, ...]:
@@ -66,13 +56,14 @@ def check_one(invariant: Invariant, subject: Subject, seed: int) -> Checked:
     """Runs one check. An exception counts as a violation: a broken core may do either."""
     started = time.monotonic()
     try:
-        violation = invariant.check(subject, seed)
+        violation = next(iter(invariant.check(subject, seed)), None)
     except Exception as error:
         violation = Violation(f"the check raised {type(error).__name__}", str(error), "no error")
     return Checked(
-        invariant=invariant,
+        invariant=invariant.name,
         subject=subject.name,
         seed=seed,
-        violation=violation,
-        seconds=time.monotonic() - started,
+        law=invariant.law,
+        violation=None if violation is None else str(violation),
+        seconds=round(time.monotonic() - started, 4),
     )

@@ -29,7 +29,8 @@ from edgeprune_core.task import Task
 from edgeprune_core.weights import Model, Weights, expected_shapes
 from tracrcheck.compiler.compile import Compiled
 from tracrcheck.generator.accept import Rejected, compiled_of, name_of, numbered
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 KINDS = ("gpt2", "llama", "plain")
 LENGTHS = (4, 4, 4, 3, 3, 2, 2)
@@ -64,6 +65,14 @@ def has_no_norm(subject: Subject) -> bool:
     return subject.spec.norm == "none"
 
 
+def is_random(subject: Subject) -> bool:
+    return subject.compiled is None
+
+
+def has_layernorm(subject: Subject) -> bool:
+    return subject.spec.norm == "layernorm"
+
+
 def is_smooth(subject: Subject) -> bool:
     """Whether it is a random model without kinks. Compiled models sit on their kinks, where no derivative exists."""
     return subject.compiled is None and subject.spec.activation != "relu"
@@ -72,6 +81,20 @@ def is_smooth(subject: Subject) -> bool:
 def some_items(task: Task, seed: int, n: int = 4) -> Int[Tensor, "item 2"]:
     """Items of a task drawn with this seed, without replacement."""
     return task.items[torch.randperm(len(task.items), generator=generator_of(seed))[:n]]
+
+
+def with_few_items(task: Task, seed: int, n: int) -> Task:
+    return replace(task, items=some_items(task, seed, n))
+
+
+def with_tolerance(task: Task, tolerance: float) -> Task:
+    return replace(task, outcome=replace(task.outcome, tolerance=tolerance))
+
+
+def inputs_by_length(task: Task) -> dict[int, Int[Tensor, "input pos"]]:
+    """The task's inputs without padding."""
+    lengths = task.valid.sum(1)
+    return {n: task.tokens[lengths == n, :n] for n in lengths.unique().tolist()}
 
 
 def generator_of(seed: int) -> torch.Generator:
@@ -108,7 +131,7 @@ def small(kind: str, seed: int) -> Subject:
     """A small random model of one of KINDS."""
     rng = random.Random(f"{kind}/{seed}")
     spec = _SPECS[kind](rng)
-    return of_model(f"{kind}_{seed}", _model(spec, rng), seed)
+    return of_model(f"{kind}_{seed}", random_model(spec, rng), seed)
 
 
 def of_model(name: str, model: Model, seed: int) -> Subject:
@@ -135,8 +158,7 @@ def of_model(name: str, model: Model, seed: int) -> Subject:
         outcome=Outcome(categorical=True, tolerance=0.5),
         seed=seed,
     )
-    lengths = valid.sum(1)
-    mean = Mean().of(model, [tokens[lengths == n, :n] for n in sorted(set(LENGTHS))])
+    mean = Mean().of(model, list(inputs_by_length(plain).values()))
     others: tuple[tuple[Ablation, Tensor], ...] = ((mean, same), (Resample(), torch.tensor(pairs)))
     tasks = {"zero": plain} | {a.name: replace(plain, ablation=a, items=items) for a, items in others}
     return Subject(name=name, tasks=tasks)
@@ -171,7 +193,8 @@ def _plain(rng: random.Random) -> ModelSpec:
 _SPECS = {"gpt2": _gpt2, "llama": _llama, "plain": _plain}
 
 
-def _model(spec: ModelSpec, rng: random.Random) -> Model:
+def random_model(spec: ModelSpec, rng: random.Random) -> Model:
+    """Weights of order 1 after each product; gains near 1."""
     draw = generator_of(rng.randrange(2**31))
     tensors = {}
     shapes = expected_shapes(spec) | {"b_unembed": (spec.d_out,)}

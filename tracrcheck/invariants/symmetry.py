@@ -25,7 +25,7 @@ from edgeprune_core.training import gates, score_function
 from edgeprune_core.training.item_pool import ItemPool
 from edgeprune_core.training.pathwise import PathwiseTraining
 from edgeprune_core.training.score_function import ScoreSettings, train_by_score
-from tracrcheck.invariants.base import Invariant, Violation
+from tracrcheck.invariants.base import Violations, close, each_task, equal, invariant, of_largest
 from tracrcheck.invariants.circuits import mask_of, some_circuits, some_shares
 from tracrcheck.invariants.expected import expected
 from tracrcheck.invariants.renumbering import Renumbered, renumbered
@@ -41,34 +41,29 @@ SCORE = ScoreSettings(steps=4, circuits=8)
 TRAINED = 1e-4
 
 
-def permuted_outputs(subject: Subject, seed: int) -> Violation | None:
-    for name, task in subject.tasks.items():
-        both = renumbered(task, seed)
-        circuits = [*some_circuits(both.old.graph, seed), Circuit.full(both.old.graph)]
-        items = some_items(task, seed)
-        mask = mask_of(both.old, *circuits)
-        want = expected(both.old, mask, items).around(both.old.outputs(mask, items))
-        got = both.task.outputs(mask_of(task, *map(both.circuit, circuits)), items)
-        if wrong := want.violation(f"outputs with heads permuted, under {name}", got):
-            return wrong
-    return None
+@invariant("permuting heads permutes circuits and keeps their outputs")
+@each_task()
+def permuted_outputs(task: Task, seed: int) -> Violations:
+    both, items = renumbered(task, seed), some_items(task, seed)
+    circuits = [*some_circuits(both.old.graph, seed), Circuit.full(both.old.graph)]
+    mask = mask_of(both.old, *circuits)
+    want = expected(both.old, mask, items).around(both.old.outputs(mask, items))
+    got = both.task.outputs(mask_of(task, *map(both.circuit, circuits)), items)
+    yield from want.violations("outputs with heads permuted", got)
 
 
-def permuted_gradients(subject: Subject, seed: int) -> Violation | None:
-    for name, task in subject.tasks.items():
-        both, items = renumbered(task, seed), some_items(task, seed)
-        mask = some_shares(both.old, seed, 1)
-        want = both.moved(edge_values(task.graph, _gradient(both.old, mask, items)))
-        turned = some_shares(both.old, seed, 1)
-        turned[turned != 0] = both.moved(edge_values(task.graph, mask)).flatten()
-        got = edge_values(task.graph, _gradient(both.task, turned, items))
-        scores = both.moved(margin_gradient(both.old)), margin_gradient(both.task)
-        for what, a, b in (("mask gradients", want, got), ("scores", *scores)):
-            if (a - b).abs().max() > GRADIENT * max(1e-6, float(a.abs().max())):
-                return Violation(
-                    f"{what} with heads permuted, under {name}", f"off by {float((a - b).abs().max()):.2g}", 0
-                )
-    return None
+@invariant("permuting heads permutes mask gradients and attribution scores", applies=is_smooth)
+@each_task()
+def permuted_gradients(task: Task, seed: int) -> Violations:
+    both, items = renumbered(task, seed), some_items(task, seed)
+    mask = some_shares(both.old, seed, 1)
+    want = both.moved(edge_values(task.graph, _gradient(both.old, mask, items)))
+    turned = some_shares(both.old, seed, 1)
+    turned[turned != 0] = both.moved(edge_values(task.graph, mask)).flatten()
+    got = edge_values(task.graph, _gradient(both.task, turned, items))
+    scores, own = both.moved(margin_gradient(both.old)), margin_gradient(both.task)
+    for what, a, b in (("mask gradients", got, want), ("scores", own, scores)):
+        yield from close(f"{what} with heads permuted", a, b, of_largest(b, GRADIENT, 1e-6))
 
 
 def _gradient(task: Task, mask: Tensor, items: Tensor) -> Tensor:
@@ -77,34 +72,34 @@ def _gradient(task: Task, mask: Tensor, items: Tensor) -> Tensor:
     return gradient
 
 
-def permuted_truth(subject: Subject, seed: int) -> Violation | None:
-    for name, task in subject.tasks.items():
-        if task.accepts(Circuit.empty(task.graph)):
-            continue
-        both = renumbered(task, seed)
-        old, new = (certify(t, Setting(ablation=name)) for t in (both.old, both.task))
-        if old.proved != new.proved or (old.permitted.edges and both.circuit(old.permitted) != new.permitted):
-            return Violation(f"what is proved with heads permuted, under {name}", new.proved, old.proved)
-        if "smallest" in old.proved and len(old.required) != len(new.required):
-            return Violation(f"the truth's size under {name}", len(new.required), len(old.required))
-        if "unique" in old.proved and both.circuit(old.required) != new.required:
-            return Violation(f"the truth under {name}", new.required.texts, both.circuit(old.required).texts)
-    return None
+@invariant("permuting heads permutes the certified truth", applies=is_program)
+@each_task()
+def permuted_truth(task: Task, seed: int) -> Violations:
+    if task.accepts(Circuit.empty(task.graph)):
+        return
+    both, setting = renumbered(task, seed), Setting(ablation=task.ablation.name)
+    old, new = (certify(t, setting) for t in (both.old, both.task))
+    yield from equal("what is proved with heads permuted", new.proved, old.proved)
+    if old.permitted.edges:
+        yield from equal("permitted edges with heads permuted", new.permitted, both.circuit(old.permitted))
+    if "smallest" in old.proved:
+        yield from equal("the truth's size with heads permuted", len(new.required), len(old.required))
+    if "unique" in old.proved:
+        yield from equal("the truth with heads permuted", new.required, both.circuit(old.required))
 
 
-def permuted_pruning(subject: Subject, seed: int) -> Violation | None:
+@invariant("permuting heads, and the noise with them, permutes what training ends with")
+def permuted_pruning(subject: Subject, seed: int) -> Violations:
+    trainers = [(score_function, _by_score)] + ([(gates, _by_path)] if is_smooth(subject) else [])
     for name in ("zero", "resample"):
-        task = subject.tasks[name]
-        both = renumbered(task, seed)
-        trainers = [(score_function, _by_score)] + ([(gates, _by_path)] if is_smooth(subject) else [])
+        both = renumbered(subject.tasks[name], seed)
         for module, train in trainers:
             want = both.moved(train(both.old, seed))
             with _noise_moved(module, both):
                 got = train(both.task, seed)
-            if (off := float((want - got).abs().max())) > TRAINED or not torch.equal(want > 0, got > 0):
-                what = f"gates trained with heads and noise permuted, {module.__name__}, under {name}"
-                return Violation(what, f"off by {off:.2g}", f"at most {TRAINED:g}")
-    return None
+            what = f"trained with heads and noise permuted, {module.__name__}, under {name}"
+            yield from close(f"gates {what}", got, want, TRAINED)
+            yield from close(f"gates above 0 {what}", got > 0, want > 0, 0)
 
 
 def _by_score(task: Task, seed: int) -> Tensor:
@@ -129,27 +124,3 @@ def _noise_moved(trainer: ModuleType, both: Renumbered) -> Iterator[None]:
 
     with mock.patch.object(trainer, "stratified_uniform", moved):
         yield
-
-
-PERMUTED_OUTPUTS = Invariant(
-    name="permuted_outputs",
-    statement="permuting heads permutes circuits and keeps their outputs",
-    check=permuted_outputs,
-)
-PERMUTED_GRADIENTS = Invariant(
-    name="permuted_gradients",
-    statement="permuting heads permutes mask gradients and attribution scores",
-    check=permuted_gradients,
-    applies=is_smooth,
-)
-PERMUTED_TRUTH = Invariant(
-    name="permuted_truth",
-    statement="permuting heads permutes the certified truth",
-    check=permuted_truth,
-    applies=is_program,
-)
-PERMUTED_PRUNING = Invariant(
-    name="permuted_pruning",
-    statement="permuting heads, and the noise with them, permutes what training ends with",
-    check=permuted_pruning,
-)

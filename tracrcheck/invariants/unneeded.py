@@ -10,10 +10,11 @@ law: such a node still writes a constant, which is not its background.
 from __future__ import annotations
 
 from edgeprune_core.circuit import Circuit
-from tracrcheck.invariants.base import Invariant, Violation
+from edgeprune_core.task import Task
+from tracrcheck.invariants.base import Violations, each_task, equal, invariant
 from tracrcheck.invariants.circuits import mask_of, some_circuits
 from tracrcheck.invariants.expected import expected
-from tracrcheck.invariants.subjects import Subject, has_no_norm, some_items
+from tracrcheck.invariants.subjects import has_no_norm, some_items
 from tracrcheck.truth import permitted as structure
 
 
@@ -27,18 +28,14 @@ def fed(circuit: Circuit) -> Circuit:
     return Circuit(circuit.graph, frozenset(kept))
 
 
-def outside_permitted(subject: Subject, seed: int) -> Violation | None:
-    full = Circuit.full(subject.graph)
-    for name, task in subject.tasks.items():
-        if not task.ablation.within_span:
-            continue
+@invariant("edges outside `permitted` change no output of any circuit", applies=has_no_norm)
+@each_task()
+def outside_permitted(task: Task, seed: int) -> Violations:
+    if task.ablation.within_span:
         allowed = structure.permitted(task.model, task.tokens)
-        circuits = [*some_circuits(task.graph, seed), full]
-        if wrong := _same(
-            subject, name, seed, circuits, [c & allowed for c in circuits], "edges outside `permitted`"
-        ):
-            return wrong
-    return None
+        circuits = [*some_circuits(task.graph, seed), Circuit.full(task.graph)]
+        without = [circuit & allowed for circuit in circuits]
+        yield from _same(task, seed, circuits, without, "edges outside `permitted`")
 
 
 def joined(circuit: Circuit) -> list[str]:
@@ -57,36 +54,21 @@ def joined(circuit: Circuit) -> list[str]:
     return [str(edge) for edge in circuit if str(edge.reader) in reached]
 
 
-def dangling(subject: Subject, seed: int) -> Violation | None:
-    circuits = some_circuits(subject.graph, seed, (0.15, 0.3, 0.5))
-    for circuit in circuits:
-        if (found := circuit.connected().texts) != (want := joined(circuit)):
-            return Violation("a circuit without its dangling edges", f"{len(found)} edges", f"{len(want)}")
-    for name in subject.tasks:
-        if wrong := _same(
-            subject, name, seed, circuits, [c.connected() for c in circuits], "no path to `out`"
-        ):
-            return wrong
-    return _same(subject, "resample", seed, circuits, [fed(c) for c in circuits], "nodes that read nothing")
+@invariant(
+    "edges without a path to `out` change nothing; under resample, neither do those of nodes that read nothing"
+)
+@each_task()
+def dangling(task: Task, seed: int) -> Violations:
+    circuits = some_circuits(task.graph, seed, (0.15, 0.3, 0.5))
+    connected = [circuit.connected() for circuit in circuits]
+    for circuit, found in zip(circuits, connected, strict=True):
+        yield from equal("a circuit without its dangling edges", found.texts, joined(circuit))
+    yield from _same(task, seed, circuits, connected, "edges without a path to `out`")
+    if task.ablation.name == "resample":
+        yield from _same(task, seed, circuits, list(map(fed, circuits)), "edges of nodes that read nothing")
 
 
-def _same(
-    subject: Subject, name: str, seed: int, before: list[Circuit], after: list[Circuit], what: str
-) -> Violation | None:
-    task = subject.tasks[name]
+def _same(task: Task, seed: int, before: list[Circuit], after: list[Circuit], what: str) -> Violations:
     items, mask = some_items(task, seed), mask_of(task, *before)
     want = expected(task, mask, items).around(task.outputs(mask, items))
-    return want.violation(f"{what}, kept and cut under {name}", task.outputs(mask_of(task, *after), items))
-
-
-OUTSIDE_PERMITTED = Invariant(
-    name="outside_permitted",
-    statement="edges outside `permitted` change no output of any circuit",
-    check=outside_permitted,
-    applies=has_no_norm,
-)
-DANGLING = Invariant(
-    name="dangling",
-    statement="edges without a path to `out` change nothing; under resample, neither do those of nodes that read nothing",
-    check=dangling,
-)
+    yield from want.violations(f"{what}, kept and cut", task.outputs(mask_of(task, *after), items))

@@ -1,6 +1,6 @@
 """A seeded fault: an edit that makes some check fail.
 
-To add one: a record in the table of its topic, in `faults/`. A test requires that every edit matches exactly once.
+To add one: a table in the file of its topic, in `faults/`. A test requires that every edit matches exactly once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 class Mutant:
     """One fault.
 
-    file:     relative to the folder that holds the packages.
+    file:     in which package, and where: relative to the folder that holds both.
     old, new: the text that occurs there exactly once, and the faulty text.
     why:      what is wrong with it, in one line. source: where the field met it, or "ours".
     blind:    whether it was written before any check was looked at; these are counted separately.
@@ -23,5 +23,5 @@ class Mutant:
     old: str
     new: str
     why: str
-    source: str
+    source: str = "ours"
     blind: bool = False

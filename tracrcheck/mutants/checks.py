@@ -25,15 +25,17 @@ from edgeprune_core.circuit import Circuit
 from edgeprune_core.graph import ResidualGraph
 from tracrcheck.compiler.compile import Compiled, compile_program
 from tracrcheck.compiler.equivalence import check_compiled
+from tracrcheck.grading.by_name import find_method
 from tracrcheck.grading.grade import grade
-from tracrcheck.grading.run_method import ask, find_method
+from tracrcheck.grading.run_method import ask
 from tracrcheck.invariants import INVARIANTS, Invariant
 from tracrcheck.invariants.runner import check_one
 from tracrcheck.invariants.subjects import KINDS, Subject, of_program, small
 from tracrcheck.mutants.child_process import leave_with_the_parent, sources
 from tracrcheck.rasp.library import load_file
 from tracrcheck.truth.certificate import Certificate
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 METHOD = "edge_pruning_score_function"
 # Added to the seed: 0 and 3 give sequential and parallel blocks, grouped heads or not, causal or not, every activation.
@@ -117,7 +119,7 @@ def _broken(invariants: Sequence[Invariant], subjects: Sequence[tuple[int, Subje
             if invariant.applies(subject):
                 violation = check_one(invariant, subject, seed).violation
                 if violation is not None:
-                    yield Red(check=f"{invariant.name} on {subject.name}", detail=str(violation))
+                    yield Red(check=f"{invariant.name} on {subject.name}", detail=violation)
 
 
 def _gate(job: Job) -> Iterator[Red]:

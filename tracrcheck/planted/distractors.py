@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-# Noise on a near copy's weights, relative to the true ones: close, yet another function.
+# Noise added to a near copy's weights, relative to their standard deviation: the copy is close, but another function.
 APART = 0.01
 # Standard deviation of a dense distractor's attention scores: far from uniform, far from one-hot.
 SCORES = 2.0
-# Standard deviation of biases, in units of what the weights give.
+# Standard deviation of biases, relative to that of the weights' products.
 BIAS = 0.5
 
 
@@ -97,5 +97,5 @@ def copied_mlp(draw: Draw, room: Room, mlp: dict[str, Tensor]) -> dict[str, Tens
 
 
 def _outside(written: Tensor, room: Room) -> Tensor:
-    """The same as directions of the whole stream, zero on the program's coordinates."""
+    """Extends directions to the whole stream, with zeros on the program's coordinates."""
     return torch.cat([written.new_zeros(*written.shape[:-1], room.n_read), written], -1)

@@ -23,18 +23,18 @@ from tracrcheck.compiler.compile import Compiled
 from tracrcheck.error_codes import user_error
 from tracrcheck.planted.distractors import Draw, Room, copied_head, copied_mlp, dense_head, dense_mlp
 
-# How long the stream outside the program's may be after the embeddings and after the last layer (interpolated in
-# between), relative to the program's at each place. The whole stream is then at most sqrt(1 + 1.4^2) = 1.72 times as long.
+# Limits on the length of the stream outside the program's coordinates, after the embeddings and after the last layer
+# (interpolated in between), relative to the program's own stream at that position. The whole stream is then at most sqrt(1 + 1.4^2) = 1.72 times as long.
 FIRST, LAST = 0.7, 1.4
-# Relative to the program's shortest stream: the length of an embedding outside it, and of what all distractors write
-# if they are independent. Below FIRST and LAST, so that little is scaled back.
+# Relative to the program's shortest stream: the length of an embedding outside the program's coordinates, and of the sum of
+# all distractors' outputs if they are independent. Below FIRST and LAST, so that little is scaled back.
 EMBEDDED, WRITTEN = 0.3, 1.0
 # Inputs on which the stream is measured to scale distractors, evenly spaced over the domain.
 INPUTS = 256
 
 
 class Host:
-    """Call in order: `put_program`, `fill`, `turned`. `distractors` describes each one, `copied` says of what."""
+    """Call in order: `put_program`, `fill`, `turned`. distractors: a description of each. copied: which component each near copy imitates."""
 
     def __init__(self, compiled: Compiled, spec: ModelSpec, slots: Mapping[str, str], draw: Draw) -> None:
         self.compiled, self.own, self.draw = compiled, compiled.model, draw
@@ -191,8 +191,8 @@ class Host:
         return stream + less * added
 
     def _note(self, writer: str, copy_of: str = "") -> None:
-        told = f"nearly {copy_of}" if copy_of else "dense random weights"
-        self.distractors[writer] = f"distractor: {told}, read by no part of the program"
+        words = f"nearly {copy_of}" if copy_of else "dense random weights"
+        self.distractors[writer] = f"distractor: {words}, read by no part of the program"
         if copy_of:
             self.copied[writer] = copy_of
 

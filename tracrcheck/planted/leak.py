@@ -1,4 +1,4 @@
-"""What leaks from distractors to the program through rounding: a bound, and a measurement.
+"""How much distractors leak into the program through rounding: a bound, and a measurement.
 
 In exact arithmetic a distractor writes h w with w = [0, v] Q, where h are its values (its hidden units), Q is
 orthogonal, and the program's directions P are the first rows of Q: h w P^T = 0. In floating point, with the
@@ -35,7 +35,8 @@ from edgeprune_core.task import Task
 from edgeprune_core.weights import Model
 from tracrcheck.error_codes import user_error
 from tracrcheck.planted.planting import Planted
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 # Relative to the output's range: a larger leak is an error in the planting.
 MOST = 1e-9
@@ -106,11 +107,11 @@ def circuits_to_try(graph: ResidualGraph, n_random: int, generator: torch.Genera
 
 
 def leaks(planted: Planted, task: Task, circuits: Sequence[Circuit]) -> Float[Tensor, " circuit"]:
-    """What all distractors write along the program's directions in each circuit, largest coordinate first, in
-    units of the output's range.
+    """The largest coordinate that all distractors together write along the program's directions, for each circuit, in units of
+    the output's range.
 
-    Read off by the engine itself: `out` reads every distractor and nothing else, along these directions. Under an
-    ablation that leaves a background, that of the program's writers is what `out` sees of them; it is taken off.
+    The engine itself measures it: `out` reads every distractor and nothing else, along these directions. Under an ablation
+    with a background, `out` also sees that of the program's writers, which is subtracted.
     """
     model, along = planted.model, planted.directions.T.contiguous()
     reading = replace(model.weights, unembed=along, b_unembed=None)

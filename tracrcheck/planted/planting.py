@@ -46,7 +46,7 @@ class Planted:
     model:       the host, float64.
     slots:       component of the original -> writer of the host.
     distractors: writer of the host -> what it is, in words.
-    copied:      a distractor that is a near copy of a component of the program -> that component's slot.
+    copied:      distractor that nearly copies a component of the program -> that component's slot.
     directions:  the program's stream inside the host's: orthonormal rows.
     """
 
@@ -96,12 +96,15 @@ class Planted:
     def by_hand(self) -> ByHand:
         """The model as a program file supplies it."""
         tokens = sorted(self.original.token_ids, key=self.original.token_ids.__getitem__)
-        told: dict[str, Any] = {w: (text,) for w, text in self.distractors.items()}
+        provenance: dict[str, Any] = {w: (text,) for w, text in self.distractors.items()}
         for name, texts in self.original.provenance.items():
             if name in self._at:
-                told[self._at[name]] = texts
+                provenance[self._at[name]] = texts
         return ByHand(
-            model=self.model, tokens=tokens, output_values=self.original.output_values, provenance=told
+            model=self.model,
+            tokens=tokens,
+            output_values=self.original.output_values,
+            provenance=provenance,
         )
 
 

@@ -1,8 +1,8 @@
-"""A ledger: results as they are finished, one JSON line each, that a run killed half-way goes on from.
+"""The journal of a run: one JSON line per finished result, from which a run that was killed can be resumed.
 
-The first line is a header that says what the run is; the others each hold one finished result. Lines are only ever
-added, each in one write that has reached the disk before the next result is begun, so that a crash costs at
-most the line it cut in two; such a line is dropped at the next reading. One run at a time holds the file.
+The first line is a header that says what the run is; each other line holds one finished result. Lines are only appended,
+and each has reached the disk before the next result is started: a crash costs at most the line that it cut in two, which
+is dropped at the next reading. One run at a time holds the file.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ SCHEMA = "tracrcheck.ledger/1"
 
 
 class Ledger:
-    """An open ledger: `rows` that are finished, `append`, and `close` or, once all is written elsewhere, `remove`.
+    """An open journal: `rows` that are finished, `append`, and `close` or, once all is written elsewhere, `remove`.
 
-    sittings: how often the run was begun or resumed, this time included. seconds: of all sittings, this one so far
-    included; a sitting that was killed counts up to its last result.
+    sittings: how often the run was started or resumed, including this time. seconds: of all of them, including this one so
+    far; a session that was killed counts up to its last result.
     """
 
     def __init__(self, path: Path, handle: int, header: Mapping[str, Any]) -> None:
@@ -39,11 +39,11 @@ class Ledger:
 
     @classmethod
     def open(cls, path: Path, header: Mapping[str, Any], *, resume: bool, agree: Iterable[str]) -> Ledger:
-        """Begins a ledger, or goes on with the one that is there.
+        """Starts a journal, or resumes the one that is there.
 
-        agree: the parts of the header that must be equal in a ledger that is resumed. The ledger keeps the header
-        it was begun with. Errors: TC140 (an unfinished run is there and `resume` was not asked for), TC141 (it is
-        another run's), TC142 (a run is at it), TC145 (no ledger), TC115 (cannot be written).
+        agree: the parts of the header that must be equal in a journal that is resumed. It keeps its first header. Errors:
+        TC140 (an unfinished run is there, without `resume`), TC141 (it is another run's), TC142 (a run is writing it), TC145
+        (not a journal), TC115 (cannot be written).
         """
         try:
             handle = _locked(path)
@@ -51,13 +51,13 @@ class Ledger:
             raise _unwritable(path, error) from None
         made = cls(path, handle, {"schema": SCHEMA, **header})
         try:
-            made._begin(resume, agree)
+            made._start(resume, agree)
         except BaseException:
             made.close()
             raise
         return made
 
-    def _begin(self, resume: bool, agree: Iterable[str]) -> None:
+    def _start(self, resume: bool, agree: Iterable[str]) -> None:
         data = self.path.read_bytes()
         lines = _whole_lines(data)
         if not lines:
@@ -134,7 +134,7 @@ class Ledger:
         os.ftruncate(self._handle, size)
 
     def close(self) -> None:
-        """Gives the file up, for a later run to go on from."""
+        """Closes the file, so that a later run can resume it."""
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
@@ -180,7 +180,7 @@ def _locked(path: Path) -> int:
         except BaseException:
             os.close(handle)
             raise
-        os.close(handle)  # it was removed between the two calls: begin again
+        os.close(handle)  # it was removed between the two calls: try again
 
 
 def _whole_lines(data: bytes) -> list[bytes]:
@@ -193,6 +193,6 @@ def _unwritable(path: Path, error: OSError, *, finished: int | None = None) -> C
     return user_error(
         "TC115",
         got=f"{error.strerror or error}{kept}",
-        do="give another path" if finished is None else "make room, then go on with --resume",
+        do="give another path" if finished is None else "make room, then continue with --resume",
         path=path,
     )

@@ -1,7 +1,7 @@
-"""Reads JSON values as the types they were written from, and lists everything that does not fit.
+"""Writes dataclasses as JSON values, and reads them back: lists everything that does not fit.
 
 A dataclass is read from an object with exactly its fields; a field with `metadata={"flat": True}` is a dataclass whose own
-fields stand beside the others. A `TypedDict` is read as a dict, and may leave
+fields stand among the others. A `TypedDict` is read as a dict, and may leave
 out what it declares with `total=False`. Defaults do not count: what is written is complete, and a
 field that is absent is a file cut short. Each problem says where, what is there, and what was wanted:
 
@@ -43,6 +43,25 @@ def read(
         return origin(items)
     if args and origin in (dict, Mapping):
         return {name: read(args[1], item, f"{where}.{name}", problems) for name, item in value.items()}
+    return value
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON has it: what `read` reads. A class with `to_json` has a form of its own."""
+    if hasattr(value, "to_json"):
+        return value.to_json()
+    if is_dataclass(value):
+        parts = {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+        kind: Any = type(value)
+        flat = _flat(kind)
+        found: dict[str, Any] = {}
+        for name, part in parts.items():
+            found |= part if name in flat else {name: part}
+        return found
+    if isinstance(value, Mapping):
+        return {name: plain(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
     return value
 
 

@@ -22,7 +22,7 @@ OURS = {"edgeprune_core": edgeprune_core, "tracrcheck": tracrcheck}
 # What decides a verdict: these modules and what they import. Reports and commands do not.
 JUDGING = (
     "tracrcheck.compiler.equivalence",
-    "tracrcheck.truth.setting",
+    "tracrcheck.truth.task",
     "tracrcheck.truth.certify",
     "tracrcheck.grading.method_child",
     "tracrcheck.grading.method_process",
@@ -47,7 +47,10 @@ def digest_of(root: Path, paths: Iterable[Path]) -> str:
 
 
 def reached(roots: Iterable[str]) -> list[Path]:
-    """The source files of these modules and of all of ours that they import, directly or not, in order."""
+    """The source files of these modules and of all of ours that they import, directly or not, in order.
+
+    With a package come the tables in its folder (`*.toml`), which it reads.
+    """
     found: dict[str, Path] = {}
     queue = list(roots)
     while queue:
@@ -59,8 +62,12 @@ def reached(roots: Iterable[str]) -> list[Path]:
             if isinstance(node, ast.Import):
                 queue += [alias.name for alias in node.names]
             elif node.module:
-                queue += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return sorted(found.values())
+                homes = _homes(node.module)
+                names = [alias.name for alias in node.names]
+                queue += [node.module, *(homes.get(name, f"{node.module}.{name}") for name in names)]
+        queue += _rows(path)
+    packages = [path.parent for path in found.values() if path.name == "__init__.py"]
+    return sorted({*found.values(), *(table for folder in packages for table in folder.glob("*.toml"))})
 
 
 def _imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
@@ -72,6 +79,32 @@ def _imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
             yield from _imports(ast.Module(child.orelse, []))
         elif isinstance(child, (ast.stmt, ast.ExceptHandler, ast.match_case)):
             yield from _imports(child)
+
+
+@cache
+def _homes(package: str) -> dict[str, str]:
+    """Names that a package exports lazily -> the modules that define them: it imports them for types alone."""
+    path = _file_of(package)
+    if path is None or path.name != "__init__.py" or package in TABLES:
+        return {}
+    return {
+        alias.name: node.module
+        for block in ast.parse(path.read_bytes()).body
+        if isinstance(block, ast.If)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    }
+
+
+def _rows(path: Path) -> list[str]:
+    """The modules of a lazy table's rows."""
+    calls = [node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.Call)]
+    return [
+        ast.literal_eval(call.args[0]).partition(":")[0]
+        for call in calls
+        if isinstance(call.func, ast.Name) and call.func.id == "Lazy"
+    ]
 
 
 def _file_of(module: str) -> Path | None:
@@ -133,7 +166,7 @@ def sources_of(
 ) -> dict[str, str | None]:
     """What a run on these program files, with this method, depends on.
 
-    roots: modules of ours that decide its results beside those that judge, where programs are made and not read.
+    roots: modules of ours that decide its results, in addition to those that judge.
     """
     return {
         "packages": packages_sha(*roots, *([] if method is None else [_module_of(method)])),

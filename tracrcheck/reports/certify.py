@@ -3,51 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tracrcheck.grading.edge_effects import Evidence
-from tracrcheck.reports.context import Beside
-from tracrcheck.reports.document import (
-    EVERYWHERE,
-    Badge,
-    Block,
-    Case,
-    Code,
-    Document,
-    Drawing,
-    Finding,
-    Findings,
-    Inline,
-    Section,
-    Table,
-    Tile,
-    columns,
-)  # fmt: skip
-from tracrcheck.reports.findings import block
-from tracrcheck.reports.picture import picture_of, truth_layer
+from tracrcheck.reports import document as doc
+from tracrcheck.reports.context import Context, drawings
+from tracrcheck.reports.document import choice, number
+from tracrcheck.reports.picture import Layer, node_of, truth_layer
 from tracrcheck.reports.saved import CertificatesFile, setting_words, usable
-from tracrcheck.reports.text import computes, reader_computes
+from tracrcheck.reports.text import computes
 from tracrcheck.truth.certificate import PROPERTIES, Certificate
 
 if TYPE_CHECKING:
     from tracrcheck.compiler.compile import Compiled
 
-# Merely permitted edges drawn, over all drawings of a page; programs up to which drawings are open at first.
-MOST_LOOSE, OPEN = 2000, 3
+MOST_LOOSE = 2000  # merely permitted edges drawn, over all drawings of a page
 One = Mapping[str, Any]  # as docs/json.md says
 
 
-def document(saved: CertificatesFile, beside: Beside) -> Document:
+def document(saved: CertificatesFile, context: Context) -> doc.Document:
     every = saved.certificates
-    findings = [_finding(c) for c in every if not usable(c)]
+    findings = [found for c in every if (found := _finding(c)) is not None]
     n, bad = len(every), len(findings)
-    suites: dict[str, list[Case]] = {}
-    for c in every:
-        suites.setdefault(c["program"], []).append(_case(c))
-    names = list(suites)
-    open_ = Findings(head=("program", "setting", "not proved"), of=findings)
-    table = _table(every)
-    return Document(
+    names = list(dict.fromkeys(c["program"] for c in every))
+    return doc.Document(
         command="certify",
         title=f"Certificates: {', '.join(names) if len(names) <= 3 else f'{len(names):,} programs'}",
         word="not proved" if bad else "proved",
@@ -55,126 +35,112 @@ def document(saved: CertificatesFile, beside: Beside) -> Document:
         outcome=f"{bad:,} of {n:,} truths are not proved" if bad else f"{n:,} of {n:,} truths are proved",
         scope="A circuit is right with respect to a setting: ablation, criterion, inputs, positions.",
         tiles=(
-            Tile(label="settings", value=f"{n:,}"),
-            Tile(label="sufficient and minimal", value=f"{n - bad:,}", kind="unsure" if bad else "good"),
-            *(
-                Tile(label=f"{name} too", value=f"{sum(name in c['proved'] for c in every):,}")
-                for name in ("smallest", "unique")
-            ),
-            Tile(label="vacuous", value=f"{sum(not c['required'] for c in every):,}"),
+            doc.Tile("settings", n),
+            doc.Tile("sufficient and minimal", n - bad, "unsure" if bad else "good"),
+            doc.Tile("smallest too", sum("smallest" in c["proved"] for c in every)),
+            doc.Tile("unique too", sum("unique" in c["proved"] for c in every)),
+            doc.Tile("vacuous", sum(not c["required"] for c in every)),
         ),
         sections=(
-            Section(title="Not proved", blocks=(open_,) if findings else (), on=EVERYWHERE),
-            Section(title="Certificates", blocks=(table,), on=EVERYWHERE),
-            Section(title="Not decided", blocks=_undecided(every)),
-            Section(title="Circuits", blocks=(*beside.not_drawn, *_drawings(beside.evidence)), on=("html",)),
+            doc.Section(
+                "Not proved",
+                [doc.Findings(("program", "setting", "not proved"), findings)],
+                on=doc.EVERYWHERE,
+            ),
+            doc.Section("Certificates", [_table(every)], on=doc.EVERYWHERE),
+            doc.Section("Not decided", [_undecided(every)]),
+            doc.Section("Circuits", [*context.not_drawn, *_drawings(context.evidence)], on=("html",)),
         ),
         run=saved.run,
-        suites=suites,
+        suites=doc.suites_of(
+            every, lambda c: c["program"], lambda c: doc.Case(setting_words(c), 0.0, _finding(c))
+        ),
     )
 
 
-def _finding(c: One) -> Finding:
-    return Finding(
+def _finding(c: One) -> doc.Finding | None:
+    if usable(c):
+        return None
+    return doc.Finding(
         word="UNKNOWN",
         title=f"{c['program']}, {setting_words(c)}",
+        outcome="error",
         rows=tuple(c["unknown"].items()),
-        cells=(Code(c["program"]), setting_words(c), ", ".join(c["unknown"])),
+        cells=(doc.Code(c["program"]), setting_words(c), ", ".join(c["unknown"])),
     )
 
 
-def _case(c: One) -> Case:
-    if usable(c):
-        return Case(name=setting_words(c), seconds=0.0)
-    return Case(name=setting_words(c), seconds=0.0, outcome="error", kind="UNKNOWN", text=block(_finding(c)))
-
-
-def _table(certificates: Sequence[One]) -> Table:
-    return Table(
+def _table(certificates: Sequence[One]) -> doc.Table:
+    return doc.Table.of(
+        certificates,
+        doc.Column("program", lambda c: doc.Code(c["program"])),
+        choice("setting", setting_words),
+        number("required", lambda c: len(c["required"])),
+        number("permitted", lambda c: len(c["permitted"])),
+        *(choice(name, partial(_says, name)) for name in PROPERTIES),
+        number("inputs", lambda c: f"{c.get('n_inputs', 0):,}"),
+        number("items", lambda c: f"{_items(c):,}"),
+        doc.Column("gap", lambda c: gap_words(c.get("gap_below"), c.get("gap_above")), wide=True),
         caption="Certificates by program and setting",
-        columns=columns(
-            "program", "setting", "required", "permitted", *PROPERTIES, "inputs", "items", "gap",
-            numbers=("required", "permitted", "inputs", "items"), choices=("setting", *PROPERTIES), wide=("gap",),
-        ),
-        rows=[
-            (
-                Code(c["program"]), setting_words(c), len(c["required"]), len(c["permitted"]),
-                *(_says(c, name) for name in PROPERTIES), f"{c.get('n_inputs', 0):,}", f"{_items(c):,}",
-                gap_words(c.get("gap_below"), c.get("gap_above")),
-            )
-            for c in certificates
-        ],
-    )  # fmt: skip
+    )
 
 
 def _items(c: One) -> int:
     return c.get("n_pairs") or c.get("n_inputs", 0)
 
 
-def _says(c: One, name: str) -> Inline:
+def _says(name: str, c: One) -> doc.Inline:
     """A word to filter by; the reasons are listed below."""
     if name in c["proved"]:
         sampled = name == "sufficient" and c.get("sampled") is not None
-        return f"sampled {_items(c)} of {c['sampled']}" if sampled else Badge("proved")
-    return "no" if name == "unique" and c.get("other") else Badge("UNKNOWN")
+        return f"sampled {_items(c)} of {c['sampled']}" if sampled else doc.Badge("proved")
+    return "no" if name == "unique" and c.get("other") else doc.Badge("UNKNOWN")
 
 
-def _undecided(certificates: Sequence[One]) -> tuple[Block, ...]:
-    rows = [
-        (f"{c['program']}, {setting_words(c)}", f"{name}: {why}")
-        for c in certificates
-        for name, why in c["unknown"].items()
-    ]
-    table = Table(caption="What was not decided, and why", columns=columns("setting", "why"), rows=rows)
-    return (table,) if rows else ()
+def _undecided(certificates: Sequence[One]) -> doc.Table:
+    return doc.Table.of(
+        ((c, name, why) for c in certificates for name, why in c["unknown"].items()),
+        doc.Column("setting", lambda of: f"{of[0]['program']}, {setting_words(of[0])}"),
+        doc.Column("why", lambda of: f"{of[1]}: {of[2]}"),
+        caption="What was not decided, and why",
+    )
 
 
-def _drawings(evidence: Sequence[Evidence]) -> list[Block]:
-    by_program: dict[str, list[Evidence]] = {}
-    for one in evidence:
-        by_program.setdefault(one.key[0], []).append(one)
-    blocks: list[Block] = []
-    for of in by_program.values():
-        words = [setting_words(one.certificate.to_json()) for one in of]
-        layers = [truth_layer(one, name=name, permitted=True) for one, name in zip(of, words, strict=True)]
-        proved = all(one.certificate.usable for one in of)
-        blocks.append(
-            Drawing(
-                picture=picture_of(of, layers),
-                word="proved" if proved else "not proved",
-                meaning=of[0].meaning,
-                folds=True,
-                opened=len(by_program) <= OPEN,
-                most=max(20, MOST_LOOSE // len(by_program)),
-            )
-        )
-    return blocks
+def _drawings(evidence: Sequence[Evidence]) -> list[doc.Block]:
+    def layer(one: Evidence) -> Layer:
+        return truth_layer(one, name=setting_words(one.certificate.to_json()), permitted=True)
+
+    def word(of: Sequence[Evidence]) -> str:
+        return "proved" if all(one.certificate.usable for one in of) else "not proved"
+
+    n = len({one.key[0] for one in evidence})
+    return drawings(evidence, layer, word, most=max(20, MOST_LOOSE // max(n, 1)))
 
 
 # On the terminal -------------------------------------------------------------------------------------------
 
 
-def certificate_block(compiled: Compiled, c: Certificate) -> list[str | Table]:
+def certificate_block(compiled: Compiled, c: Certificate) -> list[str | doc.Table]:
     """What is required, what was proved, and which RASP expressions each edge joins."""
     s = c.setting
     lengths = f", lengths {s.lengths[0]}-{s.lengths[1]}" if s.lengths else ""
     bos = ", position 0 scored" if s.score_bos else ""
     pairs = f"pairs of {c.n_inputs:,} inputs" if s.paired else "inputs"
-    parts: list[str | Table] = [
+    edges = doc.Table.of(
+        c.required,
+        doc.Column("  edge", lambda e: f"  {e}"),
+        doc.Column("writer computes", lambda e: computes(compiled, str(e.writer))),
+        doc.Column("reader computes", lambda e: computes(compiled, node_of(e.reader))),
+    )
+    return [
         f"{c.program}: {s.ablation} ablation, criterion {s.criterion}{lengths}{bos}",
         f"  required  {len(c.required)} of {len(c.permitted)} permitted edges{vacuous_words(c)}",
         f"  proved    {proved_words(c)} (on {c.n_items:,} {pairs})",
         *(f"  UNKNOWN   {name}: {why}" for name, why in c.unknown.items()),
         *([f"  another   {', '.join(c.other.texts)}"] if c.other is not None else []),
         f"  gap       {gap_words(c.gap_below, c.gap_above)}",
+        *([edges] if edges else []),
     ]
-    if len(c.required):
-        rows = [
-            (f"  {e}", computes(compiled, str(e.writer)), reader_computes(compiled, e.reader))
-            for e in c.required
-        ]
-        parts.append(Table(columns=columns("  edge", "writer computes", "reader computes"), rows=rows))
-    return parts
 
 
 def vacuous_words(c: Certificate) -> str:

@@ -4,23 +4,10 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from tracrcheck.reports.document import (
-    EVERYWHERE,
-    Case,
-    Code,
-    Document,
-    Finding,
-    Findings,
-    Lines,
-    Plot,
-    Section,
-    Table,
-    Tile,
-    columns,
-)  # fmt: skip
-from tracrcheck.reports.findings import block
+from tracrcheck.reports import document as doc
+from tracrcheck.reports.document import grouped, number
 from tracrcheck.runs.compare import CompareResults
 from tracrcheck.trained.curve import LEVELS, Curve, Standing, standings
 
@@ -32,17 +19,11 @@ def line(made: Curve) -> str:
     return f"{made.method}, seed {made.seed}: {shown}, {made.seconds:.1f} s, {made.peak_mib:.0f} MiB"
 
 
-def document(results: CompareResults) -> Document:
+def document(results: CompareResults) -> doc.Document:
     asked, curves = results.run["asked"], results.curves
-    failed = [_finding(c) for c in curves if c.fault]
-    n = len(curves)
-    suites: dict[str, list[Case]] = {}
-    for c in curves:
-        suites.setdefault(c.method, []).append(_case(c))
-    findings = Findings(head=("method", "seed", "why"), of=failed)
-    edges = asked.get("n_graph_edges", 0)
-    standing = (Lines(lines=tuple(_standing(results))),) if _standing(results) else ()
-    return Document(
+    failed = [found for c in curves if (found := _finding(c)) is not None]
+    n, edges = len(curves), asked.get("n_graph_edges", 0)
+    return doc.Document(
         command="compare",
         title=f"Methods compared on {asked['task']}",
         word="FAILED" if failed else "made",
@@ -51,53 +32,50 @@ def document(results: CompareResults) -> Document:
         scope=f"{asked['task']} in {asked['model']} ({edges:,} edges), {asked['ablation']} ablation, {asked['prompts']} prompts to "
         f"choose on and as many to judge on, {len(asked['seeds'])} seeds.",
         tiles=(
-            Tile(label="methods", value=f"{len(asked['methods']):,}"),
-            Tile(label="seeds", value=f"{len(asked['seeds']):,}"),
-            Tile(label="edges of the model", value=f"{edges:,}"),
+            doc.Tile("methods", len(asked["methods"])),
+            doc.Tile("seeds", len(asked["seeds"])),
+            doc.Tile("edges of the model", edges),
         ),
         sections=(
-            Section(title="Failed", blocks=(findings,) if failed else (), on=EVERYWHERE),
-            Section(title="At equal divergence", blocks=(_table(results), *standing), on=EVERYWHERE),
-            Section(title="Curves", blocks=(plot(results),), on=("html",)),
+            doc.Section("Failed", [doc.Findings(("method", "seed", "why"), failed)], on=doc.EVERYWHERE),
+            doc.Section(
+                "At equal divergence", [_table(results), doc.Lines(_standing(results))], on=doc.EVERYWHERE
+            ),
+            doc.Section("Curves", [plot(results)], on=("html",)),
         ),
         run=results.run,
-        suites=suites,
+        suites=doc.suites_of(
+            curves, lambda c: c.method, lambda c: doc.Case(f"seed {c.seed}", c.seconds, _finding(c))
+        ),
     )
 
 
-def _table(results: CompareResults) -> Table:
+def _table(results: CompareResults) -> doc.Table:
     """A row for each method: the median over seeds at each level, its range in brackets where they differ."""
     by = {(s.method, s.level): s for s in standings(results.curves)}
-    rows = []
-    for method in dict.fromkeys(c.method for c in results.curves):
-        of = [c for c in results.curves if c.method == method]
-        rows.append([
-            method,
-            *(_cell(by[method, level]) for level in LEVELS),
-            str(max(c.candidates for c in of)),
-            f"{statistics.median(c.seconds for c in of):.1f}",
-            f"{max(c.peak_mib for c in of):.0f}",
-        ])  # fmt: skip
-    numbers = (*(f"{level:g}" for level in LEVELS), "sweep", "seconds", "MiB")
-    return Table(
+
+    def at(level: float) -> Callable[[Sequence[Curve]], str]:
+        return lambda of: _cell(by[of[0].method, level])
+
+    return doc.Table.of(
+        grouped(results.curves, lambda c: c.method).values(),
+        doc.Column("method", lambda of: of[0].method),
+        *(number(f"{level:g}", at(level)) for level in LEVELS),
+        number("sweep", lambda of: max(c.candidates for c in of)),
+        number("seconds", lambda of: f"{statistics.median(c.seconds for c in of):.1f}"),
+        number("MiB", lambda of: f"{max(c.peak_mib for c in of):.0f}"),
         caption="Fewest edges at so many nats on held-out prompts: median over seeds (range)",
-        columns=columns("method", *numbers, numbers=numbers),
-        rows=rows,
         note=f"{NONE}: not reached.",
     )
 
 
-def _finding(c: Curve) -> Finding:
-    why = c.fault or ""
-    title = f"{c.method}, seed {c.seed}"
-    return Finding(word="FAILED", title=title, reason=why, why=why, cells=(Code(c.method), c.seed, why))
-
-
-def _case(c: Curve) -> Case:
+def _finding(c: Curve) -> doc.Finding | None:
     if not c.fault:
-        return Case(name=f"seed {c.seed}", seconds=c.seconds)
-    text = block(_finding(c))
-    return Case(name=f"seed {c.seed}", seconds=c.seconds, outcome="error", kind="fault", text=text)
+        return None
+    return doc.Finding(
+        word="FAILED", title=f"{c.method}, seed {c.seed}", outcome="error", kind="fault", reason=c.fault,
+        cells=(doc.Code(c.method), c.seed, c.fault),
+    )  # fmt: skip
 
 
 def _standing(results: CompareResults) -> list[str]:
@@ -111,10 +89,10 @@ def _standing(results: CompareResults) -> list[str]:
     empty = [x for x in LEVELS if fewest[x] == 0]
     counted = [x for x in LEVELS if 0 < fewest[x] < math.inf]
     note = [f"at {_list(empty)} some method needs no edge at all: not counted below"] if empty else []
-    return [*note, *(_beside_fewest(method, of, fewest, counted) for method, of in medians.items())]
+    return [*note, *(_against_fewest(method, of, fewest, counted) for method, of in medians.items())]
 
 
-def _beside_fewest(
+def _against_fewest(
     method: str, medians: dict[float, float], fewest: dict[float, float], levels: Sequence[float]
 ) -> str:
     reached = {x: medians[x] / fewest[x] for x in levels if medians[x] < math.inf}
@@ -125,20 +103,21 @@ def _beside_fewest(
     return f"{method} has the fewest edges at {_list(best)}; its edges over the fewest: {ratios}"
 
 
-def plot(results: CompareResults) -> Plot:
+def plot(results: CompareResults) -> doc.Plot:
     """Edges against held-out divergence: for each method the curve of the seed in the middle at 0.1 nats."""
     asked = results.run["asked"]
-    shown = [_median_curve(results.curves, m) for m in dict.fromkeys(c.method for c in results.curves)]
-    return Plot(
+    curves = {method: _median_curve(of) for method, of in grouped(results.curves, lambda c: c.method).items()}
+    return doc.Plot(
         title=f"{asked['task']} in {asked['model']}, {asked['ablation']} ablation",
         x=f"edges of {asked.get('n_graph_edges', 0):,}",
         y="KL on held-out prompts, nats",
-        curves={c.method: [(p.n_edges, p.held_out_kl) for p in c.points if p.n_edges] for c in shown},
+        curves={
+            name: [(p.n_edges, p.held_out_kl) for p in c.points if p.n_edges] for name, c in curves.items()
+        },
     )
 
 
-def _median_curve(curves: Sequence[Curve], method: str) -> Curve:
-    of = [c for c in curves if c.method == method]
+def _median_curve(of: Sequence[Curve]) -> Curve:
     return sorted(of, key=lambda c: (c.fewest(0.1) or math.inf, c.seed))[len(of) // 2]
 
 

@@ -9,13 +9,16 @@ from typing import Any
 from tracrcheck.grading.edge_effects import Absent, Evidence, collect, settings_judged
 from tracrcheck.grading.verdict import Verdict
 from tracrcheck.rasp.library import Library
-from tracrcheck.reports.document import Block, Lines
+from tracrcheck.reports.document import Block, Drawing, Lines, grouped
+from tracrcheck.reports.picture import Layer, picture_of
 from tracrcheck.reports.render.terminal import progress
 from tracrcheck.reports.saved import CertificatesFile, Shown
 from tracrcheck.reports.text import replay
 from tracrcheck.runs.baseline import Comparison
 from tracrcheck.runs.gate import Results
 from tracrcheck.runs.recheck import stale
+
+OPEN = 3  # up to this many programs, every drawing is open at first
 
 
 def by_name(v: Verdict) -> str:
@@ -24,7 +27,7 @@ def by_name(v: Verdict) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Beside:
+class Context:
     """replay: returns the command that reproduces a verdict. evidence: required circuits to draw. absent: programs that cannot be
     drawn. stale: how the sources differ from those that made the results. compared: comparison with a baseline."""
 
@@ -37,13 +40,31 @@ class Beside:
     @property
     def not_drawn(self) -> tuple[Block, ...]:
         """Programs without a drawing, and why."""
-        if not self.absent:
-            return ()
-        why = tuple(f"{one.program}: {one.why}" for one in self.absent)
-        return (Lines(lines=("Not drawn:",), kind="note"), Lines(lines=why))
+        why = [f"{one.program}: {one.why}" for one in self.absent]
+        return (Lines(["Not drawn:"] if why else [], "note"), Lines(why))
 
 
-def beside_saved(results: Shown, library: Library, *, drawn: bool) -> Beside:
+def drawings(
+    evidence: Sequence[Evidence],
+    layer: Callable[[Evidence], Layer],
+    word: Callable[[Sequence[Evidence]], str],
+    *,
+    most: int,
+) -> list[Block]:
+    """A drawing for each program, with a layer for each of its settings. most: edges drawn of one that no layer requires."""
+    programs = grouped(evidence, lambda one: one.key[0])
+    blocks: list[Block] = []
+    for of in programs.values():
+        picture = picture_of(of, [layer(one) for one in of])
+        opened = len(programs) <= OPEN or picture.wrong
+        shown = Drawing(
+            picture=picture, word=word(of), meaning=of[0].meaning, folds=True, opened=opened, most=most
+        )
+        blocks.append(shown)
+    return blocks
+
+
+def context_of(results: Shown, library: Library, *, drawn: bool) -> Context:
     """For results read from a file. drawn: collect the circuits to draw, which may have to be proved again."""
     if isinstance(results, Results):
         asked = results.run["asked"]
@@ -51,10 +72,10 @@ def beside_saved(results: Shown, library: Library, *, drawn: bool) -> Beside:
         found = collect(judged, library, lengths=_lengths(asked["lengths"]), score_bos=asked["score_bos"])
         n = sum(map(len, judged.values()))
         truths = list(progress(found, n, "drawing")) if drawn else []
-        return _beside(truths, replay=replay_of(results.run), stale=stale(results, library) if drawn else [])
+        return _context(truths, replay=replay_of(results.run), stale=stale(results, library) if drawn else [])
     if isinstance(results, CertificatesFile) and drawn:
-        return _beside(list(progress(_certified(results, library), len(results.certificates), "drawing")))
-    return Beside()
+        return _context(list(progress(_certified(results, library), len(results.certificates), "drawing")))
+    return Context()
 
 
 def _certified(results: CertificatesFile, library: Library) -> Iterator[Evidence | Absent]:
@@ -63,8 +84,8 @@ def _certified(results: CertificatesFile, library: Library) -> Iterator[Evidence
         yield from collect(judged, library, lengths=_lengths(one["lengths"]), score_bos=one["score_bos"])
 
 
-def _beside(truths: Sequence[Evidence | Absent], **rest: Any) -> Beside:
-    return Beside(
+def _context(truths: Sequence[Evidence | Absent], **rest: Any) -> Context:
+    return Context(
         evidence=[one for one in truths if isinstance(one, Evidence)],
         absent=list(dict.fromkeys(one for one in truths if isinstance(one, Absent))),
         **rest,

@@ -7,21 +7,12 @@ from typing import Any
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.faithfulness import Matrix
-from tracrcheck.reports.document import (
-    Block,
-    Case,
-    Code,
-    Document,
-    Drawing,
-    Facts,
-    Lines,
-    Section,
-    Table,
-    Tile,
-    columns,
-)  # fmt: skip
-from tracrcheck.reports.faithfulness import matrix_block, matrix_document, number
-from tracrcheck.reports.picture import MOST, Layer, Picture, by_reader, counts_of
+from tracrcheck.reports import document as doc
+from tracrcheck.reports.document import number
+from tracrcheck.reports.faithfulness import matrix_block, matrix_document
+from tracrcheck.reports.faithfulness import number as rounded
+from tracrcheck.reports.picture import MOST, Layer, by_reader, circuit_picture
+from tracrcheck.reports.render.graph import svg
 from tracrcheck.reports.saved import DISCOVERY, DiscoveryFile
 from tracrcheck.trained.discover import Found
 
@@ -39,72 +30,71 @@ def found_lines(found: Found) -> list[str]:
     ]
 
 
-def document(saved: DiscoveryFile) -> Document:
+def document(saved: DiscoveryFile) -> doc.Document:
     d = saved.document
-    asked, matrix, none = d["asked"], d["faithfulness"], d["circuit"] is None
-    fault = d["fault"] or "no_result"
-    outcome = f"no circuit, {fault}" if none else f"{d['n_edges']:,} of {d['n_graph_edges']:,} edges"
-    unjudged = "" if none else "The circuit was not judged on held-out prompts."
-    case = Case(name=f"{asked['method']}, {asked['ablation']}", seconds=d["seconds"])
-    if none:
-        case = Case(
-            name=case.name,
-            seconds=case.seconds,
-            outcome="failure",
-            kind=fault,
-            text=f"{fault}: no circuit came back",
-        )
-    return Document(
+    asked, matrix, fault = d["asked"], d["faithfulness"], None
+    subject = f"{asked['task']} in {asked['model']}"
+    if d["circuit"] is None:
+        reason = d["fault"] or "no_result"
+        fault = doc.Finding(word="FAILS", title=f"{asked['method']} on {subject}", kind=reason, reason=reason)
+    unjudged = "The circuit was not judged on held-out prompts." if fault is None else ""
+    case = doc.Case(f"{asked['method']}, {asked['ablation']}", d["seconds"], fault)
+    return doc.Document(
         command="discover",
-        title=f"{asked['task']} in {asked['model']}: {asked['method']}",
-        word="FAILS" if none else "found",
-        good=not none,
-        outcome=outcome,
-        scope=f"{asked['method']} on {asked['task']} in {asked['model']}, {asked['ablation']} ablation.",
+        title=f"{subject}: {asked['method']}",
+        word="FAILS" if fault else "found",
+        good=not fault,
+        outcome=f"no circuit, {fault.reason}"
+        if fault
+        else f"{d['n_edges']:,} of {d['n_graph_edges']:,} edges",
+        scope=f"{asked['method']} on {subject}, {asked['ablation']} ablation.",
         summary=(unjudged if matrix is None else matrix["sentence"],),
         tiles=_tiles(d),
-        sections=tuple(_sections(d)),
+        sections=_sections(d),
         run=saved.run,
-        suites={f"{asked['task']} in {asked['model']}": [case]},
+        suites={subject: [case]},
     )
 
 
-def _sections(d: Mapping[str, Any]) -> list[Section]:
+def _sections(d: Mapping[str, Any]) -> list[doc.Section]:
     matrix, sections = d["faithfulness"], []
     if matrix is not None:
-        blocks: tuple[Block, ...] = (Lines(lines=(matrix["sentence"],), kind="note"), matrix_block(matrix))
-        sections.append(Section(title="Faithfulness", blocks=blocks, on=("html",)))
-        every = Section(title="Every cell", blocks=blocks[1:], folded=True, on=("markdown", "comment"))
-        sections.append(every)
+        sentence, table = doc.Lines([matrix["sentence"]], "note"), matrix_block(matrix)
+        sections.append(doc.Section("Faithfulness", [sentence, table], on=("html",)))
+        sections.append(doc.Section("Every cell", [table], folded=True, on=("markdown", "comment")))
     if d["circuit"]:
         circuit = Circuit.from_json(d["circuit"])
-        sections.append(Section(title="Circuit", blocks=_drawing(circuit, d), on=("html",)))
-        rows = [(reader, len(ws), Code(", ".join(ws))) for reader, ws in by_reader(circuit).items()]
-        named = columns("reader", "edges", "reads", numbers=("edges",))
-        table = Table(caption="What each reader reads", columns=named, rows=rows)
-        sections.append(Section(title="Edges by reader", blocks=(table,), folded=True, on=("html",)))
-    asked = Facts(rows=tuple((name, str(value)) for name, value in d["asked"].items()))
-    return [*sections, Section(title="Asked", blocks=(asked,), on=("html",))]
+        reads = doc.Table.of(
+            by_reader(circuit).items(),
+            doc.Column("reader", lambda of: of[0]),
+            number("edges", lambda of: len(of[1])),
+            doc.Column("reads", lambda of: doc.Code(", ".join(of[1]))),
+            caption="What each reader reads",
+        )
+        sections.append(doc.Section("Circuit", _drawing(circuit, d), on=("html",)))
+        sections.append(doc.Section("Edges by reader", [reads], folded=True, on=("html",)))
+    asked = doc.Facts(tuple((name, str(value)) for name, value in d["asked"].items()))
+    return [*sections, doc.Section("Asked", [asked], on=("html",))]
 
 
-def _tiles(d: Mapping[str, Any]) -> tuple[Tile, ...]:
+def _tiles(d: Mapping[str, Any]) -> list[doc.Tile]:
     n = d["n_edges"]
     tiles = [
-        Tile(label=f"of {d['n_graph_edges']:,} edges", value="none" if n is None else f"{n:,}"),
-        Tile(label="seconds of the method", value=f"{d['seconds']:,.0f}"),
+        doc.Tile(f"of {d['n_graph_edges']:,} edges", "none" if n is None else n),
+        doc.Tile("seconds of the method", f"{d['seconds']:,.0f}"),
     ]
     if d.get("kl_mean") is not None:
-        tiles.append(Tile(label="KL in nats, mean, where found", value=number(d["kl_mean"])))
-        tiles.append(Tile(label="KL at worst", value=number(d["kl_worst"])))
+        tiles.append(doc.Tile("KL in nats, mean, where found", rounded(d["kl_mean"])))
+        tiles.append(doc.Tile("KL at worst", rounded(d["kl_worst"])))
     if d["faithfulness"] is not None:
         cells = d["faithfulness"]["cells"]
         good = sum(cell["faithful"] for cell in cells)
         kind = "good" if good == len(cells) else "bad" if not good else "unsure"
-        tiles.append(Tile(label=f"of {len(cells)} cells faithful", value=str(good), kind=kind))
-    return tuple(tiles)
+        tiles.append(doc.Tile(f"of {len(cells)} cells faithful", good, kind))
+    return tiles
 
 
-def _drawing(circuit: Circuit, d: Mapping[str, Any]) -> tuple[Block, ...]:
+def _drawing(circuit: Circuit, d: Mapping[str, Any]) -> list[doc.Block]:
     """The edges with the largest scores where there are many, or else the first ones."""
     scores, asked = d.get("scores") or {}, d["asked"]
     edges = sorted(circuit, key=lambda e: -scores.get(str(e), 0.0))
@@ -115,15 +105,14 @@ def _drawing(circuit: Circuit, d: Mapping[str, Any]) -> tuple[Block, ...]:
         notes={e: f"scores {scores[str(e)]:.3g}" for e in shown if str(e) in scores},
         fact=f"{len(circuit):,} edges found",
     )
-    picture = Picture(
-        name=f"{asked['task']} in {asked['model']}",
-        graph=circuit.graph,
-        labels=counts_of(circuit),
-        layers=(layer,),
-    )
+    picture = circuit_picture(circuit, name=f"{asked['task']} in {asked['model']}", layer=layer)
     left_out = f"{len(shown):,} of the edges are drawn; {more:,} more are listed below."
-    notes = (Lines(lines=(left_out,), kind="note"),) if more else ()
-    return (Drawing(picture=picture, most=MOST), *notes)
+    return [doc.Drawing(picture=picture, most=MOST), doc.Lines([left_out] if more else [], "note")]
+
+
+def circuit_svg(circuit: Circuit, *, name: str, title: str) -> str:
+    """The circuit as an SVG file."""
+    return svg(circuit_picture(circuit, name=name), title=title)
 
 
 def discovery_document(asked: dict[str, Any], found: Found, matrix: Matrix | None) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from tracrcheck.grading.verdict import Witness
 
@@ -57,6 +58,9 @@ class Edges:
     carried: Mapping[str, str] = field(default_factory=dict)
 
 
+Outcome = Literal["passed", "failure", "error"]  # of a JUnit case
+T = TypeVar("T")
+K = TypeVar("K")
 Inline = str | int | float | None | Badge | Code | Link | Sorted | Verbatim | Edges | Witness
 
 MOST_EDGES = 12  # of a list; the JSON has all
@@ -81,20 +85,26 @@ def plain(value: Inline) -> str:
 # Blocks ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Column:
-    """number: sorted by value and right-aligned. choice: pages offer a filter on its values. wide: left out on a terminal."""
+    """of: the cell of an item; by default the item's attribute, or its value under the key, with the column's name.
+
+    number: sorted by value and right-aligned. choice: pages offer a filter on its values. wide: left out on a terminal.
+    """
 
     name: str
+    of: Callable[[Any], Inline] | None = None
     number: bool = False
     choice: bool = False
     wide: bool = False
 
+    def cell(self, item: Any) -> Inline:
+        if self.of is not None:
+            return self.of(item)
+        return item[self.name] if isinstance(item, Mapping) else getattr(item, self.name)
 
-def columns(
-    *names: str, numbers: Collection[str] = (), choices: Collection[str] = (), wide: Collection[str] = ()
-) -> tuple[Column, ...]:
-    return tuple(Column(name=n, number=n in numbers, choice=n in choices, wide=n in wide) for n in names)
+
+number, choice = partial(Column, number=True), partial(Column, choice=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,28 +112,39 @@ class Table:
     """The first column holds the headings of the rows."""
 
     caption: str = ""
-    columns: tuple[Column, ...]
+    columns: Sequence[Column]
     rows: Sequence[Sequence[Inline]]
     note: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.rows)
+
+    @classmethod
+    def of(cls, items: Iterable[Any], *columns: Column, caption: str = "", note: str = "") -> Table:
+        """A row for each item."""
+        rows = [[column.cell(item) for column in columns] for item in items]
+        return cls(caption=caption, columns=columns, rows=rows, note=note)
 
     def narrow(self) -> Table:
         """Without the wide columns."""
         kept = [n for n, column in enumerate(self.columns) if not column.wide]
-        return Table(
-            caption=self.caption,
-            columns=tuple(self.columns[n] for n in kept),
-            rows=[[row[n] for n in kept] for row in self.rows],
-            note=self.note,
-        )
+        columns, rows = [self.columns[n] for n in kept], [[row[n] for n in kept] for row in self.rows]
+        return replace(self, columns=columns, rows=rows)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """Something that went wrong. reason: in a word or two; why: the same in a sentence. rows: names and details. replay: the
-    command that shows it again. link: anchor of its drawing. cells: its row in a short table."""
+    """Something that went wrong.
+
+    reason, why: in a word or two, and in a sentence if that says more. rows: names and details. replay: the command that
+    reproduces it. link: anchor of its drawing. cells: its row in a short table. outcome: of its JUnit case; kind: the type of
+    the failure there, by default `word`.
+    """
 
     word: str
     title: str
+    outcome: Outcome = "failure"
+    kind: str = ""
     reason: str = ""
     why: str = ""
     rows: tuple[tuple[str, Inline], ...] = ()
@@ -132,27 +153,33 @@ class Finding:
     cells: tuple[Inline, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Findings:
     """head: names of the `cells` of the short table."""
 
     head: tuple[str, ...]
     of: Sequence[Finding]
 
+    def __bool__(self) -> bool:
+        return bool(self.of)
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True)
 class Facts:
     """Names and values."""
 
     rows: tuple[tuple[str, Inline], ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Lines:
     """kind: verbatim means preformatted."""
 
-    lines: tuple[str, ...]
+    lines: Sequence[str]
     kind: Literal["list", "warning", "note", "verbatim"] = "list"
+
+    def __bool__(self) -> bool:
+        return bool(self.lines)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,37 +214,51 @@ TEXT: tuple[Where, ...] = ("terminal", "markdown", "html")
 EVERYWHERE: tuple[Where, ...] = (*TEXT, "comment")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Section:
     """folded: collapsed at first. on: renderers that show it."""
 
     title: str
-    blocks: tuple[Block, ...]
+    blocks: Sequence[Block]
     folded: bool = False
     on: tuple[Where, ...] = TEXT
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Tile:
     """A number at the head of a page. kind: good, bad, unsure or plain."""
 
     label: str
-    value: str
+    value: str | int
     kind: str = "plain"
 
 
-Outcome = Literal["passed", "failure", "error"]
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Case:
-    """A JUnit test case. kind: why it did not pass, in one word. text: details; the first line is the message."""
+    """A JUnit test case. finding: why it did not pass."""
 
     name: str
     seconds: float
-    outcome: Outcome = "passed"
-    kind: str = ""
-    text: str = ""
+    finding: Finding | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        return "passed" if self.finding is None else self.finding.outcome
+
+
+def grouped(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+    """The items by key, in the order in which they come."""
+    groups: dict[K, list[T]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
+
+
+def suites_of(
+    items: Iterable[T], suite: Callable[[T], str], case: Callable[[T], Case]
+) -> dict[str, list[Case]]:
+    """A JUnit case for each item."""
+    return {name: [case(item) for item in of] for name, of in grouped(items, suite).items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,8 +273,8 @@ class Document:
     outcome: str
     scope: str
     summary: tuple[str, ...] = ()
-    tiles: tuple[Tile, ...] = ()
-    sections: tuple[Section, ...]
+    tiles: Sequence[Tile] = ()
+    sections: Sequence[Section]
     run: Mapping[str, Any] | None
     suites: Mapping[str, Sequence[Case]] = field(default_factory=dict)
 
@@ -242,7 +283,9 @@ class Document:
         return self.run is not None and not self.run.get("finished", True)
 
     def shown(self, where: Where) -> list[Section]:
-        return [section for section in self.sections if where in section.on and section.blocks]
+        """Sections and blocks that have something to show."""
+        there = [replace(s, blocks=[b for b in s.blocks if b]) for s in self.sections if where in s.on]
+        return [section for section in there if section.blocks]
 
 
 def anchor(*words: str) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
-from edgeprune_core.faithfulness import Cell, Interval, Matrix
+from edgeprune_core.faithfulness import Cell, Matrix
 from edgeprune_core.metrics import METRICS, Metric
-from tracrcheck.reports.document import Table, columns
+from tracrcheck.reports.document import Table, choice
+from tracrcheck.reports.document import number as numeric
 
 SCHEMA = "tracrcheck.faithfulness/1"
 DIRECTIONS = {"kept": "kept", "knocked_out": "knocked out"}
@@ -18,24 +20,22 @@ def matrix_block(matrix: Mapping[str, Any], metrics: Sequence[Metric] = ()) -> T
     """A row for each cell. matrix: as docs/json.md says. metrics: those that are not in the table, for their labels."""
     labels = {metric.name: metric.label for metric in (*METRICS.values(), *metrics)}
     share = f"{100 * matrix['confidence']:g} %"
-    numbers = ("circuit", "interval", "random", "their spread", "model", "no edges")
-    return Table(
+    return Table.of(
+        matrix["cells"],
+        choice("ablation"),
+        choice("circuit is", lambda c: DIRECTIONS.get(c["direction"], c["direction"])),
+        choice("metric", lambda c: labels.get(c["metric"], c["metric"])),
+        numeric("circuit", lambda c: number(c["circuit"]["mean"])),
+        numeric("interval", lambda c: _span(c["circuit"])),
+        numeric("random", lambda c: number(c["random"]["mean"])),
+        numeric("their spread", lambda c: _span(c["random"])),
+        numeric("model", lambda c: number(c["model"])),
+        numeric("no edges", lambda c: number(c["no_edges"])),
+        choice("faithful", lambda c: "yes" if c["faithful"] else "no"),
         caption="Faithfulness by ablation, direction and metric",
-        columns=columns(
-            "ablation", "circuit is", "metric", *numbers, "faithful", numbers=numbers,
-            choices=("ablation", "circuit is", "metric", "faithful"),
-        ),
-        rows=[
-            (
-                c["ablation"], DIRECTIONS.get(c["direction"], c["direction"]), labels.get(c["metric"], c["metric"]),
-                number(c["circuit"]["mean"]), _span(c["circuit"]), number(c["random"]["mean"]), _span(c["random"]),
-                number(c["model"]), number(c["no_edges"]), "yes" if c["faithful"] else "no",
-            )
-            for c in matrix["cells"]
-        ],
         note=f"{matrix['n_edges']:,} edges on {matrix['n_prompts']:,} prompts; intervals: {share}, bootstrap over prompts; "
         f"random: {matrix['draws']} circuits of as many edges, and the central {share} of them.",
-    )  # fmt: skip
+    )
 
 
 def matrix_document(matrix: Matrix) -> dict[str, Any]:
@@ -54,16 +54,12 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "ablation": cell.ablation,
         "direction": cell.direction,
         "metric": cell.metric,
-        "circuit": _interval(cell.circuit),
-        "random": _interval(cell.null),
+        "circuit": asdict(cell.circuit),
+        "random": asdict(cell.null),
         "model": cell.model,
         "no_edges": cell.empty,
         "faithful": cell.supports,
     }
-
-
-def _interval(x: Interval) -> dict[str, float]:
-    return {"mean": x.mean, "low": x.low, "high": x.high}
 
 
 def _span(interval: Mapping[str, Any]) -> str:

@@ -2,20 +2,8 @@
 
 from __future__ import annotations
 
-from tracrcheck.reports.document import (
-    EVERYWHERE,
-    Badge,
-    Case,
-    Document,
-    Finding,
-    Findings,
-    Outcome,
-    Section,
-    Table,
-    Tile,
-    columns,
-)
-from tracrcheck.reports.findings import block
+from tracrcheck.reports import document as doc
+from tracrcheck.reports.document import choice, number
 from tracrcheck.runs.false_alarms import FalseAlarmResults, QuietRun, summary_of
 
 
@@ -24,11 +12,11 @@ def line(run: QuietRun) -> str:
     return f"seed {run.seed} ({run.seconds:.1f} s) {word}"
 
 
-def document(results: FalseAlarmResults) -> Document:
+def document(results: FalseAlarmResults) -> doc.Document:
     asked, runs = results.run["asked"], results.runs
-    loud = [_finding(run) for run in runs if not run.quiet]
+    loud = [found for run in runs if (found := _finding(run)) is not None]
     counted = summary_of(runs)
-    return Document(
+    return doc.Document(
         command="mutants --false-alarms",
         title="The gauntlet without a fault",
         word="red" if loud else "quiet",
@@ -39,52 +27,35 @@ def document(results: FalseAlarmResults) -> Document:
         summary=(
             f"{counted['runs']} runs without a fault: {counted['red']} false alarms, {counted['errors']} errors",
         ),
-        tiles=(
-            Tile(label="runs", value=f"{len(runs):,}"),
-            Tile(label="false alarms", value=f"{len(loud):,}", kind="bad" if loud else "good"),
-        ),
+        tiles=(doc.Tile("runs", len(runs)), doc.Tile("false alarms", len(loud), "bad" if loud else "good")),
         sections=(
-            Section(
-                title="Not quiet",
-                blocks=(Findings(head=("seed", "it said"), of=loud),) if loud else (),
-                on=EVERYWHERE,
-            ),
-            Section(title="Runs", blocks=(_table(results),), on=("markdown", "html")),
+            doc.Section("Not quiet", [doc.Findings(("seed", "it said"), loud)], on=doc.EVERYWHERE),
+            doc.Section("Runs", [_table(results)], on=("markdown", "html")),
         ),
         run=results.run,
-        suites={"gauntlet": [_case(run) for run in runs]},
+        suites={"gauntlet": [doc.Case(f"seed {run.seed}", run.seconds, _finding(run)) for run in runs]},
     )
 
 
-def _finding(run: QuietRun) -> Finding:
-    said = run.red or run.error or ""
-    word = "red" if run.red else "error"
-    return Finding(word=word, title=f"seed {run.seed}", reason=said, why=said, cells=(run.seed, said))
-
-
-def _case(run: QuietRun) -> Case:
+def _finding(run: QuietRun) -> doc.Finding | None:
     if run.quiet:
-        return Case(name=f"seed {run.seed}", seconds=run.seconds)
-    finding = _finding(run)
-    outcome: Outcome = "failure" if run.red else "error"
-    return Case(
-        name=f"seed {run.seed}", seconds=run.seconds, outcome=outcome, kind=finding.word, text=block(finding)
+        return None
+    said = run.red or run.error or ""
+    return doc.Finding(
+        word="red" if run.red else "error",
+        title=f"seed {run.seed}",
+        outcome="failure" if run.red else "error",
+        reason=said,
+        cells=(run.seed, said),
     )
 
 
-def _table(results: FalseAlarmResults) -> Table:
-    return Table(
+def _table(results: FalseAlarmResults) -> doc.Table:
+    return doc.Table.of(
+        results.runs,
+        number("seed"),
+        choice("status", lambda run: doc.Badge("quiet" if run.quiet else "red" if run.red else "error")),
+        doc.Column("it said", lambda run: run.red or run.error),
+        number("seconds", lambda run: f"{run.seconds:.1f}"),
         caption="Every run",
-        columns=columns(
-            "seed", "status", "it said", "seconds", numbers=("seed", "seconds"), choices=("status",)
-        ),
-        rows=[
-            (
-                run.seed,
-                Badge("quiet" if run.quiet else _finding(run).word),
-                run.red or run.error,
-                f"{run.seconds:.1f}",
-            )
-            for run in results.runs
-        ],
     )

@@ -6,19 +6,17 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safetensors import SafetensorError
-
 from edgeprune_core.atomic_write import write_whole
-from edgeprune_core.errors import CheckError
 from tracrcheck.error_codes import user_error
-from tracrcheck.grading.verdict import Summary
 
 if TYPE_CHECKING:
     from edgeprune_core.weights import Model
+    from tracrcheck.grading.verdict import Summary
     from tracrcheck.truth.certificate import Certificate
 
 
@@ -35,14 +33,12 @@ def check_writable(path: Path | None) -> None:
     """Raises TC115 if `path` cannot be written, before any work is done."""
     if path is None or is_device(path):
         return
-    try:
+    with _writing(path):
         if path.is_dir():
             raise IsADirectoryError(f"'{path}' is a folder")
         handle, probe = tempfile.mkstemp(dir=path.resolve().parent)
         os.close(handle)
         os.unlink(probe)
-    except OSError as error:
-        raise _unwritable(path, error) from None
 
 
 def check_suffix(option: str, path: Path | None, wanted: str) -> None:
@@ -55,17 +51,16 @@ def check_folder(path: Path | None) -> None:
     """Raises TC115 if files cannot be written to the folder, before any work is done. A missing folder is made later."""
     if path is None:
         return
-    if path.exists() and not path.is_dir():
-        raise _unwritable(path, NotADirectoryError(f"'{path}' is no folder"))
+    with _writing(path):
+        if path.exists() and not path.is_dir():
+            raise NotADirectoryError(f"'{path}' is no folder")
     check_writable((path if path.is_dir() else path.resolve().parent) / ".probe")
 
 
 def write_folder(path: Path, texts: Mapping[str, str]) -> None:
     """Writes each file atomically; other files in the folder stay. Errors: TC115."""
-    try:
+    with _writing(path):
         path.mkdir(exist_ok=True)
-    except OSError as error:
-        raise _unwritable(path, error) from None
     for name, text in texts.items():
         write_text(path / name, text)
 
@@ -99,21 +94,22 @@ def _dumps(value: Any, *, indent: int | None = None) -> str:
 
 def write_text(path: Path, text: str) -> None:
     """Writes the file atomically. Errors: TC115."""
-    try:
+    with _writing(path):
         if is_device(path):
             path.write_text(text, encoding="utf-8")
         else:
             write_whole(path.resolve(), text)
-    except OSError as error:
-        raise _unwritable(path, error) from None
 
 
 def write_model(path: Path, model: Model) -> None:
     """Writes a safetensors file atomically. Errors: TC115."""
-    try:
-        model.save(path)
-    except (OSError, SafetensorError) as error:
-        raise _unwritable(path, error) from None
+    from safetensors import SafetensorError
+
+    with _writing(path):
+        try:
+            model.save(path)
+        except SafetensorError as error:
+            raise OSError(str(error)) from None
 
 
 def is_device(path: Path) -> bool:
@@ -132,5 +128,9 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def _unwritable(path: Path, error: Exception) -> CheckError:
-    return user_error("TC115", got=getattr(error, "strerror", None) or error, path=path)
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise user_error("TC115", got=getattr(error, "strerror", None) or error, path=path) from None

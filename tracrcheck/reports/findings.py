@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tracrcheck.grading.verdict import Verdict
-from tracrcheck.reports.document import MOST_EDGES, Case, Edges, Finding, Inline, Verbatim, plain
+from tracrcheck.reports.document import MOST_EDGES, Edges, Finding, Inline, Verbatim, plain
 from tracrcheck.reports.text import ranking_text
 
 REASONS = {
@@ -33,11 +33,14 @@ def finding_of(
     rows += edge_rows(v, carried or {})
     if v.ranking is not None:
         rows.append(("scores", ranking_text(v.ranking)))
+    failed = v.verdict == "FAILS"
     return Finding(
         word=v.verdict,
         title=title or title_of(v),
+        outcome="failure" if failed else "error",  # UNKNOWN: nothing could be judged
+        kind=v.reason or "FAILS" if failed else "UNKNOWN",
         reason=v.reason or "",
-        why=REASONS.get(v.reason or "", v.reason or ""),
+        why=REASONS.get(v.reason or "", ""),
         rows=tuple(rows),
         replay=replay,
         link=link,
@@ -56,20 +59,6 @@ def edge_rows(v: Verdict, carried: Mapping[str, str] = {}) -> tuple[tuple[str, I
     elif v.reason == "not_smallest":
         rows.append(("witness", "none: faithful on the whole list; the extra edges are not needed"))
     return tuple(rows)
-
-
-def case_of(v: Verdict, name: str, finding: Finding | None) -> Case:
-    """A verdict as a JUnit case: FAILS is a failure, UNKNOWN an error, since nothing could be judged."""
-    if finding is None or v.verdict == "HOLDS":
-        return Case(name=name, seconds=v.seconds)
-    failed = v.verdict == "FAILS"
-    return Case(
-        name=name,
-        seconds=v.seconds,
-        outcome="failure" if failed else "error",
-        kind=v.reason or "FAILS" if failed else "UNKNOWN",
-        text=block(finding),
-    )
 
 
 def title_of(v: Verdict, seeds: Sequence[int] = ()) -> str:

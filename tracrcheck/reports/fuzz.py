@@ -7,22 +7,9 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tracrcheck.reports.document import (
-    EVERYWHERE,
-    Badge,
-    Case,
-    Code,
-    Document,
-    Facts,
-    Finding,
-    Findings,
-    Lines,
-    Section,
-    Table,
-    Tile,
-    columns,
-)  # fmt: skip
-from tracrcheck.reports.findings import block, case_of, edge_rows, finding_of, title_of
+from tracrcheck.reports import document as doc
+from tracrcheck.reports.document import choice, number
+from tracrcheck.reports.findings import block, edge_rows, finding_of, title_of
 from tracrcheck.runs.fuzz_score import Bar, Score
 
 if TYPE_CHECKING:
@@ -31,31 +18,17 @@ if TYPE_CHECKING:
     from tracrcheck.runs.regressions import Replayed
 
 
-def document(results: FuzzResults) -> Document:
-    bar, asked = Bar(), results.run["asked"]
+def document(results: FuzzResults) -> doc.Document:
+    bar, asked, rows = Bar(), results.run["asked"], results.rows
     score, seed = results.score(bar), asked["seed"]
     o = score.overall
-    failing = [finding(row, seed) for row in results.rows if row.counts and not row.holds]
+    failing = [finding(row, seed) for row in rows if row.counts and not row.holds]
     kind = "bad" if score.short else "good"
-    sections = [
-        Section(
-            title="Below the bar", blocks=(Lines(lines=score.short),) if score.short else (), on=EVERYWHERE
-        ),
-        Section(
-            title=f"{len(failing):,} not exact",
-            blocks=(Findings(head=("program", "ablation", "why"), of=failing),) if failing else (),
-            on=EVERYWHERE,
-        ),
-        Section(title="Shares", blocks=(_shares(results, score),), on=EVERYWHERE),
-        Section(title="What the programs are made of", blocks=(_composition(results, score, bar),)),
-        Section(title="Every setting", blocks=(_rows(results.rows),), folded=True, on=("html",)),
-    ]
-    suites: dict[str, list[Case]] = {}
-    for row in results.rows:
-        suites.setdefault(row.verdict.program, []).append(
-            case_of(row.verdict, row.ablation, None if row.holds else finding(row, seed))
-        )
-    return Document(
+
+    def case(row: Row) -> doc.Case:
+        return doc.Case(row.ablation, row.verdict.seconds, None if row.holds else finding(row, seed))
+
+    return doc.Document(
         command="fuzz",
         title=f"Fuzzing: {asked['method']}",
         word="FAILS" if score.short else "HOLDS",
@@ -67,23 +40,33 @@ def document(results: FuzzResults) -> Document:
             f"the bar is {'not ' if score.short else ''}reached",
         ),
         tiles=(
-            Tile(label=f"exact of {o.counted:,} settings", value=f"{o.exact:,}", kind=kind),
-            Tile(label=f"95 % interval {o.low:.2%} – {o.high:.2%}", value=f"{o.share:.2%}", kind=kind),
-            Tile(label="vacuous", value=f"{score.vacuous['overall']:,}"),
-            Tile(label="programs", value=f"{score.composition.programs:,}"),
+            doc.Tile(f"exact of {o.counted:,} settings", o.exact, kind),
+            doc.Tile(f"95 % interval {o.low:.2%} – {o.high:.2%}", f"{o.share:.2%}", kind),
+            doc.Tile("vacuous", score.vacuous["overall"]),
+            doc.Tile("programs", score.composition.programs),
         ),
-        sections=tuple(sections),
+        sections=(
+            doc.Section("Below the bar", [doc.Lines(score.short)], on=doc.EVERYWHERE),
+            doc.Section(
+                f"{len(failing):,} not exact",
+                [doc.Findings(("program", "ablation", "why"), failing)],
+                on=doc.EVERYWHERE,
+            ),
+            doc.Section("Shares", [_shares(results, score)], on=doc.EVERYWHERE),
+            doc.Section("What the programs are made of", [_composition(results, score, bar)]),
+            doc.Section("Every setting", [_rows(rows)], folded=True, on=("html",)),
+        ),
         run=results.run,
-        suites=suites,
+        suites=doc.suites_of(rows, lambda row: row.verdict.program, case),
     )
 
 
-def finding(row: Row, seed: int) -> Finding:
+def finding(row: Row, seed: int) -> doc.Finding:
     """Why one setting is not exact, and the command that replays it."""
     v = row.verdict
     words = ["tracrcheck", "fuzz", "--seed", str(seed), "--number", str(row.number)]
     replay = shlex.join([*words, "--ablation", row.ablation, "--method", v.method])
-    return finding_of(v, replay=replay, cells=(Code(v.program), row.ablation, v.reason))
+    return finding_of(v, replay=replay, cells=(doc.Code(v.program), row.ablation, v.reason))
 
 
 def one(row: Row, seed: int) -> str:
@@ -98,48 +81,51 @@ def replayed(name: str, found: Replayed) -> str:
     if found.passes:
         return f"passes  {name}"
     rows = () if found.row is None else edge_rows(found.row.verdict)
-    _, *lines = block(Finding(word="", title="", rows=rows)).splitlines()
+    _, *lines = block(doc.Finding(word="", title="", rows=rows)).splitlines()
     return "\n".join([f"fails   {name}: {found.why}", *lines])
 
 
 # Parts -------------------------------------------------------------------------------------------------
 
 
-def _shares(results: FuzzResults, score: Score) -> Table:
-    numbers = (
-        "exact",
-        "counted",
-        "share",
-        "low",
-        "high",
-        "unknown",
-        "vacuous",
-        "median seconds",
-        *score.trivial,
-    )
-    rows = []
-    for name, share in {"overall": score.overall, **score.ablations}.items():
-        of = [row for row in results.rows if name in ("overall", row.ablation)]
-        unknown = sum(row.counts and row.verdict.verdict == "UNKNOWN" for row in of)
-        seconds = statistics.median([row.verdict.seconds for row in of] or [0.0])
-        rows.append((
-            name, f"{share.exact:,}", f"{share.counted:,}", f"{share.share:.2%}", f"{share.low:.2%}", f"{share.high:.2%}",
-            f"{unknown:,}", f"{score.vacuous[name]:,}", f"{seconds:.2f}",
-            *(f"{trivial[name].share:.1%}" for trivial in score.trivial.values()),
-        ))  # fmt: skip
-    return Table(
+def _shares(results: FuzzResults, score: Score) -> doc.Table:
+    def of(name: str) -> list[Row]:
+        return [row for row in results.rows if name in ("overall", row.ablation)]
+
+    def measured(name: str, form: str) -> doc.Column:
+        return number(name, lambda s: format(getattr(s[1], name), form))
+
+    def trivial(method: str) -> doc.Column:
+        return number(method, lambda s: f"{score.trivial[method][s[0]].share:.1%}")
+
+    return doc.Table.of(
+        {"overall": score.overall, **score.ablations}.items(),
+        doc.Column("settings", lambda s: s[0]),
+        measured("exact", ","),
+        measured("counted", ","),
+        measured("share", ".2%"),
+        measured("low", ".2%"),
+        measured("high", ".2%"),
+        number(
+            "unknown",
+            lambda s: f"{sum(row.counts and row.verdict.verdict == 'UNKNOWN' for row in of(s[0])):,}",
+        ),
+        number("vacuous", lambda s: f"{score.vacuous[s[0]]:,}"),
+        number(
+            "median seconds",
+            lambda s: f"{statistics.median([r.verdict.seconds for r in of(s[0])] or [0.0]):.2f}",
+        ),
+        *map(trivial, score.trivial),
         caption="Exact settings",
-        columns=columns("settings", *numbers, numbers=numbers),
-        rows=rows,
         note="Counted: settings in which the output can change. Low and high: the 95 % Wilson interval. The last two columns: "
         "trivial methods on the same settings, all permitted edges and random ones.",
     )
 
 
-def _composition(results: FuzzResults, score: Score, bar: Bar) -> Facts:
+def _composition(results: FuzzResults, score: Score, bar: Bar) -> doc.Facts:
     c, q = score.composition, bar.quotas
-    return Facts(
-        rows=(
+    return doc.Facts(
+        (
             ("programs", f"{c.programs:,}"),
             ("layers", _histogram(c.layers)),
             ("operations", _histogram(c.operations)),
@@ -176,16 +162,16 @@ def _slowest(rows: Sequence[Row]) -> str:
     return f"{longest.certify_seconds:.1f} s ({longest.verdict.program}, {longest.ablation})"
 
 
-def _rows(rows: Sequence[Row]) -> Table:
-    choices, numbers = ("ablation", "verdict", "counted"), ("required", "found", "permitted", "seconds")
-    return Table(
+def _rows(rows: Sequence[Row]) -> doc.Table:
+    return doc.Table.of(
+        rows,
+        doc.Column("program", lambda row: row.verdict.program),
+        choice("ablation"),
+        choice("verdict", lambda row: doc.Badge(row.verdict.verdict)),
+        choice("counted", lambda row: "yes" if row.counts else "no: vacuous"),
+        number("required", lambda row: row.verdict.n_required),
+        number("found", lambda row: row.verdict.n_found),
+        number("permitted", lambda row: row.n_permitted),
+        number("seconds", lambda row: f"{row.verdict.seconds:.2f}"),
         caption="Every program and setting",
-        columns=columns("program", *choices, *numbers, numbers=numbers, choices=choices),
-        rows=[
-            (
-                row.verdict.program, row.ablation, Badge(row.verdict.verdict), "yes" if row.counts else "no: vacuous",
-                row.verdict.n_required, row.verdict.n_found, row.n_permitted, f"{row.verdict.seconds:.2f}",
-            )
-            for row in rows
-        ],
-    )  # fmt: skip
+    )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tracrcheck.grading.verdict import Verdict
 from tracrcheck.importers import IMPORTERS, Imported
-from tracrcheck.reports.document import MOST_EDGES, Finding
+from tracrcheck.reports.document import MOST_EDGES
 from tracrcheck.reports.findings import block, finding_of
 from tracrcheck.reports.text import computes
 
@@ -16,12 +16,8 @@ if TYPE_CHECKING:
 
 def failure_block(v: Verdict, compiled: Compiled, *, replay: str) -> str:
     """What failed, the edges and what they carry, the smallest witness, and the command that replays it."""
-    return block(failure_of(v, compiled, replay=replay))
-
-
-def failure_of(v: Verdict, compiled: Compiled, *, replay: str) -> Finding:
     carried = {edge: carries(edge, compiled) for edge in (*v.missing[:MOST_EDGES], *v.extra[:MOST_EDGES])}
-    return finding_of(v, replay=replay, carried=carried)
+    return block(finding_of(v, replay=replay, carried=carried))
 
 
 def carries(edge: str, compiled: Compiled) -> str:
@@ -33,7 +29,7 @@ def carries(edge: str, compiled: Compiled) -> str:
     if not {*writers, into} <= {*map(str, graph.writers), "out"}:
         return "is no edge of this graph"
     what = "; ".join(computes(compiled, name) for name in writers)
-    return f"carries {what}, into {'the output' if into == 'out' else computes(compiled, into)}"
+    return f"carries {what}, into {computes(compiled, into)}"
 
 
 def mapping_lines(imported: Imported) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tracrcheck.reports import certify, compare, discovery, false_alarms, fuzz, gate, invariants, mutants
-from tracrcheck.reports.context import Beside
+from tracrcheck.reports.context import Context
 from tracrcheck.reports.document import Document
 from tracrcheck.reports.render import junit, markdown
 from tracrcheck.reports.render.html import page as html
@@ -18,7 +18,7 @@ from tracrcheck.runs.gate import Results
 from tracrcheck.runs.invariants import InvariantResults
 from tracrcheck.runs.mutants import MutantResults
 
-KINDS: dict[type, Callable[[Any, Beside], Document]] = {
+KINDS: dict[type, Callable[[Any, Context], Document]] = {
     Results: gate.document,
     FuzzResults: lambda results, _: fuzz.document(results),
     InvariantResults: lambda results, _: invariants.document(results),
@@ -30,25 +30,18 @@ KINDS: dict[type, Callable[[Any, Beside], Document]] = {
 }
 
 
-def document_of(results: Shown, beside: Beside | None = None) -> Document:
-    return KINDS[type(results)](results, beside or Beside())
+def document_of(results: Shown, context: Context | None = None) -> Document:
+    return KINDS[type(results)](results, context or Context())
 
 
-def page_of(results: Shown, beside: Beside | None = None) -> str:
-    """A page of Markdown."""
-    return markdown.page(document_of(results, beside))
+def _form(render: Callable[[Document], str]) -> Callable[..., str]:
+    def made(results: Shown, context: Context | None = None) -> str:
+        return render(document_of(results, context))
+
+    return made
 
 
-def comment_of(results: Shown, beside: Beside | None = None) -> str:
-    """Short Markdown, what is wrong first."""
-    return markdown.comment(document_of(results, beside))
-
-
-def junit_of(results: Shown, beside: Beside | None = None) -> str:
-    """JUnit XML."""
-    return junit.junit(document_of(results, beside))
-
-
-def html_of(results: Shown, beside: Beside | None = None) -> str:
-    """A page for a browser."""
-    return html.page(document_of(results, beside))
+page_of = _form(markdown.page)  # a page of Markdown
+comment_of = _form(markdown.comment)  # short Markdown, what is wrong first
+junit_of = _form(junit.junit)  # JUnit XML
+html_of = _form(html.page)  # a page for a browser

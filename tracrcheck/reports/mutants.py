@@ -5,24 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rich.table import Table as RichTable
-
 from tracrcheck.mutants import Mutant
-from tracrcheck.reports.document import (
-    EVERYWHERE,
-    Badge,
-    Case,
-    Code,
-    Document,
-    Finding,
-    Findings,
-    Outcome,
-    Section,
-    Table,
-    Tile,
-    columns,
-)  # fmt: skip
-from tracrcheck.reports.findings import block
+from tracrcheck.reports import document as doc
+from tracrcheck.reports.document import choice, number
 from tracrcheck.runs.mutants import Found, MutantResults, summary_of
 
 SCOPE = {
@@ -31,40 +16,49 @@ SCOPE = {
 }
 
 
-def names(mutants: Sequence[Mutant]) -> RichTable:
-    shown = RichTable("fault", "file", "what is wrong", "source")
-    shown.columns[0].no_wrap = True
-    for m in mutants:
-        shown.add_row(m.name + (" (blind)" if m.blind else ""), m.file, m.why, m.source)
-    return shown
+def names(mutants: Sequence[Mutant]) -> doc.Table:
+    return doc.Table.of(
+        mutants,
+        doc.Column("fault", _name),
+        doc.Column("file"),
+        doc.Column("what is wrong", lambda m: m.why),
+        doc.Column("source"),
+    )
+
+
+def _name(fault: Mutant | Found) -> str:
+    return f"{fault.name} (blind)" if fault.blind else fault.name
 
 
 def line(found: Found) -> str:
     return f"{found.status:<8} {found.name} ({found.seconds:.1f} s) {found.killed_by or ''}"
 
 
-def document(results: MutantResults) -> Document:
+def document(results: MutantResults) -> doc.Document:
     found, asked = results.found, results.run["asked"]
-    left = [_finding(row) for row in found if row.status != "killed"]
-    counts = {name: len(value) for name, value in asked.items() if isinstance(value, list)}
-    scope = SCOPE.get(asked.get("by", ""), "").format_map({"programs": 0, "ablations": 0} | counts)
-    wrong = f"{len(left):,} of {len(found):,} seeded faults are not caught"
-    findings = Findings(head=("fault", "what is wrong"), of=left)
-    return Document(
+    left = [one for row in found if (one := _finding(row)) is not None]
+    n, counts = len(found), {name: len(value) for name, value in asked.items() if isinstance(value, list)}
+    return doc.Document(
         command="mutants",
         title="Seeded faults",
         word="survived" if left else "killed",
         good=not left,
-        outcome=wrong if left else f"{len(found):,} of {len(found):,} seeded faults are caught",
-        scope=scope,
+        outcome=f"{len(left):,} of {n:,} seeded faults are not caught"
+        if left
+        else f"{n:,} of {n:,} seeded faults are caught",
+        scope=SCOPE.get(asked.get("by", ""), "").format_map({"programs": 0, "ablations": 0} | counts),
         summary=_scores(found),
         tiles=_tiles(results.document["summary"]),
         sections=(
-            Section(title=f"{len(left):,} not caught", blocks=(findings,) if left else (), on=EVERYWHERE),
-            Section(title="Seeded faults", blocks=(_table(found),)),
+            doc.Section(
+                f"{len(left):,} not caught",
+                [doc.Findings(("fault", "what is wrong"), left)],
+                on=doc.EVERYWHERE,
+            ),
+            doc.Section("Seeded faults", [_table(found)]),
         ),
         run=results.run,
-        suites={"seeded faults": [_case(row) for row in found]},
+        suites={"seeded faults": [doc.Case(row.name, row.seconds, _finding(row)) for row in found]},
     )
 
 
@@ -77,61 +71,47 @@ def _scores(found: Sequence[Found]) -> tuple[str, ...]:
     )
 
 
-def _tiles(summary: dict[str, Any]) -> tuple[Tile, ...]:
+def _tiles(summary: dict[str, Any]) -> list[doc.Tile]:
     blind = summary["blind"]
     survived, errors = (summary[status] + blind[status] for status in ("survived", "error"))
-    return (
-        Tile(label=f"of {summary['total']:,} killed", value=f"{summary['killed']:,}", kind="good"),
-        Tile(label=f"of {blind['total']:,} written blind, killed", value=f"{blind['killed']:,}", kind="good"),
-        Tile(label="survived", value=f"{survived:,}", kind="bad" if survived else "plain"),
-        Tile(label="errors", value=f"{errors:,}", kind="unsure" if errors else "plain"),
-        Tile(label="seconds", value=f"{summary['seconds']:,.0f}"),
-    )
+    return [
+        doc.Tile(f"of {summary['total']:,} killed", summary["killed"], "good"),
+        doc.Tile(f"of {blind['total']:,} written blind, killed", blind["killed"], "good"),
+        doc.Tile("survived", survived, "bad" if survived else "plain"),
+        doc.Tile("errors", errors, "unsure" if errors else "plain"),
+        doc.Tile("seconds", f"{summary['seconds']:,.0f}"),
+    ]
 
 
-def _finding(row: Found) -> Finding:
-    return Finding(
+def _finding(row: Found) -> doc.Finding | None:
+    if row.status == "killed":
+        return None
+    return doc.Finding(
         word=row.status,
         title=row.name,
+        outcome="failure" if row.status == "survived" else "error",
         reason=row.why,
-        why=row.why,
         rows=(("said", row.killed_by or "nothing: every check is green"),),
         replay=f"tracrcheck mutants --only {row.name}",
-        cells=(Code(row.name), row.why),
+        cells=(doc.Code(row.name), row.why),
     )
 
 
-def _case(row: Found) -> Case:
-    if row.status == "killed":
-        return Case(name=row.name, seconds=row.seconds)
-    outcome: Outcome = "failure" if row.status == "survived" else "error"
-    return Case(
-        name=row.name, seconds=row.seconds, outcome=outcome, kind=row.status, text=block(_finding(row))
-    )
-
-
-def _table(found: Sequence[Found]) -> Table:
-    rows = []
-    for row in found:
-        check = (row.killed_by or "").partition(": ")[0]
-        caught = check.split(" ")[0]  # enough to filter by: the gate, or the invariant's name
-        name = row.name + (" (blind)" if row.blind else "")
-        kind = "blind" if row.blind else ""
-        rows.append((name, Badge(row.status), kind, caught, row.killed_by, row.why, f"{row.seconds:.1f}"))
-    return Table(
+def _table(found: Sequence[Found]) -> doc.Table:
+    return doc.Table.of(
+        found,
+        doc.Column("fault", _name),
+        choice("status", lambda row: doc.Badge(row.status)),
+        choice("kind", lambda row: "blind" if row.blind else "", wide=True),
+        choice("caught by", _check),
+        doc.Column("it said", lambda row: row.killed_by, wide=True),
+        doc.Column("what is wrong", lambda row: row.why, wide=True),
+        number("seconds", lambda row: f"{row.seconds:.1f}"),
         caption="Every seeded fault",
-        columns=columns(
-            "fault",
-            "status",
-            "kind",
-            "caught by",
-            "it said",
-            "what is wrong",
-            "seconds",
-            numbers=("seconds",),
-            choices=("status", "kind", "caught by"),
-            wide=("kind", "it said", "what is wrong"),
-        ),
-        rows=rows,
         note="Blind: written before any check had been looked at." if any(row.blind for row in found) else "",
     )
+
+
+def _check(row: Found) -> str:
+    """Enough to filter by: the gate, or the name of the invariant."""
+    return (row.killed_by or "").partition(": ")[0].split(" ")[0]

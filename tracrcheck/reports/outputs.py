@@ -10,7 +10,7 @@ from tracrcheck.error_codes import user_error
 from tracrcheck.reports import files
 
 if TYPE_CHECKING:
-    from tracrcheck.reports.context import Beside
+    from tracrcheck.reports.context import Context
     from tracrcheck.reports.saved import Shown
 
 
@@ -35,12 +35,14 @@ class Outputs:
             if first != option and not files.is_device(path):
                 raise user_error("TC117.same_file", where=f"{first}, {option}", got=path)
 
-    def write(self, results: Shown, beside: Beside) -> None:
+    def write(self, results: Shown, context: Context) -> None:
         """Renders all reports, then writes them. Errors: TC115."""
+        if (self.html, self.junit, self.md) == (None, None, None):
+            return
         from tracrcheck.reports.kinds import comment_of, html_of, junit_of
 
         texts = [
-            (path, made(results, beside))
+            (path, made(results, context))
             for path, made in ((self.html, html_of), (self.junit, junit_of), (self.md, comment_of))
             if path is not None
         ]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from edgeprune_core.circuit import Circuit
 from edgeprune_core.faithfulness import Cell, Matrix
-from tracrcheck.reports.document import Table, columns
+from tracrcheck.reports.document import Column, Table, number
 from tracrcheck.reports.faithfulness import matrix_document
-from tracrcheck.reports.picture import node_of
-from tracrcheck.reports.render import graph
+from tracrcheck.reports.picture import overlap_picture
+from tracrcheck.reports.render.graph import svg
 from tracrcheck.trained.overlap import Judged, Overlap
 
 SCHEMA = "tracrcheck.overlap/1"
@@ -28,31 +26,37 @@ def overlap_lines(found: Overlap, a: str, b: str) -> list[str]:
 
 
 def layers_table(found: Overlap) -> Table:
-    rows = [
-        (
-            "out" if row.layer is None else f"layer {row.layer}",
-            *(f"{n:,}" for n in (row.shared, row.only_a, row.only_b)),
-        )
-        for row in found.layers()
-    ]
-    return Table(columns=columns("edges into", *graph.OVERLAP, numbers=tuple(graph.OVERLAP)), rows=rows)
+    return Table.of(
+        found.layers(),
+        Column("edges into", lambda row: "out" if row.layer is None else f"layer {row.layer}"),
+        number("shared", lambda row: f"{row.shared:,}"),
+        number("only A", lambda row: f"{row.only_a:,}"),
+        number("only B", lambda row: f"{row.only_b:,}"),
+    )
 
 
 def crossed_table(judged: Sequence[Judged]) -> Table:
     """A row for each circuit and task: under resampling with all other edges cut, and the number of cells that are faithful."""
-    numbers = ("edges", "KL, nats", "random", "margin recovered", "accuracy", "model")
-    rows = []
+
+    def mean(metric: str, of: str = "circuit") -> Callable[[Judged], str]:
+        return lambda row: f"{getattr(_cell(row.matrix, metric), of).mean:.3f}"
+
     names = {"a": "A", "b": "B", "shared": "shared"}
-    for row in judged:
-        kl, margin, accuracy = (_cell(row.matrix, metric) for metric in ("kl", "recovered", "accuracy"))
-        cells = row.matrix.cells
-        rows.append((
-            names[row.which], row.task, f"{row.matrix.n_edges:,}",
-            f"{kl.circuit.mean:.3f}", f"{kl.null.mean:.3f}", f"{margin.circuit.mean:.3f}",
-            f"{accuracy.circuit.mean:.3f}", f"{accuracy.model:.3f}",
-            f"{sum(c.supports for c in cells)} of {len(cells)} cells",
-        ))  # fmt: skip
-    return Table(columns=columns("circuit", "on", *numbers, "faithful in", numbers=numbers), rows=rows)
+    return Table.of(
+        judged,
+        Column("circuit", lambda row: names[row.which]),
+        Column("on", lambda row: row.task),
+        number("edges", lambda row: f"{row.matrix.n_edges:,}"),
+        number("KL, nats", mean("kl")),
+        number("random", mean("kl", "null")),
+        number("margin recovered", mean("recovered")),
+        number("accuracy", mean("accuracy")),
+        number("model", lambda row: f"{_cell(row.matrix, 'accuracy').model:.3f}"),
+        Column(
+            "faithful in",
+            lambda row: f"{sum(c.supports for c in row.matrix.cells)} of {len(row.matrix.cells)} cells",
+        ),
+    )
 
 
 def _cell(matrix: Matrix, metric: str) -> Cell:
@@ -66,26 +70,9 @@ def _cell(matrix: Matrix, metric: str) -> Cell:
 
 
 def overlap_svg(found: Overlap, *, title: str) -> str:
-    """Both circuits in one drawing. Each component is labelled with its number of edges in each part."""
-    parts = {"shared": found.shared, "only A": found.only_a, "only B": found.only_b}
-    return graph.overlap_svg(parts, _labels(parts), title=title)
-
-
-def _labels(parts: dict[str, Circuit]) -> dict[str, str]:
-    """Component -> its number of edges in each part."""
-    touching = {
-        name: Counter(node for e in part for node in (str(e.writer), node_of(e.reader)))
-        for name, part in parts.items()
-    }
-    nodes = {node for counts in touching.values() for node in counts}
-    return {
-        node: ", ".join(
-            f"{counts[node]} {name.removeprefix('only ')}"
-            for name, counts in touching.items()
-            if counts[node]
-        )
-        for node in nodes
-    }
+    """Both circuits in one drawing."""
+    picture = overlap_picture({"shared": found.shared, "only A": found.only_a, "only B": found.only_b})
+    return svg(picture, title=title, legend=True)
 
 
 # JSON -------------------------------------------------------------------------------------------------------

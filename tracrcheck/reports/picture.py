@@ -7,9 +7,8 @@ them, and components keep their places. Colour is never the only sign: each kind
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from typing import Literal
 
 from edgeprune_core.circuit import Circuit
@@ -19,16 +18,31 @@ from tracrcheck.grading.edge_effects import Evidence, Weight
 from tracrcheck.grading.verdict import Verdict
 from tracrcheck.reports.text import computes
 
-Kind = Literal["required", "missing", "extra", "permitted", "found"]
+Kind = Literal["required", "missing", "extra", "permitted", "found", "shared", "only A", "only B"]
 
-# In drawing order: wrong edges lie on top. The letter is the class of the path.
-KINDS: dict[Kind, str] = {"permitted": "p", "found": "f", "required": "r", "extra": "x", "missing": "m"}
-LEGEND: dict[Kind, str] = {
-    "required": "required",
-    "missing": "required, and missing",
-    "extra": "extra",
-    "permitted": "can carry something, by the weights",
-    "found": "found",
+
+@dataclass(frozen=True)
+class Stroke:
+    """letter: the class of the path on a page, whose style sheet colours it. The rest is for files."""
+
+    letter: str
+    meaning: str
+    colour: str = "#1f4e9c"
+    width: str = "2.0"
+    dash: str = ""
+
+
+# In drawing order: wrong edges lie on top. The last three compare two circuits, in colours that colour-blind readers can
+# distinguish (Okabe and Ito 2008), and with dashes for print.
+KINDS: dict[Kind, Stroke] = {
+    "permitted": Stroke("p", "can carry something, by the weights", "#c8ccd2", "1.0"),
+    "found": Stroke("f", "found"),
+    "required": Stroke("r", "required"),
+    "extra": Stroke("x", "extra"),
+    "missing": Stroke("m", "required, and missing"),
+    "only B": Stroke("b", "only B", "#009e73", dash="2 4"),
+    "only A": Stroke("a", "only A", "#d55e00", dash="9 4"),
+    "shared": Stroke("s", "shared"),
 }
 # Extra and merely permitted edges drawn of one picture; all others are always drawn.
 MOST = 300
@@ -62,6 +76,10 @@ class Picture:
     explained: str = ""
 
     @property
+    def wrong(self) -> bool:
+        return any(layer.wrong for layer in self.layers)
+
+    @property
     def first(self) -> int:
         """The layer to show first: the first one with something wrong in it."""
         return next((n for n, layer in enumerate(self.layers) if layer.wrong), 0)
@@ -71,18 +89,25 @@ class Picture:
         """The edges of all layers, in the order of the graph."""
         return sorted({edge for layer in self.layers for edge in layer.kinds})
 
+    @property
+    def strokes(self) -> list[Stroke]:
+        """Of all layers, what is wrong first."""
+        there = {kind for layer in self.layers for kind in layer.kinds.values()}
+        return [stroke for kind, stroke in reversed(KINDS.items()) if kind in there]
+
+    def carries(self, edge: Edge) -> str:
+        writer, reader = str(edge.writer), node_of(edge.reader)
+        into = "the output" if reader == "out" else self.labels.get(reader) or reader
+        return f"{self.labels.get(writer) or writer}, into {into}"
+
     def cut_to(self, most: int) -> Picture:
         """Keeps at most `most` edges that no layer requires, and counts the others in `more`."""
-        loose: dict[Edge, None] = {}
-        for kind in ("extra", "permitted"):
-            loose |= {e: None for layer in self.layers for e, k in layer.kinds.items() if k == kind}
-        firm = {
-            e
-            for layer in self.layers
-            for e, k in layer.kinds.items()
-            if k in ("required", "missing", "found")
+        of = {
+            kind: {e: None for layer in self.layers for e, k in layer.kinds.items() if k == kind}
+            for kind in KINDS
         }
-        over = set([e for e in loose if e not in firm][most:])
+        loose = of.pop("extra") | of.pop("permitted")
+        over = set([e for e in loose if not any(e in firm for firm in of.values())][most:])
         if not over:
             return self
         layers = []
@@ -96,12 +121,12 @@ class Picture:
 def picture_of(evidence: Sequence[Evidence], layers: Sequence[Layer]) -> Picture:
     """The picture of one program. evidence: at least one of its settings."""
     compiled = evidence[0].compiled
-    nodes = {*map(str, compiled.graph.writers)}
-    labels = {node: computes(compiled, node) for node in nodes if node in compiled.provenance}
+    nodes = (*map(str, compiled.graph.writers), "out")
+    labels = {node: computes(compiled, node) for node in nodes}
     return Picture(
         name=compiled.program.name,
         graph=compiled.graph,
-        labels={**labels, "out": "the output"},
+        labels=labels,
         layers=tuple(layers),
         explained=WEIGHT,
     )
@@ -125,20 +150,17 @@ def truth_layer(one: Evidence, *, name: str = "", permitted: bool = False) -> La
 def judged_layer(one: Evidence, verdicts: Sequence[Verdict], *, name: str = "") -> Layer:
     """The required edges, with those that some of these verdicts (one per seed) miss or have in excess."""
     truth = truth_layer(one, name=name)
-    missing, extra = (
-        Counter(chain.from_iterable(v.missing for v in verdicts)),
-        Counter(chain.from_iterable(v.extra for v in verdicts)),
-    )
     kinds, notes = dict(truth.kinds), dict(truth.notes)
     graph = one.compiled.graph
-    for counts, kind in ((extra, "extra"), (missing, "missing")):
-        for text, n in counts.items():
+    wrong: tuple[Kind, Kind] = ("extra", "missing")
+    for kind in wrong:
+        for text, n in Counter(text for v in verdicts for text in getattr(v, kind)).items():
             try:
                 edge = graph.edge(text)
             except CheckError:
                 continue  # not an edge of this graph: its verdict says so
             word = f"in {n} of {len(verdicts)} seeds" if len(verdicts) > 1 else ""
-            kinds[edge] = "missing" if kind == "missing" else "extra"
+            kinds[edge] = kind
             notes[edge] = "; ".join(part for part in (word, _why(one, edge, kind, truth.notes)) if part)
     return Layer(name=truth.name, kinds=kinds, notes=notes, fact=_fact(one, verdicts))
 
@@ -164,15 +186,12 @@ def _why(one: Evidence, edge: Edge, kind: str, weights: Mapping[Edge, str]) -> s
 
 
 def _fact(one: Evidence, verdicts: Sequence[Verdict]) -> str:
-    n = len(one.certificate.required)
-    required = f"{n} required" if n else "vacuous"
-    holds = sum(v.verdict == "HOLDS" for v in verdicts)
-    if len(verdicts) == 1:
-        return f"{required}, {verdicts[0].verdict}"
-    return f"{required}, {holds} of {len(verdicts)} HOLD"
+    n, holds = len(one.certificate.required), sum(v.verdict == "HOLDS" for v in verdicts)
+    said = verdicts[0].verdict if len(verdicts) == 1 else f"{holds} of {len(verdicts)} HOLD"
+    return f"{n} required, {said}" if n else f"vacuous, {said}"
 
 
-# Circuits that nobody certified ------------------------------------------------------------------------
+# Circuits without a certificate ---------------------------------------------------------------------------
 
 
 def node_of(reader: Reader) -> str:
@@ -180,14 +199,33 @@ def node_of(reader: Reader) -> str:
     return str(reader).rsplit(".", 1)[0] if reader.port else str(reader)
 
 
-def counts_of(circuit: Circuit) -> dict[str, str]:
-    """Labels for components whose function is unknown: how many edges each reads and writes."""
-    writes = Counter(str(edge.writer) for edge in circuit)
-    reads = Counter(node_of(edge.reader) for edge in circuit)
-    return {
-        node: ", ".join(f"{word} {n}" for word, n in (("reads", reads[node]), ("writes", writes[node])) if n)
-        for node in writes | reads
+def circuit_picture(circuit: Circuit, *, name: str, layer: Layer | None = None) -> Picture:
+    """A circuit whose components have no known function: each is labelled with how many edges it reads and writes."""
+    reads, writes = Counter(node_of(e.reader) for e in circuit), Counter(str(e.writer) for e in circuit)
+    labels = _labels({"reads": reads, "writes": writes}, lambda word, n: f"{word} {n}")
+    layer = layer or Layer(name=name, kinds=dict.fromkeys(circuit, "found"))
+    return Picture(name=name, graph=circuit.graph, labels=labels, layers=(layer,))
+
+
+def overlap_picture(parts: Mapping[Kind, Circuit]) -> Picture:
+    """Two circuits in one drawing. Each component is labelled with its number of edges in each part."""
+    counts = {
+        k.removeprefix("only "): Counter(n for e in part for n in _ends(e)) for k, part in parts.items()
     }
+    kinds: dict[Edge, Kind] = {edge: kind for kind, part in parts.items() for edge in part}
+    graph = next(iter(parts.values())).graph
+    labels = _labels(counts, lambda word, n: f"{n} {word}")
+    return Picture(name="overlap", graph=graph, labels=labels, layers=(Layer(name="overlap", kinds=kinds),))
+
+
+def _ends(edge: Edge) -> tuple[str, str]:
+    return str(edge.writer), node_of(edge.reader)
+
+
+def _labels(counts: Mapping[str, Counter[str]], words: Callable[[str, int], str]) -> dict[str, str]:
+    """Component -> its counts, in words."""
+    nodes = {node for of in counts.values() for node in of}
+    return {n: ", ".join(words(word, of[n]) for word, of in counts.items() if of[n]) for n in nodes}
 
 
 def by_reader(circuit: Circuit) -> dict[str, list[str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from edgeprune_core.circuit import Circuit
 from edgeprune_core.errors import CheckError
 from tracrcheck.records import reading
 from tracrcheck.runs.kinds import read_any
-from tracrcheck.runs.results import RunResults, wrong_file
+from tracrcheck.runs.results import RunResults, loaded, wrong_file
 
 DISCOVERY = "tracrcheck.discovery/1"
 
@@ -98,10 +97,7 @@ Shown = RunResults | DiscoveryFile | CertificatesFile
 
 def read(path: Path) -> Shown:
     """Results of any kind, recognised by their schema. Errors: TC143, with every problem."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return read_any(path)  # which tells what is wrong
+    document = loaded(path)
     schema = document.get("schema") if isinstance(document, dict) else None
     if schema == DISCOVERY:
         document.setdefault("scores", None)  # files of before there were any
@@ -137,7 +133,7 @@ def _of_certificates(certificates: Any) -> list[str]:
 
 
 def _read_known(kind: Any, record: Any, where: str, problems: list[str]) -> None:
-    """What is more than these fields is not shown, and not checked."""
+    """Checks these fields only: further ones are not shown."""
     known = (
         {name: record[name] for name in kind.__annotations__ if name in record}
         if isinstance(record, dict)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-
-from rich.table import Table
 
 from tracrcheck.grading.score_metrics import Ranking
 from tracrcheck.grading.verdict import Verdict
@@ -17,12 +15,9 @@ if TYPE_CHECKING:
     from tracrcheck.runs.results import RunResults
 
 
-def table(*columns: str, numbers: Iterable[str] = ()) -> Table:
-    """A table whose cells wrap on a narrow terminal, so that nothing is cut off."""
-    made = Table(box=None, pad_edge=False, header_style="bold")
-    for name in columns:
-        made.add_column(name, justify="right" if name in set(numbers) else "left", overflow="fold")
-    return made
+def count(n: int, thing: str) -> str:
+    """Such as `1 program` and `75 programs`."""
+    return f"{n:,} {thing}{'' if n == 1 else 's'}"
 
 
 IN_PROCESS = "in process: the method ran where it is judged, and could see and change the truth"
@@ -73,14 +68,8 @@ def sample_line(results: RunResults, n: int, seed: int) -> str:
     return f"{results.path}: {n} of {len(results.units)} {results.units_are} run again, sample of seed {seed}"
 
 
-def computes(compiled: Compiled, writer: str) -> str:
-    return "; ".join(compiled.provenance.get(writer, ("(nothing: an unused component)",)))
-
-
-def reader_computes(compiled: Compiled, reader) -> str:
-    match reader.kind:
-        case "head":
-            return computes(compiled, f"a{reader.layer}.h{reader.head}")
-        case "mlp":
-            return computes(compiled, f"m{reader.layer}")
-    return "the output"
+def computes(compiled: Compiled, node: str) -> str:
+    """The RASP expressions of a component."""
+    if node == "out":
+        return "the output"
+    return "; ".join(compiled.provenance.get(node, ("(nothing: an unused component)",)))

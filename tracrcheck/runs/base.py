@@ -1,22 +1,26 @@
-"""What every kind of run shares: its header, its journal, and rows that are made unit by unit and can be resumed."""
+"""What every kind of run shares: a plan, a header, workers, a journal, and rows made unit by unit that can be resumed."""
 
 from __future__ import annotations
 
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from tracrcheck.error_codes import user_error
+from tracrcheck.executors.dask_cluster import Cluster
+from tracrcheck.executors.pool import sweep
 from tracrcheck.records.journal import Ledger, differences
 from tracrcheck.records.machine import machine
-from tracrcheck.records.reading import read
+from tracrcheck.records.reading import plain, read
 from tracrcheck.records.sources import commit
+from tracrcheck.runs.results import RunResults
 
 Unit = TypeVar("Unit")
 Row = TypeVar("Row")
@@ -37,12 +41,56 @@ def header(
     return {
         "kind": kind,
         "command": command,
-        "asked": dict(asked),
+        "asked": plain(asked),
         "commit": commit(),
         "sources": dict(sources),
         "machine": machine(),
         "started": _now(),
     }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan(ABC):
+    """What a run is asked for. The fields are `run.asked` of the results file."""
+
+    kind: ClassVar[str]
+
+    @abstractmethod
+    def sources(self) -> Mapping[str, str | None]:
+        """What the run is made with."""
+
+    def header(self, command: str) -> dict[str, Any]:
+        """What the run is, and what it is made with."""
+        return header(self.kind, command, plain(self), self.sources())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workers:
+    """Which processes do the work: this one, `jobs` others, or those of a `cluster` (the address of a Dask scheduler)."""
+
+    jobs: int = 1
+    cluster: str | None = None
+
+    @property
+    def here(self) -> bool:
+        return self.jobs == 1 and self.cluster is None
+
+    def each(
+        self,
+        work: Callable[[Any], Row],
+        units: Sequence[Any],
+        *,
+        lost: Callable[[Any, str], Row],
+        files: Iterable[Path | str] = (),
+        methods: tuple[str, ...] = (),
+    ) -> Iterator[Row]:
+        """The results of `executors.pool.sweep`. files, methods: what a cluster must have as well."""
+        cluster = None
+        if self.cluster is not None:
+            paths = tuple(sorted(str(Path(file).resolve()) for file in files))
+            cluster = Cluster(address=self.cluster, files=paths, methods=methods)
+        for _, made in sweep(work, units, jobs=self.jobs, lost=lost, cluster=cluster):
+            yield made
 
 
 def made_now(command: str) -> dict[str, Any]:
@@ -101,27 +149,36 @@ def open_ledger(results: Path | None, header: Mapping[str, Any], *, resume: bool
 class ResumableRun(ABC, Generic[Unit, Row]):
     """Makes a row for each unit. It can be stopped and resumed, and finish the units in any order.
 
-    A kind of run fills `units` and says how rows are made (`make`), identified (`key`) and read back (`row_of`).
+    A kind of run says how rows are made (`make`) and identified (`key`).
 
     units: by the key of their row, in the order of the results. ledger: the journal each row is written to as soon as it
-    is finished, and from which those of earlier sittings are read; None: no journal.
+    is finished, and from which those of earlier sessions are read; None: no journal.
     """
 
     things: str  # what the rows are, in the plural
     label: str  # of the progress bar
     row: Any  # the type of a row
+    results_type: type[RunResults]
 
-    def __init__(self, header: Mapping[str, Any], ledger: Ledger | None = None) -> None:
+    def __init__(
+        self,
+        header: Mapping[str, Any],
+        ledger: Ledger | None = None,
+        workers: Workers | None = None,
+        *,
+        units: Mapping[Any, Unit] | None = None,
+    ) -> None:
         self.ledger = ledger
+        self.workers = workers or Workers()
         self.header = dict(ledger.header if ledger else header)
-        self.units: dict[Any, Unit] = {}
+        self.units = dict(units or {})
         self.interrupted = False
         self._started = time.monotonic()
         self._found = {self.key(row): row for row in self._rows_before()}
         self.resumed = len(self._found)
 
     def _rows_before(self) -> list[Any]:
-        """Those of earlier sittings. Errors: TC145."""
+        """The rows in the journal. Errors: TC145."""
         problems: list[str] = []
         rows = [self.row_of(line, problems) for line in (self.ledger.rows if self.ledger else ())]
         if self.ledger is not None and problems:
@@ -136,9 +193,10 @@ class ResumableRun(ABC, Generic[Unit, Row]):
     def key(self, row: Row) -> Hashable:
         """Which unit the row is of."""
 
-    @abstractmethod
     def results(self, path: Path | None = None) -> Any:
         """The results so far, as they are read from the file at `path`."""
+        rows = {self.results_type.rows_field: tuple(self.done)}
+        return self.results_type(path=path or Path(), run=self.record(), **rows)
 
     def row_of(self, line: Mapping[str, Any], problems: list[str]) -> Any:
         """A row from its line in the journal. Appends what is wrong to `problems`."""
@@ -146,7 +204,7 @@ class ResumableRun(ABC, Generic[Unit, Row]):
 
     def line_of(self, row: Any) -> dict[str, Any]:
         """The inverse of `row_of`."""
-        return row.to_json()
+        return plain(row)
 
     def go(self) -> Iterator[Any]:
         """Makes the rows that are missing."""
@@ -178,7 +236,7 @@ class ResumableRun(ABC, Generic[Unit, Row]):
 
     @cached_property
     def seconds(self) -> float:
-        """Of all sittings. Read once, at the end."""
+        """Of all sessions. Read once, at the end."""
         seconds = self.ledger.seconds if self.ledger is not None else time.monotonic() - self._started
         return round(seconds, 3)
 

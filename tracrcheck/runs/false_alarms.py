@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
-from tracrcheck.executors.dask_cluster import Cluster
-from tracrcheck.executors.pool import sweep
 from tracrcheck.invariants import INVARIANTS
 from tracrcheck.mutants.checks import APART, METHOD, Job
 from tracrcheck.mutants.sandbox import check
-from tracrcheck.records.journal import Ledger
-from tracrcheck.runs.base import ResumableRun, header
-from tracrcheck.runs.mutants import PROFILE, job_of, sources, sources_now
+from tracrcheck.rasp.library import Library
+from tracrcheck.records.reading import plain
+from tracrcheck.runs import base
+from tracrcheck.runs.mutants import PROFILE, job_of, sources_now
 from tracrcheck.runs.results import File, RunKind, RunResults, coverage
 
 # Of the invariants, one in so many is checked again where a quiet run is.
@@ -37,15 +35,24 @@ class QuietRun:
         """Whether every check was green."""
         return self.red is None and self.error is None
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
+@dataclass(frozen=True, kw_only=True)
+class Plan(base.Plan):
+    """programs: by name; the first ones of a job."""
 
-class Asked(TypedDict):
-    seeds: list[int]
-    programs: list[str]
-    ablations: list[str]
-    method: str
+    seeds: tuple[int, ...]
+    programs: tuple[str, ...]
+    ablations: tuple[str, ...] = PROFILE.ablations
+    method: str = METHOD
+
+    kind = "false alarms"
+
+    @classmethod
+    def of(cls, seeds: tuple[int, ...], job: Job) -> Plan:
+        return cls(seeds=seeds, programs=tuple(path.stem for path in job.programs))
+
+    def sources(self) -> Mapping[str, str | None]:
+        return sources_now(plain(self), Library.here())
 
 
 class FalseAlarmFile(File):
@@ -58,7 +65,7 @@ class FalseAlarmResults(RunResults):
     runs: tuple[QuietRun, ...]
 
     schema = "tracrcheck.false_alarms/1"
-    file, asked = FalseAlarmFile, Asked
+    file, asked = FalseAlarmFile, Plan
     rows_name = rows_field = units_are = "runs"
     line_each = ("runs",)
 
@@ -89,62 +96,36 @@ def seeds_of(runs: int) -> tuple[int, ...]:
     return tuple(range(0, runs * (max(APART) + 1), max(APART) + 1))
 
 
-def header_of(seeds: Sequence[int], job: Job, command: str) -> dict[str, Any]:
-    """What the run is, and what it is made with."""
-    asked: Asked = {
-        "seeds": list(seeds),
-        "programs": [path.stem for path in job.programs],
-        "ablations": list(PROFILE.ablations),
-        "method": METHOD,
-    }
-    return header("false alarms", command, asked, sources(job.programs))
-
-
 def run(seed: int, job: Job) -> QuietRun:
     started = time.monotonic()
     seen = check(None, replace(job, seed=seed))
     return QuietRun(seed=seed, red=seen.red, error=seen.error, seconds=round(time.monotonic() - started, 1))
 
 
-def again(then: QuietRun, asked: Mapping[str, Any]) -> QuietRun:
+def again(then: QuietRun, plan: Plan) -> QuietRun:
     """The same seed once more: of a quiet run, a third of the invariants (others with each seed), and the first program."""
-    job = job_of(asked["programs"][:1] if then.quiet else asked["programs"], asked["ablations"])
+    job = job_of(plan.programs[:1] if then.quiet else plan.programs, plan.ablations)
     if then.quiet:
-        number = asked["seeds"].index(then.seed)
+        number = plan.seeds.index(then.seed)
         job = replace(job, only=tuple(i.name for i in INVARIANTS[number % PARTS :: PARTS]))
     return run(then.seed, job)
 
 
-class FalseAlarms(ResumableRun[int, QuietRun]):
+class FalseAlarms(base.ResumableRun[int, QuietRun]):
     """A run of the gauntlet for each seed."""
 
-    things, label, row = "runs", "runs", QuietRun
+    things, label, row, results_type = "runs", "runs", QuietRun, FalseAlarmResults
 
-    def __init__(
-        self,
-        seeds: Sequence[int],
-        job: Job,
-        header: Mapping[str, Any],
-        *,
-        jobs: int = 1,
-        cluster: str | None = None,
-        ledger: Ledger | None = None,
-    ) -> None:
-        super().__init__(header, ledger)
-        self.job, self.jobs = job, jobs
-        self.cluster = Cluster(address=cluster, files=tuple(map(str, job.programs))) if cluster else None
-        self.units = {seed: seed for seed in seeds}
+    def __init__(self, plan: Plan, job: Job, header: Mapping[str, Any], *rest: Any) -> None:
+        super().__init__(header, *rest, units={seed: seed for seed in plan.seeds})
+        self.job = job
 
     def key(self, row: QuietRun) -> int:
         return row.seed
 
     def make(self, units: list[int]) -> Iterator[QuietRun]:
         work = partial(run, job=self.job)
-        for _, done in sweep(work, units, jobs=self.jobs, lost=_given_up, cluster=self.cluster):
-            yield done
-
-    def results(self, path: Path | None = None) -> FalseAlarmResults:
-        return FalseAlarmResults(path=path or Path(), run=self.record(), runs=tuple(self.done))
+        return self.workers.each(work, units, lost=_given_up, files=self.job.programs)
 
 
 def _given_up(seed: int, why: str) -> QuietRun:
@@ -156,7 +137,7 @@ FALSE_ALARMS = RunKind(
     name="the gauntlet without a fault",
     command="mutants --false-alarms N",
     sources=sources_now,
-    again=lambda results, runs, library: ((then, again(then, results.run["asked"])) for then in runs),
+    again=lambda results, runs, library: ((then, again(then, results.plan)) for then in runs),
     same=lambda then, now, elsewhere: then.quiet == now.quiet,
     named=lambda run: f"seed {run.seed}",
     outcome=lambda run, other: "quiet" if run.quiet else f"not quiet ({run.red or run.error})",

@@ -1,39 +1,48 @@
-"""A fuzzing campaign: what was asked, the programs drawn and examined so far. It can be resumed."""
+"""A fuzzing campaign: draws programs and examines each. It can be resumed, and run in several processes."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypedDict
 
-from tracrcheck.executors.dask_cluster import Cluster
-from tracrcheck.executors.pool import sweep
 from tracrcheck.generator.accept import Draws, name_of
 from tracrcheck.generator.features import Composition, Features
+from tracrcheck.grading.by_name import method_or_name
 from tracrcheck.rasp.library import Library
-from tracrcheck.records.journal import Ledger
-from tracrcheck.records.reading import read
+from tracrcheck.records.reading import plain, read
 from tracrcheck.records.sources import sources_of
-from tracrcheck.runs.base import ResumableRun, header
+from tracrcheck.runs import base
 from tracrcheck.runs.fuzz_program import ROOTS, Examined, Row, examine
 from tracrcheck.runs.fuzz_score import Bar, Score, score_of
 from tracrcheck.runs.gate import contradictions, named, outcome_of, same_verdict
-from tracrcheck.runs.gate_units import method_named
 from tracrcheck.runs.results import File, RunKind, RunResults
 from tracrcheck.truth.setting import Setting
 
 
-class Asked(TypedDict):
+@dataclass(frozen=True, kw_only=True)
+class Plan(base.Plan):
+    """programs: how many accepted ones of the draws of `seed`; timeout: seconds that one run of the method has."""
+
     seed: int
     programs: int
     method: str
-    ablations: list[str]
-    criteria: list[str]
+    ablations: tuple[str, ...]
+    criteria: tuple[str, ...] = ("value",)
     timeout: float
+
+    kind = "fuzz"
+
+    @property
+    def settings(self) -> list[Setting]:
+        return [Setting(ablation=a, criterion=c) for a in self.ablations for c in self.criteria]  # type: ignore[arg-type]
+
+    def sources(self) -> dict[str, str | None]:
+        return sources_of([], method_or_name(self.method), roots=ROOTS)
 
 
 class Summary(TypedDict):
@@ -55,12 +64,12 @@ class FuzzResults(RunResults):
     """rejected: reason -> draws. short: what was below the bar when the file was written; the bar may have moved."""
 
     examined: tuple[Examined, ...]
-    drawn: int
-    rejected: dict[str, int]
+    drawn: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
     short: tuple[str, ...] | None = None
 
     schema = "tracrcheck.fuzz/1"
-    file, asked = FuzzFile, Asked
+    file, asked = FuzzFile, Plan
     rows_field, units_are = "examined", "programs"
     line_each = ("programs", "rows")
 
@@ -96,8 +105,13 @@ class FuzzResults(RunResults):
         return score_of(self.rows, composition, self.run["asked"]["ablations"], bar)
 
     @property
+    def exit_code(self) -> int:
+        """0 if the bar is reached."""
+        return int(bool(self.score(Bar()).short))
+
+    @property
     def summary_of_rows(self) -> dict[str, Any]:
-        score = self.score(Bar()).to_json()
+        score = plain(self.score(Bar()))
         short = score["short"] if self.short is None else self.short
         return {**score, "short": list(short), "drawn": self.drawn, "rejected": self.rejected}
 
@@ -107,8 +121,8 @@ class FuzzResults(RunResults):
             "schema": self.schema,
             "run": self.run,
             "summary": self.summary_of_rows,
-            "programs": [done.program.to_json() for done in self.units],
-            "rows": [row.to_json() for row in self.rows],
+            "programs": plain([done.program for done in self.units]),
+            "rows": plain(self.rows),
         }
 
     def problems(self) -> list[str]:
@@ -153,34 +167,6 @@ def read_row(record: Any, where: str, problems: list[str], *, seed: int, method:
     return read(Row, record, where, problems, given)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """programs: how many accepted ones of the draws of `seed`; timeout: seconds that one run of the method has.
-
-    jobs: worker processes. cluster: the address of a Dask scheduler, whose workers are used instead.
-    """
-
-    seed: int
-    programs: int
-    settings: tuple[Setting, ...]
-    method: str
-    timeout: float
-    jobs: int = 1
-    cluster: str | None = None
-
-    def header(self, command: str) -> dict[str, Any]:
-        """What the run is, and what it is made with."""
-        asked: Asked = {
-            "seed": self.seed,
-            "programs": self.programs,
-            "method": self.method,
-            "ablations": list(dict.fromkeys(s.ablation for s in self.settings)),
-            "criteria": list(dict.fromkeys(s.criterion for s in self.settings)),
-            "timeout": self.timeout,
-        }
-        return header("fuzz", command, asked, sources_of([], method_named(self.method), roots=ROOTS))
-
-
 class Line(TypedDict):
     """A program in the journal."""
 
@@ -188,17 +174,17 @@ class Line(TypedDict):
     rows: list[dict[str, Any]]
 
 
-class Campaign(ResumableRun[int, Examined]):
+class Campaign(base.ResumableRun[int, Examined]):
     """A row for each accepted draw, whose units are the numbers of the draws.
 
     rejected: reason -> how many; drawn: in all.
     """
 
-    things, label = "programs", "fuzz"
+    things, label, row, results_type = "programs", "fuzz", Examined, FuzzResults
 
-    def __init__(self, plan: Plan, header: Mapping[str, Any], ledger: Ledger | None = None) -> None:
+    def __init__(self, plan: Plan, *rest: Any) -> None:
         self.plan = plan
-        super().__init__(header, ledger)
+        super().__init__(*rest)
         self.rejected: Counter[str] = Counter()
         self.drawn = 0
 
@@ -224,15 +210,8 @@ class Campaign(ResumableRun[int, Examined]):
             yield number
 
     def make(self, units: list[int]) -> Iterator[Examined]:
-        plan = self.plan
-        cluster = Cluster(address=plan.cluster, methods=(plan.method,)) if plan.cluster else None
-        lost = partial(_given_up, plan)
-        for _, done in sweep(partial(_examine, plan), units, jobs=plan.jobs, lost=lost, cluster=cluster):
-            yield done
-
-    @property
-    def rows(self) -> list[Row]:
-        return [row for done in self.done for row in done.rows]
+        work = partial(examined, self.plan)
+        return self.workers.each(work, units, lost=work, methods=(self.plan.method,))
 
     @property
     def total(self) -> int:
@@ -240,24 +219,13 @@ class Campaign(ResumableRun[int, Examined]):
         return self.plan.programs
 
     def results(self, path: Path | None = None) -> FuzzResults:
-        return FuzzResults(
-            path=path or Path(),
-            run=self.record(),
-            examined=tuple(self.done),
-            drawn=self.drawn,
-            rejected=dict(self.rejected),
-        )
+        drawn, rejected = self.drawn, dict(self.rejected)
+        return replace(super().results(path), drawn=drawn, rejected=rejected)
 
 
-# In other processes ------------------------------------------------------------------------------------
-
-
-def _examine(plan: Plan, number: int) -> Examined:
-    return examine(plan.seed, number, plan.settings, method=plan.method, timeout=plan.timeout)
-
-
-def _given_up(plan: Plan, number: int, why: str) -> Examined:
-    return examine(plan.seed, number, plan.settings, method=plan.method, timeout=plan.timeout, died=why)
+def examined(plan: Plan, number: int, died: str | None = None) -> Examined:
+    """A draw examined as the plan says. died: why it could not be."""
+    return examine(plan.seed, number, plan.settings, method=plan.method, timeout=plan.timeout, died=died)
 
 
 # Made again --------------------------------------------------------------------------------------------
@@ -266,26 +234,21 @@ def _given_up(plan: Plan, number: int, why: str) -> Examined:
 def again(
     results: FuzzResults, units: Sequence[Examined], library: Library
 ) -> Iterator[tuple[Judged, Judged]]:
-    asked = results.run["asked"]
     for then in units:
-        settings = [Setting(ablation=row.ablation, criterion=row.verdict.criterion) for row in then.rows]  # type: ignore[arg-type]
-        now = examine(
-            asked["seed"], then.program.number, settings, method=asked["method"], timeout=asked["timeout"]
-        )
-        for row, row_now in zip(then.rows, now.rows, strict=True):
-            yield (then.program, row), (now.program, row_now)
+        now = examined(results.plan, then.program.number)
+        by_setting = {(row.ablation, row.verdict.criterion): row for row in now.rows}
+        for row in then.rows:
+            yield (then.program, row), (now.program, by_setting[row.ablation, row.verdict.criterion])
 
 
 Judged = tuple[Features, Row]
 
 
 def _beside(judged: Judged) -> dict[str, Any]:
-    """What must be equal beside the verdict."""
+    """What must be equal besides the verdict."""
     features, row = judged
-    return features.to_json() | {
-        "proved": row.proved,
-        "n_permitted": row.n_permitted,
-        "trivial": dict(row.trivial),
+    return plain(features) | {
+        name: plain(getattr(row, name)) for name in ("proved", "n_permitted", "trivial")
     }
 
 
@@ -299,7 +262,7 @@ FUZZ = RunKind(
     results=FuzzResults,
     name="fuzzing",
     command="fuzz",
-    sources=lambda asked, library: sources_of([], method_named(asked["method"]), roots=ROOTS),
+    sources=lambda asked, library: sources_of([], method_or_name(asked["method"]), roots=ROOTS),
     again=again,
     same=lambda then, now, elsewhere: (
         same_verdict(then[1].verdict, now[1].verdict, elsewhere) and _beside(then) == _beside(now)

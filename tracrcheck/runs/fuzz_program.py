@@ -1,14 +1,14 @@
-"""Unseen programs: drawn, compiled, certified, a method asked, its answers graded beside two trivial ones.
+"""Examines a random program: draws, compiles and certifies it, runs a method, and grades its circuit and two trivial ones.
 
-What becomes of one program depends on the seed, the number of its draw, the settings and the method, and on nothing
-else: programs may be examined in any order, by several processes, in several sittings. The method's own seed is the
-number of the draw. This file and what it imports is what a row depends on (`ROOTS`).
+The result depends only on the seed, the number of the draw, the settings and the method, so programs can be examined in
+any order, by several processes, in a run that is resumed. The method's own seed is the number of the draw. A row depends
+on this file and what it imports (`ROOTS`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cache, partial
 from typing import Any, TypedDict
 
@@ -20,12 +20,14 @@ from tracrcheck.error_codes import user_error
 from tracrcheck.generator.accept import Rejected, compiled_of, name_of, numbered
 from tracrcheck.generator.features import Features
 from tracrcheck.grading.grade import grade
-from tracrcheck.grading.method_process import Examinee, examinee_of
+from tracrcheck.grading.method_process import Examinee, Method, examinee_of
 from tracrcheck.grading.run_method import Answer, ask
 from tracrcheck.grading.verdict import Verdict, Word
+from tracrcheck.records.reading import plain
 from tracrcheck.truth.cache import certificate_for
 from tracrcheck.truth.certificate import Certificate
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 # For `sources`: the generator, the features, and what is judged here.
 ROOTS = ("tracrcheck.runs.fuzz_program",)
@@ -45,8 +47,7 @@ IMPLIED = ("program", "method", "seed")
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One program in one setting. verdict: with what a fault said, in its `detail`; trivial: the words two trivial
-    methods get."""
+    """One program in one setting. verdict: with the method's error in `detail`; trivial: the words of two trivial methods."""
 
     number: int
     verdict: Verdict = field(metadata={"flat": True})
@@ -70,15 +71,10 @@ class Row:
 
     def to_json(self) -> dict[str, Any]:
         verdict = {k: v for k, v in self.verdict.to_json().items() if k not in IMPLIED}
-        return {
-            "number": self.number,
-            **verdict,
-            "detail": self.verdict.detail,
-            "proved": list(self.proved),
-            "n_permitted": self.n_permitted,
-            "certify_seconds": self.certify_seconds,
-            "trivial": dict(self.trivial),
+        rest = {
+            field.name: plain(getattr(self, field.name)) for field in fields(self) if field.name != "verdict"
         }
+        return {**rest, **verdict, "detail": self.verdict.detail}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,9 +88,6 @@ class Examined:
     def seconds(self) -> float:
         """That certifying took, where it was done, and the method."""
         return sum(row.verdict.seconds + row.certify_seconds for row in self.rows)
-
-    def to_json(self) -> dict[str, Any]:
-        return {"program": self.program.to_json(), "rows": [row.to_json() for row in self.rows]}
 
 
 # One program ---------------------------------------------------------------------------------------------
@@ -111,28 +104,19 @@ def examine(
 ) -> Examined:
     """The program of a draw. Whatever certifying or the method does, there is a row.
 
-    died: the method is not asked; it stands as one that raised, and this is what it said. Errors: TC153.
+    died: why the method could not be run; it counts as one that raised. Errors: TC153.
     """
     recipe = numbered(seed, number)
     try:
         compiled = compiled_of(recipe, name_of(seed, number))
     except Rejected as error:
         raise user_error("TC153", where=f"--number {number}", got=error.reason) from error.error
-    asked = examinee(method)
-
-    def answers(task: Task) -> Answer:
-        if died is not None:
-            return Answer(fault="raised", detail=died)
-        return asked.ask(task, seed=number, timeout=timeout)
-
     zero = Setting(ablation="zero")
     task = task_of(compiled, zero)
+    rest: dict[str, Any] = {"number": number, "name": method, "timeout": timeout, "died": died}
     return Examined(
         program=Features.of(number, recipe, task, certificate_for(task, zero).required),
-        rows=tuple(
-            _judged(compiled, setting, answers, number=number, name=method, timeout=timeout)
-            for setting in settings
-        ),
+        rows=tuple(judge(compiled, setting, examinee(method), **rest) for setting in settings),
     )
 
 
@@ -145,35 +129,26 @@ def examinee(method: str) -> Examinee:
 def judge(
     compiled: Compiled,
     setting: Setting,
-    method: Examinee | Callable[[Task], Any],
+    method: Examinee | Method,
     *,
     number: int,
     name: str,
     timeout: float,
+    died: str | None = None,
 ) -> Row:
-    """One setting: certified, asked, graded. number: the seed of the method too."""
-    answers = partial(examinee_of(method).ask, seed=number, timeout=timeout)
-    return _judged(compiled, setting, answers, number=number, name=name, timeout=timeout)
-
-
-def _judged(
-    compiled: Compiled,
-    setting: Setting,
-    answers: Callable[[Task], Answer],
-    *,
-    number: int,
-    name: str,
-    timeout: float,
-) -> Row:
+    """One setting: certifies, runs the method, grades. number: the seed of the method too. died: as in `examine`."""
     task = task_of(compiled, setting)
     try:
         certificate = certificate_for(task, setting)
     except CheckError as error:
         return _uncertified(task, setting, error, number=number, name=name)
     own = partial(grade, compiled, task, certificate, seed=number)
-    verdict = own(answers(task), method=name)
-    floor = ask(RandomEdges(), task, seed=number, timeout=timeout)
-    by_weights = Answer(circuit=certificate.permitted)
+    asked: dict[str, Any] = {"seed": number, "timeout": timeout}
+    if died is None:
+        answer = examinee_of(method).ask(task, **asked)
+    else:
+        answer = Answer(fault="raised", detail=died)
+    verdict = own(answer, method=name)
     return Row(
         number=number,
         verdict=replace(verdict, detail=verdict.detail or _unproved(certificate)),
@@ -181,8 +156,8 @@ def _judged(
         n_permitted=len(certificate.permitted),
         certify_seconds=round(certificate.seconds, 3),
         trivial={
-            "permitted": own(by_weights, method="permitted").verdict,
-            "random": own(floor, method="random").verdict,
+            "permitted": own(Answer(circuit=certificate.permitted), method="permitted").verdict,
+            "random": own(ask(RandomEdges(), task, **asked), method="random").verdict,
         },
     )
 

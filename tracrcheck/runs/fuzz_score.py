@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from statistics import NormalDist
-from typing import Any
 
 from tracrcheck.generator.features import Composition, Quotas
 from tracrcheck.runs.fuzz_program import TRIVIAL, Row
@@ -69,9 +68,6 @@ class Score:
     unknown: int
     composition: Composition
     short: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def score_of(rows: Sequence[Row], composition: Composition, names: Sequence[str], bar: Bar) -> Score:

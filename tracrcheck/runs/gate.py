@@ -11,14 +11,14 @@ from typing import Any
 from edgeprune_core.errors import CheckError
 from tracrcheck.compiler.compile import Compiled
 from tracrcheck.error_codes import user_error
+from tracrcheck.grading.by_name import method_or_name
 from tracrcheck.grading.method_process import examinee_of
 from tracrcheck.grading.verdict import Key, Summary, Verdict
 from tracrcheck.rasp.library import Library
-from tracrcheck.records.journal import Ledger
 from tracrcheck.records.reading import read
 from tracrcheck.records.sources import sources_of
-from tracrcheck.runs.base import ResumableRun
-from tracrcheck.runs.gate_units import Asked, Judged, Plan, certify_all, gate, method_named
+from tracrcheck.runs import base
+from tracrcheck.runs.gate_units import Asked, Judged, Plan, certify_all, gate
 from tracrcheck.runs.results import File, RunKind, RunResults, coverage
 from tracrcheck.truth.certificate import Certificate
 from tracrcheck.truth.program_check import prepare
@@ -81,21 +81,14 @@ def contradictions(where: str, v: Verdict) -> list[str]:
     return found
 
 
-class Run(ResumableRun[Key, Verdict]):
+class Run(base.ResumableRun[Key, Verdict]):
     """A run of the gate: a verdict for each program, setting and seed."""
 
-    things, label, row = "verdicts", "gate", Verdict
+    things, label, row, results_type = "verdicts", "gate", Verdict, Results
 
-    def __init__(
-        self,
-        programs: Sequence[Compiled],
-        plan: Plan,
-        header: Mapping[str, Any],
-        ledger: Ledger | None = None,
-    ) -> None:
-        super().__init__(header, ledger)
+    def __init__(self, programs: Sequence[Compiled], plan: Plan, *rest: Any) -> None:
+        super().__init__(*rest, units={key: key for key in plan.keys(programs)})
         self.programs, self.plan = programs, plan
-        self.units = {key: key for key in plan.keys(programs)}
         self.truths: dict[Judged, Certificate] = {}
 
     def phases(self) -> Iterator[tuple[Iterable[Any], int, str]]:
@@ -197,7 +190,7 @@ GATE = RunKind(
     name="the gate",
     command="gate",
     sources=lambda asked, library: sources_of(
-        [entry.path for entry in library.chosen(asked["programs"])], method_named(asked["method"])
+        [entry.path for entry in library.chosen(asked["programs"])], method_or_name(asked["method"])
     ),
     again=again,
     same=same_verdict,

@@ -12,21 +12,20 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypedDict
 
-from edgeprune_core.methods import METHODS
 from edgeprune_core.task import Task
 from tracrcheck.compiler.compile import Compiled, compile_program
-from tracrcheck.executors.dask_cluster import Cluster
-from tracrcheck.executors.pool import sweep
+from tracrcheck.grading.by_name import method_or_name
 from tracrcheck.grading.grade import grade
 from tracrcheck.grading.method_process import Examinee, examinee_of
 from tracrcheck.grading.run_method import Answer
 from tracrcheck.grading.verdict import Key, Verdict
 from tracrcheck.rasp.library import load_file
 from tracrcheck.records.sources import sources_of
-from tracrcheck.runs.base import header
+from tracrcheck.runs import base
 from tracrcheck.truth.cache import cached, certificate_for, from_record, to_record
 from tracrcheck.truth.certificate import Certificate
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 # Seconds one run of a method may take. The slowest of ours takes minutes on the largest programs and two cores.
 TIMEOUT = 1800.0
@@ -57,8 +56,8 @@ class Plan:
     """What is asked of every program: settings x seeds, of one method.
 
     method: its name, or the object. memory_mib: limit on what the method's process may allocate. in_process: the method runs
-    in the process that judges it, for debugging. jobs: worker processes. cluster: the address of a Dask scheduler, whose
-    workers are used instead. Both need `paths`, the file of each program, and find the method by its name.
+    in the process that judges it, for debugging. workers: other processes need `paths`, the file of each program, and find
+    the method by its name.
     """
 
     settings: tuple[Setting, ...]
@@ -68,18 +67,12 @@ class Plan:
     timeout: float | None = TIMEOUT
     memory_mib: int | None = None
     in_process: bool = False
-    jobs: int = 1
-    cluster: str | None = None
+    workers: base.Workers = field(default_factory=base.Workers)
     paths: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def runs_per_program(self) -> int:
         return len(self.settings) * len(self.seeds)
-
-    @property
-    def elsewhere(self) -> bool:
-        """Whether other processes do the work."""
-        return self.jobs > 1 or self.cluster is not None
 
     @contextmanager
     def asked(self) -> Iterator[Examinee]:
@@ -119,12 +112,9 @@ class Plan:
             asked["memory"] = self.memory_mib
         if self.in_process:
             asked["in_process"] = True
-        return header("gate", command, asked, sources_of(self.paths.values(), method_named(self.method_name)))
-
-
-def method_named(name: str) -> str | Callable[[Task], Any]:
-    """What `sources_of` takes: a method of ours itself, the name of any other, which is not to be imported here."""
-    return METHODS.get(name, name)
+        return base.header(
+            "gate", command, asked, sources_of(self.paths.values(), method_or_name(self.method_name))
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +144,7 @@ def gate(
     for what, certificate in certify_all(programs, plan, done=done, known=known):
         known[what] = certificate
     with plan.asked() as examinee:
-        if not plan.elsewhere:
+        if plan.workers.here:
             for compiled, setting, seeds in left:
                 yield from judge(compiled, setting, seeds, plan, examinee, known[_judged(compiled, setting)])
             return
@@ -181,7 +171,7 @@ def certify_all(
         if what in known:
             continue
         task = task_of(compiled, setting)
-        found = cached(task, setting) if plan.elsewhere else certificate_for(task, setting)
+        found = certificate_for(task, setting) if plan.workers.here else cached(task, setting)
         if found is None:
             units.append(_unit(compiled, setting, plan))
         else:
@@ -190,11 +180,10 @@ def certify_all(
     def lost(unit: Unit, why: str) -> dict[str, Any]:
         return to_record(certificate_for(task_of(by_name[unit.program], unit.setting), unit.setting))
 
-    for number, record in sweep(
-        _certify_unit, units, jobs=plan.jobs, lost=lost, cluster=_cluster(plan, units)
-    ):
-        unit = units[number]
-        yield (unit.program, unit.setting), from_record(record, by_name[unit.program].graph)
+    files = {unit.path for unit in units}
+    for record in plan.workers.each(_certify_unit, units, lost=lost, files=files):
+        found = from_record(record, by_name[record["program"]].graph)
+        yield (found.program, found.setting), found
 
 
 def _unit(compiled: Compiled, setting: Setting, plan: Plan, **rest: Any) -> Unit:
@@ -223,17 +212,11 @@ def _swept(by_name: Mapping[str, Compiled], units: Sequence[Unit], plan: Plan) -
             return []
         return _given_up(by_name[unit.program], unit, why, plan)
 
-    for _, verdicts in sweep(work, units, jobs=plan.jobs, lost=lost, cluster=_cluster(plan, units)):
+    files = {unit.path for unit in units}
+    for verdicts in plan.workers.each(work, units, lost=lost, files=files, methods=(plan.method_name,)):
         yield from verdicts
     if apart:
         yield from _swept(by_name, apart, plan)
-
-
-def _cluster(plan: Plan, units: Sequence[Unit]) -> Cluster | None:
-    if plan.cluster is None:
-        return None
-    files = sorted({str(unit.path) for unit in units})
-    return Cluster(address=plan.cluster, files=tuple(files), methods=(plan.method_name,))
 
 
 def judge(

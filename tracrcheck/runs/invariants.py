@@ -1,92 +1,77 @@
-"""Many seeds of the invariants: what was asked, and the checks so far. It can be resumed, and run in several processes.
+"""Checks the invariants on many seeds. It can be resumed, and run in several processes.
 
-A seed is checked whole before it is written down; one that was cut short is checked again.
+A seed is written down when all of its checks are finished; one that was cut short is checked again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 from edgeprune_core.methods import METHODS
-from tracrcheck.executors.dask_cluster import Cluster
-from tracrcheck.executors.pool import sweep
 from tracrcheck.invariants.base import Invariant
-from tracrcheck.invariants.runner import check_all, chosen
+from tracrcheck.invariants.runner import Checked, check_all, chosen
 from tracrcheck.invariants.subjects import Subject
 from tracrcheck.rasp.library import Library
-from tracrcheck.records.journal import Ledger
 from tracrcheck.records.sources import sources_of
-from tracrcheck.runs.base import ResumableRun, header
+from tracrcheck.runs import base
 from tracrcheck.runs.results import File, RunKind, RunResults, coverage
 
 # What a check depends on: the invariants and what they import, and the methods, which they take from a table.
 ROOTS = (
     "tracrcheck.invariants.runner",
-    *sorted({type(method).__module__ for method in METHODS.values()}),
+    *METHODS.modules,
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One invariant on one subject. seed: of the subject and of the check's own draws."""
-
-    invariant: str
-    subject: str
-    seed: int
-    law: bool
-    violation: str | None
-    seconds: float
-
-    @property
-    def red(self) -> bool:
-        """Whether a law is broken; what is no law is only reported."""
-        return self.violation is not None and self.law
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Checks:
-    """Every check of one subject: what is made again, one by one, where the file is checked."""
+    """Every check of one subject: the unit that `recheck` samples."""
 
     seed: int
     subject: str
-    checks: tuple[Check, ...]
+    checks: tuple[Checked, ...]
 
     @property
     def seconds(self) -> float:
         return sum(check.seconds for check in self.checks)
 
 
-class Asked(TypedDict):
-    invariants: list[str]
-    seeds: list[int]
-    programs: int
+@dataclass(frozen=True, kw_only=True)
+class Plan(base.Plan):
+    """invariants: by name. programs: drawn per seed, in addition to three random models."""
+
+    invariants: tuple[str, ...]
+    seeds: tuple[int, ...]
+    programs: int = 1
+
+    kind = "invariants"
+
+    def sources(self) -> dict[str, str | None]:
+        return sources_of([], roots=ROOTS)
 
 
 class InvariantFile(File):
     summary: dict[str, Any]
-    checks: list[Check]
+    checks: list[Checked]
 
 
 @dataclass(frozen=True, kw_only=True)
 class InvariantResults(RunResults):
-    checks: tuple[Check, ...]
+    checks: tuple[Checked, ...]
 
     schema = "tracrcheck.invariants/1"
-    file, asked = InvariantFile, Asked
+    file, asked = InvariantFile, Plan
     rows_name = rows_field = "checks"
     units_are = "subjects"
     line_each = ("checks",)
 
     @property
     def units(self) -> list[Checks]:
-        found: dict[tuple[int, str], list[Check]] = {}
+        found: dict[tuple[int, str], list[Checked]] = {}
         for check in self.checks:
             found.setdefault((check.seed, check.subject), []).append(check)
         return [Checks(seed=s, subject=name, checks=tuple(of)) for (s, name), of in found.items()]
@@ -113,54 +98,21 @@ class InvariantResults(RunResults):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
-    """invariants: by name. programs: drawn per seed, in addition to three random models. stop: at the first law broken.
-
-    jobs: worker processes. cluster: the address of a Dask scheduler, whose workers are used instead.
-    """
-
-    invariants: tuple[str, ...]
-    seeds: tuple[int, ...]
-    programs: int = 1
-    jobs: int = 1
-    cluster: str | None = None
-    stop: bool = False
-
-    def header(self, command: str) -> dict[str, Any]:
-        """What the run is, and what it is made with."""
-        asked: Asked = {
-            "invariants": list(self.invariants),
-            "seeds": list(self.seeds),
-            "programs": self.programs,
-        }
-        return header("invariants", command, asked, sources())
-
-
-@dataclass(frozen=True, kw_only=True)
 class SeedChecks:
     """Every check of one seed: a row of the journal, written when the seed is finished."""
 
     seed: int
-    checks: tuple[Check, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        return {"seed": self.seed, "checks": [check.to_json() for check in self.checks]}
+    checks: tuple[Checked, ...]
 
 
-def sources() -> dict[str, str | None]:
-    return sources_of([], roots=ROOTS)
+class Campaign(base.ResumableRun[int, SeedChecks]):
+    """The checks of each seed. stop: at the first law broken."""
 
+    things, label, row, results_type = "seeds", "check", SeedChecks, InvariantResults
 
-class Campaign(ResumableRun[int, SeedChecks]):
-    """The checks of each seed."""
-
-    things, label, row = "seeds", "check", SeedChecks
-
-    def __init__(self, plan: Plan, header: Mapping[str, Any], ledger: Ledger | None = None) -> None:
-        super().__init__(header, ledger)
-        self.plan = plan
-        self.stopped = False
-        self.units = {seed: seed for seed in plan.seeds}
+    def __init__(self, plan: Plan, *rest: Any, stop: bool = False) -> None:
+        super().__init__(*rest, units={seed: seed for seed in plan.seeds})
+        self.plan, self.stop, self.stopped = plan, stop, False
 
     def key(self, row: SeedChecks) -> int:
         return row.seed
@@ -168,34 +120,27 @@ class Campaign(ResumableRun[int, SeedChecks]):
     def phases(self) -> Iterator[tuple[Iterable[Any], int, str]]:
         yield self.go(), len(self.plan.invariants) * self.left * (3 + self.plan.programs), self.label
 
-    def go(self) -> Iterator[Check]:
+    def go(self) -> Iterator[Checked]:
         """Makes the rows that are missing, a check at a time; with several processes, a seed's checks together."""
         for seed, checks in self.make([seed for seed in self.units if seed not in self._found]):
-            done: list[Check] = []
+            done: list[Checked] = []
             for check in checks:
                 done.append(check)
                 yield check
-            self.stopped = self.plan.stop and any(check.red for check in done)
+            self.stopped = self.stop and any(check.red for check in done)
             self.keep(SeedChecks(seed=seed, checks=tuple(done)))
             if self.stopped:
                 return
 
-    def make(self, units: list[int]) -> Iterator[tuple[int, Iterable[Check]]]:
-        plan = self.plan
-        if plan.jobs == 1 and plan.cluster is None:
-            yield from ((seed, checks(plan, seed)) for seed in units)
-            return
-        cluster = Cluster(address=plan.cluster) if plan.cluster else None
-        work, lost = partial(_checked, plan), partial(_given_up, plan)
-        for number, done in sweep(work, units, jobs=plan.jobs, lost=lost, cluster=cluster):
-            yield units[number], done
-
-    @property
-    def checks(self) -> list[Check]:
-        return [check for row in self.done for check in row.checks]
+    def make(self, units: list[int]) -> Iterator[tuple[int, Iterable[Checked]]]:
+        work = partial(checks, self.plan, stop=self.stop)
+        if self.workers.here:
+            return ((seed, work(seed)) for seed in units)
+        return self.workers.each(partial(_checked, work), units, lost=partial(_given_up, self.plan))
 
     def results(self, path: Path | None = None) -> InvariantResults:
-        return InvariantResults(path=path or Path(), run=self.record(), checks=tuple(self.checks))
+        rows = tuple(check for row in self.done for check in row.checks)
+        return InvariantResults(path=path or Path(), run=self.record(), checks=rows)
 
     def written(self) -> None:
         """A run that stopped at a broken law has nothing to resume."""
@@ -204,13 +149,12 @@ class Campaign(ResumableRun[int, SeedChecks]):
         super().written()
 
 
-def checks(plan: Plan, seed: int, *, subject: str | None = None) -> Iterator[Check]:
+def checks(plan: Plan, seed: int, *, subject: str | None = None, stop: bool = False) -> Iterator[Checked]:
     """Every check of a seed, cheapest invariant first. subject: of this one only."""
     invariants = chosen(plan.invariants)
     if subject is not None:
         invariants = tuple(replace(i, applies=partial(_is_also, i, subject)) for i in invariants)
-    for done in check_all(invariants, [seed], programs=plan.programs, stop=plan.stop):
-        yield Check(**done.to_json())
+    yield from check_all(invariants, [seed], programs=plan.programs, stop=stop)
 
 
 def _is_also(invariant: Invariant, name: str, subject: Subject) -> bool:
@@ -220,14 +164,14 @@ def _is_also(invariant: Invariant, name: str, subject: Subject) -> bool:
 # In other processes ------------------------------------------------------------------------------------
 
 
-def _checked(plan: Plan, seed: int) -> list[Check]:
-    return list(checks(plan, seed))
+def _checked(work: Callable[[int], Iterator[Checked]], seed: int) -> tuple[int, list[Checked]]:
+    return seed, list(work(seed))
 
 
-def _given_up(plan: Plan, seed: int, why: str) -> list[Check]:
+def _given_up(plan: Plan, seed: int, why: str) -> tuple[int, list[Checked]]:
     """A seed whose process dies every time is checked by nothing: every law counts as broken there."""
-    return [
-        Check(invariant=i.name, subject="all", seed=seed, law=i.law, violation=why, seconds=0.0)
+    return seed, [
+        Checked(invariant=i.name, subject="all", seed=seed, law=i.law, violation=why, seconds=0.0)
         for i in chosen(plan.invariants)
     ]
 
@@ -237,13 +181,11 @@ def _given_up(plan: Plan, seed: int, why: str) -> list[Check]:
 
 def again(
     results: InvariantResults, units: Sequence[Checks], library: Library
-) -> Iterator[tuple[Check | None, Check | None]]:
+) -> Iterator[tuple[Checked | None, Checked | None]]:
     """A check of today that the file lacks, or the other way round, is a pair with None."""
-    asked = results.run["asked"]
     for then in units:
-        plan = Plan(invariants=tuple(asked["invariants"]), seeds=(then.seed,), programs=asked["programs"])
         before = {check.invariant: check for check in then.checks}
-        now = {check.invariant: check for check in checks(plan, then.seed, subject=then.subject)}
+        now = {check.invariant: check for check in checks(results.plan, then.seed, subject=then.subject)}
         yield from ((before.get(name), now.get(name)) for name in dict.fromkeys((*before, *now)))
 
 
@@ -251,7 +193,7 @@ INVARIANT_RUNS = RunKind(
     results=InvariantResults,
     name="the invariants",
     command="invariants",
-    sources=lambda asked, library: sources(),
+    sources=lambda asked, library: sources_of([], roots=ROOTS),
     again=again,
     # By how much it is broken, rounding decides.
     same=lambda then, now, elsewhere: (then.law, then.violation is None) == (now.law, now.violation is None),

@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tracrcheck.runs.compare import COMPARE
-from tracrcheck.runs.false_alarms import FALSE_ALARMS
-from tracrcheck.runs.fuzz import FUZZ
-from tracrcheck.runs.gate import GATE
-from tracrcheck.runs.invariants import INVARIANT_RUNS
-from tracrcheck.runs.mutants import MUTANT_RUNS
+from edgeprune_core.lazy import Lazy, Table
 from tracrcheck.runs.results import RunKind, RunResults, loaded, unknown_file
 
-RUNS: dict[str, RunKind] = {
-    kind.schema: kind for kind in (GATE, FUZZ, INVARIANT_RUNS, MUTANT_RUNS, FALSE_ALARMS, COMPARE)
-}
+RUNS: Table[RunKind] = Table({
+    "tracrcheck.gate/1": Lazy("tracrcheck.runs.gate:GATE"),
+    "tracrcheck.fuzz/1": Lazy("tracrcheck.runs.fuzz:FUZZ"),
+    "tracrcheck.invariants/1": Lazy("tracrcheck.runs.invariants:INVARIANT_RUNS"),
+    "tracrcheck.mutants/1": Lazy("tracrcheck.runs.mutants:MUTANT_RUNS"),
+    "tracrcheck.false_alarms/1": Lazy("tracrcheck.runs.false_alarms:FALSE_ALARMS"),
+    "tracrcheck.compare/1": Lazy("tracrcheck.runs.compare:COMPARE"),
+})  # fmt: skip
 
 
 def kind_of(results: RunResults) -> RunKind:

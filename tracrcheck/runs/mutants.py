@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypedDict, get_args
@@ -17,26 +17,23 @@ from typing import Any, Literal, TypedDict, get_args
 from edgeprune_core.methods import METHODS
 from tracrcheck.compiler.compile import compile_program
 from tracrcheck.error_codes import unknown_name, user_error
-from tracrcheck.executors.dask_cluster import Cluster
-from tracrcheck.executors.pool import sweep
-from tracrcheck.grading.run_method import find_method
+from tracrcheck.grading.by_name import find_method
 from tracrcheck.mutants import MUTANTS, Mutant
 from tracrcheck.mutants.checks import METHOD, Job
 from tracrcheck.mutants.sandbox import GAUNTLET, Seen, Way, check
 from tracrcheck.rasp.library import Library
-from tracrcheck.records.journal import Ledger
 from tracrcheck.records.sources import sources_of
-from tracrcheck.runs.base import ResumableRun, header
+from tracrcheck.runs import base
 from tracrcheck.runs.profiles import PROFILES
 from tracrcheck.runs.results import File, RunKind, RunResults, coverage
 from tracrcheck.truth.cache import certificate_of
 from tracrcheck.truth.setting import Setting
 
 PROFILE = PROFILES["mutants"]
-# What the results rest on beside the code that judges.
+# What the results rest on, in addition to the code that judges.
 ROOTS = ("tracrcheck.mutants.checks", "tracrcheck.runs.mutants")
 # And the methods, which invariants and tests take from a table.
-METHODS_ASKED = tuple(sorted({type(method).__module__ for method in METHODS.values()}))
+METHODS_ASKED = tuple(METHODS.modules)
 # What the gauntlet says of a gate: its program, its ablation.
 RED_GATE = re.compile(r"gate: (\S+) (\S+) seed ")
 
@@ -54,9 +51,6 @@ class Found:
     killed_by: str | None
     seconds: float
     blind: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 class Asked(TypedDict):
@@ -236,27 +230,16 @@ def check_unmutated(battery: Battery) -> None:
         raise user_error("TC157", got=seen.error or seen.red)
 
 
-class Hunt(ResumableRun[Mutant, Found]):
+class Hunt(base.ResumableRun[Mutant, Found]):
     """The seeded faults, in the order of the table. unchecked: whether the checks are not run without a fault first."""
 
-    things, label, row = "faults", "mutants", Found
+    things, label, row, results_type = "faults", "mutants", Found, MutantResults
 
     def __init__(
-        self,
-        mutants: Sequence[Mutant],
-        battery: Battery,
-        header: Mapping[str, Any],
-        *,
-        jobs: int = 1,
-        cluster: str | None = None,
-        unchecked: bool = False,
-        ledger: Ledger | None = None,
+        self, mutants: Sequence[Mutant], battery: Battery, *rest: Any, unchecked: bool = False
     ) -> None:
-        super().__init__(header, ledger)
-        self.battery, self.jobs, self.unchecked = battery, jobs, unchecked
-        files = tuple(map(str, battery.job.programs))
-        self.cluster = Cluster(address=cluster, files=files) if cluster else None
-        self.units = {mutant.name: mutant for mutant in mutants}
+        super().__init__(*rest, units={mutant.name: mutant for mutant in mutants})
+        self.battery, self.unchecked = battery, unchecked
 
     def key(self, row: Found) -> str:
         return row.name
@@ -268,11 +251,7 @@ class Hunt(ResumableRun[Mutant, Found]):
 
     def make(self, units: list[Mutant]) -> Iterator[Found]:
         work = partial(hunt, battery=self.battery)
-        for _, found in sweep(work, units, jobs=self.jobs, lost=_given_up, cluster=self.cluster):
-            yield found
-
-    def results(self, path: Path | None = None) -> MutantResults:
-        return MutantResults(path=path or Path(), run=self.record(), found=tuple(self.done))
+        return self.workers.each(work, units, lost=_given_up, files=self.battery.job.programs)
 
 
 def _given_up(mutant: Mutant, why: str) -> Found:
@@ -282,7 +261,7 @@ def _given_up(mutant: Mutant, why: str) -> Found:
 def header_of(mutants: Sequence[Mutant], battery: Battery, command: str) -> dict[str, Any]:
     """What the run is, and what it is made with."""
     asked = {"mutants": [m.name for m in mutants], "by": battery.by, **battery.asked}
-    return header("mutants", command, asked, dict(battery.sources))
+    return base.header("mutants", command, asked, dict(battery.sources))
 
 
 def sources(programs: Sequence[Path]) -> dict[str, str | None]:

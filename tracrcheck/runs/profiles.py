@@ -36,7 +36,7 @@ PLAIN = Profile(ablations=("all",), seeds=1)
 def chosen(
     name: str | None, ablations: Sequence[str], seeds: int | None, *, programs: Sequence[str] = ()
 ) -> Profile:
-    """The profile of this name, narrowed by what was given beside it. Errors: TC117."""
+    """The profile of this name, narrowed by the other options. Errors: TC117."""
     named = tuple(programs) or None
     if name is None:
         return Profile(

@@ -1,8 +1,7 @@
 """Programs that failed once, as small files that are replayed for ever.
 
-A file holds a recipe, a setting, a seed and the name of a check that must pass, with a note of what went wrong. Where
-it is known to fail still, `open` says why; what passes though it is open is told too, so that nobody forgets to
-close it.
+A file holds a recipe, a setting, a seed and the name of a check that must pass, with a note of what went wrong. If the
+check still fails, `open` says why; a test reports an open one that passes, so that it gets closed.
 """
 
 from __future__ import annotations
@@ -21,7 +20,8 @@ from tracrcheck.generator.accept import Rejected, compiled_of, numbered
 from tracrcheck.generator.recipe import Recipe, from_json, to_json
 from tracrcheck.runs.fuzz_program import Row, examinee, judge
 from tracrcheck.truth.cache import certificate_for
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 SCHEMA = "tracrcheck.regression/1"
 # What must hold -> what that means.
@@ -34,7 +34,7 @@ CHECKS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Regression:
-    """check: one of CHECKS; method: None where no method is asked; note: what went wrong; open: why it still does."""
+    """check: one of CHECKS; method: None if none is run; note: what went wrong; open: why it still does."""
 
     recipe: Recipe
     setting: Setting
@@ -48,19 +48,12 @@ class Regression:
         if self.check not in CHECKS:
             raise _bad("no check of that name", self.check, did_you_mean(str(self.check), CHECKS))
         if self.check == "recovers" and self.method is None:
-            raise _bad("nobody to ask", "method null", "a method's name, where the check is 'recovers'")
+            raise _bad("no method to run", "method null", "a method's name, where the check is 'recovers'")
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "schema": SCHEMA,
-            "check": self.check,
-            "method": self.method,
-            "seed": self.seed,
-            "setting": {"ablation": self.setting.ablation, "criterion": self.setting.criterion},
-            "note": self.note,
-            "open": self.open,
-            "recipe": to_json(self.recipe),
-        }
+        setting = {"ablation": self.setting.ablation, "criterion": self.setting.criterion}
+        own = {name: getattr(self, name) for name in ("check", "method", "seed", "note", "open")}
+        return {"schema": SCHEMA, **own, "setting": setting, "recipe": to_json(self.recipe)}
 
     @classmethod
     def from_json(cls, record: Any) -> Regression:
@@ -79,7 +72,7 @@ class Regression:
 
 @dataclass(frozen=True, kw_only=True)
 class Replayed:
-    """passes: whether the check does; why: in words, where not; row: what became of the method, where one was asked."""
+    """passes: whether the check does; why: in words, if not; row: the result of the method, if one was run."""
 
     passes: bool
     why: str = ""
@@ -119,7 +112,7 @@ def read(path: Path) -> Regression:
 
 
 def save(case: Regression, folder: Path, name: str | None = None) -> Path:
-    """Writes a file, whole; one of the same name gives way. By default it is named for its content. Errors: TC115."""
+    """Writes the file atomically; it replaces one of the same name. By default it is named for its content. Errors: TC115."""
     if name is None:
         core = {k: v for k, v in case.to_json().items() if k not in ("note", "open")}
         name = f"{case.check}-{hashlib.sha256(json.dumps(core, sort_keys=True).encode()).hexdigest()[:10]}"
@@ -139,7 +132,7 @@ def save(case: Regression, folder: Path, name: str | None = None) -> Path:
 
 
 def dumps(case: Regression) -> str:
-    """A line an operation, so that a diff reads well."""
+    """One line per operation, so that a diff reads well."""
     record = case.to_json()
     operations = record["recipe"].pop("operations")
     text = json.dumps(record | {"recipe": record["recipe"] | {"operations": []}}, indent=2)
@@ -148,7 +141,7 @@ def dumps(case: Regression) -> str:
 
 
 def of_row(row: Row, recipe: Recipe) -> Regression:
-    """What a row that does not hold must do: be recovered; or first of all be proved."""
+    """The check of a row that does not hold: the truth must be recovered, or first of all proved."""
     verdict = row.verdict
     proved = {"sufficient", "minimal", "smallest"} <= set(row.proved)
     extra = f", missing {len(verdict.missing)}, extra {len(verdict.extra)}"

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Generic, TypedDict, TypeVar
 from edgeprune_core.errors import CheckError
 from tracrcheck.error_codes import user_error
 from tracrcheck.rasp.library import Library
-from tracrcheck.records.reading import read
+from tracrcheck.records.reading import plain, read
 
 Row = TypeVar("Row")
 
@@ -64,9 +64,14 @@ class RunResults:
     units_are: ClassVar[str]  # in the plural
     line_each: ClassVar[tuple[str, ...]] = ()
 
+    @property
+    def plan(self) -> Any:
+        """`run.asked` as its type."""
+        return read(self.asked_type(self.run["asked"]), self.run["asked"], "run.asked", [])
+
     @classmethod
     def asked_type(cls, asked: Mapping[str, Any]) -> Any:
-        """The type of `run.asked`, where it depends on what was asked."""
+        """The type of `run.asked`, if it depends on the run."""
         return cls.asked
 
     @classmethod
@@ -92,7 +97,7 @@ class RunResults:
     def document(self) -> dict[str, Any]:
         """The JSON document."""
         summary = self.summary_of_rows
-        rows = [row.to_json() for row in getattr(self, self.rows_field)]
+        rows = plain(getattr(self, self.rows_field))
         return {
             "schema": self.schema,
             "run": self.run,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 # Divergences at which methods are compared, in nats.
 LEVELS = (0.01, 0.03, 0.1, 0.3, 1.0)
@@ -47,13 +46,6 @@ class Curve:
     def fewest(self, level: float) -> int | None:
         """Edges of the smallest circuit with at most `level` nats on held-out prompts; None where there is none."""
         return min((p.n_edges for p in self.points if p.held_out_kl <= level), default=None)
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"points": [asdict(p) for p in self.points]}
-
-    @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> Curve:
-        return cls(**{**row, "points": tuple(Point(**p) for p in row["points"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,12 +16,13 @@ from edgeprune_core.faithfulness import Matrix, faithfulness
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.metrics import METRICS, Metric
 from edgeprune_core.task import Task
-from edgeprune_core.tasks import Pair, prompt_task
-from edgeprune_core.tasks.prompt_task import PromptTask
+from edgeprune_core.tasks import Pair
+from edgeprune_core.tasks.prompt_task import PromptTask, prompt_task
 from edgeprune_core.trained_models import TrainedModel
 from edgeprune_core.training.checkpoint import Kept, kept
-from tracrcheck.error_codes import unknown_name, user_error
-from tracrcheck.grading.run_method import Answer, ask, named_callable
+from tracrcheck.error_codes import user_error
+from tracrcheck.grading.by_name import find_metric
+from tracrcheck.grading.run_method import Answer, ask
 from tracrcheck.importers import AUTO, read_file
 from tracrcheck.records.sources import sources_of
 
@@ -83,30 +84,23 @@ class Found:
     resumed_after: int | None = None
 
 
-def check_ablation(name: str) -> str:
-    """Errors: TC117."""
-    if name not in ABLATIONS:
-        raise unknown_name("TC117.ablation", name, ABLATIONS, where="--ablation")
-    return name
-
-
 def discover(
-    subject: TrainedModel,
+    run: Run,
     pairs: Sequence[Pair],
-    method: Callable[[Task], Any],
     *,
     ablation: str,
     seed: int = 0,
-    keeping: Keeping | None = None,
-    asking: Callable[..., Answer] = ask,
+    started: Callable[[], None] = lambda: None,
 ) -> Found:
     """Runs a method on these prompts. Its errors are reported in `answer.fault`.
 
-    asking: runs the method, as `run_method.ask` does. Errors: EP201-EP205, if its state is saved.
+    started: called just before the method runs, in the process that prints. Errors: EP201-EP205, if its state is saved.
     """
-    task = _task(subject, pairs).under(ablation)
-    state = None if keeping is None else _kept(method, replace(task, seed=seed), keeping)
-    answer = asking(method if state is None else state, task, seed=seed, timeout=None)
+    task = _task(run.subject, pairs).under(ablation)
+    state = None if run.keeping is None else _kept(run.method, replace(task, seed=seed), run.keeping)
+    if run.first:
+        started()
+    answer = run.asking(run.method if state is None else state, task, seed=seed, timeout=None)
     if state is not None and state.error is not None:
         raise state.error
     found = Found(
@@ -173,9 +167,7 @@ def metrics_of(names: Sequence[str]) -> tuple[Metric, ...] | None:
     """Metrics by name or as `module:callable`; None for all of the table. Errors: TC113, TC117."""
     found: dict[str, Metric] = {}
     for name in dict.fromkeys(names):
-        metric = named_callable(
-            name, METRICS, kind="metric", takes="(task, outputs, items)", where="--metric"
-        )
+        metric = find_metric(name)
         if name not in METRICS:
             own = str(getattr(metric, "name", name.rpartition(":")[2]))
             metric = _OwnMetric(

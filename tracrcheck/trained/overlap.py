@@ -111,18 +111,6 @@ def circuit_in(path: Path) -> Circuit:
         raise error.at(str(path)) from None
 
 
-def check_tasks(a: str | None, b: str | None, model: str | None) -> None:
-    """Checks that both tasks are given, or neither. Errors: TC185."""
-    if (a is None) == (b is None) and (model is None or a is not None):
-        return
-    raise user_error(
-        "TC185",
-        where="--task-a, --task-b" if model is None else "--model",
-        got=", ".join(f"{name} {value}" for name, value in (("--task-a", a), ("--task-b", b)) if value)
-        or "neither",
-    )
-
-
 def crossed(
     found: Overlap, subject: TrainedModel, tasks: dict[str, tuple[Pair, ...]], *, draws: int, seed: int
 ) -> Iterator[Judged]:

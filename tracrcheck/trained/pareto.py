@@ -38,7 +38,8 @@ from edgeprune_core.tasks.prompt_task import prompt_task
 from edgeprune_core.training.prices import geometric
 from tracrcheck.error_codes import user_error
 from tracrcheck.executors.worker import Died, Worker
-from tracrcheck.grading.run_method import find_method, read_answer
+from tracrcheck.grading.by_name import find_method
+from tracrcheck.grading.run_method import read_answer
 from tracrcheck.trained import prompts as prompt_lists
 from tracrcheck.trained.curve import Curve, Point
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.tasks import TASKS, Pair, pairs, read_pairs
 from edgeprune_core.tasks.base import Split
 from edgeprune_core.tasks.encode import encode
 from edgeprune_core.tasks.tokenizer import Tokenizer
-from tracrcheck.error_codes import unknown_name, user_error
+from tracrcheck.error_codes import user_error
+from tracrcheck.trained.names import check_task
 
 # Give up on a task after this many unusable pairs in a row. If the tokenizer suits one pair in twenty, that happens
 # once in 30,000.
@@ -25,13 +25,6 @@ class PromptLists:
 
     train: tuple[Pair, ...]
     held_out: tuple[Pair, ...]
-
-
-def check_task(task: str) -> str:
-    """A task's name, or a file of pairs. Errors: TC171."""
-    if task in TASKS or Path(task).is_file():
-        return task
-    raise unknown_name("TC171", task, TASKS, where="--task")
 
 
 def both_lists(task: str, tokenizer: Tokenizer, *, n: int, seed: int) -> PromptLists:

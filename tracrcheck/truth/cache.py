@@ -40,7 +40,8 @@ from tracrcheck.records.sources import digest_of, method_sha, package_folder
 from tracrcheck.truth.certificate import Certificate
 from tracrcheck.truth.certify import certify
 from tracrcheck.truth.search import Limits
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 SCHEMA = "tracrcheck.cached-certificate/2"
 # Items of the list, evenly spaced, on which a circuit is run when its certificate is read.
@@ -57,7 +58,8 @@ CORE_SOURCES = (
     "task.py",
 )
 CHECK_SOURCES = tuple(
-    f"truth/{name}.py" for name in ("certificate", "certify", "setting", "search", "permitted", "cache")
+    f"truth/{name}.py"
+    for name in ("certificate", "certify", "setting", "task", "search", "permitted", "cache")
 )
 
 

@@ -14,7 +14,8 @@ from tracrcheck.compiler.truthiness import asked_for_truth
 from tracrcheck.rasp.library import Entry
 from tracrcheck.truth.cache import certificate_of
 from tracrcheck.truth.certificate import Certificate
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,7 @@ from edgeprune_core.distributed.process_group import Group, joined
 from edgeprune_core.errors import CheckError
 from edgeprune_core.methods import EdgePruning
 from edgeprune_core.task import Task
-from edgeprune_core.tasks import prompt_task
+from edgeprune_core.tasks.prompt_task import prompt_task
 from edgeprune_core.trained_models import load_model
 from edgeprune_core.training import checkpoint
 from tracrcheck.trained import prompts

@@ -10,8 +10,8 @@ from transformers import LlamaConfig
 
 from edgeprune_core.ablations import Ablation, Mean, Resample, Zero
 from edgeprune_core.families import load
-from edgeprune_core.tasks import TASKS, pairs, prompt_task
-from edgeprune_core.tasks.prompt_task import PromptTask
+from edgeprune_core.tasks import TASKS, pairs
+from edgeprune_core.tasks.prompt_task import PromptTask, prompt_task
 from edgeprune_core.tasks.vocabulary import tokenizer
 from edgeprune_core.weights import Model
 from tests.edgeprune_core.families.cases import SMALL, live

@@ -13,7 +13,8 @@ from edgeprune_core.graph import Edge
 from edgeprune_core.methods import Acdc, acdc
 from tests.edgeprune_core.methods.subjects import llama, prompts
 from tracrcheck.truth.certify import certify
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 
 class Plain:

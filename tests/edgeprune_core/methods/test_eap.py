@@ -14,7 +14,8 @@ from edgeprune_core.mask import from_edge_values
 from edgeprune_core.methods import METHODS, Eap
 from tests.edgeprune_core import models, naive
 from tests.edgeprune_core.methods.subjects import llama, prompts
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 STEP = 1e-5  # of central differences: error about STEP^2 and 1e-16 / STEP, below 1e-8 on margins of order 1
 

@@ -17,7 +17,8 @@ from edgeprune_core.training.prices import FixedPrice, SparsityTarget
 from tests import zoo
 from tests.edgeprune_core.methods.subjects import llama, prompts
 from tracrcheck.truth.certify import certify
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 QUICK = EdgePruning(steps=60, circuits=8)
 

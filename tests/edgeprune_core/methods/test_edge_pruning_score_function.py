@@ -14,7 +14,8 @@ from edgeprune_core.training.item_pool import ItemPool
 from edgeprune_core.training.score_function import ScoreSettings, _ok_weights, train_by_score
 from tests import zoo
 from tracrcheck.truth.certify import certify
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 
 def task(name: str, ablation: str, seed: int = 0, **setting) -> Task:

@@ -14,7 +14,8 @@ from edgeprune_core.mask import to_mask
 from edgeprune_core.methods import Exact
 from edgeprune_core.metrics.divergence import bounded, kl, sharp_temperature
 from tests.edgeprune_core.methods.subjects import llama, prompts
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,8 @@ from edgeprune_core.mask import to_mask
 from edgeprune_core.metrics import METRICS, Metric
 from tests import zoo
 from tests.edgeprune_core.methods.subjects import llama, prompts
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 
 def program():

@@ -17,7 +17,8 @@ from edgeprune_core.errors import CheckError
 from edgeprune_core.families import load
 from edgeprune_core.mask import to_mask
 from edgeprune_core.methods import RandomEdges
-from edgeprune_core.tasks import TASKS, Pair, pairs, prompt_task
+from edgeprune_core.tasks import TASKS, Pair, pairs
+from edgeprune_core.tasks.prompt_task import prompt_task
 from edgeprune_core.tasks.vocabulary import tokenizer
 from tests.edgeprune_core.families.cases import SMALL, live
 

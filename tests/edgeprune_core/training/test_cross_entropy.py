@@ -16,7 +16,8 @@ from edgeprune_core.training.item_pool import ItemPool
 from edgeprune_core.training.score_function import wrong_items
 from tests import zoo
 from tracrcheck.truth.certify import certify
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 GRAPH = ResidualGraph(n_layers=2, n_heads=2, n_kv_heads=2)
 KNOWN = (

@@ -16,7 +16,8 @@ from tests.edgeprune_core.methods.subjects import llama, prompts
 from tests.tracrcheck.planted.models import planted
 from tracrcheck.trained import discover
 from tracrcheck.trained import prompts as prompt_lists
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 QUICK = EdgePruning(steps=20, circuits=4)
 

@@ -16,7 +16,8 @@ from tracrcheck.cli import app
 from tracrcheck.importers import IMPORTERS
 from tracrcheck.rasp.library import Library, shipped_folder
 from tracrcheck.truth.certify import certify
-from tracrcheck.truth.setting import CRITERIA, Setting, task_of
+from tracrcheck.truth.setting import CRITERIA, Setting
+from tracrcheck.truth.task import task_of
 
 ROOT = Path(__file__).parents[3]
 README = ROOT / "README.md"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -164,11 +165,9 @@ def test_the_lines_of_an_unfinished_run_fit(tmp_path):
 
 
 def test_what_doctor_writes_fits():
-    findings = tuple(
-        doctor.Finding(part=part, status="missing", detail="not installed") for part in doctor.parts()
-    )
+    parts = tuple(replace(part, status="missing", detail="not installed") for part in doctor.parts())
     report = doctor.Report(
-        findings=findings, devices=(), cache="c", cache_writable=False, programs=0, works=False, why="no"
+        parts=parts, devices=(), cache="c", cache_writable=False, programs=0, works=False, why="no"
     )
     assert complaint("doctor", report.document()) is None
 

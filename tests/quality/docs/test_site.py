@@ -111,7 +111,7 @@ def test_the_page_of_commands_has_every_command_and_option():
         in page
     )
     assert "| `--timeout X` | Seconds that one run of the method may take. By default 1800.0. |" in page
-    assert "| `--resume` | Go on with a run that was stopped (with --json). |" in page
+    assert "| `--resume` | Continue a run that was stopped (with --json). |" in page
 
 
 def test_the_page_of_schemas_has_every_schema():

@@ -118,7 +118,7 @@ def test_methods_are_compared_printed_drawn_and_written(call, here):
     results = read_any(Path("out.json"))
     (table, _) = report.document(results).sections[1].blocks
     assert len(table.rows) == 2
-    assert all(f"| {' | '.join(row)} |" in page for row in table.rows)
+    assert all(f"| {' | '.join(map(str, row))} |" in page for row in table.rows)
     assert "1,004 edges" in page
 
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.trained_models import FOLDER, load_model
-from tracrcheck.reports.render.graph import circuit_svg
+from tracrcheck.reports.discovery import circuit_svg
 from tracrcheck.trained import prompts
 
 DOCS = Path(__file__).parents[3] / "docs" / "json.md"

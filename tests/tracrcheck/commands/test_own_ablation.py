@@ -18,7 +18,8 @@ from tests import zoo
 from tests.tracrcheck.commands.test_gate import METHODS, RIGHT, finished
 from tracrcheck.truth import cache
 from tracrcheck.truth.certify import certify
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 FEW = ["--prompts", "4", "--draws", "2"]
 

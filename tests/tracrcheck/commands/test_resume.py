@@ -27,7 +27,7 @@ def no_job(*args, **more):
 
 
 def a_broken_law(plan, seed, **more):
-    yield invariants.Check(
+    yield invariants.Checked(
         invariant="legal_edges", subject="gpt2_0", seed=seed, law=True, violation="got 1", seconds=0.0
     )
 
@@ -49,7 +49,7 @@ COMMANDS = {
         [(fuzz, "examine", None), (fuzz, "Draws", None)],
     ),
     "invariants": Command(
-        ["invariants", "--only", "legal_edges", "--programs", "0"], [(invariants, "checks", a_broken_law)], reports=()
+        ["invariants", "--only", "legal_edges", "--programs", "0"], [(invariants, "checks", a_broken_law)], 
     ),
     "mutants": Command(
         ["mutants", "--only", "clamp_missing"],

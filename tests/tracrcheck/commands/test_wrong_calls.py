@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +11,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tracrcheck import doctor
+from tracrcheck import commands, doctor
 from tracrcheck.cli import app
 
 ROOT = Path(__file__).parents[3]
+# All of them, before anything is patched: a module that was first imported under the patch would keep it.
+MODULES = [
+    importlib.import_module(found.name)
+    for found in pkgutil.iter_modules(commands.__path__, "tracrcheck.commands.")
+]
 WORK = {
     "gate": ["hist"],
     "certify": ["hist"],
@@ -76,7 +83,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_work(command, op
         words = ["--all", option, path]
     if command in FOLDERS.get(option, ()):
         words[-1] = "missing/deeper/out"
-    for module in [m for name, m in sys.modules.items() if name.startswith("tracrcheck.commands.")]:
+    for module in MODULES:
         monkeypatch.setattr(module, "loading", nothing_is_loaded, raising=False)
     monkeypatch.setattr(doctor, "examine", nothing_is_loaded)
     done = CliRunner().invoke(app, [command, *words])

@@ -13,7 +13,8 @@ from tests import zoo
 from tracrcheck.compiler.compile import compile_program
 from tracrcheck.compiler.equivalence import check_compiled
 from tracrcheck.truth.certify import certify
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 NAMES = ("copy_indices", "copy_tokens")
 

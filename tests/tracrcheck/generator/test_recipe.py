@@ -13,7 +13,8 @@ from edgeprune_core.methods import EdgePruningScoreFunction
 from tracrcheck.generator.accept import Draws, compiled_of, draw
 from tracrcheck.generator.recipe import OPERATIONS, from_json, to_json
 from tracrcheck.truth.certify import certify
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 SEEDS = range(24)
 

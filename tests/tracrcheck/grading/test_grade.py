@@ -15,7 +15,8 @@ from tracrcheck.grading.run_method import Answer, ask
 from tracrcheck.grading.verdict import Summary, exit_code
 from tracrcheck.rasp.library import Library
 from tracrcheck.truth.cache import certificate_for
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 
 class Exam:

@@ -17,10 +17,10 @@ import torch
 from edgeprune_core.errors import CheckError
 from tests import zoo
 from tests.tracrcheck import pruners
-from tests.tracrcheck.grading import hostile
 from tracrcheck.grading.method_process import MethodProcess, examinee_of
 from tracrcheck.grading.run_method import plain, read_plain
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 ROOT = Path(__file__).parents[3]
 HOSTILE = "tests.tracrcheck.grading.hostile:"

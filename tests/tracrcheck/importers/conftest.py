@@ -11,7 +11,8 @@ from tests import zoo
 from tracrcheck.grading.grade_imported import grade_imported
 from tracrcheck.importers import IMPORTERS
 from tracrcheck.truth.certify import certify
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 SAMPLES = Path(__file__).parent / "samples"
 

@@ -48,7 +48,7 @@ def test_it_holds_where_something_is_trained(name, kind):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2, 12))
 def test_all_hold_over_more_seeds(seed):
-    assert [c.to_json() for c in check_all(INVARIANTS, [seed], programs=2) if c.red] == []
+    assert [c for c in check_all(INVARIANTS, [seed], programs=2) if c.red] == []
 
 
 @given(compiled_programs(max_operations=3))

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from edgeprune_core.errors import CheckError
-from tracrcheck.mutants import MUTANTS
+from tracrcheck.mutants import FOLDER, MUTANTS, TOPICS, Mutant
+from tracrcheck.mutants.faults import read_tables
 from tracrcheck.runs.mutants import PROFILE, chosen
 
 ROOT = Path(__file__).parents[3]
-FOLDER = ROOT / "tracrcheck" / "mutants" / "faults"
 # What shows them, what checks files of results, and the bars of those, which no hunt runs.
 KNOWING = {
     "tests/tracrcheck/runs/test_mutants.py",
@@ -33,13 +33,61 @@ def test_an_edit_matches_once_and_leaves_another_program(mutant):
     assert mutant.source
 
 
-def test_names_are_given_once():
-    named = []
-    for path in FOLDER.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("Mutant", "_blind"):
-                named += [ast.literal_eval(k.value) for k in node.keywords if k.arg == "name"]
-    assert sorted(named) == sorted(MUTANTS)
+def test_every_file_of_the_folder_is_a_topic():
+    assert {path.stem for path in FOLDER.glob("*.toml")} == set(TOPICS)
+
+
+WHOLE = """
+[made_up]
+file = "edgeprune_core/mask.py"
+old = "a"
+new = '''
+b
+'''
+why = "made up"
+"""
+
+
+def written(folder: Path, *texts: str) -> list[Path]:
+    paths = [folder / f"{n}.toml" for n in range(len(texts))]
+    for path, text in zip(paths, texts, strict=True):
+        path.write_text(text)
+    return paths
+
+
+def test_a_fault_is_read_as_it_stands(tmp_path):
+    wanted = Mutant(name="made_up", file="edgeprune_core/mask.py", old="a", new="b\n", why="made up")
+    assert read_tables(written(tmp_path, WHOLE)) == {"made_up": wanted}
+    assert (wanted.source, wanted.blind) == ("ours", False)
+
+
+def test_the_fault_of_the_page_is_one(tmp_path):
+    page = (ROOT / "docs" / "extend" / "fault.md").read_text(encoding="utf-8")
+    (mutant,) = read_tables(written(tmp_path, page.split("```toml\n")[1].split("```")[0])).values()
+    test_an_edit_matches_once_and_leaves_another_program(mutant)
+
+
+@pytest.mark.parametrize(
+    ("texts", "got"),
+    [
+        ([WHOLE.replace("why", "what")], "made_up.why: not there; made_up.what: no such field"),
+        ([WHOLE.replace('"a"', "1")], "made_up.old: 1, wanted text"),
+        ([WHOLE + "blind = 1"], "made_up.blind: 1, wanted true or false"),
+        (["made_up = 1"], "made_up: 1, wanted an object"),
+        ([WHOLE, WHOLE], "made_up: another fault has this name"),
+        ([WHOLE + WHOLE], "Cannot declare ('made_up',) twice"),
+        (["[made_up"], "Expected ']' at the end of a table declaration"),
+    ],
+)
+def test_a_faulty_table_is_refused_with_its_file_its_fault_and_its_field(texts, got, tmp_path):
+    paths = written(tmp_path, *texts)
+    with pytest.raises(CheckError) as caught:
+        read_tables(paths)
+    what, said, wanted, do = str(caught.value).splitlines()
+    assert what == f"TC158 {paths[-1]} not a table of seeded faults"
+    assert said.removeprefix("    got     ").startswith(got)
+    assert wanted.startswith("    wanted  [NAME] for each fault, with file, old, new and why")
+    assert do == "    do      see docs/extend/fault.md"
 
 
 def test_there_are_seventy_of_the_core_and_ten_written_blind():

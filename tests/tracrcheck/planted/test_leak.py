@@ -16,7 +16,8 @@ from tracrcheck.planted import host, leak
 from tracrcheck.planted.planting import plant
 from tracrcheck.planted.truth import truth_of
 from tracrcheck.truth.permitted import permitted
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 every = pytest.mark.parametrize("which", SOME, ids="{0[0]}-{0[1]}x{0[2]}".format)
 

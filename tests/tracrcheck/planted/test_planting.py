@@ -21,7 +21,8 @@ from tracrcheck.planted.leak import circuits_to_try
 from tracrcheck.planted.planting import plant
 from tracrcheck.truth.certify import certify
 from tracrcheck.truth.permitted import permitted
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 every = pytest.mark.parametrize("which", SOME, ids="{0[0]}-{0[1]}x{0[2]}".format)
 

@@ -11,7 +11,8 @@ from tests import zoo
 from tests.tracrcheck.planted.models import planted
 from tracrcheck.planted.planting import Planted
 from tracrcheck.truth.certify import certify
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 ABLATIONS = ("zero", "mean", "resample")
 # Every program here fits in four layers, has a unique smallest circuit and is not trivial under some ablation.

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from tests.tracrcheck import pruners
-from tracrcheck.grading.run_method import find_method
+from tracrcheck.grading.by_name import find_method
 from tracrcheck.records import machine, sources
 
 ROOT = Path(__file__).parents[3]
@@ -108,7 +108,9 @@ MINE = {
 }
 
 
-def test_a_method_of_somebody_else_counts_with_all_that_it_imports_from_its_own_project(tmp_path, monkeypatch):
+def test_a_method_of_somebody_else_counts_with_all_that_it_imports_from_its_own_project(
+    tmp_path, monkeypatch
+):
     for name, text in MINE.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)

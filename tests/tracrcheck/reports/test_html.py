@@ -16,7 +16,7 @@ from tests import zoo
 from tests.tracrcheck.reports.hostile import MARK, NASTY, hostile, results, verdict
 from tracrcheck.grading.edge_effects import Absent, evidence_of
 from tracrcheck.grading.verdict import Witness
-from tracrcheck.reports.context import Beside
+from tracrcheck.reports.context import Context
 from tracrcheck.reports.document import (
     Badge,
     Code,
@@ -34,10 +34,10 @@ from tracrcheck.reports.document import (
 )  # fmt: skip
 from tracrcheck.reports.kinds import html_of
 from tracrcheck.reports.picture import MOST, Layer, Picture, judged_layer, picture_of
-from tracrcheck.reports.render.html.markup import fill, inline, joined
-from tracrcheck.reports.render.html.markup import text as escaped
-from tracrcheck.reports.render.html.page import block
+from tracrcheck.reports.render.html.page import inline
 from tracrcheck.reports.render.html.page import page as page_of
+from tracrcheck.reports.render.templates import templates
+from tracrcheck.reports.render.templates import text as escaped
 from tracrcheck.runs.kinds import read_any
 from tracrcheck.truth.setting import Setting
 
@@ -46,7 +46,7 @@ LARGEST = 2_000_000  # bytes
 
 
 def circuit_figure(picture: Picture) -> str:
-    return block(Drawing(picture=picture, most=MOST))
+    return inline(Drawing(picture=picture, most=MOST))
 
 
 class Read(HTMLParser):
@@ -75,12 +75,11 @@ class Read(HTMLParser):
 
 
 def test_text_is_escaped_and_markup_is_not_escaped_again():
-    assert fill('<p class="{}">{}{}{}</p>', '"&', "<b>", Markup("<i></i>"), 3) == (
-        '<p class="&#34;&amp;">&lt;b&gt;<i></i>3</p>'
-    )
+    template = templates().from_string('<p class="{{ one }}">{{ two }}{{ three }}{{ nothing }}{{ four }}</p>')
+    filled = template.render(one='"&', two="<b>", three=Markup("<i></i>"), nothing=None, four=3)
+    assert filled == '<p class="&#34;&amp;">&lt;b&gt;<i></i>3</p>'
     assert escaped(None) == ""
-    assert joined(["<b>", Markup("<i>")], "&") == "&lt;b&gt;&<i>"
-    assert fill("{}", "{0}{nothing}") == "{0}{nothing}"
+    assert escaped("{0}{nothing}") == "{0}{nothing}"
 
 
 @pytest.mark.parametrize(
@@ -108,7 +107,7 @@ def test_equal_names_have_equal_anchors_and_others_others():
 def test_a_table_names_its_columns_its_rows_and_itself():
     columns = (Column(name="who"), Column(name="n", number=True), Column(name="word", choice=True))
     rows = [(f"r{n}", Sorted("many", by=n), Badge("x<y")) for n in range(6)]
-    page = Read(block(Table(caption="Names & numbers", columns=columns, rows=rows)))
+    page = Read(inline(Table(caption="Names & numbers", columns=columns, rows=rows)))
     assert [head["scope"] for head in page.all("th")] == ["col"] * 3 + ["row"] * 6
     assert len(page.all("caption")) == 1
     assert [option["value"] for option in page.all("option")] == ["", "x<y"]
@@ -120,7 +119,7 @@ def test_a_table_names_its_columns_its_rows_and_itself():
 
 
 def test_hostile_text_adds_no_element_and_no_attribute():
-    page = Read(html_of(hostile(), Beside(absent=[Absent(program=NASTY, why=NASTY)], stale=[NASTY])))
+    page = Read(html_of(hostile(), Context(absent=[Absent(program=NASTY, why=NASTY)], stale=[NASTY])))
     assert len(page.all("script")) == len(page.all("style")) == len(page.all("title")) == 1
     assert not page.all("img")
     assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
@@ -256,7 +255,7 @@ def test_an_edge_weighs_what_the_outputs_lose_without_it(hist):
 def test_a_long_list_is_weighed_on_a_part_of_it(monkeypatch):
     from tracrcheck.grading import edge_effects
     from tracrcheck.truth.cache import certificate_for
-    from tracrcheck.truth.setting import task_of
+    from tracrcheck.truth.task import task_of
 
     setting = Setting(ablation="resample")
     task = task_of(zoo.compiled("hist"), setting)

@@ -177,7 +177,7 @@ def test_a_page_appears_whole_or_not_at_all(call, here, monkeypatch):
 
 
 def test_nothing_is_written_where_one_report_cannot_be_made(call, here, monkeypatch):
-    monkeypatch.setattr("tracrcheck.reports.render.junit.junit", lambda _: 1 / 0)
+    monkeypatch.setattr("tracrcheck.reports.kinds.junit_of", lambda *_: 1 / 0)
     assert call("report", "out.json", "--html", "x.html", "--junit", "x.xml").exit_code != 0
     assert not (here / "x.html").exists()
 

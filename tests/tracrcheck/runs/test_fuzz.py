@@ -16,12 +16,14 @@ from edgeprune_core.errors import CheckError
 from tests.zoo import compiled as compiled_of_the_zoo
 from tracrcheck.generator.accept import Draws, numbered
 from tracrcheck.generator.features import Composition, Features, Quotas, head_attends_by_tokens
-from tracrcheck.grading.run_method import find_method
+from tracrcheck.grading.by_name import find_method
 from tracrcheck.records import sources
+from tracrcheck.records.reading import plain
+from tracrcheck.runs import base, fuzz_program, fuzz_score, regressions
 from tracrcheck.runs import fuzz as campaign
-from tracrcheck.runs import fuzz_program, fuzz_score, regressions
-from tracrcheck.runs.base import open_ledger
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.runs.base import Workers, open_ledger
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 SETTINGS = tuple(Setting(ablation=name) for name in ("zero", "mean", "resample"))
 RIGHT = "tests.tracrcheck.runs.pruners:right"
@@ -30,14 +32,15 @@ ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs" / "json.md"
 
 
-def plan_of(method=RIGHT, programs=3, settings=SETTINGS, **rest):
-    return campaign.Plan(seed=5, programs=programs, settings=settings, method=method, timeout=60, **rest)
+def plan_of(method=RIGHT, programs=3, settings=SETTINGS):
+    names = tuple(setting.ablation for setting in settings)
+    return campaign.Plan(seed=5, programs=programs, ablations=names, method=method, timeout=60)
 
 
-def begun(ledger=None, **rest):
+def begun(ledger=None, jobs=1, **rest):
     """A campaign whose programs are drawn."""
     plan = plan_of(**rest)
-    run = campaign.Campaign(plan, plan.header("tracrcheck fuzz"), ledger)
+    run = campaign.Campaign(plan, plan.header("tracrcheck fuzz"), ledger, Workers(jobs=jobs))
     list(run.draw())
     return run
 
@@ -59,9 +62,7 @@ def test_a_method_that_is_right_holds_in_every_setting_of_a_program():
 
 
 def test_what_becomes_of_a_program_depends_on_nothing_but_its_number():
-    one, other = (
-        fuzz_program.examine(5, 2, SETTINGS, method="random", timeout=60).to_json() for _ in range(2)
-    )
+    one, other = (plain(fuzz_program.examine(5, 2, SETTINGS, method="random", timeout=60)) for _ in range(2))
     for rows in (one["rows"], other["rows"]):
         for row in rows:
             row.pop("seconds")
@@ -69,7 +70,7 @@ def test_what_becomes_of_a_program_depends_on_nothing_but_its_number():
 
 
 def test_the_trivial_methods_are_graded_beside_it():
-    rows = [row for row in run_of(programs=4).rows if row.counts]
+    rows = [row for row in run_of(programs=4).results().rows if row.counts]
     assert all(row.trivial["random"] != "HOLDS" for row in rows)
     assert any(row.trivial["permitted"] == "HOLDS" for row in rows if row.ablation == "zero")
     for row in rows:
@@ -109,15 +110,15 @@ def test_the_program_of_a_rejected_draw_is_not_examined():
 
 def test_a_row_and_a_program_read_back_equal_from_their_json():
     done = fuzz_program.examine(5, 1, SETTINGS, method="random", timeout=60)
-    read = json.loads(json.dumps(done.to_json()))
+    read = json.loads(json.dumps(plain(done)))
     again = campaign.Campaign(plan_of(method="random"), {}).row_of(read, problems := [])
     assert problems == []
-    assert again.to_json() == done.to_json()
+    assert plain(again) == plain(done)
     assert [row.verdict.key for row in again.rows] == [row.verdict.key for row in done.rows]
 
 
 def test_a_program_whose_process_died_has_rows_that_failed_with_what_is_known():
-    done = campaign._given_up(plan_of(), 1, "the process died")
+    done = campaign.examined(plan_of(), 1, "the process died")
     assert [(row.verdict.reason, row.verdict.detail) for row in done.rows] == [
         ("raised", "the process died")
     ] * 3
@@ -249,13 +250,13 @@ def test_a_campaign_that_was_cut_short_goes_on_and_loses_nothing(here):
 def timeless(run):
     return [
         {k: v for k, v in row.to_json().items() if k not in ("seconds", "certify_seconds")}
-        for row in run.rows
+        for row in run.results().rows
     ]
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"programs": 4}, {"settings": SETTINGS[:1]}, {"method": "random"}, {"seed": 6}, {"timeout": 61}],
+    [{"programs": 4}, {"ablations": ("zero",)}, {"method": "random"}, {"seed": 6}, {"timeout": 61}],
     ids=str,
 )
 def test_results_of_another_campaign_are_refused(here, change):
@@ -273,10 +274,11 @@ def test_the_order_is_that_of_the_draws_whatever_was_finished_first(monkeypatch)
         for number, unit in reversed(list(enumerate(units))):
             yield number, lost(unit, "it died") if unit == 2 else work(unit)
 
-    monkeypatch.setattr(campaign, "sweep", backwards)
+    monkeypatch.setattr(base, "sweep", backwards)
     run = run_of(programs=3, settings=SETTINGS[:1])
-    assert [row.number for row in run.rows] == list(run.units)
-    assert [row.verdict.detail for row in run.rows if not row.holds] == ["it died"]
+    rows = run.results().rows
+    assert [row.number for row in rows] == list(run.units)
+    assert [row.verdict.detail for row in rows if not row.holds] == ["it died"]
 
 
 def test_the_generator_counts_among_the_sources_and_what_shows_or_keeps_results_does_not():
@@ -309,9 +311,11 @@ def test_two_processes_give_the_same_rows_as_one():
 @pytest.mark.slow
 def test_a_process_that_is_killed_costs_no_row(here, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    run = run_of(method="tests.tracrcheck.runs.pruners:kills_its_judge_once", programs=4, settings=SETTINGS[:1], jobs=2)
+    run = run_of(
+        method="tests.tracrcheck.runs.pruners:kills_its_judge_once", programs=4, settings=SETTINGS[:1], jobs=2
+    )
     assert Path("died").exists()
-    assert [row.verdict.verdict for row in run.rows] == ["HOLDS"] * 4
+    assert [row.verdict.verdict for row in run.results().rows] == ["HOLDS"] * 4
 
 
 # The command -------------------------------------------------------------------------------------------

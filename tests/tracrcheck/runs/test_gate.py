@@ -139,11 +139,11 @@ def swept_here(work, units, *, jobs, lost, cluster):
 
 
 def test_results_are_in_the_order_of_the_plan_whatever_came_first(call, here, monkeypatch):
-    from tracrcheck.runs import gate_units
+    from tracrcheck.runs import base
 
     words = ["gate", "hist", "reverse", "--ablation", "zero,mean", "--seeds", "2", "--method", SOME]
     call(*words, "--json", "one.json")
-    monkeypatch.setattr(gate_units, "sweep", swept_here)
+    monkeypatch.setattr(base, "sweep", swept_here)
     call(*words, "--json", "two.json", "--jobs", "2")
     assert verdicts("one.json") == verdicts("two.json")
 
@@ -151,9 +151,9 @@ def test_results_are_in_the_order_of_the_plan_whatever_came_first(call, here, mo
 @pytest.mark.parametrize("method", ["some_edges", "Together"])
 def test_what_a_dead_worker_had_is_a_verdict_with_its_reason(call, here, monkeypatch, method):
     """Also of a method that trains all seeds at once: the others have their own."""
-    from tracrcheck.runs import gate_units
+    from tracrcheck.runs import base
 
-    monkeypatch.setattr(gate_units, "sweep", swept_here)
+    monkeypatch.setattr(base, "sweep", swept_here)
     words = ["--ablation", "zero", "--seeds", "3", "--json", "out.json", "--jobs", "2"]
     result = finished(call("gate", "hist", *words, "--method", METHODS + method), 1)
     reasons = {v["seed"]: v["reason"] for v in verdicts()}

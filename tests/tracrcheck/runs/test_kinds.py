@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -26,9 +26,6 @@ class Square:
     number: int
     square: int
     seconds: float = 0.0
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 class Asked(TypedDict):
@@ -58,20 +55,16 @@ class Squares(RunResults):
 
 
 class Squaring(ResumableRun[int, Square]):
-    things, label, row = "squares", "square", Square
+    things, label, row, results_type = "squares", "square", Square, Squares
 
-    def __init__(self, numbers, header, ledger=None):
-        super().__init__(header, ledger)
-        self.units = {number: number for number in numbers}
+    def __init__(self, numbers, *rest):
+        super().__init__(*rest, units={number: number for number in numbers})
 
     def key(self, row):
         return row.number
 
     def make(self, units):
         yield from (Square(number=n, square=n * n) for n in reversed(units))
-
-    def results(self, path=None):
-        return Squares(path=path or Path(), run=self.record(), squares=tuple(self.done))
 
 
 def kind(square: Callable[[int], int] = lambda n: n * n, **change) -> RunKind:

@@ -149,17 +149,17 @@ def test_what_was_red_is_run_again_and_of_a_survivor_all(status, by, job, monkey
 
 
 def test_of_quiet_runs_other_invariants_are_checked_again_and_of_one_that_was_not_all(monkeypatch):
-    asked = {"seeds": [0, 4, 8], "programs": ["hist", "sort"], "ablations": ["zero"]}
+    plan = false_alarms.Plan(seeds=(0, 4, 8), programs=("hist", "sort"), ablations=("zero",))
     made: list = []
     whole = replace(ONE, only=None)
     monkeypatch.setattr(false_alarms, "job_of", lambda programs, ablations: made.append(programs) or whole)
     monkeypatch.setattr(false_alarms, "run", lambda seed, job: made.append(job.only))
     for seed, red in ((0, None), (4, None), (8, None), (8, "x")):
         run = false_alarms.QuietRun(seed=seed, red=red, error=None, seconds=1.0)
-        false_alarms.again(run, asked)
+        false_alarms.again(run, plan)
     parts = made[1:6:2]
     assert sorted(name for part in parts for name in part) == sorted(i.name for i in INVARIANTS)
-    assert made[0::2] == [["hist"], ["hist"], ["hist"], ["hist", "sort"]]
+    assert made[0::2] == [("hist",), ("hist",), ("hist",), ("hist", "sort")]
     assert made[7] is None
 
 

@@ -48,7 +48,8 @@ def pairs(n: int = 4, seed: int = 0):
 
 def asked(keeping=None, *, method=quick, ablation: str = "resample", seed: int = 0, n: int = 4, model=None):
     english = load_model("english") if model is None else replace(load_model("english"), model=model)
-    return discover.discover(english, pairs(n), method, ablation=ablation, seed=seed, keeping=keeping)
+    run = discover.Run(subject=english, method=method, keeping=keeping)
+    return discover.discover(run, pairs(n), ablation=ablation, seed=seed)
 
 
 def task_of():
@@ -156,7 +157,7 @@ def test_an_interrupted_run_ends_with_130_keeps_its_state_and_resumes_to_what_it
     with interrupted_after(9):
         result = finished(call(*WORDS, *EVERY), 130)
     assert result.stdout == TITLE
-    assert result.stderr == "state is whole: the same command with --resume goes on from it\ninterrupted\n"
+    assert result.stderr == "state is whole: the same command with --resume continues from it\ninterrupted\n"
     assert [p.name for p in here.iterdir()] == ["state"]
     assert steps_in(here / "state") == 9
 
@@ -191,7 +192,7 @@ def test_a_run_that_was_stopped_after_its_training_does_not_train_again(call, he
 
 def test_there_may_be_nothing_to_resume_yet(call, here):
     result = finished(call(*WORDS, *EVERY, "--resume"), 0)
-    assert result.stderr == "there is no state to go on from: the training begins anew\n"
+    assert result.stderr == "there is no state to resume from: the training starts from the beginning\n"
     assert [p.name for p in here.iterdir()] == ["out.json"]
 
 

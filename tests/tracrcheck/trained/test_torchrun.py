@@ -7,7 +7,8 @@ import torch
 
 from tests.tracrcheck import pruners
 from tracrcheck.grading.run_method import ask, ask_all
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 SEEDS = (0, 1, 2)
 

@@ -12,7 +12,8 @@ from tracrcheck.compiler.compile import compile_program
 from tracrcheck.rasp.library import Library
 from tracrcheck.truth import cache
 from tracrcheck.truth.search import Limits
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 NAMES = ("reverse", "either_of_two_heads")
 

@@ -12,7 +12,8 @@ from tests import zoo
 from tracrcheck.generator.accept import compiled_of, numbered
 from tracrcheck.truth.certify import certify
 from tracrcheck.truth.search import Limits
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 
 def certificate(name, **setting):

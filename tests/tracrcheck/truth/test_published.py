@@ -10,7 +10,8 @@ import pytest
 from edgeprune_core.circuit import Circuit
 from tests import zoo
 from tracrcheck.truth.certify import certify
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 LISTS = [
     pytest.param(record, entry, id=f"{path.stem}-{entry['program']}-{len(entry['edges'])}")

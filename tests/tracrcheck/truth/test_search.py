@@ -16,7 +16,8 @@ from tests.tracrcheck.truth.random_programs import random_program
 from tracrcheck.compiler.compile import compile_program
 from tracrcheck.truth.certify import certify
 from tracrcheck.truth.permitted import permitted
-from tracrcheck.truth.setting import Setting, task_of
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 MOST = 14  # permitted edges: 2^14 circuits
 ABLATIONS, CRITERIA = ("zero", "mean", "resample"), ("value", "decoded")

@@ -15,7 +15,6 @@ from edgeprune_core.errors import CheckError
 from tracrcheck.reports.document import Block, Document, Drawing, Facts, Findings, Lines, Plot, Table, plain
 from tracrcheck.reports.findings import block as in_lines
 from tracrcheck.reports.render.sanitize import shown
-from tracrcheck.reports.text import table
 
 T = TypeVar("T")
 
@@ -66,8 +65,10 @@ def _rendered(part: RenderableType | Block) -> list[RenderableType]:
 
 
 def _table(block: Table) -> RichTable:
-    columns = block.columns
-    made = table(*(c.name for c in columns), numbers=[c.name for c in columns if c.number])
+    """Cells wrap on a narrow terminal, so that nothing is cut off."""
+    made = RichTable(box=None, pad_edge=False, header_style="bold")
+    for column in block.columns:
+        made.add_column(column.name, justify="right" if column.number else "left", overflow="fold")
     for row in block.rows:
         made.add_row(*(shown(plain(cell)) for cell in row))
     return made
@@ -83,7 +84,7 @@ def _console(*, stderr: bool) -> Console:
     return Console(file=stream, width=width, highlight=False, markup=False, soft_wrap=False)
 
 
-def tell(error: CheckError) -> None:
+def show_error(error: CheckError) -> None:
     """Prints an error without wrapping it, so that it can be searched and copied."""
     sys.stderr.write(f"{shown(str(error))}\n")
 

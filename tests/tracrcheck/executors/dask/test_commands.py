@@ -73,20 +73,19 @@ CODES = {"gate": 1, "fuzz": 1, "invariants": 0, "mutants": 1}
 
 
 @pytest.mark.parametrize(
-    ("command", "module", "needs"),
+    ("command", "needs"),
     [
         (
             "gate",
-            "runs.gate",
             {"files": (str(ROOT / "programs" / "hist.py"),), "methods": (METHODS + "some_edges",)},
         ),
-        ("fuzz", "runs.fuzz", {"methods": (METHODS + "some_edges",)}),
-        ("invariants", "runs.invariants", {}),
-        ("mutants", "runs.mutants", {}),
+        ("fuzz", {"methods": (METHODS + "some_edges",)}),
+        ("invariants", {}),
+        ("mutants", {}),
     ],
 )
 def test_a_command_hands_its_units_to_the_cluster_and_says_what_its_workers_must_have(
-    call, here, monkeypatch, command, module, needs
+    call, here, monkeypatch, command, needs
 ):
     """The work itself is done here."""
     given = []
@@ -95,7 +94,7 @@ def test_a_command_hands_its_units_to_the_cluster_and_says_what_its_workers_must
         given.append((len(units), jobs, cluster))
         yield from enumerate(map(work, units))
 
-    monkeypatch.setattr(f"tracrcheck.{module}.sweep", swept)
+    monkeypatch.setattr("tracrcheck.runs.base.sweep", swept)
     monkeypatch.setattr("tracrcheck.runs.mutants.hunt", quick.killed)
     monkeypatch.setattr("tracrcheck.executors.dask_cluster.check", lambda address, *, jobs: address)
     result = call(*COMMANDS[command], "--cluster", "tcp://there:1")

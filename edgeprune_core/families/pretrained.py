@@ -1,0 +1,45 @@
+"""`load`: a model of `transformers` of any family, from a folder, from the hub, or live."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from edgeprune_core.errors import CheckError
+from edgeprune_core.families import family_of
+from edgeprune_core.families.checkpoints import of_folder, of_hub, of_live
+from edgeprune_core.families.state_dict import model_of
+from edgeprune_core.weights import Model
+
+
+def load(
+    source: str | Path | Any, *, dtype: torch.dtype = torch.float32, revision: str | None = None
+) -> Model:
+    """A model of `transformers`, as ours.
+
+    source:   a local folder, a name on the hub, or a live model, whose weights are copied.
+    dtype:    of the result. revision: of the hub's repository.
+    Errors: EP171 (no table), EP172 to EP176 and EP179 (`model_of`), EP177 (files), EP178 (the hub).
+    """
+    if isinstance(source, (str, Path)):
+        found = of_hub(str(source), revision) if _is_hub_name(source) else of_folder(_folder(source))
+    else:
+        found = of_live(source)
+    try:
+        return model_of(family_of(found.config), found.config, found.tensors, dtype=dtype)
+    except CheckError as error:
+        raise error.at(found.where) from None
+
+
+def _folder(source: str | Path) -> Path:
+    return Path(source).expanduser()
+
+
+def _is_hub_name(source: str | Path) -> bool:
+    """Whether a text is a hub name, `owner/name` or `name`: an existing folder of that name takes precedence."""
+    text = os.fspath(source)
+    path_like = isinstance(source, Path) or text.startswith((".", "/", "~", os.sep)) or text.count("/") > 1
+    return not path_like and not _folder(source).is_dir()

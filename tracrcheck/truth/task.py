@@ -1,0 +1,91 @@
+"""Builds the task of a compiled program in a setting. The task does not contain the truth."""
+
+from __future__ import annotations
+
+import random
+
+import torch
+
+from edgeprune_core.criterion import Outcome
+from edgeprune_core.engine import trace
+from edgeprune_core.task import Task
+from tracrcheck.compiler.compile import Compiled
+from tracrcheck.error_codes import user_error
+from tracrcheck.rasp.domain import WHOLE, Domain
+from tracrcheck.truth.setting import Setting
+
+_SEED = 20_240_624  # for the sample of pairs, where the whole list is too long
+
+
+def task_of(compiled: Compiled, setting: Setting) -> Task:
+    """The task that a method receives and a certificate describes. Errors: TC112 where no input has the lengths."""
+    domain = _inputs(compiled, setting)
+    tokens, valid = compiled.encode(domain.inputs)
+    scored = _scored(compiled, domain, valid, setting.score_bos)
+    items, of = _items(domain, setting.paired)
+    lengths = valid.sum(1)
+    by_length = [tokens[lengths == n, :n] for n in lengths.unique().tolist()]
+    return Task(
+        name=compiled.program.name,
+        model=compiled.model,
+        ablation=setting.row.of(compiled.model, by_length),
+        tokens=tokens,
+        valid=valid,
+        scored=scored,
+        items=items,
+        outcome=_outcome(compiled, setting, tokens, valid, scored),
+        sampled=of,
+    )
+
+
+def _inputs(compiled: Compiled, setting: Setting) -> Domain:
+    if setting.lengths is None:
+        return compiled.domain
+    domain = compiled.domain.of_lengths(*setting.lengths)
+    if not domain.inputs:
+        low, high = setting.lengths
+        raise user_error(
+            "TC112", got=f"{low}-{high}", program=compiled.program.name, longest=compiled.program.max_seq_len
+        )
+    return domain
+
+
+def _scored(compiled: Compiled, domain: Domain, valid: torch.Tensor, score_bos: bool) -> torch.Tensor:
+    """Positions whose output counts: not BOS (unless `score_bos`), and not where the program returns None."""
+    scored = torch.zeros_like(valid)
+    scored[:, 0] = score_bos
+    for row, tokens in enumerate(domain.inputs):
+        for place, value in enumerate(compiled.interpret(tokens), start=1):
+            scored[row, place] = value is not None
+    return scored
+
+
+def _outcome(compiled: Compiled, setting: Setting, tokens, valid, scored) -> Outcome:
+    scale = 1.0
+    if not compiled.categorical:
+        values = trace(compiled.model, tokens, valid=valid).outputs[scored]
+        scale = float(values.max() - values.min()) if len(values) else 0.0
+        if scale < 1e-9:  # a constant, up to float64 rounding of sums of order 1
+            scale = 0.0
+    return Outcome(categorical=compiled.categorical, criterion=setting.criterion, scale=scale)
+
+
+def _items(domain: Domain, paired: bool) -> tuple[torch.Tensor, int | None]:
+    """Rows of (clean, corrupted), and the size of the full list where they are a sample of it, else None."""
+    if not paired:
+        each = torch.arange(len(domain.inputs))
+        return torch.stack([each, each], 1), domain.sampled
+    by_length: dict[int, list[int]] = {}
+    for row, tokens in enumerate(domain.inputs):
+        by_length.setdefault(len(tokens), []).append(row)
+    total = sum(len(rows) ** 2 for rows in by_length.values())
+    rng, pairs, left = random.Random(_SEED), [], WHOLE
+    for done, rows in enumerate(by_length.values()):
+        n = len(rows)
+        share = left // (len(by_length) - done)
+        numbers = (
+            range(n * n) if total <= WHOLE or n * n <= share else sorted(rng.sample(range(n * n), share))
+        )
+        pairs += [(rows[i // n], rows[i % n]) for i in numbers]
+        left = WHOLE - len(pairs)
+    return torch.tensor(pairs), None if total <= WHOLE and domain.sampled is None else total

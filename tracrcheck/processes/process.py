@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -87,6 +88,7 @@ class Process:
             for fd in theirs:
                 os.close(fd)
         self.starts += 1
+        _started.add(self)
         for fd in self._fds:
             os.set_blocking(fd, False)
         environment = {**os.environ, **self.environment}
@@ -277,6 +279,7 @@ class _Server:
 
 
 _server: _Server | None = None
+_started: weakref.WeakSet[Process] = weakref.WeakSet()
 
 
 def server() -> _Server:
@@ -292,5 +295,7 @@ def server() -> _Server:
 
 
 def _end_server() -> None:
+    for process in list(_started):
+        process.end()
     if _server is not None:
         _server.end()

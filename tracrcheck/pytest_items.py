@@ -76,11 +76,13 @@ class GatePlugin:
                 raise _no_profile(name)
             profile = profiles.chosen(name, [], None)
             files.check_writable(out := Path(path).absolute() if path else None)
+            examinee = examinee_of(
+                method, in_process=process.in_process, memory_mib=check_memory(process.memory)
+            )
+            _ = examinee.many  # a method that cannot be found is an error of the call
             plan = Plan(
                 settings=settings_of(profile.ablations),
-                method=examinee_of(
-                    method, in_process=process.in_process, memory_mib=check_memory(process.memory)
-                ),
+                method=examinee,
                 method_name=method,
                 in_process=process.in_process,
                 seeds=tuple(range(profile.seeds)),

@@ -117,6 +117,8 @@ class Process:
         if self._pid is None:
             return
         process, self._pid = self._pid, None
+        if os.getpid() != self._server.of:  # a copy in a process that was forked from ours
+            return
         for kill in (os.killpg, os.kill):
             with suppress(ProcessLookupError, PermissionError):
                 kill(process, signal.SIGKILL)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping
+import tomllib
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 
@@ -38,7 +41,7 @@ class CheckError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What an error code means. Each text may contain fields, such as `{name}`, which `raise` fills in."""
+    """What an error code means. Each text may contain fields such as `{name}`."""
 
     what: str
     wanted: str = ""
@@ -46,11 +49,29 @@ class Message:
 
 
 class ErrorTable:
-    """A package's error messages, by topic and code; a code with several messages has rows such as `TC101.file`."""
+    """A package's error messages by code, from a TOML file: topic, code, texts. It is read when the first one is needed.
 
-    def __init__(self, topics: Mapping[str, Mapping[str, Message]]) -> None:
-        self.topics = topics
-        self.messages = {code: message for codes in topics.values() for code, message in codes.items()}
+    A code with several messages has rows such as `TC101.file`. others: the table of a package that this one builds on.
+    """
+
+    def __init__(self, path: Path, *, others: ErrorTable | None = None) -> None:
+        self.path, self.others = path, others
+
+    @cached_property
+    def own(self) -> dict[str, dict[str, Message]]:
+        """This package's rows, by topic and code."""
+        topics = tomllib.loads(self.path.read_text(encoding="utf-8"))
+        return {topic: dict(_rows(codes)) for topic, codes in topics.items()}
+
+    @property
+    def topics(self) -> dict[str, dict[str, Message]]:
+        """All rows, by topic and code."""
+        return {**(self.others.topics if self.others else {}), **self.own}
+
+    @cached_property
+    def messages(self) -> dict[str, Message]:
+        """All rows, by code."""
+        return {code: message for codes in self.topics.values() for code, message in codes.items()}
 
     def error(
         self,
@@ -80,6 +101,15 @@ class ErrorTable:
         if not self.messages[code].wanted:
             given.setdefault("wanted", ", ".join(known))
         return self.error(code, name=name, **given)
+
+
+def _rows(codes: dict[str, Any]) -> Iterator[tuple[str, Message]]:
+    """The rows of a topic: a code's texts, or those of each of its cases."""
+    for code, part in codes.items():
+        for row, texts in (
+            ((code, part),) if "what" in part else ((f"{code}.{c}", t) for c, t in part.items())
+        ):
+            yield row, Message(**texts)
 
 
 def did_you_mean(name: str, known: Collection[str]) -> str:

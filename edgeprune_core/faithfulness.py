@@ -24,9 +24,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.engine import live_writers
 from edgeprune_core.error_codes import user_error
-from edgeprune_core.mask import from_edge_values
+from edgeprune_core.mask import from_edge_values, in_circuit
 from edgeprune_core.metrics import METRICS, Metric
 from edgeprune_core.task import Task
 
@@ -147,7 +146,7 @@ def _circuits(
     task: Task, circuit: Circuit, draws: int, generator: torch.Generator
 ) -> Float[Tensor, "circuit edge"]:
     """Rows: full, empty, the circuit kept, the circuit knocked out, then random circuits kept, then knocked out."""
-    kept = torch.tensor([edge in circuit for edge in task.graph.edges])
+    kept = in_circuit(circuit)
     n = task.graph.n_edges
     random = torch.zeros(draws, n)
     for row in random:
@@ -164,20 +163,13 @@ def _values(
     found: dict[str, list[Tensor]] = {metric.name: [] for metric in metrics}
     for chunk in circuits.split(CIRCUITS):
         mask = from_edge_values(task.graph, chunk.to(task.model.dtype).to(task.model.device))
-        live = live_writers(mask, task.graph)
         parts: dict[str, list[Tensor]] = {name: [] for name in found}
-        for items in _batches(task, len(chunk)):
-            got = task.outputs(mask, items, live=live)
+        for items, got in task.in_parts(mask):
             for metric in metrics:
                 parts[metric.name].append(_measured(metric, task, got, items))
         for name, part in parts.items():
             found[name].append(torch.cat(part, 1).double().cpu())
     return {name: torch.cat(rows) for name, rows in found.items()}
-
-
-def _batches(task: Task, circuits: int) -> Iterator[Tensor]:
-    each = circuits * len(task.graph.writers) * task.tokens.shape[1] * task.model.spec.d_model
-    yield from task.items.split(max(1, 16_000_000 // each))
 
 
 def _measured(

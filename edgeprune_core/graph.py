@@ -96,7 +96,9 @@ class ResidualGraph:
     parallel_blocks: bool = False
 
     @classmethod
+    @functools.lru_cache(maxsize=64)
     def of(cls, spec: ModelSpec) -> ResidualGraph:
+        """The same object for equal specs: what it caches is computed once, and every run of a model reads it."""
         return cls(
             spec.n_layers, spec.n_heads, spec.n_kv_heads, spec.positions == "learned", spec.parallel_blocks
         )

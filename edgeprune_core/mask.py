@@ -53,6 +53,18 @@ def to_circuit(graph: ResidualGraph, kept: Bool[Tensor, "reader writer"]) -> Cir
     return Circuit(graph, frozenset(graph.edges[starts[r] + w] for r, w in on.nonzero().tolist()))
 
 
+def circuit_of(graph: ResidualGraph, on: Bool[Tensor, " edge"]) -> Circuit:
+    """The circuit of the edges that are `on`, in the order of `graph.edges`."""
+    return Circuit(
+        graph, frozenset(edge for edge, kept in zip(graph.edges, on.tolist(), strict=True) if kept)
+    )
+
+
+def in_circuit(circuit: Circuit) -> Bool[Tensor, " edge"]:
+    """The inverse of `circuit_of`."""
+    return torch.tensor([edge in circuit.edges for edge in circuit.graph.edges])
+
+
 def edge_values(graph: ResidualGraph, mask: Tensor) -> Tensor:
     """The legal entries of `[..., reader, writer]`, flat in the order of `graph.edges`: `[..., edge]`."""
     return mask[..., legal(graph, device=mask.device)]

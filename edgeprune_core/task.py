@@ -17,7 +17,7 @@ from edgeprune_core.engine import live_writers, outputs, run, trace
 from edgeprune_core.error_codes import user_error
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.mask import to_mask
-from edgeprune_core.metrics.divergence import sharp_temperature
+from edgeprune_core.metrics.divergence import Divergence, bounded, kl, sharp_temperature
 from edgeprune_core.weights import Model
 
 # Floats of writer outputs held at once while a long list is processed: 64 MiB in float64.
@@ -95,19 +95,50 @@ class Task:
         items: Int[Tensor, "item 2"],
         *,
         live: Bool[Tensor, " writer"] | None = None,
+        first_layer: int = 0,
+        recompute: bool = False,
     ) -> Float[Tensor, "circuit item place d_out"]:
-        """Outputs of masked models on these items."""
+        """Outputs of masked models on these items. live, first_layer, recompute: as of `engine.run`."""
         clean = items[:, 0]
-        places = None if self.places is None else self.places[clean]
         return run(
             self.model,
             self.tokens[clean],
             mask,
             self.background(items),
             valid=self._valid(clean),
-            places=places,
+            places=None if self.places is None else self.places[clean],
             live=live,
+            first_layer=first_layer,
+            written=self.writers[:, clean] if first_layer else None,
+            recompute=recompute,
         )
+
+    def deviation(
+        self, outputs: Float[Tensor, "circuit item place d_out"], items: Int[Tensor, "item 2"]
+    ) -> Float[Tensor, "circuit item"]:
+        """How far these outputs are from the model's, by the criterion (`Outcome.deviation`)."""
+        want, scored = self._wanted(outputs, items)
+        return self.outcome.deviation(outputs, want.expand_as(outputs), scored.expand(outputs.shape[:-1]))
+
+    def divergence(
+        self,
+        outputs: Float[Tensor, "circuit item place d_out"],
+        items: Int[Tensor, "item 2"],
+        which: Divergence | None = None,
+    ) -> Float[Tensor, " circuit"]:
+        """The mean over scored positions of a divergence from the model's outputs (`metrics/divergence.py`); differentiable.
+
+        which: None: kl where outputs are categorical, else bounded.
+        """
+        want, scored = self._wanted(outputs, items)
+        if (which or ("kl" if self.outcome.categorical else "bounded")) == "kl":
+            return kl(outputs, want, scored, self.temperature)
+        return bounded(outputs, want, scored, self.outcome.scale)
+
+    def _wanted(self, outputs: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
+        """The model's own outputs on these items, in the precision of `outputs`, and which positions are scored."""
+        clean = items[:, 0]
+        return self.reference[clean].to(outputs.dtype), self.scored[clean]
 
     def margins(
         self, outputs: Float[Tensor, "circuit item place d_out"], items: Int[Tensor, "item 2"]
@@ -151,27 +182,52 @@ class Task:
 
     @torch.no_grad()
     def deviations(
-        self, circuits: Circuit | list[Circuit], items: Int[Tensor, "item 2"] | None = None
+        self,
+        circuits: Circuit | list[Circuit] | Float[Tensor, "circuit reader writer"],
+        items: Int[Tensor, "item 2"] | None = None,
     ) -> Float[Tensor, "circuit item"]:
-        """How far each circuit moves the outputs, on every item, worst scored coordinate first."""
-        items = self.items if items is None else items
-        mask = to_mask(circuits, dtype=self.model.dtype, device=self.model.device)
-        live = live_writers(mask, self.graph)
-        parts = []
-        for chunk in self._chunks(items, len(mask), int(live.sum())):
-            clean = chunk[:, 0]
-            got = self.outputs(mask, chunk, live=live)
-            want, scored = self.reference[clean], self.scored[clean]
-            parts.append(self.outcome.deviation(got, want.expand_as(got), scored.expand(got.shape[:-1])))
-        return torch.cat(parts, 1)
+        """How far each circuit, or mask, moves the outputs of each item of the list, or of `items`."""
+        mask = circuits
+        if not isinstance(mask, Tensor):
+            mask = to_mask(circuits, dtype=self.model.dtype, device=self.model.device)
+        return torch.cat([self.deviation(got, part) for part, got in self.in_parts(mask, items)], 1)
 
-    def _chunks(self, items: Tensor, circuits: int, writers: int) -> Iterator[Tensor]:
-        yield from items.split(self._at_once(circuits, writers + 4 * self.graph.n_heads))
+    @torch.no_grad()
+    def divergences(
+        self,
+        mask: Float[Tensor, "circuit reader writer"],
+        which: Divergence | None = None,
+        *,
+        first_layer: int = 0,
+    ) -> Float[Tensor, " circuit"]:
+        """The `divergence` of each mask over the whole list.
+
+        first_layer: the caller guarantees that the masks keep every edge into earlier layers.
+        """
+        total, n = mask.new_zeros(len(mask)), 0
+        for items, got in self.in_parts(mask, first_layer=first_layer if self._held else 0):
+            scored = int(self.scored[items[:, 0]].sum())
+            total += self.divergence(got, items, which) * scored
+            n += scored
+        return total / max(n, 1)
+
+    def in_parts(
+        self,
+        mask: Float[Tensor, "circuit reader writer"],
+        items: Int[Tensor, "item 2"] | None = None,
+        *,
+        first_layer: int = 0,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Some items and the outputs of every mask on them, until all items were run: memory is bounded."""
+        live, items = live_writers(mask, self.graph), self.items if items is None else items
+        for part in items.split(self._at_once(len(mask), int(live.sum()) + 4 * self.graph.n_heads)):
+            yield part, self.outputs(mask, part, live=live, first_layer=first_layer)
 
     def _at_once(self, circuits: int, rows: int) -> int:
-        """How many inputs fit into CHUNK_FLOATS, with `rows` streams for each circuit."""
-        each = circuits * rows * self.tokens.shape[1] * self.model.spec.d_model
-        return max(1, CHUNK_FLOATS // max(each, 1))
+        """How many inputs fit into CHUNK_FLOATS, with `rows` streams and the outputs for each circuit."""
+        each = rows * self.model.spec.d_model * self.tokens.shape[1]
+        each += self.model.spec.d_out * self.scored.shape[1]
+        return max(1, CHUNK_FLOATS // max(circuits * each, 1))
 
     def accepts(self, circuit: Circuit) -> bool:
         """Whether the worst scored coordinate over the whole list meets the tolerance."""

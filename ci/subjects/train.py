@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+import model_card
 import torch
 from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel
@@ -29,7 +30,7 @@ from edgeprune_core.tasks.base import Pair
 from edgeprune_core.tasks.encode import NO_TOKEN, PromptBatch, batch_of, encode
 from edgeprune_core.tasks.tokenizer import WordTokenizer
 from edgeprune_core.tasks.vocabulary import VOCABULARIES, made_anew
-from edgeprune_core.trained_models import FOLDER, load_model, model_card
+from edgeprune_core.trained_models import FOLDER, load_model
 from edgeprune_core.trained_models.tokenizers import WORDS
 
 SEED = 20261126

@@ -23,12 +23,11 @@ from torch import Tensor
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.distributed.process_group import Group
-from edgeprune_core.engine import live_writers, run
+from edgeprune_core.engine import live_writers
 from edgeprune_core.mask import from_edge_values
 from edgeprune_core.methods.edge_pruning import EdgePruning, EdgePruningTraining
 from edgeprune_core.task import Task
 from edgeprune_core.training.checkpoint import finished
-from edgeprune_core.training.pathwise import judged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +58,8 @@ class ShardedTraining(EdgePruningTraining):
         own, share = self._share(rows)
         items = task.items[rows[own]]
         mask = from_edge_values(task.graph, gates)
-        got = _outputs(task, mask, items).to(gates.dtype)
-        loss, wrong = judged(task, self.settings, got, items)
+        got = task.outputs(mask, items, live=live_writers(mask, task.graph), recompute=True).to(gates.dtype)
+        loss, wrong = self._judged(got, items)
         loss = share * loss
         loss.backward()
         for log_alpha in self.gates.log_alphas.values():
@@ -97,21 +96,3 @@ class ShardedTraining(EdgePruningTraining):
         )
         worst = float(self.original.deviations(circuit, items[own]).max())
         return self.group.largest(math.inf if math.isnan(worst) else worst) <= self.original.outcome.limit
-
-
-def _outputs(
-    task: Task, mask: Float[Tensor, "circuit reader writer"], items: Int[Tensor, "item 2"]
-) -> Float[Tensor, "circuit item place d_out"]:
-    """As `Task.outputs`, with layers recomputed in the backward pass."""
-    clean = items[:, 0]
-    valid = task.valid[clean]
-    return run(
-        task.model,
-        task.tokens[clean],
-        mask,
-        task.background(items),
-        valid=None if bool(valid.all()) else valid,
-        places=None if task.places is None else task.places[clean],
-        live=live_writers(mask, task.graph),
-        recompute=True,
-    )

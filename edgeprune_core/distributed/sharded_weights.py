@@ -95,20 +95,15 @@ class GatheredModel(Model):
 
     def digest(self) -> str:
         h = hashlib.sha256(json.dumps(self.spec.to_json(), sort_keys=True).encode())
-        shelf = _gathered_tensor(self.weights.tok).shelf
+        assert isinstance(self.weights.tok, Gathered)
         for unit in (ENDS, *range(self.spec.n_layers)):
-            for name, t in sorted(shelf.take(unit).items()):
+            for name, t in sorted(self.weights.tok.shelf.take(unit).items()):
                 h.update(f"{unit} {name}".encode())
                 own = (
                     t.detach().clone().cpu()
                 )  # NumPy pins what it looks at, and a shelf must be able to let go
                 h.update(own.view(torch.uint8).numpy().tobytes())
         return h.hexdigest()
-
-
-def _gathered_tensor(tensor: Tensor) -> Gathered:
-    assert isinstance(tensor, Gathered)
-    return tensor
 
 
 def gathered(model: Model, shelf: Shelf, device: torch.device) -> GatheredModel:

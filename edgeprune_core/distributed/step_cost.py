@@ -93,7 +93,8 @@ def cost(spec: ModelSpec, step: Step) -> Cost:
         model = gathered(model, shelf, _META)
     with meter:
         _step(model, step, meter)
-    buffer = step.circuits * _row(spec, step) * len(ResidualGraph.of(spec).writers)
+    each = step.batch * step.pos * spec.d_model * step.dtype.itemsize  # bytes of one writer's output
+    buffer = step.circuits * each * len(ResidualGraph.of(spec).writers)
     back = min(buffer, meter.at_peak["back"])
     return Cost(
         gates=meter.at_peak["gates"],
@@ -105,11 +106,6 @@ def cost(spec: ModelSpec, step: Step) -> Cost:
         flops=meter.flops,
         weights_used=shelf.handed_out,
     )
-
-
-def _row(spec: ModelSpec, step: Step) -> int:
-    """Bytes of one writer's output."""
-    return step.batch * step.pos * spec.d_model * step.dtype.itemsize
 
 
 def _step(model: Model, step: Step, meter: _Meter) -> None:

@@ -120,13 +120,14 @@ def live_writers(
     mask: Float[Tensor, "circuit reader writer"], graph: ResidualGraph
 ) -> Bool[Tensor, " writer"]:
     """Writers that some kept path of some circuit joins to `out`."""
-    kept = (mask != 0).any(0).cpu()
-    live = kept[-1].clone()
+    # In NumPy: the operations are tiny, and torch's cost several times as much.
+    kept = (mask != 0).any(0).cpu().numpy()
+    live = kept[-1].copy()
     for writer in reversed(graph.writers):
         if live[writer.index]:
             for reader in graph.readers_of(writer):
                 live |= kept[reader.index]
-    return live
+    return torch.from_numpy(live)
 
 
 def _embed(model: Model, tokens: Tensor, stream: Stream | Plain) -> None:

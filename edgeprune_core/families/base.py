@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
 from edgeprune_core.error_codes import unknown_name, user_error
@@ -23,16 +24,21 @@ class Row:
     """One row of a table: a tensor of `transformers`, and the tensors of `Weights` that it contains.
 
     theirs: its name in the language model; `{layer}` stands for each layer's number.
-    shape:  of one such tensor.
     ours:   names in `Weights`; of one layer of them, where `theirs` has `{layer}`.
     read:   theirs -> ours, a tensor for each name. write: its inverse.
     """
 
     theirs: str
-    shape: tuple[int, ...]
     ours: tuple[str, ...]
     read: Callable[[Tensor], tuple[Tensor, ...]]
     write: Callable[..., Tensor]
+
+    def shape(self, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
+        """The shape of one such tensor, from those of ours."""
+        skip = 1 if "{layer}" in self.theirs else 0
+        return tuple(
+            self.write(*(torch.empty(shapes[name][skip:], device="meta") for name in self.ours)).shape
+        )
 
 
 class Family(Protocol):
@@ -56,14 +62,14 @@ class Family(Protocol):
 HEAD = "lm_head.weight"
 
 
-def as_is(theirs: str, ours: str, *shape: int) -> Row:
+def as_is(theirs: str, ours: str) -> Row:
     """The same numbers in the same places."""
-    return Row(theirs, shape, (ours,), lambda t: (t,), lambda t: t)
+    return Row(theirs, (ours,), lambda t: (t,), lambda t: t)
 
 
-def transposed(theirs: str, ours: str, n_out: int, n_in: int) -> Row:
+def transposed(theirs: str, ours: str) -> Row:
     """A `torch.nn.Linear`, which keeps `out in` where we keep `in out`."""
-    return Row(theirs, (n_out, n_in), (ours,), lambda t: (t.T,), lambda t: t.T)
+    return Row(theirs, (ours,), lambda t: (t.T,), lambda t: t.T)
 
 
 def required(config: Config, name: str) -> int:

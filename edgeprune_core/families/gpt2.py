@@ -47,44 +47,36 @@ class Gpt2:
         )
 
     def rows(self, spec: ModelSpec, config: Config) -> tuple[Row, ...]:
-        d, h, e, m = spec.d_model, spec.n_heads, spec.d_head, spec.d_mlp
+        d, h, e = spec.d_model, spec.n_heads, spec.d_head
         block = "transformer.h.{layer}."
         qkv = Row(
             block + "attn.c_attn.weight",
-            (d, 3 * d),
             ("w_q", "w_k", "w_v"),
             lambda t: tuple(w.view(d, h, e).transpose(0, 1) for w in t.split(d, -1)),
             lambda *ws: torch.cat([w.transpose(0, 1).reshape(d, d) for w in ws], -1),
         )
         qkv_bias = Row(
             block + "attn.c_attn.bias",
-            (3 * d,),
             ("b_q", "b_k", "b_v"),
             lambda t: tuple(t.view(3, h, e)),
             lambda *bs: torch.cat([b.reshape(d) for b in bs]),
         )
         out = Row(
-            block + "attn.c_proj.weight",
-            (d, d),
-            ("w_o",),
-            lambda t: (t.view(h, e, d),),
-            lambda w: w.reshape(d, d),
+            block + "attn.c_proj.weight", ("w_o",), lambda t: (t.view(h, e, d),), lambda w: w.reshape(d, d)
         )
-        return (
-            as_is("transformer.wte.weight", "tok", spec.d_vocab, d),
-            as_is("transformer.wpe.weight", "pos", spec.n_ctx, d),
-            as_is(block + "ln_1.weight", "norm1_gain", d),
-            as_is(block + "ln_1.bias", "norm1_bias", d),
-            qkv,
-            qkv_bias,
-            out,
-            as_is(block + "attn.c_proj.bias", "b_o", d),
-            as_is(block + "ln_2.weight", "norm2_gain", d),
-            as_is(block + "ln_2.bias", "norm2_bias", d),
-            as_is(block + "mlp.c_fc.weight", "w_in", d, m),
-            as_is(block + "mlp.c_fc.bias", "b_in", m),
-            as_is(block + "mlp.c_proj.weight", "w_out", m, d),
-            as_is(block + "mlp.c_proj.bias", "b_out", d),
-            as_is("transformer.ln_f.weight", "norm_gain", d),
-            as_is("transformer.ln_f.bias", "norm_bias", d),
-        )
+        same = {
+            "transformer.wte.weight": "tok",
+            "transformer.wpe.weight": "pos",
+            block + "ln_1.weight": "norm1_gain",
+            block + "ln_1.bias": "norm1_bias",
+            block + "attn.c_proj.bias": "b_o",
+            block + "ln_2.weight": "norm2_gain",
+            block + "ln_2.bias": "norm2_bias",
+            block + "mlp.c_fc.weight": "w_in",
+            block + "mlp.c_fc.bias": "b_in",
+            block + "mlp.c_proj.weight": "w_out",
+            block + "mlp.c_proj.bias": "b_out",
+            "transformer.ln_f.weight": "norm_gain",
+            "transformer.ln_f.bias": "norm_bias",
+        }
+        return (qkv, qkv_bias, out, *(as_is(theirs, ours) for theirs, ours in same.items()))

@@ -60,27 +60,33 @@ class Llama:
         )
 
     def rows(self, spec: ModelSpec, config: Config) -> tuple[Row, ...]:
-        d, m, h, kv = spec.d_model, spec.d_mlp, spec.n_heads, spec.n_kv_heads
+        d, h, kv, e = spec.d_model, spec.n_heads, spec.n_kv_heads, spec.d_head
         block = "model.layers.{layer}."
+        out = Row(
+            block + "self_attn.o_proj.weight",
+            ("w_o",),
+            lambda t: (t.view(d, h, e).permute(1, 2, 0),),
+            lambda w: w.permute(2, 0, 1).reshape(d, h * e),
+        )
         rows = [
-            as_is("model.embed_tokens.weight", "tok", spec.d_vocab, d),
-            as_is(block + "input_layernorm.weight", "norm1_gain", d),
-            _into_heads(block + "self_attn.q_proj.weight", "w_q", h, spec),
-            _into_heads(block + "self_attn.k_proj.weight", "w_k", kv, spec),
-            _into_heads(block + "self_attn.v_proj.weight", "w_v", kv, spec),
-            _out_of_heads(block + "self_attn.o_proj.weight", spec),
-            as_is(block + "post_attention_layernorm.weight", "norm2_gain", d),
-            transposed(block + "mlp.up_proj.weight", "w_in", m, d),
-            transposed(block + "mlp.gate_proj.weight", "w_gate", m, d),
-            transposed(block + "mlp.down_proj.weight", "w_out", d, m),
-            as_is("model.norm.weight", "norm_gain", d),
+            as_is("model.embed_tokens.weight", "tok"),
+            as_is(block + "input_layernorm.weight", "norm1_gain"),
+            _into_heads(block + "self_attn.q_proj.weight", "w_q", h),
+            _into_heads(block + "self_attn.k_proj.weight", "w_k", kv),
+            _into_heads(block + "self_attn.v_proj.weight", "w_v", kv),
+            out,
+            as_is(block + "post_attention_layernorm.weight", "norm2_gain"),
+            transposed(block + "mlp.up_proj.weight", "w_in"),
+            transposed(block + "mlp.gate_proj.weight", "w_gate"),
+            transposed(block + "mlp.down_proj.weight", "w_out"),
+            as_is("model.norm.weight", "norm_gain"),
         ]
         if config.get("attention_bias"):
             rows += [
-                _head_bias(block + "self_attn.q_proj.bias", "b_q", h, spec),
-                _head_bias(block + "self_attn.k_proj.bias", "b_k", kv, spec),
-                _head_bias(block + "self_attn.v_proj.bias", "b_v", kv, spec),
-                as_is(block + "self_attn.o_proj.bias", "b_o", d),
+                _head_bias(block + "self_attn.q_proj.bias", "b_q", h),
+                _head_bias(block + "self_attn.k_proj.bias", "b_k", kv),
+                _head_bias(block + "self_attn.v_proj.bias", "b_v", kv),
+                as_is(block + "self_attn.o_proj.bias", "b_o"),
             ]
         return tuple(rows)
 
@@ -95,28 +101,14 @@ def _rotary(config: Config) -> tuple[float, float]:
     return float(theta), float(told.get("factor", 1.0)) if kind == "linear" else 1.0
 
 
-def _into_heads(theirs: str, ours: str, heads: int, spec: ModelSpec) -> Row:
-    d, e = spec.d_model, spec.d_head
+def _into_heads(theirs: str, ours: str, heads: int) -> Row:
     return Row(
         theirs,
-        (heads * e, d),
         (ours,),
-        lambda t: (t.view(heads, e, d).transpose(1, 2),),
-        lambda w: w.transpose(1, 2).reshape(heads * e, d),
+        lambda t: (t.unflatten(0, (heads, -1)).transpose(1, 2),),
+        lambda w: w.transpose(1, 2).flatten(0, 1),
     )
 
 
-def _out_of_heads(theirs: str, spec: ModelSpec) -> Row:
-    d, h, e = spec.d_model, spec.n_heads, spec.d_head
-    return Row(
-        theirs,
-        (d, h * e),
-        ("w_o",),
-        lambda t: (t.view(d, h, e).permute(1, 2, 0),),
-        lambda w: w.permute(2, 0, 1).reshape(d, h * e),
-    )
-
-
-def _head_bias(theirs: str, ours: str, heads: int, spec: ModelSpec) -> Row:
-    e = spec.d_head
-    return Row(theirs, (heads * e,), (ours,), lambda t: (t.view(heads, e),), lambda b: b.reshape(heads * e))
+def _head_bias(theirs: str, ours: str, heads: int) -> Row:
+    return Row(theirs, (ours,), lambda t: (t.unflatten(0, (heads, -1)),), lambda b: b.flatten())

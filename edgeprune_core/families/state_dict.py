@@ -33,10 +33,10 @@ def model_of(
         )
 
     ours: dict[str, Tensor] = {}
+    shapes = expected_shapes(spec)
     for name, (row, layer) in lines.items():
-        theirs = _checked(name, tensors[named[name]], row.shape)
+        theirs = _checked(name, tensors[named[name]], row.shape(shapes))
         if not ours:
-            shapes = expected_shapes(spec)
             ours = {key: torch.zeros(s, dtype=dtype, device=theirs.device) for key, s in shapes.items()}
         for key, part in zip(row.ours, row.read(theirs), strict=True):
             (ours[key] if layer is None else ours[key][layer]).copy_(part)
@@ -72,7 +72,7 @@ def _lines(family: Family, spec: ModelSpec, config: Config) -> Iterator[tuple[st
     """Every tensor by its full name, with its row and layer."""
     rows = family.rows(spec, config)
     if not family.tied(config):
-        rows += (transposed(HEAD, "unembed", spec.d_out, spec.d_model),)
+        rows += (transposed(HEAD, "unembed"),)
     for row in rows:
         if "{layer}" not in row.theirs:
             yield row.theirs, (row, None)

@@ -31,11 +31,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from edgeprune_core.deviations import Divergence, divergences_of
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.graph import Reader
 from edgeprune_core.mask import edge_values, legal, to_circuit
 from edgeprune_core.methods.base import Candidate
+from edgeprune_core.metrics.divergence import Divergence
 from edgeprune_core.task import Task
 from edgeprune_core.training.prices import geometric
 
@@ -98,16 +98,12 @@ class _Remembered:
     width: int = 1
     known: dict[bytes, float] = field(default_factory=dict)
 
-    def of(self, masks: Tensor, whole_before: int = 0) -> list[float]:
+    def of(self, masks: Tensor, first_layer: int = 0) -> list[float]:
         keys = [hashlib.blake2b(m.cpu().numpy().tobytes(), digest_size=16).digest() for m in masks]
         new = [i for i, key in enumerate(keys) if key not in self.known]
         if new:
-            values = divergences_of(
-                self.task,
-                masks[new].to(self.task.model.dtype),
-                self.method.divergence,
-                whole_before=whole_before,
-            )
+            own = masks[new].to(self.task.model.dtype)
+            values = self.task.divergences(own, self.method.divergence, first_layer=first_layer)
             self.runs += len(new)
             self.known |= {keys[i]: value for i, value in zip(new, values.tolist(), strict=True)}
         return [self.known[key] for key in keys]

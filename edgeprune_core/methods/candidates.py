@@ -16,7 +16,7 @@ from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
-from edgeprune_core.mask import from_edge_values, to_circuit
+from edgeprune_core.mask import circuit_of
 from edgeprune_core.task import Task
 
 
@@ -81,4 +81,4 @@ class Candidates:
 
 def open_circuit(task: Task, on: Tensor) -> Circuit:
     """The open edges, without those that no open path joins to `out`."""
-    return to_circuit(task.graph, from_edge_values(task.graph, on[None].float())[0] > 0).connected()
+    return circuit_of(task.graph, on).connected()

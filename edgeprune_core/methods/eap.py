@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from edgeprune_core.attribution import margin_gradient
 from edgeprune_core.discovery import Discovery
-from edgeprune_core.methods.top_edges import fewest_edges, top_edges
+from edgeprune_core.methods.top_edges import discovered
 from edgeprune_core.task import Task
 
 
@@ -31,7 +31,4 @@ class Eap:
     def __call__(self, task: Task) -> Discovery:
         scores = margin_gradient(task, items_at_once=self.items_at_once).abs()
         passes = -(-len(task.items) // self.items_at_once)
-        if self.n_edges is not None:
-            return Discovery(circuit=top_edges(task, scores, self.n_edges), scores=scores, steps=passes)
-        circuit, tried = fewest_edges(task, scores)
-        return Discovery(circuit=circuit, scores=scores, steps=passes, hard_evaluations=tried)
+        return discovered(task, scores, self.n_edges, steps=passes)

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from edgeprune_core.attribution import margin_gradient, margin_gradient_along_inputs
 from edgeprune_core.discovery import Discovery
-from edgeprune_core.methods.top_edges import fewest_edges, top_edges
+from edgeprune_core.methods.top_edges import discovered
 from edgeprune_core.task import Task
 
 _PATHS: dict[str, Callable[..., Tensor]] = {
@@ -49,7 +49,4 @@ class EapIg:
     def __call__(self, task: Task) -> Discovery:
         scores = _PATHS[self.path](task, steps=self.steps, items_at_once=self.items_at_once).abs()
         passes = self.steps * -(-len(task.items) // self.items_at_once)
-        if self.n_edges is not None:
-            return Discovery(circuit=top_edges(task, scores, self.n_edges), scores=scores, steps=passes)
-        circuit, tried = fewest_edges(task, scores)
-        return Discovery(circuit=circuit, scores=scores, steps=passes, hard_evaluations=tried)
+        return discovered(task, scores, self.n_edges, steps=passes)

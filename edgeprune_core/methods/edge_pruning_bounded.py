@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.deviations import Divergence
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.methods.candidates import Candidates, Restarts, open_circuit
+from edgeprune_core.metrics.divergence import Divergence
 from edgeprune_core.task import Task
 from edgeprune_core.training.pathwise import PathwiseSettings, PathwiseTraining
 from edgeprune_core.training.prices import FixedPrice

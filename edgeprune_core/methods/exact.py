@@ -18,10 +18,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from edgeprune_core.deviations import deviations_of
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.mask import from_edge_values
-from edgeprune_core.methods.top_edges import fewest_edges, top_edges
+from edgeprune_core.methods.top_edges import discovered
 from edgeprune_core.task import Task
 
 
@@ -38,11 +37,7 @@ class Exact:
 
     def __call__(self, task: Task) -> Discovery:
         scores = self.scores(task)
-        if self.n_edges is not None:
-            circuit, tried = top_edges(task, scores, self.n_edges), 0
-        else:
-            circuit, tried = fewest_edges(task, scores)
-        return Discovery(circuit=circuit, scores=scores, hard_evaluations=len(scores) + tried)
+        return discovered(task, scores, self.n_edges, runs=len(scores))
 
     def scores(self, task: Task) -> Float[Tensor, " edge"]:
         """How far the outputs move without each edge, in units of the outcome and in the order of `graph.edges`."""
@@ -50,6 +45,6 @@ class Exact:
         for cut in torch.arange(n, device=task.model.device).split(self.circuits_at_once):
             kept = torch.ones(len(cut), n, dtype=task.model.dtype, device=task.model.device)
             kept[torch.arange(len(cut)), cut] = 0
-            moved = deviations_of(task, from_edge_values(task.graph, kept))
+            moved = task.deviations(from_edge_values(task.graph, kept))
             parts.append(moved.amax(1) if self.over == "worst" else moved.mean(1))
         return torch.cat(parts)

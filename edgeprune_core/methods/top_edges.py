@@ -1,4 +1,4 @@
-"""Circuits made of the highest-scoring edges, without dangling ones.
+"""Circuits made of the highest-scoring edges, without dangling ones: what every method that ranks edges returns.
 
 Ties go to the edge that comes first in the graph.
 """
@@ -11,7 +11,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
+from edgeprune_core.discovery import Discovery
 from edgeprune_core.task import Task
+
+
+def discovered(
+    task: Task, scores: Float[Tensor, " edge"], n_edges: int | None, *, steps: int = 0, runs: int = 0
+) -> Discovery:
+    """The `n_edges` best edges, or the fewest that the task accepts. runs: of whole circuits, to make the scores."""
+    circuit, tried = fewest_edges(task, scores) if n_edges is None else (top_edges(task, scores, n_edges), 0)
+    return Discovery(circuit=circuit, scores=scores, steps=steps, hard_evaluations=runs + tried)
 
 
 def top_edges(task: Task, scores: Float[Tensor, " edge"], n_edges: int) -> Circuit:

@@ -13,10 +13,13 @@ scores of V values differ by 1, so the model's own probability of the right one 
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+
+Divergence = Literal["kl", "bounded"]
 
 
 def bounded(

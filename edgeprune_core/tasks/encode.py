@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import torch
 from jaxtyping import Bool, Int
@@ -66,27 +65,6 @@ def encoded(pairs: Iterable[Pair], tokenizer: Tokenizer) -> Iterator[EncodedPair
         any_pair = True
     if not any_pair:
         raise user_error("EP180", got="no pair")
-
-
-def fitting(pairs: Iterable[Pair], tokenizer: Tokenizer) -> Iterator[Pair]:
-    """The pairs that `encode` accepts.
-
-    For generated pairs and a third-party tokenizer, which may split some names in two. Files are read without it, so
-    that no pair is skipped silently.
-    """
-    for pair in pairs:
-        try:
-            encode(pair, tokenizer)
-        except CheckError:
-            continue
-        yield pair
-
-
-def batches(pairs: Iterable[Pair], tokenizer: Tokenizer, *, size: int) -> Iterator[PromptBatch]:
-    """Batches of `size` pairs; the last may be smaller. Errors: those of `encoded`."""
-    stream = encoded(pairs, tokenizer)
-    while chunk := list(islice(stream, size)):
-        yield batch_of(chunk)
 
 
 def batch_of(chunk: Sequence[EncodedPair]) -> PromptBatch:

@@ -27,6 +27,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from edgeprune_core.atomic_write import write_whole
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.error_codes import user_error
 from edgeprune_core.errors import CheckError
@@ -185,17 +186,7 @@ def write(path: Path, header: Mapping[str, str], tensors: Mapping[str, Tensor]) 
     """Writes the file completely or not at all, and flushes it to disk. Raises `OSError`."""
     own = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     data = save(own, metadata={"header": json.dumps({**header, "digest": _digest(own)})})
-    handle, partial = tempfile.mkstemp(dir=path.resolve().parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(partial)
-        raise
+    write_whole(path.resolve(), data)
 
 
 def read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

@@ -26,10 +26,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from edgeprune_core.deviations import Divergence
 from edgeprune_core.engine import live_writers
 from edgeprune_core.mask import from_edge_values
-from edgeprune_core.metrics.divergence import bounded, kl, sharp_temperature
+from edgeprune_core.metrics.divergence import Divergence
 from edgeprune_core.task import Task
 from edgeprune_core.training.gates import EdgeGates, HardConcrete
 from edgeprune_core.training.item_pool import ItemPool
@@ -114,11 +113,21 @@ class PathwiseTraining:
 
     def _backward(self, gates: Float[Tensor, "circuit edge"], rows: Int[Tensor, " item"]) -> None:
         """Leaves the gradient of divergence and price on the parameters."""
-        loss, wrong = divergence(self.task, self.settings, gates, rows)
+        items, mask = self.task.items[rows], from_edge_values(self.task.graph, gates)
+        got = self.task.outputs(mask, items, live=live_writers(mask, self.task.graph)).to(gates.dtype)
+        loss, wrong = self._judged(got, items)
         self.pool.learn(rows, wrong)
         loss = loss + self._price()
         loss.backward()
         self.loss = loss.detach()
+
+    def _judged(
+        self, got: Float[Tensor, "circuit item place d_out"], items: Int[Tensor, "item 2"]
+    ) -> tuple[Tensor, Bool[Tensor, "circuit item"]]:
+        """The mean divergence of outputs of sampled circuits, and which circuit fails on which item."""
+        with torch.no_grad():
+            wrong = self.task.deviation(got, items) > self.task.outcome.limit
+        return self.task.divergence(got, items, self.settings.divergence).mean(), wrong.cpu()
 
     def _price(self) -> Tensor:
         return self.settings.price.cost(self.gates, self.taken, self.multipliers)
@@ -150,31 +159,3 @@ class PathwiseTraining:
             p.copy_(tensors[name])
             for part, own in self.optimiser.state[p].items():
                 own.copy_(tensors[f"{name}.{part}"])
-
-
-def divergence(
-    task: Task, settings: PathwiseSettings, gates: Float[Tensor, "circuit edge"], rows: Int[Tensor, " item"]
-) -> tuple[Tensor, Bool[Tensor, "circuit item"]]:
-    """Of sampled circuits on these items: its mean, and which circuit fails on which item."""
-    items, mask = task.items[rows], from_edge_values(task.graph, gates)
-    got = task.outputs(mask, items, live=live_writers(mask, task.graph)).to(gates.dtype)
-    return judged(task, settings, got, items)
-
-
-def judged(
-    task: Task,
-    settings: PathwiseSettings,
-    got: Float[Tensor, "circuit item place d_out"],
-    items: Int[Tensor, "item 2"],
-) -> tuple[Tensor, Bool[Tensor, "circuit item"]]:
-    """The same of outputs that were computed elsewhere."""
-    want, scored = task.reference[items[:, 0]].to(got.dtype), task.scored[items[:, 0]]
-    outcome = task.outcome
-    with torch.no_grad():
-        off = outcome.deviation(got, want.expand_as(got), scored.expand(got.shape[:-1]))
-    if (settings.divergence or ("kl" if outcome.categorical else "bounded")) == "bounded":
-        loss = bounded(got, want, scored, outcome.scale)
-    else:
-        temperature = 1.0 if outcome.criterion == "kl" else sharp_temperature(want.shape[-1])
-        loss = kl(got, want, scored, temperature)
-    return loss.mean(), (off > outcome.limit).cpu()

@@ -31,8 +31,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from edgeprune_core.engine import live_writers
-from edgeprune_core.graph import ResidualGraph
-from edgeprune_core.mask import from_edge_values, to_circuit
+from edgeprune_core.mask import circuit_of, from_edge_values, in_circuit
 from edgeprune_core.task import Task
 from edgeprune_core.training.gates import stratified_uniform
 from edgeprune_core.training.item_pool import ItemPool
@@ -137,15 +136,13 @@ def _step(
 def wrong_items(
     task: Task, gates: Float[Tensor, "circuit edge"], rows: Tensor
 ) -> Bool[Tensor, "circuit item"]:
-    """Which circuits are outside the tolerance on which items."""
+    """Which circuits are outside the tolerance on which items. Equal circuits, of which there are many, are run once."""
+    gates, which = gates.unique(dim=0, return_inverse=True)
     mask = from_edge_values(task.graph, gates.to(task.model.device, task.model.dtype))
     items = task.items[rows]
     with torch.no_grad():
         got = task.outputs(mask, items, live=live_writers(mask, task.graph))
-    clean = items[:, 0]
-    want, scored = task.reference[clean], task.scored[clean]
-    off = task.outcome.deviation(got, want.expand_as(got), scored.expand(got.shape[:-1]))
-    return (off > task.outcome.limit).cpu()
+        return (task.deviation(got, items) > task.outcome.limit).cpu()[which]
 
 
 def _ok_weights(wrong: Bool[Tensor, "circuit chain item"]) -> tuple[Tensor, Tensor]:
@@ -161,13 +158,7 @@ def _close(task: Task, settings: ScoreSettings, state: Chains, on: Int[Tensor, "
     falling = (state.log_alpha <= settings.off) & ~state.closed
     state.closed |= falling
     for chain in falling.any(1).nonzero()[:, 0].tolist():
-        state.closed[chain] |= ~connected(task.graph, ~state.closed[chain])
+        joined = circuit_of(task.graph, ~state.closed[chain]).connected()
+        state.closed[chain] |= ~in_circuit(joined)
     sure = ((state.log_alpha >= settings.sure) | state.closed).all(1) & ~falling.any(1)
     state.quiet[on] = torch.where(sure, state.quiet + 1, 0)[on]
-
-
-def connected(graph: ResidualGraph, on: Bool[Tensor, " edge"]) -> Bool[Tensor, " edge"]:
-    """The open edges that some path of open edges joins to `out`."""
-    kept = from_edge_values(graph, on[None].float())[0] > 0
-    keys = {edge.key for edge in to_circuit(graph, kept).connected().edges}
-    return torch.tensor([edge.key in keys for edge in graph.edges])

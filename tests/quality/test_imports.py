@@ -17,8 +17,8 @@ LAYERS = [
     "edgeprune_core.lazy",
     "edgeprune_core",
     *(f"edgeprune_core.{name}" for name in (
-        "errors", "error_codes", "spec", "weights", "graph", "circuit", "mask", "criterion", "atomic_write", "fold_norms",
-        "engine", "ablations", "metrics", "families", "task", "discovery", "attribution", "deviations",
+        "errors", "error_codes", "atomic_write", "spec", "weights", "graph", "circuit", "mask", "criterion", "fold_norms",
+        "engine", "ablations", "metrics", "families", "task", "discovery", "attribution",
         "training", "tasks", "faithfulness", "trained_models", "methods", "distributed",
     )),
     "tracrcheck._version",
@@ -47,6 +47,7 @@ HIDDEN = {
         "as above; and the process itself has no need of it",
     ),
     "tracrcheck/commands/arguments.py": (None, "a wrong call is answered before torch is loaded"),
+    "tracrcheck/commands/base.py": (None, "as above"),
     "tracrcheck/reports/files.py": (
         {"safetensors"},
         "may be missing, which doctor reports, and writes to a file",

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import typer
 
@@ -19,6 +19,11 @@ from edgeprune_core.errors import CheckError
 from tracrcheck.error_codes import user_error
 from tracrcheck.grading.no_exit import forbid_os_exit
 from tracrcheck.reports.render.terminal import show_error
+
+if TYPE_CHECKING:
+    from tracrcheck.compiler.compile import Compiled
+    from tracrcheck.rasp.library import Entry
+    from tracrcheck.truth.setting import Setting
 
 # A disk, a quota or a device that takes no more.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -111,3 +116,12 @@ def stop_at(errors: Sequence[CheckError]) -> None:
         show_error(error)
     if errors:
         raise typer.Exit(2)
+
+
+def prepared(entries: Sequence[Entry], settings: Sequence[Setting] = ()) -> list[Compiled]:
+    """The programs, compiled and compared with the interpreter. Prints what is wrong with any, and exits with code 2."""
+    from tracrcheck.truth.program_check import prepare
+
+    ready, wrong = prepare(entries, settings)
+    stop_at(wrong)
+    return ready

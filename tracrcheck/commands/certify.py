@@ -10,7 +10,7 @@ import typer
 
 from edgeprune_core.errors import CheckError
 from tracrcheck.commands.arguments import Folders, Names, ReportOptions, SettingOptions
-from tracrcheck.commands.base import command, command_line, stop_at
+from tracrcheck.commands.base import command, command_line, prepared, stop_at
 from tracrcheck.commands.loading import loading
 from tracrcheck.error_codes import user_error
 from tracrcheck.rasp.library import Library, load_file
@@ -83,11 +83,9 @@ def certify(
     with loading():
         from tracrcheck.reports import certify as report
         from tracrcheck.truth import cache, pins
-        from tracrcheck.truth.program_check import prepare
 
     pinned = pins.read(check) if check else None
-    ready, wrong = prepare(entries, settings)
-    stop_at(wrong)
+    ready = prepared(entries, settings)
     found = []
     for compiled, one in terminal.progress(
         [(c, s) for c in ready for s in settings], len(ready) * len(settings), "certify"

@@ -21,13 +21,14 @@ from tracrcheck.commands.arguments import (
 )
 from tracrcheck.commands.base import command, command_line
 from tracrcheck.commands.loading import loading
+from tracrcheck.error_codes import user_error
 from tracrcheck.reports import files
 from tracrcheck.reports.render import terminal
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointOptions:
-    """Where a long training saves its state."""
+    """Where a long training saves its state. Errors: TC117 (nothing to resume from)."""
 
     checkpoint: Annotated[
         Path | None,
@@ -37,6 +38,10 @@ class CheckpointOptions:
         float, typer.Option(min=0, metavar="SECONDS", help="Seconds between two checkpoints.")
     ] = 60.0
     resume: Annotated[bool, typer.Option("--resume", help="Continue from the state in --checkpoint.")] = False
+
+    def __post_init__(self) -> None:
+        if self.resume and self.checkpoint is None:
+            raise user_error("TC117.resume", where="--resume", got="no --checkpoint", option="--checkpoint")
 
 
 @command
@@ -74,7 +79,10 @@ def discover(
         from tracrcheck.trained import prompts as prompt_lists
 
     checkpoint, seed = saving.checkpoint, options.seed
-    keeping = discovering.keeping_of(checkpoint, every_seconds=saving.checkpoint_every, resume=saving.resume)
+    state = None
+    if checkpoint is not None:
+        every = saving.checkpoint_every
+        state = discovering.Checkpoint(path=checkpoint, every_seconds=every, resume=saving.resume)
     subject = options.load(task)
     lists = prompt_lists.both_lists(task, subject.tokenizer, n=options.prompts, seed=seed)
     discovering.check_pairs(subject, lists.held_out)
@@ -91,7 +99,7 @@ def discover(
         from tracrcheck.trained.torchrun import sharing as share
     else:
         share = discovering.alone
-    with _resume_hint(checkpoint), share(subject, chosen, keeping) as run:
+    with _resume_hint(checkpoint), share(subject, chosen, state) as run:
         del subject  # where it is shared, nobody holds it whole
         found = discovering.discover(
             run, lists.train, ablation=ablation, seed=seed, started=partial(terminal.show, title)

@@ -22,7 +22,7 @@ from tracrcheck.commands.arguments import (
     SettingOptions,
     folder_words,
 )
-from tracrcheck.commands.base import command, command_line, stop_at
+from tracrcheck.commands.base import command, command_line, prepared
 from tracrcheck.commands.loading import loading
 from tracrcheck.error_codes import user_error
 from tracrcheck.rasp.library import Library
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from tracrcheck.grading.edge_effects import Evidence
     from tracrcheck.grading.verdict import Verdict
     from tracrcheck.rasp.library import Entry
-    from tracrcheck.records.journal import Ledger
     from tracrcheck.reports.document import Document
     from tracrcheck.runs.gate import Results, Run
 
@@ -88,7 +87,6 @@ def gate(
         from tracrcheck.runs import baseline as comparing
         from tracrcheck.runs import gate as gating
         from tracrcheck.runs.gate_units import TIMEOUT, Plan
-        from tracrcheck.truth.program_check import prepare
 
     examinee = examinee_of(method.method, in_process=process.in_process, memory_mib=process.memory)
     plan = Plan(
@@ -111,13 +109,13 @@ def gate(
     words += process.replay_words
     replay = partial(_replay, names={entry.program.name: entry.asked for entry in entries}, options=words)
 
-    def start(ledger: Ledger | None) -> gating.Run:
-        ready, wrong = prepare(entries, plan.settings)
-        stop_at(wrong)
-        return gating.Run(ready, plan, header, ledger)
-
-    document = partial(_document, replay=replay, allow_unknown=allow_unknown)
-    done = run_or_read(gating.GATE, header, start, run, document=document)
+    done = run_or_read(
+        gating.GATE,
+        header,
+        lambda ledger: gating.Run(prepared(entries, plan.settings), plan, header, ledger),
+        run,
+        document=partial(_document, replay=replay, allow_unknown=allow_unknown),
+    )
     found, compared = done.results, None
     code = exit_code(found.verdicts, allow_unknown=allow_unknown)
     if before is not None:

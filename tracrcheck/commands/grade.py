@@ -18,7 +18,7 @@ from tracrcheck.commands.arguments import (
     SettingOptions,
     folder_words,
 )
-from tracrcheck.commands.base import command, stop_at
+from tracrcheck.commands.base import command, prepared
 from tracrcheck.commands.loading import loading
 from tracrcheck.error_codes import user_error
 from tracrcheck.grading.verdict import Summary, exit_code
@@ -61,19 +61,17 @@ def grade(
         from tracrcheck.grading import grade_imported
         from tracrcheck.reports import grade as report
         from tracrcheck.reports.gate import verdict_table
-        from tracrcheck.truth.program_check import prepare
 
-    ready, wrong = prepare([entry], settings)
-    stop_at(wrong)
-    imported = grade_imported.read_circuit(circuit, ready[0], format=format, threshold=threshold)
-    verdicts = grade_imported.verdicts_on(ready[0], settings, imported, name=str(circuit))
+    (compiled,) = prepared([entry], settings)
+    imported = grade_imported.read_circuit(circuit, compiled, format=format, threshold=threshold)
+    verdicts = grade_imported.verdicts_on(compiled, settings, imported, name=str(circuit))
     terminal.show(*report.mapping_lines(imported), "", verdict_table(verdicts))
     cut = [] if threshold is None else ["--threshold", repr(threshold)]
     words = ["--format", imported.format, *setting.replay_words, *cut, *folder_words(folder)]
     for verdict in verdicts:
         if verdict.verdict != "HOLDS":
             replay = _replay(verdict, program, words)
-            terminal.show("", report.failure_block(verdict, ready[0], replay=replay))
+            terminal.show("", report.failure_block(verdict, compiled, replay=replay))
     summary = Summary.of(verdicts, time.monotonic() - started)
     terminal.show("", text.summary_line(summary.to_json(), allow_unknown=allow_unknown))
     files.write_json(json, files.judged_document([v.to_json() for v in verdicts], summary))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tracrcheck.commands.arguments import LARGEST_SEED, Ablations, Folders, Name, settings_of
-from tracrcheck.commands.base import command, stop_at
+from tracrcheck.commands.base import command, prepared
 from tracrcheck.commands.loading import loading
 from tracrcheck.rasp.library import Library
 from tracrcheck.reports import files
@@ -56,17 +56,15 @@ def plant(
         from tracrcheck.planted import file, leak, planting, truth
         from tracrcheck.planted.slots import parse_slots
         from tracrcheck.reports.plant import planted_block, truth_line
-        from tracrcheck.truth.program_check import prepare
 
     if out is not None:
         file.check_new_file(out, {path.stem for path in Library.here(folder or []).files()})
     if weights is not None:
         file.check_new_weights(weights, out)
     chosen = None if slots is None else parse_slots(slots)
-    ready, wrong = prepare([entry])
-    stop_at(wrong)
+    (compiled,) = prepared([entry])
     made = planting.plant(
-        ready[0],
+        compiled,
         layers=layers,
         heads=heads,
         d_model=d_model,

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import parse_edge
 from tracrcheck.commands.arguments import Folders, Name, SettingOptions
-from tracrcheck.commands.base import command, stop_at
+from tracrcheck.commands.base import command, prepared, stop_at
 from tracrcheck.commands.loading import loading
 from tracrcheck.error_codes import user_error
-from tracrcheck.rasp.library import Entry, Library
+from tracrcheck.rasp.library import Library
 from tracrcheck.reports import files
 from tracrcheck.reports.render import terminal
-
-if TYPE_CHECKING:
-    from tracrcheck.compiler.compile import Compiled
-    from tracrcheck.truth.setting import Setting
 
 
 @command
@@ -70,7 +66,7 @@ def show(
         report.kind_of(out)
         if len(settings) > 1:
             raise user_error("TC117.picture", where="--ablation", got=len(settings))
-    compiled = _prepared(entry, settings)
+    (compiled,) = prepared([entry], settings)
     for one in settings:
         certificate = cache.certificate_of(compiled, one)
         if out is None:
@@ -98,19 +94,10 @@ def explain(
         from tracrcheck.grading.explain import explain as explanation_of
         from tracrcheck.reports import program as report
 
-    compiled = _prepared(entry, settings)
+    (compiled,) = prepared([entry], settings)
     for one in settings:
         try:
             found = explanation_of(compiled, one, edge)
         except CheckError as error:
             raise error.at(compiled.program.name) from None
         typer.echo(report.explanation_block(compiled, one.ablation, found))
-
-
-def _prepared(entry: Entry, settings: tuple[Setting, ...]) -> Compiled:
-    """Compiled, and compared with the interpreter; exits if that goes wrong."""
-    from tracrcheck.truth.program_check import prepare
-
-    ready, wrong = prepare([entry], settings)
-    stop_at(wrong)
-    return ready[0]

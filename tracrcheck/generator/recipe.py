@@ -42,8 +42,8 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Width:
-    """How many keys are selected. `by`: a comparison (key against query), or a grid[query][key] of 0 and 1."""
+class Selection:
+    """Which keys each query selects. `by`: a comparison (key against query), or a grid[query][key] of 0 and 1."""
 
     keys: int
     queries: int
@@ -51,22 +51,21 @@ class Width:
 
 
 @dataclass(frozen=True)
-class Take:
+class Width(Selection):
+    """How many keys are selected."""
+
+
+@dataclass(frozen=True)
+class Take(Selection):
     """A categorical aggregate: the value at the selected key, or None."""
 
-    keys: int
-    queries: int
-    by: str | Grid
     values: int
 
 
 @dataclass(frozen=True)
-class Mean:
+class Mean(Selection):
     """A numerical aggregate: the share of selected places with table[x] = 1 (else 0); 0 if none is selected."""
 
-    keys: int
-    queries: int
-    by: str | Grid
     values: int
     table: Table
 
@@ -117,11 +116,8 @@ class Recipe:
         for number, operation in enumerate(self.operations):
             for name, value in inputs_of(operation).items():
                 if not 0 <= value < 2 + number:
-                    raise _bad(
-                        f"operation {number} reads what is not made before it",
-                        f"{name} {value}",
-                        f"0 to {1 + number}",
-                    )
+                    what = f"operation {number} reads what is not made before it"
+                    raise _bad(what, f"{name} {value}", f"0 to {1 + number}")
                 wants = isinstance(operation, (Combine, Above))
                 if self.is_numerical(value) != wants:
                     raise _bad(f"operation {number} reads a value of the wrong sort", f"{name} {value}",
@@ -157,17 +153,6 @@ def program(recipe: Recipe, name: str = "recipe") -> Program:
     )
 
 
-def selectors(recipe: Recipe) -> list[rasp.Select]:
-    """The selector of every operation that has one."""
-    made: list[rasp.SOp] = [rasp.tokens, rasp.indices]
-    found = []
-    for operation in recipe.operations:
-        if isinstance(operation, (Width, Take, Mean)):
-            found.append(_select(operation, made))
-        made.append(_sop(operation, made, "step"))
-    return found
-
-
 def _sop(operation: Operation, made: Sequence[rasp.SOp], name: str) -> rasp.SOp:
     match operation:
         case Map(source, table):
@@ -194,7 +179,7 @@ def _at(table: Sequence[Any], x: Any) -> Any:
     return table[int(x) % len(table)]
 
 
-def _select(operation: Width | Take | Mean, made: Sequence[rasp.SOp]) -> rasp.Select:
+def _select(operation: Selection, made: Sequence[rasp.SOp]) -> rasp.Select:
     by = operation.by
     predicate = COMPARISONS[by] if isinstance(by, str) else lambda key, query: bool(_at(_at(by, query), key))
     return rasp.Select(made[operation.keys], made[operation.queries], predicate)
@@ -252,15 +237,17 @@ def _whole(value: Any) -> int:
 
 
 def _table(value: Any) -> Table:
-    if not isinstance(value, list) or not value:
-        raise TypeError(f"{value!r} is no table")
-    return tuple(map(_whole, value))
+    return tuple(map(_whole, _filled(value)))
 
 
 def _grid(value: Any) -> Grid:
+    return tuple(map(_table, _filled(value)))
+
+
+def _filled(value: Any) -> list[Any]:
     if not isinstance(value, list) or not value:
-        raise TypeError(f"{value!r} is no grid")
-    return tuple(map(_table, value))
+        raise TypeError(f"{value!r} is no list of whole numbers, or of such lists")
+    return value
 
 
 def _by(value: Any) -> str | Grid:

@@ -48,7 +48,7 @@ def along_inputs(whole: Task, seed: int) -> Violations:
 
 
 def _by_embedding(task: Task) -> list[float]:
-    w, items = task.model.weights, task.items
+    w, items, everything = task.model.weights, task.items, mask_of(task, Circuit.full(task.graph))
     clean = _embedded(task, items[:, 0])
     background = task.background(items)
     cut = torch.zeros_like(clean) if background is None else background[: len(clean)]
@@ -57,7 +57,10 @@ def _by_embedding(task: Task) -> list[float]:
         point = (cut + (clean - cut) * (k / STEPS)).sum(0)
         leaf = point.flatten(0, 1).clone().requires_grad_()
         tensors = replace(w, tok=leaf, pos=None if w.pos is None else torch.zeros_like(w.pos))
-        gradient = _gradient(task, replace(task.model.spec, d_vocab=len(leaf)), tensors, point.shape[:2])
+        model = Model(replace(task.model.spec, d_vocab=len(leaf)), tensors)
+        ids = torch.arange(len(leaf)).view(point.shape[:2])
+        outputs = run(model, ids, everything, valid=task.valid[items[:, 0]])
+        (gradient,) = torch.autograd.grad(task.margins(outputs, items).sum(), leaf)
         total += ((clean - cut) * gradient.view(point.shape)).sum((1, 2, 3))
     return (total / (STEPS * len(items))).tolist()
 
@@ -69,12 +72,3 @@ def _embedded(task: Task, rows: Tensor) -> Tensor:
     if w.pos is not None:
         found.append(w.pos[: tokens.shape[1]].expand_as(found[0]))
     return torch.stack(found)
-
-
-def _gradient(task: Task, spec, weights, shape) -> Tensor:
-    model = Model(spec, weights)
-    ids = torch.arange(len(weights.tok)).view(shape)
-    everything = mask_of(task, Circuit.full(task.graph))
-    outputs = run(model, ids, everything, valid=task.valid[task.items[:, 0]])
-    (gradient,) = torch.autograd.grad(task.margins(outputs, task.items).sum(), weights.tok)
-    return gradient

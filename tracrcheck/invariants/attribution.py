@@ -1,4 +1,6 @@
-"""Attributions are exact where effects are linear, and complete along a path.
+"""Gradients with respect to a mask are slopes; attributions are exact where effects are linear, and complete along a path.
+
+Attributions are exact where effects are linear, and complete along a path.
 
 `margin_gradient` is the derivative of the mean margin with respect to each edge's share, at the full circuit. With uniform
 attention (no queries, no keys), no norm, and no ReLU that is ever shut, the margin is linear in each single share, so the
@@ -11,26 +13,40 @@ Gauss-Legendre quadrature and compared with the margin's change on that part; th
 until the total error is negligible. Where its input passes near zero, a norm turns so sharply that the quadrature may miss
 the place, also in the halves; the margin does not miss it. If gradients are wrong, halving does not help: the errors of the
 parts add up to the error of the whole.
+
+The gradient with respect to a mask agrees with finite differences.
+
+With D(h) = (f(m + h) - f(m - h)) / 2h, D(h) = f' + c h^2 + O(h^4), so D(h) is off by (D(2h) - D(h)) / 3 to leading order.
+Twice that is allowed, plus the rounding of the outputs over h. Kinks have no derivative, so this is about smooth models.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from heapq import heapify, heappop, heappush
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from edgeprune_core.attribution import margin_gradient
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.mask import edge_values
+from edgeprune_core.mask import edge_values, from_edge_values
 from edgeprune_core.task import Task
 from edgeprune_core.weights import Model
 from tracrcheck.invariants.base import Violation, Violations, close, each_task, invariant, of_largest
-from tracrcheck.invariants.circuits import mask_of, mean_margins
+from tracrcheck.invariants.circuits import mask_of, mean_margins, some_shares
+from tracrcheck.invariants.expected import expected
 from tracrcheck.invariants.renumbering import with_model
-from tracrcheck.invariants.subjects import has_no_norm, is_random, is_smooth, with_few_items
+from tracrcheck.invariants.subjects import (
+    generator_of,
+    has_no_norm,
+    is_random,
+    is_smooth,
+    some_items,
+    with_few_items,
+)
 
 OPEN = 1000.0  # added before every ReLU and subtracted after it: pre-activations of order 10 then shut none
 CLOSE = 1e-8  # of sums of a few thousand terms of order 1000 in float64
@@ -61,14 +77,8 @@ def exact_on_linear(whole: Task, seed: int) -> Violations:
     yield from close("scores", margin_gradient(task), cost, bound, names=edges)
 
 
-@dataclass(frozen=True, order=True)
-class Part:
-    """An interval of shares. off: minus the difference of its integral and its gain, so that a heap has the worst first."""
-
-    off: float
-    low: float
-    high: float
-    integral: float
+# Minus the difference of a part's integral and its gain (so that a heap has the worst first), its ends, its integral.
+Part = tuple[float, float, float, float]
 
 
 @invariant("integrated gradients of all edges sum to the cost of cutting them all", applies=is_smooth)
@@ -80,15 +90,14 @@ def completeness(whole: Task, seed: int) -> Violations:
     parts = [_part(task, i / PARTS, (i + 1) / PARTS) for i in range(PARTS)]
     heapify(parts)
     for _ in range(HALVINGS):
-        if -sum(part.off for part in parts) <= allowed:
+        if -sum(off for off, *_ in parts) <= allowed:
             return
-        worst = heappop(parts)
-        middle = (worst.low + worst.high) / 2
-        for ends in ((worst.low, middle), (middle, worst.high)):
-            heappush(parts, _part(task, *ends))
+        _, low, high, _ = heappop(parts)
+        heappush(parts, _part(task, low, (low + high) / 2))
+        heappush(parts, _part(task, (low + high) / 2, high))
     yield Violation(
         "integrated gradients summed",
-        sum(part.integral for part in parts),
+        sum(integral for *_, integral in parts),
         f"{kept - cut}, and each part's own gain, within {allowed:.2g}",
     )
 
@@ -96,7 +105,7 @@ def completeness(whole: Task, seed: int) -> Violations:
 def _part(task: Task, low: float, high: float) -> Part:
     integral, gain = _gauss(task, low, high), _margin(task, high) - _margin(task, low)
     off = -abs(integral - gain)
-    return Part(off if off == off else -math.inf, low, high, integral)
+    return off if off == off else -math.inf, low, high, integral
 
 
 @torch.no_grad()
@@ -115,3 +124,32 @@ def _gauss(task: Task, low: float, high: float) -> float:
     margins = task.margins(task.outputs(mask, task.items), task.items).mean(1)
     (gradient,) = torch.autograd.grad((margins * torch.tensor(half * weights)).sum(), mask)
     return float(edge_values(task.graph, gradient).sum())
+
+
+STEP = 1e-4
+EDGES = 40
+
+
+@invariant("the gradient with respect to a mask agrees with finite differences", applies=is_smooth)
+@each_task()
+def mask_gradient(task: Task, seed: int) -> Violations:
+    graph, draw = task.graph, generator_of(seed)
+    edges = torch.randperm(graph.n_edges, generator=draw)[:EDGES]
+    items, mask = some_items(task, seed, 2), some_shares(task, seed, 1)
+    weight = torch.randn(len(items), task.tokens.shape[1], task.model.spec.d_out, generator=draw)
+    weight = weight.double() * task.valid[items[:, 0]][..., None]
+    leaf = mask.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad((task.outputs(leaf, items) * weight).sum(), leaf)
+    near, far = (_slopes(task, mask, items, weight, edges, h) for h in (STEP, 2 * STEP))
+    rounding = float((expected(task, mask, items).off.nan_to_num() * weight.abs()).sum()) * 2 / STEP
+    allowed = 2 * (far - near).abs() / 3 + rounding + of_largest(near, 1e-9)
+    got, names = edge_values(graph, gradient)[0, edges], [graph.edges[i] for i in edges.tolist()]
+    yield from close("the slope along an edge", got, near, allowed, names=names)
+
+
+@torch.no_grad()
+def _slopes(task: Task, mask: Tensor, items: Tensor, weight: Tensor, edges: Tensor, h: float) -> Tensor:
+    nudges = h * torch.eye(task.graph.n_edges, dtype=torch.float64)[edges]
+    both = torch.cat([nudges, -nudges]) + edge_values(task.graph, mask)
+    values = (task.outputs(from_edge_values(task.graph, both), items) * weight).sum((1, 2, 3))
+    return (values[: len(edges)] - values[len(edges) :]) / (2 * h)

@@ -1,8 +1,14 @@
-"""Outputs do not depend on what shares the batch.
+"""Outputs depend neither on what shares the batch nor, in a causal model, on later positions.
+
+Outputs do not depend on what shares the batch.
 
 They are a function of one circuit, one input and what its cut edges carry. In another order, alone, padded to the length of
-longer inputs, or repeated, each item gives the same outputs. Means are over a fixed set of reference inputs: neither
-repeated rows nor the items at hand change them.
+longer inputs, or repeated, each item gives the same outputs.
+
+A causal model ignores later positions.
+
+Every reader at position p reads writers at p, and attention looks at positions up to p. By induction over the writers, what
+is written at p depends on tokens up to p only: in any circuit, under any ablation, and also for what cut edges carry.
 """
 
 from __future__ import annotations
@@ -10,12 +16,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from edgeprune_core.ablations import Mean
+from edgeprune_core.engine import run
 from edgeprune_core.task import Task
-from tracrcheck.invariants.base import Violations, close, each_task, invariant
+from tracrcheck.invariants.base import Violations, each_task, invariant
 from tracrcheck.invariants.circuits import mask_of, some_circuits
-from tracrcheck.invariants.expected import expected
-from tracrcheck.invariants.subjects import generator_of, inputs_by_length, some_items
+from tracrcheck.invariants.expected import Expected, expected
+from tracrcheck.invariants.subjects import generator_of, some_items
 
 
 @invariant("the order of a batch, other circuits in it, padding and repeated items change no output")
@@ -37,12 +43,26 @@ def _ways(task: Task, mask: Tensor, items: Tensor, seed: int):
     yield "every item twice", task.outputs(mask, items.repeat(2, 1))[:, len(items) :]
 
 
-@invariant("means are over a set of inputs: repeated rows count once")
-@each_task("mean")
-def repeated_references(task: Task, seed: int) -> Violations:
-    once, draw = list(inputs_by_length(task).values()), generator_of(seed)
-    more = [torch.cat([rows, rows[torch.randint(len(rows), (3,), generator=draw)]]) for rows in once]
-    for pooled in (False, True):
-        want, got = (Mean(pooled=pooled).of(task.model, rows).table for rows in (once, more))
-        for n in want:
-            yield from close(f"means of length {n} over rows with repeats", got[n], want[n], 0)
+@invariant(
+    "outputs of a causal model do not depend on later positions, in any circuit",
+    applies=lambda subject: subject.spec.causal,
+)
+@each_task("zero", "resample")
+def causality(task: Task, seed: int) -> Violations:
+    items, mask = some_items(task, seed), mask_of(task, *some_circuits(task.graph, seed))
+    length = int(task.valid[items[:, 0]].sum(1).max())
+    items = items[task.valid[items[:, 0]].sum(1) == length]
+    clean, other = (task.tokens[items[:, side], :length] for side in (0, 1))
+    want = expected(task, mask, items).around(task.outputs(mask, items))
+    for place in range(1, length):
+        changed, corrupted = (_changed_from(tokens, place, task) for tokens in (clean, other))
+        valid = torch.ones_like(changed, dtype=torch.bool)
+        got = run(task.model, changed, mask, task.ablation.background(task.model, corrupted, valid))
+        before = Expected(want.x[:, :, :place], want.off[:, :, :place])
+        yield from before.violations(f"tokens changed from position {place} on", got[:, :, :place])
+
+
+def _changed_from(tokens: torch.Tensor, place: int, task: Task) -> torch.Tensor:
+    changed = tokens.clone()
+    changed[:, place:] = (changed[:, place:] + 1) % task.model.spec.d_vocab
+    return changed

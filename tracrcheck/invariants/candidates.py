@@ -31,7 +31,7 @@ from edgeprune_core.training.score_function import ScoreSettings
 from tracrcheck.invariants.base import Violation, Violations, close, equal, invariant
 from tracrcheck.invariants.by_score import with_middling_tolerance, wrong_by_hand
 from tracrcheck.invariants.circuits import circuit_of
-from tracrcheck.invariants.quick import QUICK
+from tracrcheck.invariants.determinism import QUICK
 from tracrcheck.invariants.subjects import Subject, generator_of, is_random, with_tolerance
 
 CLOSE = 1e-5  # of float32 probabilities

@@ -10,10 +10,19 @@ import torch
 
 from edgeprune_core.methods import Eap, EdgePruningBounded, Method, RandomEdges
 from edgeprune_core.methods.candidates import Restarts
+from edgeprune_core.methods.edge_pruning_score_function import EdgePruningScoreFunction, Kicks
 from edgeprune_core.task import Task
+from edgeprune_core.training.cross_entropy import EliteSettings
+from edgeprune_core.training.score_function import ScoreSettings
 from tracrcheck.invariants.base import Violations, close, each_task, equal, invariant
-from tracrcheck.invariants.quick import QUICK
 
+# For checks of how edge pruning works rather than of what it finds.
+QUICK = EdgePruningScoreFunction(
+    score=ScoreSettings(steps=12, circuits=8),
+    kicks=Kicks(elites=EliteSettings(most=16, patience=2, follow=2), rounds=1, steps=4, circuits=4),
+    restarts=Restarts(count=1),
+    budget=3,
+)
 METHODS: tuple[Method, ...] = (
     RandomEdges(keep_fraction=0.5),
     Eap(n_edges=10),

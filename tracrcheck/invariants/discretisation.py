@@ -17,9 +17,9 @@ from edgeprune_core.methods.candidates import Restarts
 from edgeprune_core.task import Task
 from tracrcheck.invariants.base import Violations, close, each_task, equal, invariant
 from tracrcheck.invariants.circuits import circuit_of, mask_of, some_circuits
+from tracrcheck.invariants.determinism import QUICK
 from tracrcheck.invariants.expected import expected
 from tracrcheck.invariants.forward import edges
-from tracrcheck.invariants.quick import QUICK
 from tracrcheck.invariants.subjects import Subject, generator_of, some_items
 
 

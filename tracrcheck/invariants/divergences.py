@@ -13,7 +13,7 @@ from unittest import mock
 
 import torch
 
-from edgeprune_core import deviations
+from edgeprune_core import task as tasks
 from edgeprune_core.metrics.divergence import bounded, kl, sharp_temperature
 from edgeprune_core.task import Task
 from tracrcheck.invariants.base import Violations, close, invariant, per_size
@@ -40,8 +40,8 @@ def divergences(subject: Subject, seed: int) -> Violations:
     for name, found in (("kl", kl(got, want, scored)), ("bounded", bounded(got, want, scored, SCALE))):
         yield from close(name, found, by_hand[name], per_size(by_hand[name], CLOSE))
     means = _means(task, got, sharp_temperature(task.model.spec.d_out))["kl"]
-    with mock.patch.object(deviations, "CHUNK_FLOATS", 1):
-        parts = deviations.divergences_of(task, mask, "kl")
+    with mock.patch.object(tasks, "CHUNK_FLOATS", 1):
+        parts = task.divergences(mask, "kl")
     yield from close("kl of the list, item by item", parts, means, per_size(means, CLOSE))
 
 
@@ -49,13 +49,13 @@ def _means(task: Task, got: torch.Tensor, temperature: float) -> dict[str, list[
     """Name -> values, one per circuit."""
     found: dict[str, list[float]] = {"kl": [], "bounded": []}
     for outputs in got:
-        terms: dict[str, list[float]] = {"kl": [], "bounded": []}
+        kls, distances = [], []
         for row, (clean, _) in enumerate(task.items.tolist()):
             for place in task.scored[clean].nonzero()[:, 0].tolist():
                 a, b = task.reference[clean, place], outputs[row, place]
                 p, q = ((x / temperature - (x / temperature).logsumexp(0)) for x in (a, b))
-                terms["kl"].append(float((p.exp() * (p - q)).sum()))
-                terms["bounded"].append(1 - math.exp(-float(((a - b) ** 2).sum()) / SCALE**2))
-        for name, values in terms.items():
-            found[name].append(sum(values) / len(values))
+                kls.append(float((p.exp() * (p - q)).sum()))
+                distances.append(1 - math.exp(-float(((a - b) ** 2).sum()) / SCALE**2))
+        found["kl"].append(sum(kls) / len(kls))
+        found["bounded"].append(sum(distances) / len(distances))
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,30 +67,30 @@ def shares(task: Task, mask: Tensor) -> dict[tuple[str, str], np.ndarray]:
 def expected(task: Task, mask: Tensor, items: Tensor, *, unit: float = DOUBLE) -> Expected:
     """Outputs of masked models by hand. unit: the rounding unit of the outputs they will be compared with."""
     forward, keep = forward_of(task, unit), shares(task, mask)
-    pos, d_out = task.tokens.shape[1], task.model.spec.d_out
-    x, off = (np.full((len(mask), len(items), pos, d_out), math.nan) for _ in range(2))
-    for n, rows in by_length(task, items):
-        clean, other = (task.tokens[items[rows, side], :n].numpy() for side in (0, 1))
-        out, _ = forward.masked(clean, keep, _background(task, forward, other))
-        x[:, rows, :n], off[:, rows, :n] = out.x, out.off
-    return Expected(torch.from_numpy(x), torch.from_numpy(off))
+
+    def masked(clean: np.ndarray, other: np.ndarray) -> Near:
+        return forward.masked(clean, keep, _background(task, forward, other))[0]
+
+    return _by_length(task, items, len(mask), masked)
 
 
 def plain(task: Task, inputs: Tensor, *, unit: float = DOUBLE) -> Expected:
     """Outputs of the unmasked model on these inputs (rows of `task.tokens`), with a leading circuit axis of size 1."""
     forward = forward_of(task, unit)
-    x = np.full((1, len(inputs), task.tokens.shape[1], task.model.spec.d_out), math.nan)
-    off = np.full_like(x, math.nan)
-    for n, rows in by_length(task, inputs[:, None].expand(-1, 2)):
-        out, _ = forward.plain(task.tokens[inputs[rows], :n].numpy())
-        x[0, rows, :n], off[0, rows, :n] = out.x, out.off
-    return Expected(torch.from_numpy(x), torch.from_numpy(off))
+    return _by_length(task, inputs[:, None].expand(-1, 2), 1, lambda clean, _: forward.plain(clean)[0])
 
 
-def by_length(task: Task, items: Tensor) -> list[tuple[int, list[int]]]:
-    """(length, rows of `items` whose clean input has that length)."""
+def _by_length(
+    task: Task, items: Tensor, circuits: int, outputs: Callable[[np.ndarray, np.ndarray], Near]
+) -> Expected:
+    shape = (circuits, len(items), task.tokens.shape[1], task.model.spec.d_out)
+    x, off = (np.full(shape, math.nan) for _ in range(2))
     lengths = task.valid[items[:, 0]].sum(1)
-    return [(n, (lengths == n).nonzero()[:, 0].tolist()) for n in sorted(set(lengths.tolist()))]
+    for n in lengths.unique().tolist():
+        rows = (lengths == n).nonzero()[:, 0].tolist()
+        out = outputs(*(task.tokens[items[rows, side], :n].numpy() for side in (0, 1)))
+        x[:, rows, :n], off[:, rows, :n] = out.x, out.off
+    return Expected(torch.from_numpy(x), torch.from_numpy(off))
 
 
 def _background(task: Task, forward: Forward, corrupted: np.ndarray) -> dict[str, Near]:

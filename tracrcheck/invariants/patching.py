@@ -1,9 +1,18 @@
-"""Cutting one edge is path patching by hand; so is any circuit, and any share of its edges.
+"""Masked outputs are what the forward by hand gives: for one edge cut, any circuit, any share, all edges and none.
+
+Cutting one edge is path patching by hand; so is any circuit, and any share of its edges.
 
 Cutting w -> r feeds r, and only r, the background of w instead of what w writes, and recomputes everything after r
 (Goldowsky-Dill et al. 2023, arXiv 2304.05969, section 3). `forward.py` does this by hand, node by node. A circuit is the same
 with many edges, and a share m of an edge carries m of the one and 1 - m of the other. Writers that no kept path joins to `out`
 need not be computed; where heads share keys and values, the other heads of their layer are computed all the same.
+
+With all edges kept, outputs are the model's; with none kept, the corrupted run's, or constant.
+
+A reader sees  sum_w background_w + biases + sum_w m_w (out_w - background_w).  With m = 1 everywhere that is the sum of what
+is written in this run; by induction over readers it is the model itself, whatever the background. With m = 0 it is the sum of
+backgrounds: under resampling, what the reader sees in the corrupted run; under zero ablation, the attention output biases
+only, equal at every position of every input.
 """
 
 from __future__ import annotations
@@ -14,9 +23,9 @@ from edgeprune_core.circuit import Circuit
 from edgeprune_core.engine import live_writers
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.task import Task
-from tracrcheck.invariants.base import Violations, each_task, invariant
+from tracrcheck.invariants.base import Violations, close, each_task, invariant
 from tracrcheck.invariants.circuits import mask_of, some_circuits, some_shares
-from tracrcheck.invariants.expected import expected
+from tracrcheck.invariants.expected import expected, plain
 from tracrcheck.invariants.subjects import generator_of, is_random, some_items
 
 EDGES = 24  # cut in turn, of all
@@ -32,10 +41,8 @@ def one_edge_cut(task: Task, seed: int) -> Violations:
         some_items(task, seed, 2),
         mask_of(task, *(Circuit.full(graph).without(edge) for edge in cut)),
     )
-    names = ", ".join(map(str, cut))
-    yield from expected(task, mask, items).violations(
-        f"one edge cut (in turn {names})", task.outputs(mask, items)
-    )
+    what = f"one edge cut (in turn {', '.join(map(str, cut))})"
+    yield from expected(task, mask, items).violations(what, task.outputs(mask, items))
 
 
 @invariant("a random circuit gives what a forward by hand gives")
@@ -65,3 +72,25 @@ def any_share(task: Task, seed: int) -> Violations:
     items, mask = some_items(task, seed), some_shares(task, seed)
     got = task.outputs(mask.clone().requires_grad_(), items).detach()  # as training runs it
     yield from expected(task, mask, items).violations("random shares", got)
+
+
+@invariant("with every edge kept, outputs are the model's, under every ablation")
+@each_task()
+def all_kept(task: Task, seed: int) -> Violations:
+    items, everything = some_items(task, seed), mask_of(task, Circuit.full(task.graph))
+    want, rounding = plain(task, items[:, 0]), 2 * expected(task, everything, items).off
+    got = task.outputs(everything, items)  # in which backgrounds are added and subtracted again
+    yield from want.violations("all edges kept", got, more=rounding)
+    yield from want.violations("the reference of the task", task.reference[items[:, 0]][None])
+
+
+@invariant("with no edge kept, outputs are the corrupted run's under resample, and one constant under zero")
+@each_task("resample", "zero", "mean")
+def none_kept(task: Task, seed: int) -> Violations:
+    items, nothing = some_items(task, seed), mask_of(task, Circuit.empty(task.graph))
+    got = task.outputs(nothing, items)
+    resampled = task.ablation.name == "resample"
+    want = plain(task, items[:, 1]) if resampled else expected(task, nothing, items)
+    yield from want.violations("no edge kept", got)
+    if task.ablation.name == "zero":
+        yield from close("no edge kept, compared with the first item", got, got[:, :1, :1], 0)

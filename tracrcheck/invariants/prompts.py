@@ -24,7 +24,7 @@ from edgeprune_core.tasks.vocabulary import tokenizer
 from edgeprune_core.weights import Model
 from tracrcheck.invariants.base import Violations, close, equal, invariant, per_size
 from tracrcheck.invariants.circuits import mask_of
-from tracrcheck.invariants.subjects import Subject, generator_of, has_layernorm
+from tracrcheck.invariants.subjects import Subject, has_layernorm, random_model
 
 EACH = 3  # pairs per task
 DRAWS = 150  # per split
@@ -41,7 +41,8 @@ def prompts(subject: Subject, seed: int) -> Violations:
         words = tokenizer(name)
         for pair in found:
             yield from _answers(pair)
-        yield from _items(_model(subject, words, seed), words, found)
+        spec = replace(subject.spec, d_vocab=len(words), d_out=len(words), n_ctx=LONGEST)
+        yield from _items(random_model(spec, random.Random(seed)), words, found)
     for source in TASKS.values():
         train, held_out = (
             {
@@ -103,14 +104,3 @@ def _log_odds(logits: torch.Tensor, pair: Pair, words: WordTokenizer) -> float:
         for texts in (pair.answers, pair.foils)
     )
     return math.log(right / wrong)
-
-
-def _model(subject: Subject, words: WordTokenizer, seed: int) -> Model:
-    """The subject's model with an embedding and an output for each word."""
-    n, draw, w = len(words), generator_of(random.Random(seed).randrange(2**31)), subject.model.weights
-    d = subject.spec.d_model
-    tok, unembed, pos = (
-        torch.randn(*shape, generator=draw, dtype=torch.float64) for shape in ((n, d), (d, n), (LONGEST, d))
-    )
-    weights = replace(w, tok=tok, unembed=unembed, pos=pos, b_unembed=None)
-    return Model(replace(subject.spec, d_vocab=n, d_out=n, n_ctx=LONGEST), weights)

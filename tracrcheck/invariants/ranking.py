@@ -1,9 +1,15 @@
-"""A method that ranks edges keeps the shortest head of its ranking that is accepted, and ranks by size.
+"""Methods that try edges make the decisions of their definitions: rankings, exact scores, ACDC.
+
+A method that ranks edges keeps the shortest head of its ranking that is accepted, and ranks by size.
 
 Edges are sorted by score, largest first, the first of equals first. A head of the ranking without its dangling edges is a
 circuit. Bisection ends when one length is accepted and the next shorter one, if any, was tried and refused. (For attribution,
 the size is checked on a linear model, where it is the cost of a cut: `attribution.py`.) Exact scores are computed by hand:
 each edge cut alone in `forward.py`, then the worst scored coordinate of the worst item, or the mean over items.
+
+ACDC is Algorithm 1 of Conmy et al. 2023 (arXiv 2304.14997), one edge at a time: readers from last to first, and for each its writers from last to first. An edge is
+removed for good if that increases the divergence by less than tau. A node whose output no kept edge reads is skipped, and
+all edges into it are removed. This is a plain loop, without batches, guesses or memory.
 """
 
 from __future__ import annotations
@@ -12,7 +18,8 @@ from dataclasses import replace
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
-from edgeprune_core.methods import Eap, EapIg, Exact, Method
+from edgeprune_core.graph import Edge, Reader
+from edgeprune_core.methods import Acdc, Eap, EapIg, Exact, Method
 from edgeprune_core.methods.top_edges import top_edges
 from edgeprune_core.task import Task
 from tracrcheck.invariants.base import Violation, Violations, close, each_task, equal, invariant
@@ -73,3 +80,45 @@ def exact_scores(whole: Task, seed: int) -> Violations:
     worst, mean = (Exact(over=over, circuits_at_once=5).scores(task) for over in ("worst", "mean"))
     yield from close("the worst deviation without an edge", worst, moved.amax(1), rough, names=edges)
     yield from close("the mean deviation without an edge", mean, moved.mean(1), rough, names=edges)
+
+
+TAU = 3.0  # in units of the divergence per edge that removing everything costs: some edges go, and some nodes die
+
+
+@invariant("ACDC removes the edges that Algorithm 1 removes one at a time", applies=is_random)
+@each_task("resample")
+def acdc(whole: Task, seed: int) -> Violations:
+    task = with_few_items(whole, seed, 5)
+    tau = TAU * _divergence(task, Circuit.empty(task.graph)) / task.graph.n_edges
+    yield from equal(
+        f"the circuit of tau = {tau:.3g}", Acdc(tau=tau)(task).circuit, _algorithm_1(task, tau).connected()
+    )
+
+
+def _algorithm_1(task: Task, tau: float) -> Circuit:
+    graph, kept = task.graph, Circuit.full(task.graph)
+    now = _divergence(task, kept)
+    for reader in reversed(graph.readers):
+        if _is_dead(task, kept, reader):
+            kept = Circuit(graph, frozenset(edge for edge in kept.edges if edge.reader != reader))
+            continue
+        for writer in reversed(graph.writers[: graph.reach[reader.index]]):
+            smaller = kept.without(Edge(writer, reader))
+            if (value := _divergence(task, smaller)) - now < tau:
+                kept, now = smaller, value
+    return kept
+
+
+def _is_dead(task: Task, kept: Circuit, reader: Reader) -> bool:
+    """Whether no kept edge reads from any node that this reader is a port of."""
+    if reader.kind == "out":
+        return False
+    spec = task.model.spec
+    group = spec.n_heads // spec.n_kv_heads if reader.port in ("k", "v") else 1
+    heads = range(reader.head * group, (reader.head + 1) * group)
+    own = {f"a{reader.layer}.h{head}" for head in heads} if reader.kind == "head" else {f"m{reader.layer}"}
+    return not any(str(edge.writer) in own for edge in kept.edges)
+
+
+def _divergence(task: Task, circuit: Circuit) -> float:
+    return float(task.divergences(mask_of(task, circuit))[0])

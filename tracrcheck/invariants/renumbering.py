@@ -16,6 +16,7 @@ from edgeprune_core.circuit import Circuit
 from edgeprune_core.graph import Edge, ResidualGraph
 from edgeprune_core.task import Task
 from edgeprune_core.weights import Model, Weights
+from tracrcheck.invariants.circuits import circuit_of
 from tracrcheck.invariants.subjects import inputs_by_length
 
 QUERY, SHARED = ("w_q", "b_q", "w_o"), ("w_k", "b_k", "w_v", "b_v")
@@ -30,9 +31,8 @@ class Renumbered:
     place: Tensor
 
     def circuit(self, circuit: Circuit) -> Circuit:
-        graph = self.task.graph
-        old = {edge: i for i, edge in enumerate(graph.edges)}
-        return Circuit.of(graph, (graph.edges[int(self.place[old[edge]])] for edge in circuit))
+        on = torch.tensor([edge in circuit for edge in circuit.graph.edges])
+        return circuit_of(self.task.graph, self.moved(on))
 
     def moved(self, values: Tensor) -> Tensor:
         """`..., edge` in the new order."""

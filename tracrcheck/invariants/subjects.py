@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from edgeprune_core.ablations import ABLATIONS, Ablation, Mean, Resample, Zero
+from edgeprune_core.ablations import ABLATIONS, Mean, Resample, Zero
 from edgeprune_core.criterion import Outcome
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.spec import ModelSpec
@@ -159,9 +159,10 @@ def of_model(name: str, model: Model, seed: int) -> Subject:
         seed=seed,
     )
     mean = Mean().of(model, list(inputs_by_length(plain).values()))
-    others: tuple[tuple[Ablation, Tensor], ...] = ((mean, same), (Resample(), torch.tensor(pairs)))
-    tasks = {"zero": plain} | {a.name: replace(plain, ablation=a, items=items) for a, items in others}
-    return Subject(name=name, tasks=tasks)
+    resample = replace(plain, ablation=Resample(), items=torch.tensor(pairs))
+    return Subject(
+        name=name, tasks={"zero": plain, "mean": replace(plain, ablation=mean), "resample": resample}
+    )
 
 
 def _gpt2(rng: random.Random) -> ModelSpec:

@@ -1,10 +1,16 @@
-"""Edges that carry nothing change nothing: those outside `permitted`, and dangling ones.
+"""Edges that carry nothing change nothing; and what adding an edge to a truth does.
 
 Outside `permitted`, a product of weights is zero (derived in `truth/permitted.py`), so keeping such an edge or not changes no
 output, in any circuit. An edge that no kept path joins to `out` (found by names) changes no output either, under any
 ablation. A node none of whose ports keeps an edge is on no path from an input: under resampling it writes what it wrote on
 the corrupted input, which is what its cut edges carry, so its edges change nothing. Under zero or mean ablation this is not a
 law: such a node still writes a constant, which is not its background.
+
+Adding a permitted edge to a unique truth leaves it faithful. Reported only, because it is not a law.
+
+In most programs a further edge carries what it carried in the model, and nothing is lost. But faithfulness is not monotone.
+Take two equal heads, one subtracted from the other by an MLP that is needed for something else: they cancel in the model,
+and neither is in the truth. An edge from one of them alone adds what nothing cancels.
 """
 
 from __future__ import annotations
@@ -14,8 +20,10 @@ from edgeprune_core.task import Task
 from tracrcheck.invariants.base import Violations, each_task, equal, invariant
 from tracrcheck.invariants.circuits import mask_of, some_circuits
 from tracrcheck.invariants.expected import expected
-from tracrcheck.invariants.subjects import has_no_norm, some_items
+from tracrcheck.invariants.subjects import has_no_norm, is_program, some_items
 from tracrcheck.truth import permitted as structure
+from tracrcheck.truth.certify import certify
+from tracrcheck.truth.setting import Setting
 
 
 def fed(circuit: Circuit) -> Circuit:
@@ -72,3 +80,28 @@ def _same(task: Task, seed: int, before: list[Circuit], after: list[Circuit], wh
     items, mask = some_items(task, seed), mask_of(task, *before)
     want = expected(task, mask, items).around(task.outputs(mask, items))
     yield from want.violations(f"{what}, kept and cut", task.outputs(mask_of(task, *after), items))
+
+
+def unfaithful_additions(task: Task, truth: Circuit, permitted: Circuit) -> list[str]:
+    """Permitted edges that make a faithful circuit unfaithful when added alone."""
+    more = sorted((permitted - truth).edges)
+    if not more:
+        return []
+    larger = [truth | Circuit.of(truth.graph, [edge]) for edge in more]
+    worst = task.deviations(larger).amax(1).tolist()
+    return [str(edge) for edge, off in zip(more, worst, strict=True) if off > task.outcome.limit]
+
+
+@invariant(
+    "a unique truth plus one permitted edge is faithful (not a law: reported only)",
+    applies=is_program,
+    law=False,
+)
+@each_task()
+def adding_back(task: Task, seed: int) -> Violations:
+    if task.accepts(Circuit.empty(task.graph)):
+        return
+    certificate = certify(task, Setting(ablation=task.ablation.name))
+    if "unique" in certificate.proved:
+        bad = unfaithful_additions(task, certificate.required, certificate.permitted)
+        yield from equal("permitted edges that make the truth unfaithful when added alone", bad, [])

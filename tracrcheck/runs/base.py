@@ -38,15 +38,7 @@ def header(
     kind: str, command: str, asked: Mapping[str, Any], sources: Mapping[str, str | None]
 ) -> dict[str, Any]:
     """What a run is, and what it is made with."""
-    return {
-        "kind": kind,
-        "command": command,
-        "asked": plain(asked),
-        "commit": commit(),
-        "sources": dict(sources),
-        "machine": machine(),
-        "started": _now(),
-    }
+    return {"kind": kind, **made_now(command), "asked": plain(asked), "sources": dict(sources)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,11 +87,8 @@ class Workers:
 
 def made_now(command: str) -> dict[str, Any]:
     """The part of `run` that reports show, for results that are not saved as a run."""
-    return {"command": command, "commit": commit(), "machine": machine(), "started": _now()}
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"command": command, "commit": commit(), "machine": machine(), "started": now}
 
 
 def finished_there(results: Path | None, header: Mapping[str, Any]) -> bool:

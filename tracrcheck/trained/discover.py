@@ -28,7 +28,7 @@ from tracrcheck.records.sources import sources_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Keeping:
+class Checkpoint:
     """Where a long run saves its state, and how often. `resume`: continue from a saved state.
 
     writes: whether this process writes it, of several.
@@ -40,30 +40,23 @@ class Keeping:
     writes: bool = True
 
 
-def keeping_of(path: Path | None, *, every_seconds: float, resume: bool) -> Keeping | None:
-    """The checkpoint options. Errors: TC117 (nothing to resume from)."""
-    if path is not None:
-        return Keeping(path=path, every_seconds=every_seconds, resume=resume)
-    if resume:
-        raise user_error("TC117.resume", where="--resume", got="no --checkpoint", option="--checkpoint")
-    return None
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Run:
     """How to run: the model, and on one process or several. first: whether this process prints and writes."""
 
     subject: TrainedModel
     method: Callable[[Task], Any]
-    keeping: Keeping | None
+    checkpoint: Checkpoint | None
     asking: Callable[..., Answer] = ask
     first: bool = True
 
 
 @contextmanager
-def alone(subject: TrainedModel, method: Callable[[Task], Any], keeping: Keeping | None) -> Iterator[Run]:
+def alone(
+    subject: TrainedModel, method: Callable[[Task], Any], checkpoint: Checkpoint | None
+) -> Iterator[Run]:
     """A run in this process alone; `torchrun.sharing` is for several."""
-    yield Run(subject=subject, method=method, keeping=keeping)
+    yield Run(subject=subject, method=method, checkpoint=checkpoint)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +90,7 @@ def discover(
     started: called just before the method runs, in the process that prints. Errors: EP201-EP205, if its state is saved.
     """
     task = _task(run.subject, pairs).under(ablation)
-    state = None if run.keeping is None else _kept(run.method, replace(task, seed=seed), run.keeping)
+    state = None if run.checkpoint is None else _kept(run.method, replace(task, seed=seed), run.checkpoint)
     if run.first:
         started()
     answer = run.asking(run.method if state is None else state, task, seed=seed, timeout=None)
@@ -122,17 +115,12 @@ def discover(
     )
 
 
-def _kept(method: Callable[[Task], Any], task: Task, keeping: Keeping) -> Kept:
-    depends_on = {f"sources of {name}": value for name, value in sources_of([], method).items()}
-    state = kept(
-        method,
-        task,
-        keeping.path,
-        every_seconds=keeping.every_seconds,
-        resume=keeping.resume,
-        depends_on=depends_on,
-    )
-    return replace(state, writes=keeping.writes)
+def _kept(method: Callable[[Task], Any], task: Task, checkpoint: Checkpoint) -> Kept:
+    """The method, which saves its state."""
+    sources = {f"sources of {name}": value for name, value in sources_of([], method).items()}
+    every, resume = checkpoint.every_seconds, checkpoint.resume
+    state = kept(method, task, checkpoint.path, every_seconds=every, resume=resume, depends_on=sources)
+    return replace(state, writes=checkpoint.writes)
 
 
 def judge(

@@ -15,7 +15,7 @@ from edgeprune_core.task import Task
 from edgeprune_core.trained_models import TrainedModel
 from tracrcheck.error_codes import user_error
 from tracrcheck.grading.run_method import Answer, read_answer
-from tracrcheck.trained.discover import Keeping, Run
+from tracrcheck.trained.discover import Checkpoint, Run
 
 
 def check_method(method: Callable[[Task], Any]) -> EdgePruning:
@@ -28,14 +28,16 @@ def check_method(method: Callable[[Task], Any]) -> EdgePruning:
 
 
 @contextmanager
-def sharing(subject: TrainedModel, method: Callable[[Task], Any], keeping: Keeping | None) -> Iterator[Run]:
+def sharing(
+    subject: TrainedModel, method: Callable[[Task], Any], checkpoint: Checkpoint | None
+) -> Iterator[Run]:
     """Waits for all processes, and shards the model over them. Errors: TC182, EP211, EP212."""
     settings = check_method(method)
     with joined() as group:
         yield Run(
             subject=replace(subject, model=group.sharded(subject.model.to(settings.dtype))),
             method=ShardedEdgePruning(method=settings, group=group),
-            keeping=None if keeping is None else replace(keeping, writes=group.first),
+            checkpoint=None if checkpoint is None else replace(checkpoint, writes=group.first),
             asking=ask,
             first=group.first,
         )

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.deviations import divergences_of
 from edgeprune_core.graph import Edge
-from edgeprune_core.methods import Acdc, acdc
+from edgeprune_core.methods import Acdc
+from edgeprune_core.task import Task
 from tests.edgeprune_core.methods.subjects import llama, prompts
 from tracrcheck.truth.certify import certify
 from tracrcheck.truth.setting import Setting
@@ -106,11 +106,13 @@ def test_no_mask_is_run_twice_in_a_sweep(monkeypatch):
     task = replace(task, outcome=replace(task.outcome, tolerance=0.003))
     seen = []
 
-    def watched(task, masks, divergence, **given):
-        seen.extend(tuple(mask.flatten().tolist()) for mask in masks)
-        return divergences_of(task, masks, divergence, **given)
+    divergences = Task.divergences
 
-    monkeypatch.setattr(acdc, "divergences_of", watched)
+    def watched(task, masks, which, **given):
+        seen.extend(tuple(mask.flatten().tolist()) for mask in masks)
+        return divergences(task, masks, which, **given)
+
+    monkeypatch.setattr(Task, "divergences", watched)
     found = Acdc()(task)
     taus = [tau for tau in Acdc().taus if tau >= found.notes["tau"]]
     assert len(taus) > 2

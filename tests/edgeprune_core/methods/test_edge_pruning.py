@@ -11,8 +11,6 @@ from edgeprune_core.circuit import Circuit
 from edgeprune_core.mask import from_edge_values
 from edgeprune_core.methods import METHODS, EdgePruning
 from edgeprune_core.metrics.divergence import kl
-from edgeprune_core.training.item_pool import ItemPool
-from edgeprune_core.training.pathwise import divergence
 from edgeprune_core.training.prices import FixedPrice, SparsityTarget
 from tests import zoo
 from tests.edgeprune_core.methods.subjects import llama, prompts
@@ -68,10 +66,9 @@ def test_a_higher_price_leaves_fewer_gates_open():
 
 def test_the_loss_is_the_mean_divergence_in_nats_of_logits_that_are_not_sharpened():
     task = prompts(llama(), n=3)
-    pool = ItemPool(len(task.items), 3, 1, torch.Generator().manual_seed(0))
     gates = torch.rand(5, task.graph.n_edges, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    got, _ = divergence(task, QUICK, gates, pool.draw())
     outputs = task.outputs(from_edge_values(task.graph, gates), task.items)
+    got, _ = QUICK.begin(task)._judged(outputs, task.items)
     clean = task.items[:, 0]
     assert float(got) == pytest.approx(float(kl(outputs, task.reference[clean], task.scored[clean]).mean()))
 

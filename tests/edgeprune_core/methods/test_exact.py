@@ -7,9 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from edgeprune_core import deviations as patching
+from edgeprune_core import task as tasks
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.deviations import deviations_of, divergences_of
 from edgeprune_core.mask import to_mask
 from edgeprune_core.methods import Exact
 from edgeprune_core.metrics.divergence import bounded, kl, sharp_temperature
@@ -73,16 +72,16 @@ def test_masks_run_in_parts_deviate_as_circuits_do(floats, model, monkeypatch):
     task = prompts(model)
     circuits = some_circuits(task)
     mask = to_mask(circuits, dtype=torch.float64)
-    whole = divergences_of(task, mask)
-    monkeypatch.setattr(patching, "CHUNK_FLOATS", floats)
-    assert torch.allclose(deviations_of(task, mask), task.deviations(circuits), atol=1e-12)
-    assert torch.allclose(divergences_of(task, mask), whole, atol=1e-12)
+    whole = task.divergences(mask)
+    monkeypatch.setattr(tasks, "CHUNK_FLOATS", floats)
+    assert torch.allclose(task.deviations(mask), task.deviations(circuits), atol=1e-12)
+    assert torch.allclose(task.divergences(mask), whole, atol=1e-12)
 
 
 def test_the_divergence_is_kl_for_categories_and_bounded_for_numbers_over_all_scored_positions(
     compiled, model, monkeypatch
 ):
-    monkeypatch.setattr(patching, "CHUNK_FLOATS", 5_000)  # parts of inputs of unequal lengths
+    monkeypatch.setattr(tasks, "CHUNK_FLOATS", 5_000)  # parts of inputs of unequal lengths
     for name, divergence in (("hist", "kl"), ("pair_balance", "bounded")):
         task = task_of(compiled(name), Setting(lengths=(1, 3)))
         assert task.outcome.scale > 1.9 or task.outcome.categorical
@@ -94,10 +93,8 @@ def test_the_divergence_is_kl_for_categories_and_bounded_for_numbers_over_all_sc
             "bounded": bounded(got, want, scored, task.outcome.scale),
         }
         assert wanted[divergence].max() > 1e-3
-        assert torch.allclose(divergences_of(task, mask), wanted[divergence], atol=1e-12)
-        assert torch.allclose(divergences_of(task, mask, "bounded"), wanted["bounded"], atol=1e-12)
+        assert torch.allclose(task.divergences(mask), wanted[divergence], atol=1e-12)
+        assert torch.allclose(task.divergences(mask, "bounded"), wanted["bounded"], atol=1e-12)
     task = prompts(model)
     mask = to_mask(some_circuits(task), dtype=torch.float64)
-    assert torch.allclose(
-        divergences_of(task, mask), task.deviations(some_circuits(task)).mean(1), atol=1e-12
-    )
+    assert torch.allclose(task.divergences(mask), task.deviations(some_circuits(task)).mean(1), atol=1e-12)

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerFast
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.tasks import TASKS, Pair, pairs
-from edgeprune_core.tasks.encode import batches, encode, fitting
+from edgeprune_core.tasks.encode import batch_of, encode
 
 
 def bpe(*, merges: int, begin: bool = False) -> PreTrainedTokenizerFast:
@@ -37,20 +37,20 @@ def test_pairs_are_encoded_by_a_tokenizer_of_transformers(begin):
         assert words.decode(tokens.clean, skip_special_tokens=True) == pair.clean
         assert (tokens.clean[0] == 0) == begin
         assert words.decode([tokens.answers[0]]) == pair.answers[0]
-    assert next(batches(some, words, size=20)).clean.shape[0] == 20
+    assert batch_of([encode(pair, words) for pair in some[:20]]).clean.shape[0] == 20
 
 
 def test_names_that_a_tokenizer_cuts_into_unequal_parts_are_refused_or_left_out_on_request():
     words = bpe(merges=60)
     some = list(islice(pairs(TASKS["gendered_pronoun"], seed=0), 200))
-    codes = set()
+    codes, left = set(), []
     for pair in some:
         try:
             encode(pair, words)
+            left.append(pair)
         except CheckError as error:
             codes.add(error.code)
     assert codes == {"EP183"}
-    left = list(fitting(some, words))
     assert 0 < len(left) < len(some)
     assert all(len(words.encode(pair.clean)) == len(words.encode(pair.corrupted)) for pair in left)
 

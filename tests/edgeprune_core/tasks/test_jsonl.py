@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from itertools import islice
 
 import pytest
 import torch
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.tasks.base import Pair
-from edgeprune_core.tasks.encode import NO_TOKEN, batch_of, batches, encode, encoded, fitting
+from edgeprune_core.tasks.encode import NO_TOKEN, batch_of, encode, encoded
 from edgeprune_core.tasks.jsonl import read_pairs
 from edgeprune_core.tasks.tokenizer import WordTokenizer
 from edgeprune_core.tasks.vocabulary import tokenizer
@@ -143,10 +144,11 @@ def test_a_file_that_is_not_there_is_refused(tmp_path):
     assert refusal(lambda: list(read_pairs(binary))).code == "EP181"
 
 
-def test_what_does_not_fit_a_foreign_tokenizer_may_be_left_out_where_that_is_asked_for(tmp_path):
-    strange = GOOD | {"clean": GOOD["clean"].replace("Mary", "Zebediah")}
-    path = written(tmp_path, GOOD, strange, GOOD)
-    assert [pair.where[-1] for pair in fitting(read_pairs(path), tokenizer("english"))] == ["1", "3"]
+def batches(pairs, words, *, size):
+    """Batches of `size` pairs, read as they are needed."""
+    stream = encoded(pairs, words)
+    while chunk := list(islice(stream, size)):
+        yield batch_of(chunk)
 
 
 # Batches ------------------------------------------------------------------------------------------------------

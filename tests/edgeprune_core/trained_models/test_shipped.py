@@ -19,10 +19,9 @@ from edgeprune_core.tasks import TASKS, pairs
 from edgeprune_core.tasks.names import MEN, WOMEN
 from edgeprune_core.tasks.tokenizer import WordTokenizer
 from edgeprune_core.tasks.vocabulary import made_anew, tokenizer
-from edgeprune_core.trained_models import FOLDER, SUBJECTS, load_model, model_card
+from edgeprune_core.trained_models import FOLDER, SUBJECTS, TrainedModel, load_model
 from edgeprune_core.trained_models.tokenizers import WORDS
-from edgeprune_core.trained_models.trained_model import TrainedModel
-from tests.edgeprune_core.trained_models.training import SCRIPT, script
+from tests.edgeprune_core.trained_models.training import SCRIPT, model_card, script
 
 EACH = [(name, task) for name, tasks in SUBJECTS.items() for task in tasks]
 

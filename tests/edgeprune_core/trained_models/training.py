@@ -1,4 +1,4 @@
-"""The script that trains the shipped subjects, as a module: it stands outside of the packages."""
+"""The scripts that make the shipped subjects, as modules: they stand outside of the packages."""
 
 from __future__ import annotations
 
@@ -12,9 +12,16 @@ SCRIPT = Path(__file__).parents[3] / "ci" / "subjects" / "train.py"
 
 
 @cache
+def module(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, SCRIPT.with_name(f"{name}.py"))
+    found = importlib.util.module_from_spec(spec)
+    sys.modules[name] = found  # dataclasses look their own module up, and the script looks for the card's
+    spec.loader.exec_module(found)
+    return found
+
+
+model_card = module("model_card")
+
+
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("train_subjects", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their own module up
-    spec.loader.exec_module(module)
-    return module
+    return module("train")

@@ -14,13 +14,12 @@ from edgeprune_core.spec import ModelSpec
 from edgeprune_core.weights import Model, Weights, expected_shapes
 from tests.edgeprune_core import naive
 from tests.edgeprune_core.models import arrays_of, shape_of
-from tracrcheck.invariants.addback import unfaithful_additions
 from tracrcheck.invariants.circuits import mask_of, some_circuits, some_shares
 from tracrcheck.invariants.expected import expected, forward_of
 from tracrcheck.invariants.forward import edges, writers
 from tracrcheck.invariants.precision import first_layer, in_single
 from tracrcheck.invariants.subjects import KINDS, of_model, small, some_items
-from tracrcheck.invariants.unneeded import fed
+from tracrcheck.invariants.unneeded import fed, unfaithful_additions
 from tracrcheck.truth.certify import certify
 from tracrcheck.truth.setting import Setting
 

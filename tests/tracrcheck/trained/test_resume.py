@@ -46,9 +46,9 @@ def pairs(n: int = 4, seed: int = 0):
     return prompts.both_lists("ioi", load_model("english").tokenizer, n=n, seed=seed).train
 
 
-def asked(keeping=None, *, method=quick, ablation: str = "resample", seed: int = 0, n: int = 4, model=None):
+def asked(saving=None, *, method=quick, ablation: str = "resample", seed: int = 0, n: int = 4, model=None):
     english = load_model("english") if model is None else replace(load_model("english"), model=model)
-    run = discover.Run(subject=english, method=method, keeping=keeping)
+    run = discover.Run(subject=english, method=method, checkpoint=saving)
     return discover.discover(run, pairs(n), ablation=ablation, seed=seed)
 
 
@@ -97,7 +97,7 @@ def test_a_run_that_is_killed_at_any_step_goes_on_to_the_same_circuit_and_scores
     after = steps_in(here / "state")
     assert at <= after < quick.steps
 
-    again = asked(discover.Keeping(path=here / "state", resume=True, every_seconds=0))
+    again = asked(discover.Checkpoint(path=here / "state", resume=True, every_seconds=0))
     whole = asked()
     assert again.resumed_after == after
     assert again.circuit == whole.circuit
@@ -213,7 +213,7 @@ def test_a_state_is_written_every_so_many_seconds_and_at_the_end(here, monkeypat
 def state(here):
     """The path of a checkpoint after three steps."""
     with interrupted_after(3), pytest.raises(KeyboardInterrupt):
-        asked(discover.Keeping(path=here / "state", every_seconds=0))
+        asked(discover.Checkpoint(path=here / "state", every_seconds=0))
     return here / "state"
 
 
@@ -237,7 +237,7 @@ def test_the_checkpoint_of_another_run_is_refused_with_what_differs(state, told)
     before = state.read_bytes()
     change = {k: v() if callable(v) and k == "model" else v for k, v in OTHER[told].items()}
     with pytest.raises(CheckError) as caught:
-        asked(discover.Keeping(path=state, resume=True), **change)
+        asked(discover.Checkpoint(path=state, resume=True), **change)
     error = caught.value
     assert (error.code, error.where) == ("EP203", str(state))
     assert error.got.startswith(told)
@@ -249,11 +249,11 @@ def test_another_version_of_torch_or_of_our_sources_is_another_run(state, monkey
     with monkeypatch.context() as patch:
         patch.setattr(torch, "__version__", "2.0.0")
         with pytest.raises(CheckError, match="EP203") as caught:
-            asked(discover.Keeping(path=state, resume=True))
+            asked(discover.Checkpoint(path=state, resume=True))
         assert caught.value.got.endswith("there, 2.0.0 now")
     monkeypatch.setattr(discover, "sources_of", lambda *a: {"packages": "0" * 64})
     with pytest.raises(CheckError, match="EP203") as caught:
-        asked(discover.Keeping(path=state, resume=True))
+        asked(discover.Checkpoint(path=state, resume=True))
     assert "sources of packages: " in caught.value.got
 
 
@@ -262,14 +262,14 @@ def test_half_a_file_another_file_and_a_changed_byte_are_refused(state):
     for data in (b"", whole[:5], whole[: len(whole) // 2], whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1])):
         state.write_bytes(data)
         with pytest.raises(CheckError, match="EP204") as caught:
-            asked(discover.Keeping(path=state, resume=True))
+            asked(discover.Checkpoint(path=state, resume=True))
         assert caught.value.where == str(state)
         assert state.read_bytes() == data
     state.write_bytes(
         (ROOT / "edgeprune_core" / "trained_models" / "english" / "model.safetensors").read_bytes()
     )
     with pytest.raises(CheckError, match="EP204") as caught:
-        asked(discover.Keeping(path=state, resume=True))
+        asked(discover.Checkpoint(path=state, resume=True))
     assert caught.value.got == "safetensors without our header"
 
 
@@ -278,7 +278,7 @@ def test_lacking_and_surplus_tensors_are_refused_by_name(state):
     del tensors["pool.hard"]
     checkpoint.write(state, header, tensors | {"extra": torch.ones(1)})
     with pytest.raises(CheckError, match="EP204") as caught:
-        asked(discover.Keeping(path=state, resume=True))
+        asked(discover.Checkpoint(path=state, resume=True))
     assert caught.value.got == "tensors extra, pool.hard lacking or in surplus"
 
 
@@ -290,7 +290,7 @@ def test_writing_that_is_broken_off_leaves_the_state_before_and_nothing_beside_i
 
     monkeypatch.setattr(checkpoint.os, "replace", full)
     with pytest.raises(CheckError, match="EP205") as caught:
-        asked(discover.Keeping(path=state, resume=True, every_seconds=0))
+        asked(discover.Checkpoint(path=state, resume=True, every_seconds=0))
     assert caught.value.got == "No space left on device"
     assert state.read_bytes() == before
     assert list(state.parent.iterdir()) == [state]

@@ -24,8 +24,8 @@ from edgeprune_core.tasks.base import PromptSource, Split, pairs
 from edgeprune_core.tasks.encode import NO_TOKEN
 from edgeprune_core.tasks.prompt_task import PromptTask, prompt_task
 from edgeprune_core.tasks.tokenizer import WordTokenizer
+from edgeprune_core.trained_models import TrainedModel
 from edgeprune_core.trained_models.tokenizers import WORDS
-from edgeprune_core.trained_models.trained_model import TrainedModel
 
 SCHEMA = "edgeprune_core.subject/1"
 CARD, FIGURES, WEIGHTS = "README.md", "figures.json", "model.safetensors"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from edgeprune_core.ablations import ABLATIONS, Ablation, Mean, Resample, Zero
     from edgeprune_core.circuit import Circuit
     from edgeprune_core.criterion import Outcome
-    from edgeprune_core.discovery import Discovery
+    from edgeprune_core.discovery import Discovery, Scores
     from edgeprune_core.engine import outputs, run, trace
     from edgeprune_core.errors import CheckError
     from edgeprune_core.families import FAMILIES, Family, load
@@ -76,6 +76,7 @@ __all__ = [
     "Resample",
     "ResidualGraph",
     "RisingPrice",
+    "Scores",
     "SparsityTarget",
     "Task",
     "TrainedModel",
@@ -97,7 +98,7 @@ _HOMES = {
     "ablations": ("ABLATIONS", "Ablation", "Mean", "Resample", "Zero"),
     "circuit": ("Circuit",),
     "criterion": ("Outcome",),
-    "discovery": ("Discovery",),
+    "discovery": ("Discovery", "Scores"),
     "engine": ("outputs", "run", "trace"),
     "errors": ("CheckError",),
     "families": ("FAMILIES", "Family", "load"),

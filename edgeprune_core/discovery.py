@@ -1,4 +1,4 @@
-"""Discovery: what a method returns."""
+"""Discovery: what a method returns; and Scores, from a method that only ranks the edges."""
 
 from __future__ import annotations
 
@@ -25,4 +25,12 @@ class Discovery:
     scores: Tensor | None = None
     steps: int = 0
     hard_evaluations: int = 0
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scores:
+    """A ranking of the edges, which leaves open how many are kept. Fields as in `Discovery`."""
+
+    scores: Tensor
     notes: Mapping[str, Any] = field(default_factory=dict)

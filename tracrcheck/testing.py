@@ -69,10 +69,10 @@ class Case:
         return self._judged(read_answer(circuit, self._exam.task.graph))
 
     def _judged(self, answer: Answer) -> Verdict:
-        from tracrcheck.grading.grade import grade
+        from tracrcheck.grading.judge import judged
 
         exam = self._exam
-        return grade(exam.compiled, exam.task, exam.certificate, answer, method="", seed=self.seed)
+        return judged(exam.compiled, exam.task, exam.certificate, answer, method="", seed=self.seed)
 
     def assert_exact(self, circuit: Any) -> None:
         """Asserts that the circuit is a proved smallest one; UNKNOWN fails too."""

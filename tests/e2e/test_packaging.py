@@ -164,7 +164,7 @@ def test_the_wheel_tells_a_type_checker_its_types(installed, tmp_path):
 
 def test_every_direct_dependency_is_pinned():
     optional = project()["optional-dependencies"]
-    extras = ("models", "cluster", "docs", "dev")
+    extras = ("models", "cluster", "transformer-lens", "docs", "dev")
     wanted = [*project()["dependencies"], *(line for name in extras for line in optional[name])]
     names = {re.match(r"[\w-]+", line)[0] for line in wanted}
     lines = [
@@ -177,9 +177,17 @@ def test_every_direct_dependency_is_pinned():
 
 def test_every_import_of_the_packages_is_a_declared_dependency():
     optional = project()["optional-dependencies"]
-    lines = [*project()["dependencies"], *optional["models"], *optional["cluster"]]
+    lines = [
+        *project()["dependencies"],
+        *(x for name in ("models", "cluster", "transformer-lens") for x in optional[name]),
+    ]
     declared = {re.match(r"[\w-]+", line)[0] for line in lines}
-    modules = {"tracr": "tracr-pypi", "haiku": "dm-haiku", "huggingface_hub": "huggingface-hub"}
+    modules = {
+        "tracr": "tracr-pypi",
+        "haiku": "dm-haiku",
+        "huggingface_hub": "huggingface-hub",
+        "transformer_lens": "transformer-lens",
+    }
     imported = set()
     for package in ("tracrcheck", "edgeprune_core"):
         for path in (ROOT / package).rglob("*.py"):

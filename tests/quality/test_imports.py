@@ -26,7 +26,7 @@ LAYERS = [
     "tracrcheck",
     "tracrcheck.error_codes",
     *(f"tracrcheck.{name}" for name in (
-        "processes", "rasp", "compiler", "records", "truth", "importers", "grading", "planted", "generator",
+        "processes", "rasp", "compiler", "records", "truth", "importers", "peers", "grading", "planted", "generator",
         "invariants", "executors", "trained", "mutants", "runs", "reports", "doctor", "commands", "cli", "strategies",
         "testing", "pytest_items", "pytest_plugin", "__main__",
     )),
@@ -45,6 +45,10 @@ HIDDEN = {
     "tracrcheck/executors/dask_worker.py": (
         {"distributed"},
         "as above; and the process itself has no need of it",
+    ),
+    "tracrcheck/peers/peer.py": (
+        {"tracrcheck"},
+        "TransformerLens is an optional package, and seconds to import",
     ),
     "tracrcheck/commands/arguments.py": (None, "a wrong call is answered before torch is loaded"),
     "tracrcheck/commands/base.py": (None, "as above"),

@@ -29,7 +29,14 @@ LAZY = {
 }
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # `tracrcheck.mutants` is for contributors alone: the packages do not export it, since no check may know of a fault.
-PUBLIC = {"tracrcheck", "edgeprune_core", "tracrcheck.testing", "tracrcheck.strategies", "tracrcheck.mutants"}
+PUBLIC = {
+    "tracrcheck",
+    "edgeprune_core",
+    "tracrcheck.testing",
+    "tracrcheck.strategies",
+    "tracrcheck.mutants",
+    "tracrcheck.peers",
+}
 
 
 @pytest.mark.parametrize("package", LAZY, ids=lambda p: p.__name__)

@@ -16,6 +16,7 @@ from tracrcheck.reports.outputs import Outputs
 
 if TYPE_CHECKING:
     from edgeprune_core.trained_models import TrainedModel
+    from tracrcheck.grading.judge import Judge
     from tracrcheck.runs.base import Workers
     from tracrcheck.truth.setting import Setting
 
@@ -188,6 +189,39 @@ def check_memory(mib: int | None) -> int | None:
     if mib is not None and mib < 1:
         raise user_error("TC117.memory", where="--memory", got=mib)
     return mib
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeOptions:
+    """What is judged of an answer."""
+
+    judge: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="circuit; ranking: whether some threshold on the scores gives the circuit; auto: the ranking of a method "
+            "that returns scores alone, else the circuit.",
+        ),
+    ] = "auto"
+    select: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Make a circuit of the scores: top_n:N, greedy:N or fewest_within_tolerance.",
+            show_default=False,
+        ),
+    ] = None
+
+    def read(self) -> Judge:
+        """Errors: TC111, EP191."""
+        from tracrcheck.grading.judge import Judge
+
+        return Judge.of(self.judge, self.select)
+
+    @property
+    def replay_words(self) -> list[str]:
+        words = ["--judge", self.judge] if self.judge != "auto" else []
+        return words + (["--select", self.select] if self.select is not None else [])
 
 
 def check_timeout(seconds: float) -> float:

@@ -15,6 +15,7 @@ from tracrcheck.commands.arguments import (
     AllowUnknown,
     BaselineOptions,
     Folders,
+    JudgeOptions,
     MethodOptions,
     Names,
     ProcessOptions,
@@ -41,6 +42,7 @@ def gate(
     method: MethodOptions,
     process: ProcessOptions,
     setting: SettingOptions,
+    judge: JudgeOptions,
     run: RunOptions,
     baseline: BaselineOptions,
     program: Names = None,
@@ -96,6 +98,7 @@ def gate(
         memory_mib=process.memory,
         in_process=process.in_process,
         seeds=tuple(range(seed, seed + asked.seeds)),
+        judge=judge.read(),
         timeout=method.timeout,
         workers=run.workers(),
         paths={entry.program.name: entry.path for entry in entries},
@@ -103,7 +106,7 @@ def gate(
     _ = examinee.many  # a method that cannot be found is reported now, not in the middle of the run
     header = plan.header(command_line())
     before = comparing.read_baseline(baseline.baseline, header["asked"]) if baseline.baseline else None
-    words = [*setting.replay_words, *folder_words(folder)]
+    words = [*setting.replay_words, *judge.replay_words, *folder_words(folder)]
     if method.timeout != TIMEOUT:
         words += ["--timeout", f"{method.timeout:g}"]
     words += process.replay_words
@@ -147,11 +150,11 @@ def _evidence(run: Run, entries: Sequence[Entry]) -> list[Evidence]:
 
 
 def _document(found: Results, *, replay: Callable[[Verdict], str], allow_unknown: bool) -> Document:
-    """What is printed. Edges that the graph does not have are also reported as errors, first."""
+    """What is printed. Answers that cannot be read as edges of the program are shown as errors first: the call was wrong."""
     from tracrcheck.reports import gate as report
     from tracrcheck.reports.context import Context
-    from tracrcheck.runs.gate import foreign_edges
+    from tracrcheck.runs.gate import wrong_calls
 
-    for error in foreign_edges(found.verdicts):
+    for error in wrong_calls(found.verdicts):
         terminal.show_error(error)
     return report.document(found, Context(replay=replay), allow_unknown=allow_unknown)

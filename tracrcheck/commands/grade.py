@@ -47,6 +47,14 @@ def grade(
     threshold: Annotated[
         float | None, typer.Option(help="For a file of scores: keep edges with at least this score.")
     ] = None,
+    rest: Annotated[
+        str | None,
+        typer.Option(
+            metavar="cut",
+            help="Edges that a file does not name are cut, where it should name all.",
+            show_default=False,
+        ),
+    ] = None,
     allow_unknown: AllowUnknown = False,
     json: Json = None,
 ) -> None:
@@ -54,6 +62,8 @@ def grade(
     started = time.monotonic()
     if threshold is not None and math.isnan(threshold):
         raise user_error("TC117.threshold", where="--threshold", got=threshold)
+    if rest not in (None, "cut"):
+        raise user_error("TC117.rest", where="--rest", got=rest)
     files.check_writable(json)
     settings = setting.settings(["zero"])
     entry = Library.here(folder or []).load(program)
@@ -63,10 +73,11 @@ def grade(
         from tracrcheck.reports.gate import verdict_table
 
     (compiled,) = prepared([entry], settings)
-    imported = grade_imported.read_circuit(circuit, compiled, format=format, threshold=threshold)
+    imported = grade_imported.read_circuit(circuit, compiled, format=format, threshold=threshold, rest=rest)  # type: ignore[arg-type]
     verdicts = grade_imported.verdicts_on(compiled, settings, imported, name=str(circuit))
     terminal.show(*report.mapping_lines(imported), "", verdict_table(verdicts))
     cut = [] if threshold is None else ["--threshold", repr(threshold)]
+    cut += [] if rest is None else ["--rest", rest]
     words = ["--format", imported.format, *setting.replay_words, *cut, *folder_words(folder)]
     for verdict in verdicts:
         if verdict.verdict != "HOLDS":

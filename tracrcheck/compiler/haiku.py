@@ -1,10 +1,15 @@
-"""The oracle route: Tracr's Haiku parameters, and the JAX forward as a second opinion on every activation."""
+"""The oracle route: Tracr's Haiku parameters, and the JAX forward as a second opinion on every activation.
+
+All of it in float64. In float32, as Tracr runs it, the steep MLPs of a correct program turn a rounding difference of
+1e-7 into one of 1e-4, which no bound tells from a fault.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,17 +26,45 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Oracle:
-    """Tracr's own compiled model, and the same parameters in torch (float32, as JAX holds them)."""
+    """Tracr's own compiled model, and the same parameters in torch, both in float64."""
 
     assembled: AssembledTransformerModel
     model: Model
 
+    def residuals(self, tokens: torch.Tensor) -> list[torch.Tensor]:
+        """JAX's residual stream, `input pos d_model`: after the embeddings and after every half-layer.
+
+        It is compiled once per shape of `tokens`, which takes longer than running it.
+        """
+        import jax
+
+        with jax.enable_x64(True):
+            found = self._forward(self.assembled.params, tokens.numpy()).transformer_output
+            return [torch.tensor(np.asarray(x)) for x in (found.input_embeddings, *found.residuals)]
+
+    @cached_property
+    def _forward(self) -> Any:
+        """Tracr's forward pass with the attention mask that it leaves out: no query looks at padding."""
+        import haiku as hk
+        import jax
+
+        def forward(tokens: Any) -> Any:
+            model = self.assembled.get_compiled_model()
+            encoder = self.assembled.input_encoder
+            assert encoder is not None
+            model.pad_token = encoder.pad_encoding
+            return model(tokens, use_dropout=False)
+
+        transformed: Any = hk.without_apply_rng(hk.transform(forward))
+        return jax.jit(transformed.apply)
+
 
 def compile_by_haiku(program: Program) -> Oracle:
     """Program -> Haiku parameters -> torch. Takes a second; `compile_program` takes milliseconds."""
+    import jax
     from tracr.compiler import compiling
 
-    with _initialised_with_zeros():
+    with jax.enable_x64(True), _initialised_with_zeros():
         assembled = compiling.compile_rasp_to_model(
             build(program),
             set(program.vocab),
@@ -41,7 +74,7 @@ def compile_by_haiku(program: Program) -> Oracle:
             compiler_pad=PAD,
             mlp_exactness=program.mlp_exactness,
         )
-    return Oracle(assembled, _to_torch(assembled))
+        return Oracle(assembled, _to_torch(assembled))
 
 
 @contextmanager
@@ -113,7 +146,7 @@ def _to_torch(assembled: AssembledTransformerModel) -> Model:
         n_ctx=len(pos),
         causal=config.causal,
     )
-    return Model(spec, Weights(**{k: torch.tensor(a, dtype=torch.float32) for k, a in arrays.items()}))
+    return Model(spec, Weights(**{k: torch.tensor(a, dtype=torch.float64) for k, a in arrays.items()}))
 
 
 def _unembedding(assembled: AssembledTransformerModel, d_model: int) -> np.ndarray:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from edgeprune_core.errors import CheckError
 from edgeprune_core.methods import METHODS
 from edgeprune_core.metrics import METRICS
 from tracrcheck.error_codes import unknown_name, user_error
@@ -68,6 +69,8 @@ def named_callable(name: str, table: Mapping[str, Any], *, kind: str, takes: str
                 found = getattr(found, part)
             if isinstance(found, type):
                 found = found()
+        except CheckError as error:  # such as a tool that is not installed
+            raise error.at(where) from None
         except (Exception, SystemExit) as error:
             got = f"{type(error).__name__}: {error}"
             raise user_error(

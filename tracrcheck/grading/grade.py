@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -36,25 +36,35 @@ def grade(
     found = Circuit.empty(task.graph) if answer.circuit is None else answer.circuit
     judged = _judge(task, certificate, answer, found)
     nearest = found if judged.verdict == "HOLDS" else nearest_to(certificate, found)
-    missing = (nearest - found).texts
-    extra = [*(found - nearest).texts, *answer.foreign]
+    return replace(
+        circuit_verdict(certificate, answer, nearest, method=method, seed=seed),
+        verdict=judged.verdict,
+        reason=judged.reason,
+        witness=witness_of(compiled, task, found) if judged.show else None,
+    )
+
+
+def circuit_verdict(
+    certificate: Certificate, answer: Answer, nearest: Circuit, *, method: str, seed: int
+) -> Verdict:
+    """A verdict with all but the word: how the answer differs from `nearest`, a smallest circuit."""
+    found = Circuit.empty(nearest.graph) if answer.circuit is None else answer.circuit
     return Verdict(
         program=certificate.program,
         ablation=certificate.setting.ablation,
         criterion=certificate.setting.criterion,
         method=method,
         seed=seed,
-        verdict=judged.verdict,
-        reason=judged.reason,
-        missing=tuple(missing),
-        extra=tuple(extra),
+        verdict="UNKNOWN",
+        missing=tuple((nearest - found).texts),
+        extra=(*(found - nearest).texts, *answer.foreign),
         n_required=len(certificate.required),
         n_found=len(found) + len(answer.foreign),
         found_sha=edges_sha([*found.texts, *answer.foreign]),
         vacuous=certificate.vacuous,
         seconds=answer.seconds,
-        witness=witness_of(compiled, task, found) if judged.show else None,
         ranking=_ranking(certificate, answer, found, nearest),
+        selector=answer.selector,
         detail=answer.detail,
     )
 

@@ -25,16 +25,18 @@ from tracrcheck.grading.grade import grade, known_circuits, unproved, witness_of
 from tracrcheck.grading.run_method import Answer
 from tracrcheck.grading.score_metrics import Ranking, rank
 from tracrcheck.grading.verdict import Verdict, Word, edges_sha
-from tracrcheck.importers import Imported, read_file
+from tracrcheck.importers import Imported, Rest, read_file
 from tracrcheck.truth.cache import certificate_for
 from tracrcheck.truth.certificate import Certificate
 from tracrcheck.truth.setting import Setting
 from tracrcheck.truth.task import task_of
 
 
-def read_circuit(path: Path, compiled: Compiled, *, format: str, threshold: float | None) -> Imported:
+def read_circuit(
+    path: Path, compiled: Compiled, *, format: str, threshold: float | None, rest: Rest | None = None
+) -> Imported:
     """Errors: those of `importers.read_file`."""
-    return read_file(path, compiled.graph, format=format, threshold=threshold)
+    return read_file(path, compiled.graph, format=format, threshold=threshold, rest=rest)
 
 
 def verdicts_on(

@@ -46,6 +46,8 @@ def handle(request: bytes) -> dict[str, Any]:
     try:
         operation, *rest = unpacked(request)
         return _find(*rest) if operation == "find" else _run(*rest)
+    except CheckError as error:
+        return {"refused": error.parts}
     except BaseException as error:  # also what a test framework raises to skip a test
         return {"raised": f"{type(error).__name__}: {error}"}
 
@@ -75,4 +77,4 @@ def _run(task: Task, seeds: Sequence[int], together: bool) -> dict[str, Any]:
             results = _Asked.method.many(task, tuple(seeds))  # type: ignore[attr-defined]
         else:
             results = [_Asked.method(replace(task, seed=seeds[0]))]
-        return {"results": [plain(result) for result in results]}
+        return {"results": [plain(result, task.graph) for result in results]}

@@ -21,7 +21,7 @@ from edgeprune_core.methods import METHODS
 from edgeprune_core.task import Task
 from tracrcheck.error_codes import user_error
 from tracrcheck.grading.by_name import check_method, find_method
-from tracrcheck.grading.run_method import Answer, ask, ask_together, read_plain
+from tracrcheck.grading.run_method import UNREADABLE, Answer, ask, ask_together, read_plain
 from tracrcheck.processes.packing import packed
 from tracrcheck.processes.process import Died, Process, TookTooLong
 
@@ -183,9 +183,11 @@ def _read(said: Any, task: Task) -> list[Answer]:
     match said:
         case {"raised": str(why)}:
             return [Answer(fault="raised", detail=why)]
+        case {"refused": _}:
+            return [read_plain(said, task.graph)]
         case {"results": [*results]} if results:
             return [read_plain(result, task.graph) for result in results]
-    return [Answer(fault="no_result", detail="its process sent something that is no answer")]
+    return [UNREADABLE]
 
 
 def examinee_of(

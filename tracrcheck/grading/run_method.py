@@ -1,7 +1,7 @@
 """Runs a method in this process, and reads its answer. `method_process.py` runs it in another.
 
-A method gets its own copy of the task, its own gradient mode and its own random state. It may return a `Discovery`, a
-`Circuit`, or edges (objects or text).
+A method gets its own copy of the task, its own gradient mode and its own random state. It may return a `Discovery`, a `Circuit`, edges (objects or text), `Scores`, nodes (text), or
+what other tools make (`peers/answers.py`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -21,10 +21,12 @@ import torch
 from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.discovery import Discovery
+from edgeprune_core.discovery import Discovery, Scores
 from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import Edge, ResidualGraph
 from edgeprune_core.task import Task
+from tracrcheck.importers.nodes import nodes_of
+from tracrcheck.peers.answers import translated
 from tracrcheck.processes.clean import foreign_code_runs_here
 
 # Seconds between further alarms, for a method that swallows the first.
@@ -36,7 +38,10 @@ class Answer:
     """What a method returned: a circuit, or a fault (one of `verdict.METHOD_FAULTS`) and its detail.
 
     circuit: the returned edges that are in the graph; `foreign` are the others. None if there are no edges.
-    scores:  a float64 per edge, in the order of `graph.edges`, if the method returned scores.
+    scores:  a float64 per edge, in the order of `graph.edges`, if the method returned scores; without a circuit, nodes
+             or a fault these are the whole answer.
+    nodes:   heads and MLPs, if the method returned nodes instead of edges.
+    selector: what made the circuit of the scores, if the method says so.
     """
 
     circuit: Circuit | None = None
@@ -45,6 +50,8 @@ class Answer:
     detail: str = ""
     seconds: float = 0.0
     scores: Tensor | None = field(default=None, compare=False)
+    nodes: tuple[str, ...] | None = None
+    selector: str | None = None
 
 
 class _TimeUp(BaseException):
@@ -64,6 +71,8 @@ def ask(method: Callable[[Task], Any], task: Task, *, seed: int, timeout: float 
         answer = Answer(fault="timeout", detail=f"no answer within {timeout:g} s")
     except KeyboardInterrupt:
         raise
+    except CheckError as error:
+        answer = refused(error)
     except BaseException as error:  # a test framework's exception for skipping a test is no `Exception`
         answer = Answer(fault="raised", detail=f"{type(error).__name__}: {error}")
     return replace(answer, seconds=time.monotonic() - started)
@@ -129,19 +138,40 @@ def _time_limit(seconds: float | None) -> Iterator[None]:
 
 def read_answer(result: Any, graph: ResidualGraph) -> Answer:
     """The answer that a method's result stands for."""
-    return read_plain(plain(result), graph)
+    return read_plain(plain(result, graph), graph)
 
 
-def plain(result: Any) -> dict[str, Any]:
+def refused(error: CheckError) -> Answer:
+    """The answer of a method that stops with an error of `peers`: a wrong call, and no result of the method."""
+    if not error.code.startswith("TC19"):
+        return Answer(fault="raised", detail=f"{type(error).__name__}: {error}")
+    return Answer(
+        fault="nan" if error.code == "TC193" and "finite" in error.what else "refused", detail=str(error)
+    )
+
+
+# Results as plain data -----------------------------------------------------------------------------------
+
+
+def plain(result: Any, graph: ResidualGraph) -> dict[str, Any]:
     """A method's result as JSON can hold it. Its parts are optional.
 
-    scores: numbers. edges: as text. graph: of a circuit. fault, detail: what came back instead of edges.
+    scores: numbers. alone: true of scores without a circuit. edges: edges or nodes, as text. graph: of a circuit. selector:
+    what made the circuit of the scores. problem: what came back instead, in words. refused: the parts of an error of `peers`.
     """
+    try:
+        result = translated(result, graph)
+    except CheckError as error:
+        return {"refused": error.parts}
     found: dict[str, Any] = {}
-    if isinstance(result, Discovery):
+    if isinstance(result, (Discovery, Scores)):
+        if (selector := result.notes.get("selector")) is not None:
+            found["selector"] = str(selector)
         if result.scores is not None:
             scores = torch.as_tensor(result.scores).detach().to("cpu", torch.float64)
             found["scores"] = scores.flatten().tolist()
+        if isinstance(result, Scores):
+            return found | {"alone": True}
         result = result.circuit
     if isinstance(result, Circuit):
         found["graph"] = asdict(result.graph)
@@ -155,35 +185,61 @@ def plain(result: Any) -> dict[str, Any]:
     return found | {"edges": [str(item) for item in items]}
 
 
+UNREADABLE = Answer(fault="no_result", detail="its process sent something that is no answer")
+
+
 def read_plain(said: Any, graph: ResidualGraph) -> Answer:
-    """The inverse of `plain`. It may have been sent by a method: whatever it is, an answer comes out."""
-    scores = None
+    """The answer that `plain` data stand for. They may have been sent by a method: whatever they are, an answer comes out."""
     match said:
-        case {"scores": [*numbers]} if all(type(number) is float for number in numbers):
-            scores = torch.tensor(numbers, dtype=torch.float64)
-            if bool(scores.isnan().any()):
-                return Answer(fault="nan", detail="the scores of the edges are not numbers")
-            if len(scores) != graph.n_edges:
-                detail = f"it returned {len(scores)} scores for the {graph.n_edges} edges of the graph"
-                return Answer(fault="no_result", detail=detail)
-        case {"scores": _}:
-            return _UNREADABLE
+        case {"refused": {"code": str(), "what": str()} as parts} if _texts(parts.values()):
+            try:
+                return refused(CheckError(**parts))
+            except TypeError:
+                return UNREADABLE
+    answer = _scores(said.get("scores"), graph) if isinstance(said, dict) else UNREADABLE
+    if answer.fault:
+        return answer
     match said:
         case {"problem": str(problem)}:
             return Answer(fault="no_result", detail=problem)
-        case {"edges": [*texts], "graph": shape} if shape != asdict(graph):
-            return Answer(
-                circuit=Circuit.empty(graph),
-                fault="foreign_edges",
-                foreign=tuple(map(str, texts)),
-                detail="a circuit of another graph",
-            )
-        case {"edges": [*texts]} if all(isinstance(text, str) for text in texts):
-            return replace(_edges(texts, graph), scores=scores)
-    return _UNREADABLE
+        case {"scores": _, "alone": True}:
+            return answer
+        case {"edges": [*texts]} if _texts(texts) and isinstance(said.get("selector"), str | None):
+            return _circuit(texts, answer, said, graph)
+    return UNREADABLE
 
 
-_UNREADABLE = Answer(fault="no_result", detail="its process sent something that is no answer")
+def _circuit(texts: Sequence[str], answer: Answer, said: Mapping[str, Any], graph: ResidualGraph) -> Answer:
+    """answer: with the scores."""
+    if "graph" in said and said["graph"] != asdict(graph):
+        return Answer(
+            circuit=Circuit.empty(graph),
+            fault="foreign_edges",
+            foreign=tuple(texts),
+            detail="a circuit of another graph",
+        )
+    if texts and all(text in nodes_of(graph) for text in texts):
+        return Answer(nodes=tuple(dict.fromkeys(texts)))
+    return replace(_edges(texts, graph), scores=answer.scores, selector=said.get("selector"))
+
+
+def _texts(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+def _scores(given: Any, graph: ResidualGraph) -> Answer:
+    """An answer with these scores, or with what is wrong with them."""
+    if given is None:
+        return Answer()
+    if not isinstance(given, list) or not all(type(number) is float for number in given):
+        return UNREADABLE
+    scores = torch.tensor(given, dtype=torch.float64)
+    if bool(scores.isnan().any()):
+        return Answer(fault="nan", detail="the scores of the edges are not numbers")
+    if len(scores) != graph.n_edges:
+        detail = f"it returned {len(scores)} scores for the {graph.n_edges} edges of the graph"
+        return Answer(fault="no_result", detail=detail)
+    return Answer(scores=scores)
 
 
 def _edges(texts: Sequence[str], graph: ResidualGraph) -> Answer:

@@ -60,11 +60,17 @@ def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
+def tied(scores: Sequence[float]) -> list[list[int]]:
+    """The places of equal scores, largest score first."""
+    order = sorted(range(len(scores)), key=lambda i: -scores[i])
+    return [list(tie) for _, tie in itertools.groupby(order, key=lambda i: scores[i])]
+
+
 def _ties(scores: Sequence[float], truth: Sequence[bool]) -> list[tuple[int, int]]:
     """(positives, negatives) per distinct score, largest score first."""
-    rows = sorted(zip(scores, truth, strict=True), key=lambda row: -row[0])
-    groups = [[positive for _, positive in tie] for _, tie in itertools.groupby(rows, key=lambda row: row[0])]
-    return [(sum(group), len(group) - sum(group)) for group in groups]
+    assert len(scores) == len(truth)
+    positives = [(sum(truth[i] for i in tie), len(tie)) for tie in tied(scores)]
+    return [(n, of - n) for n, of in positives]
 
 
 def _auroc(ties: Sequence[tuple[int, int]]) -> float | None:

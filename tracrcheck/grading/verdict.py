@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tracrcheck.grading.score_metrics import Ranking
+from tracrcheck.records.reading import LATER
 
 Word = Literal["HOLDS", "FAILS", "UNKNOWN"]
+Judged = Literal["circuit", "ranking", "nodes"]
 Key = tuple[str, str, str, int]  # program, ablation, criterion, seed
 
 # Why a method FAILS: before its circuit is graded, and after.
-METHOD_FAULTS = ("raised", "timeout", "nan", "foreign_edges", "no_result")
-CIRCUIT_FAULTS = ("unfaithful", "not_smallest")
+METHOD_FAULTS = ("raised", "timeout", "nan", "foreign_edges", "no_result", "refused")
+CIRCUIT_FAULTS = ("unfaithful", "not_smallest", "no_threshold")
+WRONG_CALLS = ("foreign_edges", "refused")  # exit code 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +65,9 @@ class Verdict:
     found_sha: hash of the edges found (`edges_sha`), to compare two runs edge by edge.
     seconds: that the method took; its share, if several seeds were trained together.
     ranking: how its edge scores rank the required edges, if it returned scores.
+    judged:  what the verdict is on: the circuit; the ranking by scores (`missing` and `extra` are then those of the nearest
+             threshold); or the nodes, of which all counts are then. selector: what made the circuit of the scores, if the
+             method or the call named one (`edgeprune_core.methods.selectors`).
     detail:  the exception or the foreign edges, in words; not part of the JSON form.
     """
 
@@ -81,6 +87,8 @@ class Verdict:
     seconds: float = 0.0
     witness: Witness | None = None
     ranking: Ranking | None = None
+    judged: Judged = field(default="circuit", metadata=LATER)
+    selector: str | None = field(default=None, metadata=LATER)
     detail: str = field(default="", compare=False)
 
     @property
@@ -119,6 +127,8 @@ class Verdict:
             "seconds": round(self.seconds, 3),
             "witness": self.witness.to_json() if self.witness else None,
             "ranking": self.ranking.to_json() if self.ranking else None,
+            "judged": self.judged,
+            "selector": self.selector,
         }
 
 
@@ -160,9 +170,9 @@ def edges_sha(edges: Iterable[str]) -> str:
 
 
 def exit_code(verdicts: Iterable[Verdict], *, allow_unknown: bool = False) -> int:
-    """0 if all HOLD, 1 if some do not, 2 if a method returned edges that the graph does not have."""
+    """0 if all HOLD, 1 if some do not, 2 if an answer cannot be read as one on the program's edges."""
     rows = list(verdicts)
-    if any(v.reason == "foreign_edges" for v in rows):
+    if any(v.reason in WRONG_CALLS for v in rows):
         return 2
     accepted = {"HOLDS", "UNKNOWN"} if allow_unknown else {"HOLDS"}
     return int(any(v.verdict not in accepted for v in rows))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import ResidualGraph
@@ -21,12 +21,18 @@ IMPORTERS: dict[str, Importer] = {
     for importer in (Native(), EdgePruningCode(), WithoutEmbeddings(), Acdc(), AutoCircuit(), EapIg())
 }
 AUTO = "auto"
+Rest = Literal["cut"]
 
 __all__ = ["AUTO", "IMPORTERS", "Imported", "Importer", "importer_for", "read_file"]
 
 
-def read_file(path: Path, graph: ResidualGraph, *, format: str, threshold: float | None) -> Imported:
-    """A circuit file of any of these formats. Errors: TC131 (not JSON, or no known format), TC132-TC136."""
+def read_file(
+    path: Path, graph: ResidualGraph, *, format: str, threshold: float | None, rest: Rest | None = None
+) -> Imported:
+    """A circuit file of any of these formats. rest: "cut" if edges that a file does not name are cut.
+
+    Errors: TC131 (not JSON, or no known format), TC132-TC137.
+    """
     try:
         document = json.loads(path.read_bytes())
     except OSError as error:
@@ -35,9 +41,20 @@ def read_file(path: Path, graph: ResidualGraph, *, format: str, threshold: float
         got = f"{type(error).__name__}: {error}"
         raise user_error("TC131.json", got=got, path=path) from None
     try:
-        return importer_for(format, document).read(document, graph, threshold=threshold)
+        found = importer_for(format, document).read(document, graph, threshold=threshold)
+        if rest is None:
+            _check_whole(found, graph)
+        return found
     except CheckError as error:
         raise error.at(str(path)) from None
+
+
+def _check_whole(found: Imported, graph: ResidualGraph) -> None:
+    """Errors: TC137, if a file that should name every edge does not: it may have been cut short."""
+    members = found.granularity.members(graph)
+    if found.named is not None and (missing := [name for name in members if name not in found.named]):
+        named = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+        raise user_error("TC137", got=f"nothing of {named}", n=len(missing), total=len(members))
 
 
 def importer_for(format: str, document: Any) -> Importer:

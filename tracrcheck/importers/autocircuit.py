@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from edgeprune_core.graph import ResidualGraph
@@ -59,7 +59,10 @@ class AutoCircuit:
             return self._scored(graph, pairs, threshold)
         if all(isinstance(value, (list, bool)) for value in document.values()):
             no_threshold(self.name, threshold)
-            return self._imported(graph, [self._edge(n) for n, at in document.items() if at])
+            named = {self._edge(n): bool(at) for n, at in document.items()}
+            kept = [name for name, at in named.items() if at]
+            says_cut = any(at is False for at in document.values())
+            return self._imported(graph, kept, named=named if says_cut else None)
         pairs = [(self._edge(n), self._number(n, value)) for n, value in document.items()]
         return self._scored(graph, pairs, threshold)
 
@@ -69,17 +72,21 @@ class AutoCircuit:
         scores: dict[str, float] = {}
         for name, score in pairs:
             scores[name] = max(abs(score), scores.get(name, 0.0))
-        return self._imported(graph, kept_above(self.name, scores, threshold), scores)
+        return self._imported(graph, kept_above(self.name, scores, threshold), scores, named=scores)
 
     def _imported(
-        self, graph: ResidualGraph, kept: list[str], scores: dict[str, float] | None = None
+        self,
+        graph: ResidualGraph,
+        kept: list[str],
+        scores: dict[str, float] | None = None,
+        named: Collection[str] | None = None,
     ) -> Imported:
-        named = [*kept, *(scores or {})]
-        merged = any(re.search(r"-> a\d+\.h\d+$", name) for name in named)
-        if merged and any(re.search(r"\.[qkv]$", name) for name in named):
+        names = [*kept, *(scores or {})]
+        merged = any(re.search(r"-> a\d+\.h\d+$", name) for name in names)
+        if merged and any(re.search(r"\.[qkv]$", name) for name in names):
             raise malformed(self.name, "A0.0 and A0.0.Q among the destinations", "one or the other")
         granularity = Granularity(embeddings="merged", merged_qkv=merged)
-        return imported(self.name, granularity, graph, kept=kept, scores=scores)
+        return imported(self.name, granularity, graph, kept=kept, scores=scores, named=named)
 
     # Names -------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from edgeprune_core.errors import CheckError, did_you_mean
 from edgeprune_core.graph import ResidualGraph
 from tracrcheck.error_codes import user_error
-from tracrcheck.importers.granularity import Granularity
+from tracrcheck.importers.granularity import Granularity, Level
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,13 +24,16 @@ class Imported:
 
     scores: coarse edge -> score, for all edges or for none; edges with larger scores are kept longer.
     notes:  how the file was read, beyond the granularity.
+    named:  every edge in the file, where it should name all: with scores, or with what is not kept. None: a list of what is
+            kept, which says by its form that the rest is cut.
     """
 
     format: str
-    granularity: Granularity
+    granularity: Level
     kept: frozenset[str]
     scores: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    named: frozenset[str] | None = None
 
 
 class Importer(Protocol):
@@ -57,6 +60,7 @@ def imported(
     kept: Iterable[str],
     scores: Mapping[str, float] | None = None,
     notes: Iterable[str] = (),
+    named: Iterable[str] | None = None,
 ) -> Imported:
     """What was read, once every edge is known to be in the graph at this granularity. Errors: TC133."""
     members = granularity.members(graph)
@@ -72,12 +76,15 @@ def imported(
         )
     if bad := [name for name, score in scores.items() if not is_number(score)]:
         raise malformed(format, f"the score of {bad[0]} is not a number", "numbers")
+    whole = None if named is None else frozenset(named)
     missing = len(members) - len(scores)
     notes = list(notes)
     if scores and missing:
         notes.append(f"{missing} edges have no score, so the scores are not ranked")
         scores = {}
-    return Imported(format=format, granularity=granularity, kept=kept, scores=scores, notes=tuple(notes))
+    return Imported(
+        format=format, granularity=granularity, kept=kept, scores=scores, notes=tuple(notes), named=whole
+    )
 
 
 def is_number(score: float) -> bool:

@@ -52,7 +52,9 @@ class EapIg:
                 kept.append(edge)
         if threshold is not None:
             kept = [edge for edge, score in scores.items() if score >= threshold]
-        return imported(self.name, Granularity(embeddings="tokens_only"), graph, kept=kept, scores=scores)
+        named = [self._edge(name) for name in document["edges"]]
+        level = Granularity(embeddings="tokens_only")
+        return imported(self.name, level, graph, kept=kept, scores=scores, named=named)
 
     def _check(self, document: Any, graph: ResidualGraph) -> None:
         cfg = document["cfg"] if isinstance(document["cfg"], dict) else {}

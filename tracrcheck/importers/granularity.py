@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.graph import Edge, ResidualGraph
@@ -32,6 +32,21 @@ _WORDS: dict[Embeddings, str] = {
     "tokens_only": "the position embedding cannot be cut: its edges are always kept and not judged",
     "always_kept": "no embedding can be cut: their edges are always kept and not judged",
 }
+
+
+class Level(Protocol):
+    """What a tool keeps or cuts, each thing by its name: edges of some granularity, or nodes."""
+
+    @property
+    def finest(self) -> bool: ...
+
+    def says(self) -> tuple[str, ...]: ...
+
+    def members(self, graph: ResidualGraph) -> dict[str, tuple[Edge, ...]]: ...
+
+    def coarsen(self, circuit: Circuit) -> frozenset[str]: ...
+
+    def expand(self, graph: ResidualGraph, kept: Iterable[str]) -> Circuit: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,9 @@
 """Writes dataclasses as JSON values, and reads them back: lists everything that does not fit.
 
 A dataclass is read from an object with exactly its fields; a field with `metadata={"flat": True}` is a dataclass whose own
-fields stand among the others. A `TypedDict` is read as a dict, and may leave
-out what it declares with `total=False`. Defaults do not count: what is written is complete, and a
-field that is absent is a file cut short. Each problem says where, what is there, and what was wanted:
+fields stand among the others. A `TypedDict` is read as a dict. Defaults do not count: what is written is complete, and a
+field that is absent is a file cut short. The exception are fields that a schema got later: a dataclass marks them by
+`metadata=LATER`, and a `TypedDict` by `total=False`; older files are read without them. Each problem says where, what is there, and what was wanted:
 
     rows[3].seconds: '1', wanted a number
 """
@@ -16,6 +16,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
+LATER = {"later": True}
 WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false", NoneType: "null"}
 
 
@@ -101,9 +102,8 @@ def _object(
     kind: Any, value: dict[str, Any], where: str, problems: list[str], given: Mapping[str, Any]
 ) -> Any:
     before, wanted = len(problems), _names(kind) - given.keys()
-    at = where or "file"
-    must = wanted - _optional(kind)
-    problems += [f"{at}.{name}: not there" for name in _ordered(kind) if name in must and name not in value]
+    at, needed = where or "file", wanted - _later(kind)
+    problems += [f"{at}.{name}: not there" for name in _ordered(kind) if name in needed and name not in value]
     problems += [f"{at}.{name}: no such field" for name in value if name not in wanted]
     found = _built(kind, value, where, problems, given)
     return found if len(problems) == before else None
@@ -120,7 +120,7 @@ def _built(
             made[name] = given[name]
         elif name in value:
             made[name] = read(of, value[name], f"{where}.{name}" if where else name, problems)
-    whole = len(problems) == before and _hints(kind).keys() - _optional(kind) <= made.keys()
+    whole = len(problems) == before and _hints(kind).keys() - _later(kind) <= made.keys()
     return kind(**made) if whole else None
 
 
@@ -131,14 +131,17 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 
 @cache
+def _later(kind: Any) -> frozenset[str]:
+    """Fields that older files do not have."""
+    if is_typeddict(kind):
+        return frozenset(kind.__optional_keys__)
+    return frozenset(f.name for f in fields(kind) if f.metadata.get("later"))
+
+
+@cache
 def _flat(kind: Any) -> frozenset[str]:
     flat = () if is_typeddict(kind) else (f.name for f in fields(kind) if f.metadata.get("flat"))
     return frozenset(flat)
-
-
-def _optional(kind: Any) -> frozenset[str]:
-    """The names that may be absent: of a `TypedDict` with `total=False`."""
-    return getattr(kind, "__optional_keys__", frozenset())
 
 
 @cache

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tracrcheck.grading.verdict import Verdict
 from tracrcheck.reports.document import MOST_EDGES, Edges, Finding, Inline, Verbatim, plain
-from tracrcheck.reports.text import ranking_text
+from tracrcheck.reports.text import ranking_text, what_judged
 
 REASONS = {
     "unfaithful": "unfaithful: the circuit gives another output than the model",
@@ -16,6 +16,8 @@ REASONS = {
     "nan": "nan: scores that are not numbers",
     "foreign_edges": "foreign_edges: edges that the graph does not have",
     "no_result": "no_result: no circuit came back",
+    "no_threshold": "no_threshold: no threshold on the scores keeps exactly the required edges",
+    "refused": "refused: the answer can be read in several ways, or is one on another model",
 }
 
 
@@ -29,7 +31,10 @@ def finding_of(
     carried: Mapping[str, str] | None = None,
 ) -> Finding:
     """title: replaces program, setting, method and seed. carried: edge -> what it carries."""
-    rows: list[tuple[str, Inline]] = [("detail", Verbatim(v.detail))] if v.detail else []
+    rows: list[tuple[str, Inline]] = []
+    if v.judged != "circuit" or v.selector:
+        rows.append(("judged", what_judged(v)))
+    rows += [("detail", Verbatim(v.detail))] if v.detail else []
     rows += edge_rows(v, carried or {})
     if v.ranking is not None:
         rows.append(("scores", ranking_text(v.ranking)))

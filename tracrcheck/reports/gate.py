@@ -13,7 +13,7 @@ from tracrcheck.reports.document import choice, grouped, number
 from tracrcheck.reports.findings import finding_of, title_of
 from tracrcheck.reports.picture import MOST, Layer, judged_layer
 from tracrcheck.reports.render.templates import lines
-from tracrcheck.reports.text import IN_PROCESS, count, share, summary_line
+from tracrcheck.reports.text import IN_PROCESS, count, share, summary_line, what_judged
 from tracrcheck.runs.baseline import FLOOR, Comparison
 from tracrcheck.runs.gate import Results
 
@@ -103,10 +103,12 @@ def verdict_table(verdicts: Sequence[Verdict], drawn: Collection[str] = ()) -> d
     criteria = len({v.criterion for v in verdicts}) > 1
     ranked = any(v.ranking for v in verdicts)
     many = len(groups) < len(verdicts)
+    judged = any(v.judged != "circuit" or v.selector for v in verdicts)
     columns = [
         doc.Column("program", lambda of: _linked(of[0].program, drawn)),
         choice("ablation", lambda of: of[0].ablation),
         *([choice("criterion", lambda of: of[0].criterion)] if criteria else []),
+        *([choice("judged", lambda of: what_judged(of[0]))] if judged else []),
         number("required", lambda of: of[0].n_required),
         number("found", _sizes),
         number("holds", _holding),

@@ -25,6 +25,11 @@ IN_PROCESS = "in process: the method ran where it is judged, and could see and c
 # Verdicts ----------------------------------------------------------------------------------------------
 
 
+def what_judged(v: Verdict) -> str:
+    """What a verdict is on, in words."""
+    return f"circuit by {v.selector}" if v.judged == "circuit" and v.selector else v.judged
+
+
 def ranking_text(r: Ranking) -> str:
     some = "a" if r.exact_threshold else "no"
     return (

@@ -21,7 +21,8 @@ FLOOR = 0.5  # seconds
 SLOWER = 2.0
 
 # What must be equal in both runs for a comparison to mean anything.
-SAME = ("method", "criteria", "lengths", "score_bos")
+SAME = ("method", "criteria", "lengths", "score_bos", "judge", "select")
+LATER = {"judge": "auto", "select": None}  # what older files do not say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +65,7 @@ class Comparison:
 def read_baseline(path: Path, asked: Mapping[str, Any]) -> Results:
     """Results that a run of this kind can be compared with. Errors: TC143 (no results file), TC144 (of another kind)."""
     baseline = GATE.read(path, loaded(path))
-    differs = differences(baseline.run["asked"], asked, SAME)
+    differs = differences(LATER | baseline.run["asked"], LATER | dict(asked), SAME)
     if differs:
         raise user_error("TC144.settings", where=path, got="; ".join(differs))
     return baseline

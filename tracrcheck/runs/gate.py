@@ -12,6 +12,7 @@ from edgeprune_core.errors import CheckError
 from tracrcheck.compiler.compile import Compiled
 from tracrcheck.error_codes import user_error
 from tracrcheck.grading.by_name import method_or_name
+from tracrcheck.grading.judge import Judge
 from tracrcheck.grading.method_process import examinee_of
 from tracrcheck.grading.verdict import Key, Summary, Verdict
 from tracrcheck.rasp.library import Library
@@ -124,14 +125,19 @@ class Run(base.ResumableRun[Key, Verdict]):
         return Results(path=path or Path(), run=self.record(), verdicts=verdicts, summary=summary)
 
 
-def foreign_edges(verdicts: Iterable[Verdict]) -> list[CheckError]:
-    """Edges that the graph does not have: a verdict, and a wrong call as well."""
+def wrong_calls(verdicts: Iterable[Verdict]) -> list[CheckError]:
+    """Edges that the graph does not have, and answers that can be read in several ways: verdicts, and wrong calls as well."""
+    rows = {"foreign_edges": "TC114.foreign", "refused": "TC114.refused"}
     return [
         user_error(
-            "TC114", where=f"{v.ablation}, seed {v.seed}:", got=v.detail, method=v.method, program=v.program
+            rows[v.reason],
+            where=f"{v.ablation}, seed {v.seed}:",
+            got=v.detail,
+            method=v.method,
+            program=v.program,
         )
         for v in verdicts
-        if v.reason == "foreign_edges"
+        if v.reason in rows
     ]
 
 
@@ -162,6 +168,7 @@ def again(
         )
         plan = Plan(
             settings=(setting,), method=examinee, method_name=then.method, seeds=(then.seed,), timeout=asked["timeout"],
+            judge=Judge.of(asked.get("judge", "auto"), asked.get("select")),
         )  # fmt: skip
         (now,) = gate([by_name[then.program]], plan)
         yield then, now

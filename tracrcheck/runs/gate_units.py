@@ -15,7 +15,7 @@ from typing import Any, TypedDict
 from edgeprune_core.task import Task
 from tracrcheck.compiler.compile import Compiled, compile_program
 from tracrcheck.grading.by_name import method_or_name
-from tracrcheck.grading.grade import grade
+from tracrcheck.grading.judge import AUTO, Judge, judged
 from tracrcheck.grading.method_process import Examinee, examinee_of
 from tracrcheck.grading.run_method import Answer
 from tracrcheck.grading.verdict import Key, Verdict
@@ -45,8 +45,10 @@ class AlwaysAsked(TypedDict):
 
 
 class Asked(AlwaysAsked, total=False):
-    """Where they were given."""
+    """memory, in_process: where they were given. judge, select (a selector, by its name): older files do not have them."""
 
+    judge: str
+    select: str | None
     memory: int
     in_process: bool
 
@@ -64,6 +66,7 @@ class Plan:
     method: str | Callable[[Task], Any] | Examinee
     method_name: str
     seeds: tuple[int, ...] = (0,)
+    judge: Judge = AUTO
     timeout: float | None = TIMEOUT
     memory_mib: int | None = None
     in_process: bool = False
@@ -107,6 +110,8 @@ class Plan:
             "score_bos": any(s.score_bos for s in self.settings),
             "seeds": list(self.seeds),
             "timeout": self.timeout,
+            "judge": self.judge.on,
+            "select": None if self.judge.select is None else self.judge.select.name,
         }
         if self.memory_mib is not None:
             asked["memory"] = self.memory_mib
@@ -201,6 +206,7 @@ def _swept(by_name: Mapping[str, Compiled], units: Sequence[Unit], plan: Plan) -
         _judge_unit,
         method_name=plan.method_name,
         timeout=plan.timeout,
+        how=plan.judge,
         memory_mib=plan.memory_mib,
         in_process=plan.in_process,
     )
@@ -232,7 +238,13 @@ def judge(
     for part in [seeds] if examinee.many else [(seed,) for seed in seeds]:
         answers = examinee.ask_all(task, seeds=part, timeout=plan.timeout)
         for seed, answer in zip(part, answers, strict=True):
-            yield grade(compiled, task, truth, answer, method=plan.method_name, seed=seed)
+            yield _verdict(compiled, task, truth, answer, plan, seed)
+
+
+def _verdict(
+    compiled: Compiled, task: Task, truth: Certificate, answer: Answer, plan: Plan, seed: int
+) -> Verdict:
+    return judged(compiled, task, truth, answer, method=plan.method_name, seed=seed, judge=plan.judge)
 
 
 def _left(
@@ -251,10 +263,18 @@ def _left(
 
 
 def _judge_unit(
-    unit: Unit, *, method_name: str, timeout: float | None, memory_mib: int | None, in_process: bool
+    unit: Unit,
+    *,
+    method_name: str,
+    timeout: float | None,
+    how: Judge,
+    memory_mib: int | None,
+    in_process: bool,
 ) -> list[Verdict]:
     examinee = _examinee(method_name, in_process=in_process, memory_mib=memory_mib)
-    plan = Plan(settings=(unit.setting,), method=examinee, method_name=method_name, timeout=timeout)
+    plan = Plan(
+        settings=(unit.setting,), method=examinee, method_name=method_name, timeout=timeout, judge=how
+    )
     compiled = _compiled(unit.path)
     truth = from_record(unit.truth, compiled.graph)
     return list(judge(compiled, unit.setting, unit.seeds, plan, examinee, truth))
@@ -277,4 +297,4 @@ def _given_up(compiled: Compiled, unit: Unit, why: str, plan: Plan) -> list[Verd
     task = task_of(compiled, unit.setting)
     truth = from_record(unit.truth, task.graph)
     answer = Answer(fault="raised", detail=why)
-    return [grade(compiled, task, truth, answer, method=plan.method_name, seed=seed) for seed in unit.seeds]
+    return [_verdict(compiled, task, truth, answer, plan, seed) for seed in unit.seeds]

@@ -74,13 +74,53 @@ def test_a_coarse_circuit_says_what_it_does_not_tell_apart(call, put):
 def test_a_file_of_scores_is_judged_from_its_threshold_upwards_and_ranked(call, put):
     scores = {"Resid Start->A3.0.V": 2.0, "A3.0->Resid End": -1.0, "MLP 0->Resid End": 0.2}
     put(scores)
-    words = ["grade", "circuit.json", "--program", "reverse", "--ablation", "resample", "--threshold"]
+    words = [
+        "grade",
+        "circuit.json",
+        "--program",
+        "reverse",
+        "--ablation",
+        "resample",
+        "--rest",
+        "cut",
+        "--threshold",
+    ]
     assert "scores are not ranked" in finished(call(*words, "0.5"), 0).stdout
     result = finished(call(*words, "0.1"), 1)
     assert "FAILS reverse, resample, value, circuit.json, seed 0: not_smallest" in result.stdout
-    assert "--format autocircuit --threshold 0.1" in result.stdout
+    assert "--format autocircuit --threshold 0.1 --rest cut" in result.stdout
     fine = finished(call(*words, "0.1999999999"), 1)
     assert "--format autocircuit --threshold 0.1999999999" in fine.stdout, "a replay keeps every digit"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("eap_ig", ()), ("eap_ig", ("--threshold", "0.5")), ("autocircuit", ("--threshold", "0.5"))],
+)
+def test_a_file_that_was_cut_short_is_refused_unless_it_says_that_the_rest_is_cut(call, put, name, words):
+    document = json.loads((SAMPLES / f"{name}.json").read_text())
+    if name == "eap_ig":
+        document["edges"] = dict(list(document["edges"].items())[:20])
+        n, total = len(document["edges"]), 77
+    else:
+        document = {"MLP 0->MLP 1": 2.0, "MLP 1->MLP 2": 0.1}
+        n, total = 2, 77
+    put(document)
+    result = finished(call("grade", "circuit.json", *RIGHT, *words), 2)
+    assert result.stderr.startswith(
+        f"TC137 circuit.json the file does not name {total - n} of the {total} edges"
+    )
+    assert "do      write the file again, or add --rest cut if the tool cut those edges" in result.stderr
+    finished(call("grade", "circuit.json", *RIGHT, *words, "--rest", "cut"), 1)
+    told = finished(call("grade", "circuit.json", *RIGHT, *words, "--rest", "kept"), 2)
+    assert told.stderr.startswith("TC117 --rest no word on the rest")
+
+
+def test_edges_that_are_kept_and_cut_are_all_named_and_those_kept_alone_are_not(call, put):
+    put({"MLP 0->MLP 1": True, "MLP 1->MLP 2": True})
+    finished(call("grade", "circuit.json", *RIGHT), 1)
+    put({"MLP 0->MLP 1": True, "MLP 1->MLP 2": False})
+    finished(call("grade", "circuit.json", *RIGHT), 2)
 
 
 def test_every_ablation_asked_for_is_judged(call, put):

@@ -1,12 +1,16 @@
-"""The second opinion is asked about inputs without padding, which Tracr's forward pass does not mask."""
+"""JAX gives a second opinion on every input. Padding is masked there, which Tracr's forward pass leaves out."""
 
 from __future__ import annotations
+
+import math
 
 import pytest
 from tracr.rasp import rasp
 
 from tracrcheck import Program, compile_program
-from tracrcheck.compiler.cross_check import _batches, compare_routes
+from tracrcheck.compiler import cross_check
+from tracrcheck.compiler.cross_check import compare_routes
+from tracrcheck.compiler.haiku import Oracle
 
 
 def counted(predicate):
@@ -19,6 +23,18 @@ def counted(predicate):
     return Program(name="counted", build=build, vocab={"a", "b"}, max_seq_len=3)
 
 
+def steep():
+    """A step at each of many close means: its slopes multiply a rounding difference by thousands."""
+
+    def build():
+        same = rasp.Select(rasp.tokens, rasp.tokens, rasp.Comparison.EQ)
+        width = rasp.SelectorWidth(same)
+        as_frequent = rasp.Select(width, width, rasp.Comparison.GEQ)
+        return rasp.SelectorWidth(as_frequent).named("as_frequent")
+
+    return Program(name="as_frequent", build=build, vocab={"a", "b", "c"}, max_seq_len=6, mlp_exactness=1e6)
+
+
 @pytest.mark.parametrize("name", ["TRUE", "GT", "NEQ"])
 def test_selectors_that_are_true_past_the_end_of_the_input_agree(name):
     assert compare_routes(compile_program(counted(getattr(rasp.Comparison, name)))) == []
@@ -28,22 +44,45 @@ def test_sort_agrees(compiled):
     assert compare_routes(compiled("sort")) == []
 
 
-def test_every_input_is_in_one_batch_and_no_batch_is_padded(compiled):
-    batches = list(_batches(compiled("reverse")))
-    assert all(len({len(tokens) for tokens in batch}) == 1 for batch in batches)
-    assert sorted(t for batch in batches for t in batch) == sorted(compiled("reverse").domain.inputs)
-
-
-def test_activations_that_differ_at_one_length_only_are_noticed(compiled, monkeypatch):
+@pytest.mark.parametrize("most", [7, 40, 2048])
+def test_every_input_is_in_a_batch_and_all_batches_have_one_shape(compiled, monkeypatch, most):
+    monkeypatch.setattr(cross_check, "BATCH", most)
     program = compiled("reverse")
+    batches = list(cross_check._batches(program))
+    assert len(batches) == math.ceil(len(program.domain.inputs) / most)
+    assert {tokens for batch in batches for tokens in batch} == set(program.domain.inputs)
+    assert len({program.encode(batch)[0].shape for batch in batches}) == 1
+
+
+def test_activations_that_differ_at_one_length_only_are_noticed(monkeypatch):
+    program = compile_program(counted(rasp.Comparison.TRUE))
     real = type(program).encode
 
     def other(self, inputs):
         ids, valid = real(self, inputs)
-        if len(inputs[0]) == 1:
-            valid[:, 1] = False
+        for row, tokens in enumerate(inputs):
+            if len(tokens) == 1:
+                valid[row, 2] = True
         return ids, valid
 
     monkeypatch.setattr(type(program), "encode", other)
     (error,) = compare_routes(program)
     assert error.code == "TC121"
+
+
+def test_steep_steps_are_no_difference_of_the_two_passes():
+    assert compare_routes(compile_program(steep())) == []
+
+
+def test_a_difference_beyond_rounding_is_noticed(compiled, monkeypatch):
+    """The bound grows with the slopes of the MLPs, but stays far below what any wrong weight does."""
+    program = steep()
+    real = Oracle.residuals
+
+    def off_by(size):
+        monkeypatch.setattr(Oracle, "residuals", lambda self, tokens: [x + size for x in real(self, tokens)])
+        return [error.code for error in compare_routes(compile_program(program))]
+
+    assert off_by(1e-3) == ["TC121"]
+    monkeypatch.setattr(Oracle, "residuals", lambda self, tokens: [x + 1e-8 for x in real(self, tokens)])
+    assert [error.code for error in compare_routes(compiled("reverse"))] == ["TC121"]

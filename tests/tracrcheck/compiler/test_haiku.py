@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import haiku as hk
+import jax
 import numpy as np
 import pytest
 from tracr.compiler.compiling import compile_rasp_to_model
@@ -16,9 +17,10 @@ from tracrcheck.program import BOS, PAD
 def test_the_parameters_are_those_of_tracr_alone_bit_for_bit():
     """Tracr overwrites every random weight that Haiku draws: zeros in their place change nothing."""
     program = zoo.program("hist")
-    theirs = compile_rasp_to_model(
-        build(program), set(program.vocab), program.max_seq_len, compiler_bos=BOS, compiler_pad=PAD
-    ).params
+    with jax.enable_x64(True):
+        theirs = compile_rasp_to_model(
+            build(program), set(program.vocab), program.max_seq_len, compiler_bos=BOS, compiler_pad=PAD
+        ).params
     ours = compile_by_haiku(program).assembled.params
     assert ours.keys() == theirs.keys()
     for module, parameters in theirs.items():

@@ -195,6 +195,10 @@ def test_nonsense_in_its_pipe_is_no_answer_and_executes_nothing(task):
         {"edges": [], "scores": [[0.0]]},
         {"edges": [], "scores": ["0"]},
         {"problem": 3},
+        {"alone": True},
+        {"edges": [], "selector": 3},
+        {"refused": {"code": 3, "what": ""}},
+        {"refused": {"code": "TC193", "what": "", "more": ""}},
     ],
 )
 def test_anything_else_that_is_sent_is_no_result(task, said):
@@ -206,7 +210,7 @@ def test_anything_else_that_is_sent_is_no_result(task, said):
 def test_an_answer_is_the_same_here_and_from_a_process(task, name):
     method = getattr(pruners, name)
     there, _ = asked(task, method)
-    here = read_plain(json.loads(json.dumps(plain(method(task)))), task.graph)
+    here = read_plain(json.loads(json.dumps(plain(method(task), task.graph))), task.graph)
     assert there.circuit == here.circuit
     assert (there.fault, there.detail, there.foreign) == (here.fault, here.detail, here.foreign)
     assert (there.scores is None) == (here.scores is None)

@@ -19,7 +19,7 @@ import torch
 from edgeprune_core.errors import CheckError
 from edgeprune_core.methods import EdgePruning
 from edgeprune_core.trained_models import load_model
-from edgeprune_core.training import checkpoint, pathwise
+from edgeprune_core.training import checkpoint
 from edgeprune_core.training.pathwise import PathwiseTraining
 from edgeprune_core.training.prices import SparsityTarget
 from tests.tracrcheck.trained_pruners import quick
@@ -66,7 +66,7 @@ def steps_in(path: Path) -> int:
 @contextmanager
 def interrupted_after(n: int):
     """The n+1st step of any training is broken off in its middle, as by Ctrl-C."""
-    left, whole = [n], pathwise.divergence
+    left, whole = [n], PathwiseTraining._judged
 
     def loss(*args):
         if left[0] == 0:
@@ -75,7 +75,7 @@ def interrupted_after(n: int):
         return whole(*args)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pathwise, "divergence", loss)
+        patch.setattr(PathwiseTraining, "_judged", loss)
         yield
 
 

@@ -1,0 +1,184 @@
+"""What is judged: rankings, circuits that a selector made, and nodes; each seen to hold and to fail."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from edgeprune_core import Circuit, Discovery, Scores
+from edgeprune_core.errors import CheckError
+from tests.tracrcheck.grading.test_grade import Exam
+from tracrcheck.grading.judge import Judge, judged
+from tracrcheck.grading.run_method import Answer, ask
+from tracrcheck.grading.verdict import exit_code
+
+
+@pytest.fixture(scope="module")
+def hist():
+    return Exam("hist")
+
+
+@pytest.fixture(scope="module")
+def several():
+    return Exam("either_of_two_heads")
+
+
+def verdict(exam, result, *, on="auto", select=None, certificate=None):
+    answer = (
+        result if isinstance(result, Answer) else ask(lambda task: result, exam.task, seed=3, timeout=None)
+    )
+    certificate = certificate or exam.certificate
+    judge = Judge.of(on, select)
+    return judged(exam.compiled, exam.task, certificate, answer, method="m", seed=3, judge=judge)
+
+
+def scores(exam, circuit, *, low=0.0, high=1.0, **others):
+    """`high` for the edges of a circuit and `low` for the rest."""
+    found = torch.tensor(
+        [high if edge in circuit else low for edge in exam.task.graph.edges], dtype=torch.float64
+    )
+    for text, score in others.items():
+        found[exam.task.graph.edges.index(exam.task.graph.edge(text))] = score
+    return found
+
+
+# Rankings ----------------------------------------------------------------------------------------------
+
+
+def test_a_ranking_holds_where_a_threshold_gives_the_circuit(hist):
+    found = scores(hist, hist.certificate.required)
+    found += torch.linspace(0, 0.4, len(found), dtype=torch.float64)
+    got = verdict(hist, Scores(scores=found))
+    assert (got.verdict, got.reason, got.judged, got.seed) == ("HOLDS", None, "ranking", 3)
+    assert (got.n_found, got.missing, got.extra) == (got.n_required, (), ())
+    assert got.ranking.exact_threshold
+
+
+def test_a_ranking_fails_where_a_useless_edge_scores_as_much_as_a_required_one(hist):
+    found = scores(hist, hist.certificate.required, **{"m0 -> out": 0.0})
+    got = verdict(hist, Scores(scores=found))
+    assert (got.verdict, got.reason, got.judged) == ("FAILS", "no_threshold", "ranking")
+    assert (got.missing, got.extra) == (("m0 -> out",), ())
+    assert got.witness is not None
+    useless = hist.task.graph.n_edges - got.n_required
+    assert got.detail.startswith(
+        f"m0 -> out is required and scores 0; {useless} edges that are not score as much or more"
+    )
+    assert not got.ranking.exact_threshold
+
+
+def test_a_tie_across_the_border_enters_together_and_fails(hist):
+    found = scores(hist, hist.certificate.required, **{"tok -> out": 1.0})
+    got = verdict(hist, Scores(scores=found))
+    assert (got.verdict, got.missing, got.extra, got.witness) == ("FAILS", (), ("tok -> out",), None)
+    assert verdict(hist, Scores(scores=torch.zeros(len(found)))).reason == "no_threshold"
+
+
+def test_a_dangling_edge_above_the_border_is_not_dropped(hist):
+    assert "pos -> a0.h0.q" not in hist.certificate.required
+    found = scores(hist, hist.certificate.required, **{"pos -> a0.h0.q": 2.0})
+    assert verdict(hist, Scores(scores=found)).reason == "no_threshold"
+
+
+def test_a_ranking_may_give_any_of_several_smallest_circuits(several):
+    for circuit in (several.certificate.required, several.certificate.other):
+        assert verdict(several, Scores(scores=scores(several, circuit))).verdict == "HOLDS"
+    both = several.certificate.required | several.certificate.other
+    assert verdict(several, Scores(scores=scores(several, both))).verdict == "FAILS"
+
+
+def test_a_ranking_is_unknown_where_nothing_is_proved(hist):
+    from dataclasses import replace
+
+    unproved = replace(hist.certificate, proved=(), unknown={"sufficient": "so", "minimal": "so"})
+    for found in (scores(hist, hist.certificate.required), torch.zeros(hist.task.graph.n_edges)):
+        got = verdict(hist, Scores(scores=found), certificate=unproved)
+        assert (got.verdict, got.judged) == ("UNKNOWN", "ranking")
+
+
+def test_the_ranking_of_a_method_with_a_circuit_is_judged_only_where_the_call_says_so(hist):
+    wrong = Discovery(circuit=Circuit.empty(hist.task.graph), scores=scores(hist, hist.certificate.required))
+    assert (verdict(hist, wrong).verdict, verdict(hist, wrong).judged) == ("FAILS", "circuit")
+    assert verdict(hist, wrong, on="ranking").verdict == "HOLDS"
+    assert verdict(hist, wrong, on="circuit").verdict == "FAILS"
+
+
+def test_what_an_answer_lacks_is_no_result(hist):
+    required = hist.certificate.required
+    got = verdict(hist, required, on="ranking")
+    assert (got.verdict, got.reason, got.detail) == (
+        "FAILS",
+        "no_result",
+        "it returned no scores of the edges",
+    )
+    assert verdict(hist, required, select="top_n:3").reason == "no_result"
+    got = verdict(hist, Scores(scores=scores(hist, required)), on="circuit")
+    assert (got.reason, "--select" in got.detail) == ("no_result", True)
+    assert verdict(hist, Scores(scores=torch.tensor([1.0]))).reason == "no_result"
+    assert verdict(hist, Scores(scores=scores(hist, required) * torch.nan)).reason == "nan"
+
+
+def test_a_judge_or_a_selector_that_does_not_exist_is_refused():
+    for on, select, code in (("rank", None, "TC111"), ("auto", "top", "EP191")):
+        with pytest.raises(CheckError) as told:
+            Judge.of(on, select)
+        assert told.value.code == code
+
+
+# Selectors ---------------------------------------------------------------------------------------------
+
+
+def test_a_selector_makes_the_circuit_and_is_named_in_the_verdict(hist):
+    required = hist.certificate.required
+    good = Scores(scores=scores(hist, required))
+    for select in (f"top_n:{len(required)}", f"greedy:{len(required)}", "fewest_within_tolerance"):
+        got = verdict(hist, good, select=select)
+        assert (got.verdict, got.judged, got.selector) == ("HOLDS", "circuit", select)
+    got = verdict(hist, good, select="top_n:2")
+    assert (got.verdict, got.reason, got.selector) == ("FAILS", "unfaithful", "top_n:2")
+    assert verdict(hist, good, select="greedy:3", on="ranking").judged == "ranking"
+
+
+def test_a_selector_that_the_method_used_is_named_too(hist):
+    required = hist.certificate.required
+    found = Discovery(circuit=required, scores=scores(hist, required), notes={"selector": "mine"})
+    assert verdict(hist, found).selector == "mine"
+    assert verdict(hist, Discovery(circuit=required)).selector is None
+
+
+# Nodes -------------------------------------------------------------------------------------------------
+
+
+def required_nodes(exam):
+    return [str(w) for w in exam.task.graph.writers if w.kind in ("head", "mlp") and any(
+        e.writer == w for e in exam.certificate.required)]  # fmt: skip
+
+
+def test_the_required_nodes_hold_and_without_one_they_fail(hist):
+    nodes = required_nodes(hist)
+    assert nodes == ["a0.h0", "m0"]
+    got = verdict(hist, nodes)
+    assert (got.verdict, got.judged, got.n_required, got.n_found, got.seed) == ("HOLDS", "nodes", 2, 2, 3)
+    got = verdict(hist, ["m0"])
+    assert (got.verdict, got.reason, got.missing, got.extra) == ("FAILS", "unfaithful", ("a0.h0",), ())
+    assert got.witness is not None
+
+
+def test_a_node_that_is_not_needed_is_one_too_many():
+    exam = Exam("xproportion")
+    nodes = required_nodes(exam)
+    assert nodes == ["m0", "a1.h0"]
+    got = verdict(exam, [*nodes, "m1"])
+    assert (got.verdict, got.reason, got.extra) == ("FAILS", "not_smallest", ("m1",))
+    assert verdict(exam, nodes).verdict == "HOLDS"
+
+
+def test_a_node_that_the_model_does_not_have_is_foreign(hist):
+    got = verdict(hist, ["m0", "m4"])
+    assert (got.reason, exit_code([got])) == ("foreign_edges", 2)
+
+
+def test_an_answer_that_is_refused_makes_the_call_wrong(hist):
+    negative = {str(edge): -1.0 for edge in hist.task.graph.edges}
+    got = verdict(hist, negative)
+    assert (got.verdict, got.reason, exit_code([got])) == ("FAILS", "refused", 2)

@@ -1,0 +1,16 @@
+"""Published methods at the gate: a task as a TransformerLens model, and what their tools return as an answer of ours.
+
+    from tracrcheck.peers import hooked
+
+    def discover(task):
+        peer = hooked(task)
+        graph = Graph.from_model(peer.model)  # EAP-IG, as published
+        attribute(peer.model, graph, peer.loader(at_most=256), peer.metric("margin"), "EAP-IG-inputs", ig_steps=5)
+        return peer.discovery({n: e.score for n, e in graph.edges.items()}, names="eap_ig", by_magnitude=True)
+
+Ready-made methods are in `eap_ig.py` and `autocircuit.py`; `docs/peers.md` lists them.
+"""
+
+from tracrcheck.peers.peer import Peer, hooked
+
+__all__ = ["Peer", "hooked"]

@@ -1,0 +1,161 @@
+"""What other tools return, as scores of our edges: a mapping by their names, a graph of EAP-IG, AutoCircuit's PruneScores.
+
+Nothing is guessed. Refused are scores that are negative where nobody says whether they count by magnitude (TC193), scores
+that are not finite (TC193), edges without a score where nobody says that they are cut (TC194), and names of another model
+(TC195).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.discovery import Discovery, Scores
+from edgeprune_core.errors import did_you_mean
+from edgeprune_core.graph import Edge, ResidualGraph
+from tracrcheck.error_codes import user_error
+from tracrcheck.peers.names import NAMES, Correspondence
+
+Rest = Literal["cut"]
+
+_MODULE = re.compile(r"blocks\.(\d+)\.hook_([qkv]_input|mlp_in|resid_post)")
+
+
+def scores_of(
+    scores: Mapping[str, Any],
+    correspondence: Correspondence,
+    *,
+    names: str,
+    by_magnitude: bool | None,
+    rest: Rest | None = None,
+) -> Float[Tensor, " edge"]:
+    """A float64 for each edge of our graph, larger is kept longer; -inf for those that are cut. Errors: TC193-TC195."""
+    known = correspondence.known(names)
+    if foreign := [name for name in scores if name not in known]:
+        raise user_error(
+            "TC195.edges", got=_listed(foreign), do=did_you_mean(foreign[0], known), tool=names,
+            layers=correspondence.tool_graph.n_layers, heads=correspondence.n_heads,
+        )  # fmt: skip
+    values = {name: _number(name, score) for name, score in scores.items()}
+    ours = {edge: value for name, value in values.items() if (edge := known[name]) is not None}
+    if by_magnitude is None and (name := next((n for n, x in values.items() if x < 0), None)) is not None:
+        raise user_error("TC193.signed", got=f"{name}: {values[name]:g}")
+    graph = correspondence.graph
+    if rest is None and (missing := [edge for edge in graph.edges if edge not in ours]):
+        raise user_error(
+            "TC194", got=_listed([correspondence.name(e, names) or str(e) for e in missing]), n=len(missing),
+            total=graph.n_edges,
+        )  # fmt: skip
+    row = [ours.get(edge, -math.inf) for edge in graph.edges]
+    found = torch.tensor(row, dtype=torch.float64)
+    return torch.where(found.isfinite(), found.abs(), found) if by_magnitude else found
+
+
+def _number(name: str, score: Any) -> float:
+    try:
+        value = float(score)
+    except (TypeError, ValueError, OverflowError):
+        value = math.nan
+    if not math.isfinite(value):
+        raise user_error("TC193.finite", got=repr(score)[:60], name=name)
+    return value
+
+
+def _listed(names: list[str], most: int = 3) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+# Answers without a word on what they are ------------------------------------------------------------------
+
+
+def translated(result: Any, graph: ResidualGraph) -> Any:
+    """A tool's own result as an answer of ours; anything else as it is. Errors: TC193-TC195."""
+    if _is_eap_graph(result):
+        return _of_eap_graph(result, graph)
+    if not isinstance(result, Mapping) or not result or not all(isinstance(name, str) for name in result):
+        return result
+    if all(_MODULE.fullmatch(name) for name in result):
+        result = dict(_prune_scores(result, graph))
+    names, correspondence = _recognised(list(result), graph)
+    found = scores_of(result, correspondence, names=names, by_magnitude=None)
+    return Scores(scores=found)
+
+
+def _recognised(names: list[str], graph: ResidualGraph) -> tuple[str, Correspondence]:
+    """The naming, and the shape of the model, that fit: a complete list of edges has one only. Where none fits, the one
+    that knows most of the names, for the message."""
+    fits = []
+    for correspondence in _shapes(graph):
+        for tool in NAMES:
+            if tool == "autocircuit" and graph.has_pos and not correspondence.split_pos:
+                continue
+            known = correspondence.known(tool)
+            if len(names) == len(known) and all(name in known for name in names):
+                return tool, correspondence
+            fits.append((sum(name in known for name in names), tool, correspondence))
+    _, tool, correspondence = max(fits, key=lambda fit: fit[0])
+    return tool, correspondence
+
+
+def _shapes(graph: ResidualGraph) -> Iterator[Correspondence]:
+    """As `hooked` makes them by default, and without its front layer or dead heads."""
+    for split_pos in (True, False):
+        for n_heads in dict.fromkeys((max(graph.n_heads, 2), graph.n_heads)):
+            yield Correspondence(graph, split_pos, n_heads)
+
+
+def _is_eap_graph(result: Any) -> bool:
+    return type(result).__module__ == "eap.graph" and type(result).__name__ == "Graph"
+
+
+def _of_eap_graph(result: Any, graph: ResidualGraph) -> Discovery | Scores:
+    """Its circuit if it has one (`apply_topn` and so on), else its scores."""
+    names, correspondence = _recognised(list(result.edges), graph)
+    scores = {name: float(edge.score) for name, edge in result.edges.items()}
+    kept = [name for name, edge in result.edges.items() if bool(edge.in_graph)]
+    if not kept:
+        return Scores(scores=scores_of(scores, correspondence, names=names, by_magnitude=None))
+    every: dict[Edge, str] = {e: n for n in result.edges if (e := correspondence.edge(n, names)) is not None}
+    if missing := [str(edge) for edge in graph.edges if edge not in every]:
+        raise user_error("TC194", got=_listed(missing), n=len(missing), total=graph.n_edges)
+    circuit = Circuit(graph, frozenset(e for e, name in every.items() if name in set(kept)))
+    signed = min(scores.values()) < 0
+    found = None if signed else scores_of(scores, correspondence, names=names, by_magnitude=None)
+    return Discovery(circuit=circuit, scores=found)
+
+
+def _prune_scores(scores: Mapping[str, Any], graph: ResidualGraph) -> Iterator[tuple[str, Any]]:
+    """Module -> scores by (head and) source, as edges by their names. Sources: Resid Start, then heads and MLP by layer."""
+    for module, rows in scores.items():
+        match = _MODULE.fullmatch(module)
+        assert match is not None
+        layer, kind = match[1], match[2]
+        rows = torch.as_tensor(rows)
+        headed = kind.endswith("_input") and kind != "mlp_in"
+        if rows.ndim != (2 if headed else 1):
+            raise user_error(
+                "TC195.shape",
+                got=f"{module}: {tuple(rows.shape)}",
+                wanted="[head,] source: no token positions",
+            )
+        n_heads = int(torch.as_tensor(scores[next(n for n in scores if n.endswith("_input"))]).shape[0])
+        for head, row in enumerate(rows if headed else rows[None]):
+            reader = {"mlp_in": f"MLP {layer}", "resid_post": "Resid End"}.get(
+                kind, f"A{layer}.{head}.{kind[0].upper()}"
+            )
+            for place, score in enumerate(row.tolist()):
+                yield f"{_source(place, n_heads)}->{reader}", score
+
+
+def _source(place: int, n_heads: int) -> str:
+    if place == 0:
+        return "Resid Start"
+    layer, at = divmod(place - 1, n_heads + 1)
+    return f"MLP {layer}" if at == n_heads else f"A{layer}.{at}"

@@ -20,7 +20,7 @@ FUZZ_SEED ?= $(shell date -u +%Y%m%d)
 FUZZ_PROGRAMS ?= 500
 SEEDS ?= 20
 
-.PHONY: help gate test lint pins recheck bench ci quick nightly slow kernels gpu certificates full mutants suite-faults fuzz invariants coverage pages docs
+.PHONY: help gate test lint pins recheck bench ci quick nightly slow kernels gpu certificates full mutants suite-faults fuzz invariants peers coverage pages docs
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
 
@@ -81,6 +81,9 @@ fuzz: $(STAMP) $(OUT) ## programs that nobody wrote, others each day (FUZZ_SEED)
 
 invariants: $(STAMP) $(OUT) ## the invariants on SEEDS seeds, of 15 seconds each
 	$(BIN)/tracrcheck invariants --seeds $(SEEDS) --jobs $(JOBS) --json $(OUT)/invariants.json --resume
+
+peers: $(STAMP) $(OUT) ## published methods, where their tools are installed, and ours: the table in ci/results/peers.md
+	$(BIN)/python -m ci.peers run $(PROGRAMS) --out $(OUT)/peers
 
 coverage: $(STAMP) $(OUT) ## which lines and branches of edgeprune_core the default tests run
 	$(BIN)/python -m coverage run -m pytest

@@ -16,10 +16,12 @@ from tracrcheck.commands.certify import certify, programs
 from tracrcheck.commands.compare import compare
 from tracrcheck.commands.discover import discover, faithfulness
 from tracrcheck.commands.doctor import doctor
+from tracrcheck.commands.export import export
 from tracrcheck.commands.fuzz import fuzz
 from tracrcheck.commands.gate import gate
 from tracrcheck.commands.grade import grade
 from tracrcheck.commands.invariants import invariants
+from tracrcheck.commands.models import models
 from tracrcheck.commands.mutants import mutants
 from tracrcheck.commands.overlap import overlap
 from tracrcheck.commands.plan import plan
@@ -48,6 +50,7 @@ for command in (
     plant,
     fuzz,
     grade,
+    export,
     discover,
     compare,
     faithfulness,
@@ -55,6 +58,7 @@ for command in (
     plan,
     invariants,
     mutants,
+    models,
     doctor,
 ):
     app.command()(command)

@@ -1,6 +1,7 @@
 """The seeded faults checked by the default tests instead of the gauntlet.
 
     python -m ci.faults.suite run --jobs 2 --json suite.json
+    python -m ci.faults.suite run --targeted --json targeted.json
     python -m ci.faults.suite recheck suite.json
 
 Works in a checkout only. The results file is that of `tracrcheck mutants`, with `by: suite`.
@@ -11,7 +12,10 @@ from __future__ import annotations
 import ast
 import shlex
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -20,6 +24,7 @@ from tracrcheck.commands import mutants as seeding
 from tracrcheck.commands.arguments import RunOptions
 from tracrcheck.commands.base import command
 from tracrcheck.commands.results import recheck
+from tracrcheck.mutants import MUTANTS, Mutant
 from tracrcheck.mutants.checks import Job
 from tracrcheck.mutants.sandbox import Way
 from tracrcheck.records.sources import sources_of
@@ -29,35 +34,40 @@ ROOT = Path(__file__).resolve().parents[2]
 # The tests bring their own truths.
 NOTHING = Job(programs=(), truths={}, out=Path())
 # Without a fault, the suite takes about 290 seconds of CPU time. Each test has a limit of its own.
+# Faults that name tests of their own are checked by those, which takes seconds.
 SUITE = Way(
     module="ci.faults.suite_process",
     imports=("tracrcheck.mutants.checks",),
     root=ROOT,
-    beside=(
-        "tests", "programs", "docs", "pyproject.toml", "ci/certificates.json", "ci/subjects",
-        "ci/faults/suite_process.py",
-    ),
+    beside=("tests", "programs", "docs", "pyproject.toml", "README.md", "CHANGELOG.md", "ci"),
     processor=5400,
     endless=False,
 )  # fmt: skip
 
 
-def battery() -> runner.Battery:
+def battery(chosen: Sequence[Mutant] = ()) -> runner.Battery:
+    """For these faults: without a fault, all of their tests must be green."""
+    asked = [
+        *(TESTS if any(not mutant.tests for mutant in chosen) else ()),
+        *dict.fromkeys(test for mutant in chosen for test in mutant.tests),
+    ]
     roots = (*runner.ROOTS, *runner.METHODS_ASKED, *modules())
     return runner.Battery(
         by="suite",
-        job=NOTHING,
+        job=replace(NOTHING, tests=tuple(asked)),
         way=SUITE,
-        asked={"tests": list(TESTS)},
+        asked={"tests": asked},
         sources=sources_of(files(), roots=roots),
     )
 
 
 def files() -> list[Path]:
     """Every file that the suite is made of: tests, programs and this script."""
-    folders = [ROOT / name for name in (*TESTS, "tests/regressions", "programs", "ci/faults")]
-    folders = [path.parent if path.suffix == ".py" else path for path in folders]
-    skipped = [ROOT / name for name in SKIPPED]
+    own = {test.split("::")[0] for mutant in MUTANTS.values() for test in mutant.tests}
+    own |= {mutant.file for mutant in MUTANTS.values() if not mutant.file.endswith(".py")}
+    folders = [ROOT / name for name in (*TESTS, *own, "tests/regressions", "programs", "ci/faults")]
+    folders = [path.parent if path.suffix else path for path in folders]
+    skipped = [ROOT / name for name in SKIPPED if not any(test.startswith(name) for test in own)]
     found = {path for folder in folders for path in folder.rglob("*") if path.is_file()}
     return sorted(
         path
@@ -79,11 +89,22 @@ def modules() -> list[str]:
     return sorted(found)
 
 
+Targeted = Annotated[
+    bool, typer.Option("--targeted", help="Only faults that name tests of their own: seconds each.")
+]
+
+
 @command
-def run(options: RunOptions, only: seeding.Only = None, unchecked: seeding.Unchecked = False) -> None:
+def run(
+    options: RunOptions,
+    only: seeding.Only = None,
+    targeted: Targeted = False,
+    unchecked: seeding.Unchecked = False,
+) -> None:
     """Seed faults in copies of the checkout, one at a time: exit 1 if all tests stay green."""
+    chosen = tuple(m for m in runner.chosen(only or [], by="suite") if m.tests or not targeted)
     words = shlex.join(["python", "-m", "ci.faults.suite", *sys.argv[1:]])
-    seeding.hunt(runner.chosen(only or []), battery(), words, options, unchecked=unchecked)
+    seeding.hunt(chosen, battery(chosen), words, options, unchecked=unchecked)
 
 
 runner.BATTERIES["suite"] = battery

@@ -10,7 +10,8 @@ import torch
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.families import family_of
-from edgeprune_core.families.checkpoints import of_folder, of_hub, of_live
+from edgeprune_core.families.checkpoints import Checkpoint, of_folder, of_hub, of_live
+from edgeprune_core.families.gguf import architecture, is_gguf, of_gguf
 from edgeprune_core.families.state_dict import model_of
 from edgeprune_core.weights import Model
 
@@ -20,18 +21,26 @@ def load(
 ) -> Model:
     """A model of `transformers`, as ours.
 
-    source:   a local folder, a name on the hub, or a live model, whose weights are copied.
+    source:   a local folder, a GGUF file, a name on the hub, or a live model, whose weights are copied.
     dtype:    of the result. revision: of the hub's repository.
-    Errors: EP171 (no table), EP172 to EP176 and EP179 (`model_of`), EP177 (files), EP178 (the hub).
+    Errors: EP171 (no table), EP172 to EP176 and EP179 (`model_of`), EP177 (files), EP178 (the hub, or a missing package).
     """
-    if isinstance(source, (str, Path)):
-        found = of_hub(str(source), revision) if _is_hub_name(source) else of_folder(_folder(source))
-    else:
-        found = of_live(source)
+    found = checkpoint_of(source, revision)
     try:
         return model_of(family_of(found.config), found.config, found.tensors, dtype=dtype)
     except CheckError as error:
         raise error.at(found.where) from None
+
+
+def checkpoint_of(source: str | Path | Any, revision: str | None = None) -> Checkpoint:
+    """The configuration and tensors of whatever `load` takes. Errors: EP171 (of a GGUF file), EP177, EP178."""
+    if not isinstance(source, (str, Path)):
+        return of_live(source)
+    if is_gguf(source):
+        path = _folder(source)
+        family_of({"model_type": architecture(path)})
+        return of_gguf(path)
+    return of_hub(str(source), revision) if _is_hub_name(source) else of_folder(_folder(source))
 
 
 def _folder(source: str | Path) -> Path:

@@ -16,10 +16,15 @@ edge must be worth, in nats, and the size follows. With `price=SparsityTarget(..
 A sweep over sizes, as in their section 4 (edges against faithfulness, one run per target), takes one training here: the
 price rises in geometric steps from where hardly an edge goes to where hardly one stays, so each size starts from the gates
 of the one before. At each price, the ranking is cut near the number of open gates.
+
+On a large graph, most of a training would be spent on closing gates that any ranking knows to be useless. A `WarmStart`
+opens the gates of the best edges of another method's ranking, and may leave all others cut for good, as Gu et al. 2025
+(arXiv 2510.03282) do.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -29,7 +34,9 @@ from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
-from edgeprune_core.methods.base import Candidate
+from edgeprune_core.error_codes import user_error
+from edgeprune_core.methods.base import Candidate, Method
+from edgeprune_core.methods.eap_ig import EapIg
 from edgeprune_core.methods.top_edges import fewest_edges, top_edges
 from edgeprune_core.task import Task
 from edgeprune_core.training.checkpoint import finished
@@ -54,9 +61,42 @@ class Sweep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WarmStart:
+    """Gates that start from another method's ranking.
+
+    method:   ranks the edges; it must return scores. Its `n_edges`, if it has one, is set, so that it searches for no size.
+    opened:   the best so many edges start open, in parts of the number wanted (of a quarter of the graph, if no number is).
+    trained:  the best so many edges are trained, in the same unit; the others stay cut. None: all edges are trained.
+    open_at, closed_at: log-alphas.
+    """
+
+    method: Method = field(default_factory=EapIg)
+    opened: float = 4.0
+    trained: float | None = None
+    open_at: float = 2.0
+    closed_at: float = -2.0
+
+    def log_alphas(self, task: Task, wanted: int | None) -> Float[Tensor, " edge"]:
+        """Errors: EP206, from a method that returns no scores."""
+        n, method = task.graph.n_edges, self.method
+        unit = wanted or n // 4
+        if hasattr(method, "n_edges"):
+            method = replace(method, n_edges=n)  # type: ignore[type-var]  # a dataclass, as it has that field
+        scores = method(task).scores
+        if scores is None:
+            raise user_error("EP206", got=type(self.method).__name__)
+        rank = scores.argsort(descending=True, stable=True).argsort().cpu()
+        found = torch.where(rank < self.opened * unit, self.open_at, self.closed_at)
+        if self.trained is not None:
+            found[rank >= self.trained * unit] = -math.inf
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EdgePruning(PathwiseSettings):
     """The settings of the trainer, and how a circuit is made of its gates.
 
+    init:    where the gates start; None: all open, at `start`.
     n_edges: how many edges to keep, before dangling ones are dropped; None: the target's, or the fewest within the tolerance.
     dtype:   the model runs in it. In bfloat16 the circuit is that of float32 where the model survives being rounded, with
              every edge kept: `notes["rounded"]` says how far its outputs move, in units of the criterion. Planted models
@@ -72,6 +112,7 @@ class EdgePruning(PathwiseSettings):
     learning_rate: float = 0.1
     price: Price = field(default_factory=lambda: FixedPrice(per_edge=0.001))
     cool_down: float = 1 / 3
+    init: WarmStart | None = None
     n_edges: int | None = None
     dtype: torch.dtype = torch.float32
     swept: Sweep = field(default_factory=Sweep)
@@ -81,6 +122,10 @@ class EdgePruning(PathwiseSettings):
 
     def begin(self, task: Task) -> EdgePruningTraining:
         return EdgePruningTraining(self, task)
+
+    def wanted(self, n: int) -> int | None:
+        """How many edges to keep, of n; None: the fewest within the tolerance."""
+        return self.price.edges_kept(n) if self.n_edges is None else self.n_edges
 
     def sweep(self, task: Task) -> Iterator[Candidate]:
         for price, scores in self.rankings(task):
@@ -105,7 +150,9 @@ class EdgePruningTraining(PathwiseTraining):
     """Edge pruning at work on a task (`checkpoint.Training`)."""
 
     def __init__(self, method: EdgePruning, task: Task) -> None:
-        super().__init__(method, task.to(method.dtype), torch.Generator().manual_seed(task.seed))
+        wanted = method.wanted(task.graph.n_edges)
+        start = None if method.init is None else method.init.log_alphas(task, wanted)
+        super().__init__(method, task.to(method.dtype), torch.Generator().manual_seed(task.seed), start)
         self.method, self.original = method, task  # `original`: in its own precision, to judge circuits
 
     def _accepts(self, circuit: Circuit) -> bool:
@@ -113,9 +160,8 @@ class EdgePruningTraining(PathwiseTraining):
 
     def discovery(self) -> Discovery:
         method, scores = self.method, self.scores()
-        wanted = method.n_edges
-        if wanted is None:
-            wanted = method.price.edges_kept(len(scores))
+        scores = scores.clamp(min=float(scores[scores.isfinite()].min()) - 1)  # edges that were never trained
+        wanted = method.wanted(len(scores))
         if wanted is not None:
             circuit, tried = top_edges(self.original, scores, wanted), 0
         else:

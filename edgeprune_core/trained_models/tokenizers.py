@@ -7,13 +7,14 @@ from typing import Any
 
 from edgeprune_core.error_codes import user_error
 from edgeprune_core.errors import CheckError
+from edgeprune_core.families.gguf import is_gguf
 from edgeprune_core.tasks.tokenizer import Tokenizer, WordTokenizer
 
 WORDS = "words.json"
 
 
 def tokenizer_of(source: str | Path) -> Tokenizer:
-    """source: a folder, or a name on the hub. Errors: EP188 (a word list that is none), EP189 (no tokenizer)."""
+    """source: a folder, a GGUF file, or a name on the hub. Errors: EP188 (a word list that is none), EP189 (no tokenizer)."""
     folder = Path(source).expanduser()
     if (folder / WORDS).exists():
         return WordTokenizer.load(folder / WORDS)
@@ -22,7 +23,11 @@ def tokenizer_of(source: str | Path) -> Tokenizer:
     except ImportError:
         raise user_error("EP189.package", where=source, got=f"no {WORDS} of ours in it") from None
     try:
-        found: Any = AutoTokenizer.from_pretrained(str(folder) if folder.is_dir() else str(source))
+        found: Any = (
+            AutoTokenizer.from_pretrained(str(folder.parent), gguf_file=folder.name)
+            if is_gguf(folder)
+            else AutoTokenizer.from_pretrained(str(folder) if folder.is_dir() else str(source))
+        )
     except Exception as error:  # missing or broken files, no connection: the packages below raise many kinds
         first = str(error).strip().partition("\n")[0]
         raise _none(source, f"{type(error).__name__}: {first}") from None

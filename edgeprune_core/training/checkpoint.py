@@ -16,7 +16,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
@@ -72,9 +72,16 @@ class Resumable(Protocol):
 
 
 def finished(training: Training) -> Discovery:
+    for _ in steps(training):
+        pass
+    return training.discovery()
+
+
+def steps(training: Training) -> Iterator[None]:
+    """Takes every step that is left."""
     while not training.done:
         training.advance()
-    return training.discovery()
+        yield
 
 
 @dataclass(eq=False, kw_only=True)
@@ -83,6 +90,7 @@ class Kept:
 
     writes: whether this process writes, where several are in the same state.
     header: of the file. state: the checkpoint to resume from.
+    watch:  wraps the steps, to show how far the training is.
     error:  why the file could not be written, which ended the run.
     """
 
@@ -92,6 +100,7 @@ class Kept:
     header: Mapping[str, str]
     writes: bool = True
     state: Mapping[str, Tensor] | None = None
+    watch: Callable[[Iterator[None]], Iterable[None]] = iter
     error: CheckError | None = field(default=None, init=False)
 
     def __call__(self, task: Task) -> Discovery:
@@ -99,8 +108,7 @@ class Kept:
         if self.state is not None:
             training.restore(self.state)
         written = time.monotonic()
-        while not training.done:
-            training.advance()
+        for _ in self.watch(steps(training)):
             if self.writes and (training.done or time.monotonic() - written >= self.every_seconds):
                 self._write(training)
                 written = time.monotonic()
@@ -161,7 +169,7 @@ def header_of(method: Any, task: Task) -> dict[str, str]:
         **_settings(method),
         "task": task.name,
         "model": task.model.digest(),
-        "items": _digest({"tokens": task.tokens, "valid": task.valid, "items": task.items, "scored": task.scored}),
+        "items": _digest({"tokens": task.tokens, "valid": task.valid, "items": task.items, "scored": task.scored, **_places(task)}),
         "ablation": task.ablation.name,
         "outcome": repr(task.outcome),
         "seed": str(task.seed),
@@ -169,6 +177,10 @@ def header_of(method: Any, task: Task) -> dict[str, str]:
         "torch": torch.__version__,
         "threads": str(torch.get_num_threads()),
     }  # fmt: skip
+
+
+def _places(task: Task) -> dict[str, Tensor]:
+    return {} if task.places is None else {"places": task.places}
 
 
 def _settings(method: Any) -> dict[str, str]:

@@ -70,13 +70,20 @@ class PathwiseTraining:
 
     loss: Tensor
 
-    def __init__(self, settings: PathwiseSettings, task: Task, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        settings: PathwiseSettings,
+        task: Task,
+        generator: torch.Generator,
+        start: Float[Tensor, " edge"] | None = None,
+    ) -> None:
+        """start: log-alphas of the edges, in place of the setting; an edge at -inf stays cut and is not trained."""
         self.settings, self.task, self.generator = settings, task, generator
         self.taken = 0
         self.pool = ItemPool(len(task.items), settings.fresh, settings.kept, generator)
         self.gates = EdgeGates(
             settings.gate,
-            self._log_alphas(task.graph.n_edges),
+            self._log_alphas(task.graph.n_edges, start),
             self._log_alphas(len(task.graph.writers)) if settings.price.trains_nodes else None,
             torch.tensor([edge.writer.index for edge in task.graph.edges], device=task.model.device),
         )
@@ -88,11 +95,12 @@ class PathwiseTraining:
         edges = self.gates.edges
         self.multipliers = torch.zeros(4, dtype=edges.dtype, device=edges.device, requires_grad=True)
 
-    def _log_alphas(self, n: int) -> Tensor:
+    def _log_alphas(self, n: int, start: Tensor | None = None) -> Tensor:
         """In single precision at least: half precision would round small steps away."""
         model = self.task.model
         dtype = torch.promote_types(model.dtype, torch.float32)
-        return torch.full((n,), self.settings.start, dtype=dtype, device=model.device, requires_grad=True)
+        values = torch.full((n,), self.settings.start) if start is None else start
+        return values.to(model.device, dtype, copy=True).requires_grad_()
 
     @property
     def done(self) -> bool:

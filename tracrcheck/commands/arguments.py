@@ -308,8 +308,9 @@ class PromptOptions:
     def load(self, task: str) -> TrainedModel:
         """The model; by default the one that was trained on the task."""
         from edgeprune_core import trained_models
+        from tracrcheck.trained import fetched
 
-        return trained_models.load_model(self.model or trained_models.trained_on(task))
+        return fetched.load_model(self.model or trained_models.trained_on(task))
 
 
 def refuse_beside(option: str, given: Sequence[str], *, code: str) -> None:

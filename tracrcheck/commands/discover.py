@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,6 +24,11 @@ from tracrcheck.commands.loading import loading
 from tracrcheck.error_codes import user_error
 from tracrcheck.reports import files
 from tracrcheck.reports.render import terminal
+
+if TYPE_CHECKING:
+    from edgeprune_core.circuit import Circuit
+    from edgeprune_core.trained_models import TrainedModel
+    from tracrcheck.trained.sizes import Size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,33 +49,161 @@ class CheckpointOptions:
             raise user_error("TC117.resume", where="--resume", got="no --checkpoint", option="--checkpoint")
 
 
+@dataclass(frozen=True, kw_only=True)
+class SizeOptions:
+    """How large a circuit is wanted: at most one of them."""
+
+    edges: Annotated[
+        int | None, typer.Option(metavar="N", help="Keep the N best edges.", show_default=False)
+    ] = None
+    sparsity: Annotated[
+        float | None,
+        typer.Option(metavar="S", help="Cut this share of the edges. By default 0.95 on a large graph."),
+    ] = None
+    kl: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X", help="Keep the fewest edges whose mean KL on the training prompts is at most X nats."
+        ),
+    ] = None
+    tolerance: Annotated[
+        bool,
+        typer.Option(
+            "--tolerance",
+            help="Keep the fewest edges with every training prompt within 0.1 nats. The default on a small graph.",
+        ),
+    ] = False
+
+    def wanted(self, n_edges: int) -> Size:
+        """n_edges: of the graph. Errors: TC117."""
+        from tracrcheck.trained.sizes import size_of
+
+        return size_of(
+            edges=self.edges, sparsity=self.sparsity, kl=self.kl, tolerance=self.tolerance, n_edges=n_edges
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodOptions:
+    """A method and its settings."""
+
+    method: Annotated[
+        str, typer.Option(metavar="NAME", help="edge_pruning, acdc, eap, ... or module:callable.")
+    ] = "edge_pruning"
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="A setting of the method (docs/trained.md). Repeatable."
+        ),
+    ] = None
+    steps: Annotated[int | None, typer.Option(min=1, help="The method's steps.", show_default=False)] = None
+    circuits: Annotated[
+        int | None, typer.Option(min=1, help="Circuits sampled in each step.", show_default=False)
+    ] = None
+    batch: Annotated[
+        int | None, typer.Option(min=1, help="New prompts in each step.", show_default=False)
+    ] = None
+    learning_rate: Annotated[
+        float | None, typer.Option(help="The optimiser's learning rate.", show_default=False)
+    ] = None
+    init: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METHOD|none",
+            help="Start the gates of edge pruning from this method's ranking. By default eap_ig on a large graph.",
+            show_default=False,
+        ),
+    ] = None
+
+    def chosen(self) -> Callable[..., Any]:
+        """The method in these settings. Errors: TC113, TC117."""
+        from tracrcheck.grading.by_name import find_method
+        from tracrcheck.trained.method_settings import started_from, with_settings
+
+        found: Any = find_method(self.method)
+        named: dict[str, Any] = {"steps": self.steps, "circuits": self.circuits, "fresh": self.batch}
+        named |= {"learning_rate": self.learning_rate}
+        options = {"fresh": "--batch"}
+        for name, value in named.items():
+            if value is not None:
+                option = options.get(name, "--" + name.replace("_", "-"))
+                found = with_settings(found, [f"{name}={value}"], where=option)
+        return started_from(with_settings(found, self.setting or ()), self.init)
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """For `asked` of the results file: the settings that were given."""
+        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "method"}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComputeOptions:
+    """Where and how precisely the model runs."""
+
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="auto: a GPU if there is one.")] = (
+        "auto"
+    )
+    dtype: Annotated[
+        str, typer.Option(metavar="NAME", help="Precision of the model: float32, float64 or bfloat16.")
+    ] = "float32"
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Threads of the CPU. By default 1, and every core on a large graph.",
+            show_default=False,
+        ),
+    ] = None
+
+    def placed(self, subject: TrainedModel) -> TrainedModel:
+        """The model there; sets the threads of this process. Errors: TC117 (no such device or precision)."""
+        import torch
+
+        from tracrcheck.trained import compute
+
+        torch.set_num_threads(self.threads or compute.threads_for(subject))
+        return compute.placed(subject, device=self.device, dtype=self.dtype)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationOptions:
+    """How long an evaluation may take."""
+
+    minutes: Annotated[
+        float,
+        typer.Option(min=0, help="Evaluate on as many prompts and random circuits as fit into this time."),
+    ] = 10.0
+
+
 @command
 def discover(
     task: Task,
     options: PromptOptions,
     outputs: ReportOptions,
     saving: CheckpointOptions,
-    method: Annotated[
-        str, typer.Option(metavar="NAME", help="edge_pruning, acdc, eap, ... or module:callable.")
-    ] = "edge_pruning",
+    size: SizeOptions,
+    how: MethodOptions,
+    computing: ComputeOptions,
+    evaluating: EvaluationOptions,
     ablation: PromptAblation = "resample",
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", help="Write circuit.json and circuit.svg to this folder."),
     ] = None,
+    listed: Annotated[bool, typer.Option("--list", help="Print every edge.")] = False,
     distributed: Annotated[
         bool, typer.Option("--distributed", help="Run as one of several torchrun processes (docs/large.md).")
     ] = False,
 ) -> None:
     """Find the circuit of a trained model on a task, and evaluate it on held-out prompts."""
-    from tracrcheck.grading.by_name import find_method
     from tracrcheck.trained import names
 
     files.check_folder(out)
     names.check_ablation(ablation)
     names.check_task(task)
     with loading():
-        chosen = find_method(method)
+        chosen = how.chosen()
         from tracrcheck.reports import discovery, faithfulness
         from tracrcheck.reports.context import Context
         from tracrcheck.reports.saved import DiscoveryFile
@@ -83,7 +216,8 @@ def discover(
     if checkpoint is not None:
         every = saving.checkpoint_every
         state = discovering.Checkpoint(path=checkpoint, every_seconds=every, resume=saving.resume)
-    subject = options.load(task)
+    subject = computing.placed(options.load(task))
+    goal = discovering.goal_of(subject, chosen, size.wanted, cold=how.init == "none")
     lists = prompt_lists.both_lists(task, subject.tokenizer, n=options.prompts, seed=seed)
     discovering.check_pairs(subject, lists.held_out)
     if min(len(lists.train), len(lists.held_out)) < options.prompts:
@@ -93,25 +227,40 @@ def discover(
         typer.echo(
             f"there is no {checkpoint} to resume from: the training starts from the beginning", err=True
         )
-    title = f"{task} in {subject.name}: {method}, {ablation} ablation, seed {seed}"
-    asked = {"task": task, "model": subject.name, "method": method, "ablation": ablation, **options.recorded}
+    title = f"{task} in {subject.name}: {how.method}, {ablation} ablation, seed {seed}; {goal}"
+    asked: dict[str, Any] = {"task": task, "model": subject.name, "method": how.method, "ablation": ablation}
+    asked |= {**options.recorded, "size": str(goal.size), **how.recorded}
     if distributed:
         from tracrcheck.trained.torchrun import sharing as share
     else:
         share = discovering.alone
-    with _resume_hint(checkpoint), share(subject, chosen, state) as run:
+    with _resume_hint(checkpoint), share(subject, goal.method, state) as run:
         del subject  # where it is shared, nobody holds it whole
         found = discovering.discover(
-            run, lists.train, ablation=ablation, seed=seed, started=partial(terminal.show, title)
+            run,
+            lists.train,
+            ablation=ablation,
+            seed=seed,
+            size=goal.size,
+            started=partial(terminal.show, title),
+            progress=terminal.progress,
         )
+        matrix = None
         if run.first:
             if found.resumed_after is not None:
                 typer.echo(f"resumed: {found.resumed_after} steps were taken before", err=True)
-            terminal.show(*discovery.found_lines(found))
-        matrix = None
+            terminal.show(*discovery.found_lines(found, listed=listed))
+            if found.circuit is not None and out is not None:  # before the evaluation, which may take long
+                _write_circuit(out, found.circuit, name=task, title=title)
         if found.circuit is not None:
             matrix = discovering.judge(
-                run.subject, lists.held_out, found.circuit, draws=options.draws, seed=seed
+                run.subject,
+                lists.held_out,
+                found.circuit,
+                draws=options.draws,
+                seed=seed,
+                minutes=evaluating.minutes,
+                tell=partial(typer.echo, err=True) if run.first else None,
             )
     if not run.first:
         raise typer.Exit(0)
@@ -119,15 +268,21 @@ def discover(
         terminal.show("", faithfulness.matrix_block(faithfulness.matrix_document(matrix)), matrix.sentence())
     document = discovery.discovery_document(asked, found, matrix)
     files.write_json(outputs.json, document)
-    if found.circuit is not None and out is not None:
-        picture = discovery.circuit_svg(found.circuit, name=task, title=title)
-        texts = {"circuit.json": found.circuit.dumps() + "\n", "circuit.svg": picture}
-        files.write_folder(out, texts)
-        typer.echo(f"wrote {', '.join(str(out / name) for name in texts)}")
     outputs.write(DiscoveryFile(document=document, run=made_now(command_line())), Context())
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)  # the results are written
     raise typer.Exit(0 if found.circuit is not None else 1)
+
+
+def _write_circuit(folder: Path, circuit: Circuit, *, name: str, title: str) -> None:
+    from tracrcheck.reports import discovery
+
+    texts = {
+        "circuit.json": circuit.dumps() + "\n",
+        "circuit.svg": discovery.circuit_svg(circuit, name=name, title=title),
+    }
+    files.write_folder(folder, texts)
+    typer.echo(f"wrote {', '.join(str(folder / name) for name in texts)}")
 
 
 @contextmanager
@@ -153,6 +308,8 @@ def faithfulness(
     circuit: CircuitFile,
     task: Task,
     options: MatrixOptions,
+    evaluating: EvaluationOptions,
+    computing: ComputeOptions,
     metric: Annotated[
         list[str] | None,
         typer.Option(
@@ -175,10 +332,13 @@ def faithfulness(
         from tracrcheck.trained import prompts as prompt_lists
 
     metrics = discovering.metrics_of(metric or ())
-    subject = options.load(task)
+    subject = computing.placed(options.load(task))
     given = discovering.circuit_of(circuit, subject)
     pairs = prompt_lists.judging_list(task, subject.tokenizer, n=options.prompts, seed=options.seed)
-    matrix = discovering.judge(subject, pairs, given, draws=options.draws, seed=options.seed, metrics=metrics)
+    matrix = discovering.judge(
+        subject, pairs, given, draws=options.draws, seed=options.seed, metrics=metrics,
+        minutes=evaluating.minutes, tell=partial(typer.echo, err=True),
+    )  # fmt: skip
     document = report.matrix_document(matrix)
     terminal.show(
         f"{circuit} on {task} in {subject.name}",

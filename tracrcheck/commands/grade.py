@@ -41,7 +41,7 @@ def grade(
         typer.Option(
             "--format",
             metavar="NAME",
-            help="tracrcheck, edge_pruning, edge_pruning_without_embeddings, acdc, autocircuit, eap_ig; or auto.",
+            help="tracrcheck, edge_pruning, edge_pruning_without_embeddings, acdc, autocircuit, eap_ig, autocircuit_hooked, eap_ig_hooked; or auto.",
         ),
     ] = "auto",
     threshold: Annotated[

@@ -43,10 +43,10 @@ def mutants(
         from tracrcheck.reports import mutants as report
         from tracrcheck.runs import mutants as runner
 
-    chosen = runner.chosen(only or [])
     if listed:
-        terminal.show(report.names(chosen))
+        terminal.show(report.names(runner.chosen(only or [], by="any")))
         return
+    chosen = runner.chosen(only or [])
     if false_alarms is not None:
         _without_faults(false_alarms, run)
     hunt(chosen, runner.gauntlet(), command_line(), run, unchecked=unchecked)

@@ -11,19 +11,29 @@ from edgeprune_core.graph import ResidualGraph
 from tracrcheck.error_codes import unknown_name, user_error
 from tracrcheck.importers.acdc import Acdc
 from tracrcheck.importers.autocircuit import AutoCircuit
-from tracrcheck.importers.base import Imported, Importer
+from tracrcheck.importers.base import Exporter, Imported, Importer
 from tracrcheck.importers.eap_ig import EapIg
 from tracrcheck.importers.edge_pruning import EdgePruningCode, WithoutEmbeddings
+from tracrcheck.importers.hooked import AUTOCIRCUIT_HOOKED, EAP_IG_HOOKED
 from tracrcheck.importers.native import Native
 
 IMPORTERS: dict[str, Importer] = {
     importer.name: importer
-    for importer in (Native(), EdgePruningCode(), WithoutEmbeddings(), Acdc(), AutoCircuit(), EapIg())
+    for importer in (
+        Native(), EdgePruningCode(), WithoutEmbeddings(), Acdc(), AutoCircuit(), EapIg(), AUTOCIRCUIT_HOOKED, EAP_IG_HOOKED,
+    )
+}  # fmt: skip
+# Formats that can be written, such that every circuit is read back as it was. WithoutEmbeddings inherits a writer, but has no
+# embedding edges.
+EXPORTERS: dict[str, Exporter] = {
+    name: importer
+    for name, importer in IMPORTERS.items()
+    if isinstance(importer, Exporter) and not isinstance(importer, WithoutEmbeddings)
 }
 AUTO = "auto"
 Rest = Literal["cut"]
 
-__all__ = ["AUTO", "IMPORTERS", "Imported", "Importer", "importer_for", "read_file"]
+__all__ = ["AUTO", "EXPORTERS", "IMPORTERS", "Exporter", "Imported", "Importer", "importer_for", "read_file"]
 
 
 def read_file(

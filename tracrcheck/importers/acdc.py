@@ -24,11 +24,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from edgeprune_core.circuit import Circuit
 from edgeprune_core.errors import CheckError
-from edgeprune_core.graph import ResidualGraph
+from edgeprune_core.graph import Edge, ResidualGraph
 from tracrcheck.error_codes import user_error
 from tracrcheck.importers.base import Imported, imported, malformed, no_threshold
 from tracrcheck.importers.granularity import MERGED, Granularity
+from tracrcheck.peers.names import NAMES
 
 _BLOCK = re.compile(r"blocks\.(\d+)\.(.+)")
 _INPUT = re.compile(r"hook_([qkv])_input")
@@ -72,6 +74,10 @@ class Acdc:
         notes = [f"{len(edges) - len(kept)} edges dropped: their readers are cut off"] if unread else []
         granularity = Granularity(embeddings="merged" if merged else "apart")
         return imported(self.name, granularity, graph, kept=kept, notes=notes)
+
+    def write(self, circuit: Circuit, *, d_model: int) -> list[list[Any]]:
+        """Every edge, and whether it is present. Edges inside a component are left out."""
+        return [[_row(edge), edge in circuit] for edge in circuit.graph.edges]
 
     def _present(self, told: Any) -> bool:
         """Effect sizes are listed for edges that are present; some of them were never measured (None)."""
@@ -133,6 +139,16 @@ class Acdc:
         if not 0 <= index[2] < heads:
             raise _beyond(f"head {index[2]} of '{name}'", graph)
         return index[2]
+
+
+def _row(edge: Edge) -> list[Any]:
+    """[receiver, index, sender, index], by the names of TransformerLens: `blocks.0.hook_q_input[:, :, 0]` has a head."""
+    sender, _, receiver = NAMES["transformer_lens"](edge).partition(" -> ")  # type: ignore[union-attr]
+    row: list[Any] = []
+    for point in (receiver, sender):
+        name, _, head = point.partition("[:, :, ")
+        row += [name, [None, None, int(head[:-1])] if head else [None]]
+    return row
 
 
 def _beyond(what: str, graph: ResidualGraph) -> CheckError:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
+from edgeprune_core.circuit import Circuit
 from edgeprune_core.errors import CheckError, did_you_mean
 from edgeprune_core.graph import ResidualGraph
 from tracrcheck.error_codes import user_error
@@ -49,6 +50,15 @@ class Importer(Protocol):
 
     def read(self, document: Any, graph: ResidualGraph, *, threshold: float | None) -> Imported:
         """Errors: TC132 (malformed), TC133 (other edges), TC135 (scores without a threshold, or the reverse)."""
+        ...
+
+
+@runtime_checkable
+class Exporter(Protocol):
+    """An importer that can write its format too, such that reading it gives the same circuit."""
+
+    def write(self, circuit: Circuit, *, d_model: int) -> Any:
+        """The document. d_model: of the model that the tool sees."""
         ...
 
 

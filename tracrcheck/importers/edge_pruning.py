@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from edgeprune_core.circuit import Circuit
 from edgeprune_core.graph import ResidualGraph
 from tracrcheck.importers.base import Imported, imported, malformed, no_threshold
 from tracrcheck.importers.granularity import Embeddings, Granularity
@@ -46,6 +47,10 @@ class EdgePruningCode:
                 f"--format {WithoutEmbeddings.name}"
             )
         return imported(self.name, Granularity(embeddings=self.embeddings), graph, kept=kept, notes=notes)
+
+    def write(self, circuit: Circuit, *, d_model: int) -> list[list[str]]:
+        theirs = {"tok": "token_embeds", "pos": "pos_embeds", "out": "resid_post"}
+        return [[theirs.get(name, name) for name in (str(e.writer), str(e.reader))] for e in circuit]
 
 
 class WithoutEmbeddings(EdgePruningCode):

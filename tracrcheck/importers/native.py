@@ -38,6 +38,9 @@ class Native:
             raise malformed(self.name, "`scores` of another kind", "an object, edge -> number")
         return imported(self.name, Granularity(), graph, kept=circuit.texts, scores=scores)
 
+    def write(self, circuit: Circuit, *, d_model: int) -> dict[str, Any]:
+        return circuit.to_json()
+
     def _check(self, document: dict[str, Any], graph: ResidualGraph) -> None:
         """Checks the sizes that the file claims before a graph is built: they may be huge."""
         parts = [part for part in ("graph", "edges") if part not in document]

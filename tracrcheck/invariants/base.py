@@ -82,13 +82,19 @@ def each_task(*ablations: str) -> Callable[[Callable[[Task, int], Iterable[Viola
     return of
 
 
+SHOWN = 20  # items of a list that are shown
+
+
 def equal(what: str, got: Any, wanted: Any) -> Violations:
-    """Circuits are shown by the edges in which they differ."""
+    """Circuits and long lists are shown by what they differ in."""
     if got == wanted:
         return
     if isinstance(got, Circuit) and isinstance(wanted, Circuit):
         odd = sorted(map(str, got.edges ^ wanted.edges))[:4]
         got, wanted = f"{len(got)} edges, differing in {odd}", f"{len(wanted)} edges"
+    elif isinstance(got, list) and isinstance(wanted, list) and max(len(got), len(wanted)) > SHOWN:
+        odd = sorted({*map(str, got)} ^ {*map(str, wanted)})[:4]
+        got, wanted = f"{len(got)}, differing in {odd}", f"{len(wanted)}"
     yield Violation(what, got, wanted)
 
 

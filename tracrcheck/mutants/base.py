@@ -16,6 +16,8 @@ class Mutant:
     old, new: the text that occurs there exactly once, and the faulty text.
     why:      what is wrong with it, in one line. source: where the field met it, or "ours".
     blind:    whether it was written before any check was looked at; these are counted separately.
+    tests:    the tests that must catch it, as arguments of pytest: of a fault that the gauntlet cannot see. They run in a
+              checkout only (`ci/faults/suite.py`).
     """
 
     name: str
@@ -25,3 +27,4 @@ class Mutant:
     why: str
     source: str = "ours"
     blind: bool = False
+    tests: tuple[str, ...] = ()

@@ -64,6 +64,7 @@ class Job:
     programs: program files for the gate. truths: program -> ablation -> certificate as JSON.
     only:     names of invariants; None for all.
     imports:  modules to import besides those the checks need. out: the file to write to.
+    tests:    for the test suite: arguments of pytest; none for its own choice.
     seed:     of the models and the method.
     """
 
@@ -71,13 +72,14 @@ class Job:
     truths: Mapping[str, Mapping[str, Any]]
     out: Path
     imports: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
     only: tuple[str, ...] | None = None
     seed: int = 0
 
     def dumps(self) -> str:
         record = {
             "programs": list(map(str, self.programs)), "truths": self.truths, "out": str(self.out),
-            "imports": self.imports, "only": self.only, "seed": self.seed,
+            "imports": self.imports, "tests": self.tests, "only": self.only, "seed": self.seed,
         }  # fmt: skip
         return json.dumps(record)
 
@@ -86,7 +88,7 @@ class Job:
         record = json.loads(text)
         return cls(
             programs=tuple(map(Path, record["programs"])), truths=record["truths"], out=Path(record["out"]),
-            imports=tuple(record["imports"]), seed=record["seed"],
+            imports=tuple(record["imports"]), tests=tuple(record["tests"]), seed=record["seed"],
             only=None if record["only"] is None else tuple(record["only"]),
         )  # fmt: skip
 

@@ -9,11 +9,12 @@ from tracrcheck.records.sources import OURS, digest_of, package_folder
 
 
 def sources() -> str:
-    """Hex sha256 of every source file of both packages, as imported here."""
+    """Hex sha256 of every file of both packages but byte code, as imported here."""
     shas = []
     for package in OURS.values():
         root = package_folder(package)
-        shas.append(digest_of(root, sorted(root.rglob("*.py"))))
+        files = (path for path in root.rglob("*") if path.is_file() and path.parent.name != "__pycache__")
+        shas.append(digest_of(root, sorted(files)))
     return "".join(shas)
 
 

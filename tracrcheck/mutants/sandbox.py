@@ -15,7 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -106,22 +106,21 @@ def check(mutant: Mutant | None, job: Job, *, way: Way = GAUNTLET) -> Seen:
     """Runs all checks in a separate process, on a copy with this fault (None: without any)."""
     try:
         with copied(mutant, way) as folder:
-            edited = () if mutant is None else (_module(mutant.file),)
+            edited = () if mutant is None else _modules(mutant.file)
             out = folder / "seen.json"
-            text = Job(**{**_fields(job), "imports": (*edited, *way.imports), "out": out}).dumps()
-            (folder / "job.json").write_text(text, encoding="utf-8")
+            tests = job.tests if mutant is None else mutant.tests
+            asked = replace(job, imports=(*edited, *way.imports), tests=tests, out=out)
+            (folder / "job.json").write_text(asked.dumps(), encoding="utf-8")
             done = _run(folder, way)
             return _seen(_read(out), done, mutated=mutant is not None, way=way)
     except NoCopy as error:
         return Seen(error=str(error))
 
 
-def _fields(job: Job) -> dict[str, Any]:
-    return {name: getattr(job, name) for name in ("programs", "truths", "only", "seed")}
-
-
-def _module(file: str) -> str:
-    return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+def _modules(file: str) -> tuple[str, ...]:
+    """The module of this file; none where it is a template."""
+    name = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    return (name,) if file.endswith(".py") else ()
 
 
 def _run(folder: Path, way: Way) -> subprocess.CompletedProcess[str]:

@@ -14,12 +14,17 @@ Outputs are those of our engine up to rounding, and so are those of every edge t
 
 from __future__ import annotations
 
+import json
+import os
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 from transformer_lens import HookedTransformer, HookedTransformerConfig
 
@@ -49,15 +54,7 @@ class HookedProgram(HookedTransformer):
 def hooked_model(task: Task, *, split_pos: bool, n_heads: int, dtype: torch.dtype) -> HookedProgram:
     """The task's model, which `peer.py` has found to be of a kind that can be carried over."""
     size = _Size.of(task, front=int(split_pos), n_heads=n_heads)
-    spec = task.model.spec
-    config = HookedTransformerConfig(
-        n_layers=spec.n_layers + size.front, n_heads=n_heads, d_model=spec.d_model + size.code, d_head=spec.d_head,
-        d_mlp=size.d_mlp, d_vocab=spec.d_vocab, d_vocab_out=spec.d_out, n_ctx=spec.n_ctx, act_fn="relu",
-        normalization_type=None, positional_embedding_type="standard",
-        attention_dir="causal" if spec.causal else "bidirectional", use_attn_scale=True, use_attn_result=True,
-        use_split_qkv_input=True, use_hook_mlp_in=True, default_prepend_bos=False, init_weights=False, seed=None,
-        device=str(task.model.device), dtype=dtype,
-    )  # fmt: skip
+    config = HookedTransformerConfig(**arguments(task, size), device=str(task.model.device), dtype=dtype)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # HookedTransformer goes in 4.0, which is refused
         model = HookedProgram(config, move_to_device=False)
@@ -72,6 +69,45 @@ def hooked_model(task: Task, *, split_pos: bool, n_heads: int, dtype: torch.dtyp
     for block in model.blocks:
         block.attn.hook_attn_scores.add_hook(model.mask_padding, is_permanent=True)
     return model
+
+
+def arguments(task: Task, size: _Size) -> dict[str, Any]:
+    """Those of the HookedTransformerConfig, without device and dtype."""
+    spec = task.model.spec
+    return {
+        "n_layers": spec.n_layers + size.front, "n_heads": size.n_heads, "d_model": spec.d_model + size.code,
+        "d_head": spec.d_head, "d_mlp": size.d_mlp, "d_vocab": spec.d_vocab, "d_vocab_out": spec.d_out,
+        "n_ctx": spec.n_ctx, "act_fn": "relu", "normalization_type": None, "positional_embedding_type": "standard",
+        "attention_dir": "causal" if spec.causal else "bidirectional", "use_attn_scale": True,
+        "use_attn_result": True, "use_split_qkv_input": True, "use_hook_mlp_in": True,
+        "default_prepend_bos": False, "init_weights": False, "seed": None,
+    }  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LensFile:
+    """A model as safetensors, under the names of TransformerLens; `config` of its metadata are the arguments of
+    HookedTransformerConfig as JSON, and `dtype` is a name in torch."""
+
+    tensors: Mapping[str, Tensor]
+    metadata: Mapping[str, str]
+
+    def save(self, path: Path) -> None:
+        """The file appears whole or not at all."""
+        partial = path.with_name(path.name + ".partial")
+        save_file(
+            {name: t.contiguous() for name, t in self.tensors.items()}, partial, metadata=dict(self.metadata)
+        )
+        os.replace(partial, path)
+
+
+def lens_file(task: Task) -> LensFile:
+    """The model that `hooked` makes by default."""
+    n_heads = max(task.graph.n_heads, 2)
+    model = hooked_model(task, split_pos=True, n_heads=n_heads, dtype=task.model.dtype)
+    config = arguments(task, _Size.of(task, front=1, n_heads=n_heads))
+    metadata = {"config": json.dumps(config), "dtype": str(task.model.dtype).removeprefix("torch.")}
+    return LensFile(tensors=model.state_dict(), metadata=metadata)
 
 
 def _pad(task: Task) -> int | None:

@@ -20,7 +20,7 @@ from tracrcheck.peers.installed import require_transformer_lens
 from tracrcheck.peers.names import Correspondence
 
 if TYPE_CHECKING:
-    from tracrcheck.peers.hooked_model import HookedProgram
+    from tracrcheck.peers.hooked_model import HookedProgram, LensFile
 
 Batch = tuple[Tensor, Tensor, Tensor]
 Metric = Callable[[Tensor, Any, Any, Tensor], Tensor]
@@ -146,6 +146,15 @@ def hooked(
         intervention=intervention,
         correspondence=Correspondence(task.graph, split_pos, n_heads),
     )
+
+
+def lens_file(task: Task) -> LensFile:
+    """The model that `hooked` makes, for a file. Errors: TC190, TC191."""
+    require_transformer_lens()
+    from tracrcheck.peers import hooked_model
+
+    _check_model(task)
+    return hooked_model.lens_file(task)
 
 
 def _check_model(task: Task) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,14 +12,22 @@ from tracrcheck.reports import document as doc
 from tracrcheck.reports.document import number
 from tracrcheck.reports.faithfulness import matrix_block, matrix_document
 from tracrcheck.reports.faithfulness import number as rounded
-from tracrcheck.reports.picture import MOST, Layer, by_reader, circuit_picture
+from tracrcheck.reports.picture import MOST, Layer, by_reader, circuit_picture, node_of
 from tracrcheck.reports.render.graph import svg
 from tracrcheck.reports.saved import DISCOVERY, DiscoveryFile
 from tracrcheck.trained.discover import Found
 
+# Heads and MLPs that the summary names.
+MOST_USED = 10
+# Kinds of readers, in the order of a layer.
+KINDS = ("q", "k", "v", "mlp", "out")
 
-def found_lines(found: Found) -> list[str]:
-    """How many edges, how near to the model, and a line for each reader with what it reads."""
+
+def found_lines(found: Found, *, listed: bool = False) -> list[str]:
+    """How many edges, how near to the model, the edges by kind and the components with most of them; fits a screen.
+
+    listed: a line for each reader too, with what it reads.
+    """
     answer, circuit = found.answer, found.circuit
     if circuit is None:
         return [f"FAILS: {answer.fault or 'no_result'}: {answer.detail}"]
@@ -26,8 +35,22 @@ def found_lines(found: Found) -> list[str]:
     return [
         f"{len(circuit):,} of {found.n_edges:,} edges{dropped}, found in {answer.seconds:.0f} s; on the {found.n_prompts:,} "
         f"prompts it was found on, KL {found.kl_mean:.3f} nats in the mean, {found.kl_worst:.3f} at worst",
-        *(f"    {reader:<9} <- {', '.join(writers)}" for reader, writers in by_reader(circuit).items()),
+        *_summary(circuit),
+        *(
+            f"    {reader:<9} <- {', '.join(writers)}"
+            for reader, writers in (by_reader(circuit) if listed else {}).items()
+        ),
     ]
+
+
+def _summary(circuit: Circuit) -> list[str]:
+    kinds: Counter[str] = Counter(edge.reader.port or edge.reader.kind for edge in circuit)
+    ends = [(edge.writer.kind, str(edge.writer)) for edge in circuit]
+    ends += [(edge.reader.kind, node_of(edge.reader)) for edge in circuit]
+    used = Counter(node for kind, node in ends if kind in ("head", "mlp"))
+    lines = [f"    edges into {', '.join(f'{kind} {kinds[kind]:,}' for kind in KINDS if kinds[kind])}"]
+    most = [f"{node} {n:,}" for node, n in used.most_common(MOST_USED)]
+    return lines + ([f"    most edges: {', '.join(most)}"] if most else [])
 
 
 def document(saved: DiscoveryFile) -> doc.Document:

@@ -17,6 +17,7 @@ from tracrcheck.error_codes import user_error
 if TYPE_CHECKING:
     from edgeprune_core.weights import Model
     from tracrcheck.grading.verdict import Summary
+    from tracrcheck.peers.hooked_model import LensFile
     from tracrcheck.truth.certificate import Certificate
 
 
@@ -101,7 +102,7 @@ def write_text(path: Path, text: str) -> None:
             write_whole(path.resolve(), text)
 
 
-def write_model(path: Path, model: Model) -> None:
+def write_model(path: Path, model: Model | LensFile) -> None:
     """Writes a safetensors file atomically. Errors: TC115."""
     from safetensors import SafetensorError
 

@@ -22,7 +22,7 @@ def names(mutants: Sequence[Mutant]) -> doc.Table:
         doc.Column("fault", _name),
         doc.Column("file"),
         doc.Column("what is wrong", lambda m: m.why),
-        doc.Column("source"),
+        doc.Column("source", lambda m: f"{m.source} (seen by tests alone)" if m.tests else m.source),
     )
 
 

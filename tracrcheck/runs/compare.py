@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edgeprune_core import trained_models
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.methods import METHODS
 from tracrcheck.rasp.library import Library
 from tracrcheck.records.sources import sources_of
 from tracrcheck.runs import base
 from tracrcheck.runs.results import File, RunKind, RunResults, coverage
+from tracrcheck.trained import fetched
 from tracrcheck.trained import prompts as prompt_lists
 from tracrcheck.trained.curve import LEVELS, Curve
 from tracrcheck.trained.pareto import Job, curve_elsewhere, failed, sweep_of
@@ -51,7 +51,7 @@ class Plan(base.Plan):
         """Errors: those of a wrong method, model or task, before any work."""
         for name in self.methods:
             sweep_of(name)
-        subject = trained_models.load_model(self.model)
+        subject = fetched.load_model(self.model)
         for seed in self.seeds[:1]:
             prompt_lists.both_lists(self.task, subject.tokenizer, n=self.prompts, seed=seed)
         return replace(self, n_graph_edges=ResidualGraph.of(subject.model.spec).n_edges)

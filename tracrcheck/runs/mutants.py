@@ -141,12 +141,18 @@ class Battery:
     sources: Mapping[str, str | None]
 
 
-def chosen(names: Sequence[str]) -> tuple[Mutant, ...]:
-    """The seeded faults of these names, in the table's order; all where none is given. Errors: TC156."""
+def chosen(names: Sequence[str], *, by: str = "gauntlet") -> tuple[Mutant, ...]:
+    """The seeded faults of these names, in the table's order; without names, all that this battery can see.
+
+    Errors: TC156 (there is no such fault, or only tests can see it).
+    """
     for name in names:
         if name not in MUTANTS:
-            raise unknown_name("TC156", name, MUTANTS)
-    return tuple(m for m in MUTANTS.values() if not names or m.name in names)
+            raise unknown_name("TC156.name", name, MUTANTS)
+        if MUTANTS[name].tests and by == "gauntlet":
+            raise user_error("TC156.tests", got=" ".join(MUTANTS[name].tests), name=name)
+    seen = (m for m in MUTANTS.values() if by != "gauntlet" or not m.tests)
+    return tuple(m for m in seen if not names or m.name in names)
 
 
 def job_of(programs: Sequence[str], ablations: Sequence[str], *, seed: int = 0) -> Job:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +13,24 @@ from torch import Tensor
 
 from edgeprune_core.ablations import ABLATIONS
 from edgeprune_core.circuit import Circuit
+from edgeprune_core.discovery import Discovery
 from edgeprune_core.faithfulness import Matrix, faithfulness
 from edgeprune_core.graph import ResidualGraph
+from edgeprune_core.methods import EdgePruning
+from edgeprune_core.methods.edge_pruning import WarmStart
 from edgeprune_core.metrics import METRICS, Metric
 from edgeprune_core.task import Task
 from edgeprune_core.tasks import Pair
 from edgeprune_core.tasks.prompt_task import PromptTask, prompt_task
 from edgeprune_core.trained_models import TrainedModel
-from edgeprune_core.training.checkpoint import Kept, kept
+from edgeprune_core.training.checkpoint import Kept, Resumable, kept, steps
 from tracrcheck.error_codes import user_error
 from tracrcheck.grading.by_name import find_metric
 from tracrcheck.grading.run_method import Answer, ask
 from tracrcheck.importers import AUTO, read_file
 from tracrcheck.records.sources import sources_of
+from tracrcheck.trained.budget import fitted, seconds_each
+from tracrcheck.trained.sizes import LARGE, Size, Tolerance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +66,54 @@ def alone(
 
 
 @dataclass(frozen=True, kw_only=True)
+class Goal:
+    """A method in the settings that suit the graph, and the size of circuit that is wanted."""
+
+    method: Callable[[Task], Any]
+    size: Size
+    n_edges: int
+
+    def __str__(self) -> str:
+        return f"wanted: {self.size}, of {self.n_edges:,} in the graph"
+
+
+# Settings of edge pruning on a large graph, each unless another was chosen: one circuit in a step, whose activations fit into
+# memory, and gates that start from a ranking.
+LARGE_SETTINGS: Mapping[str, Any] = {"circuits": 1, "fresh": 6, "kept": 2, "init": WarmStart()}
+
+
+def goal_of(
+    subject: TrainedModel, method: Callable[[Task], Any], wanted: Callable[[int], Size], *, cold: bool = False
+) -> Goal:
+    """wanted: the size, for a graph of so many edges. cold: the gates start open on a large graph too."""
+    n = ResidualGraph.of(subject.model.spec).n_edges
+    size = wanted(n)
+    if isinstance(method, EdgePruning) and n > LARGE:
+        default = EdgePruning()
+        unset = {
+            name: value
+            for name, value in LARGE_SETTINGS.items()
+            if getattr(method, name) == getattr(default, name)
+        }
+        if cold:
+            unset.pop("init", None)
+        method = replace(method, **unset)
+    return Goal(method=size.applied_to(method, n), size=size, n_edges=n)
+
+
+# The method's own way to a size.
+OWN_SIZE = Tolerance()
+# Wraps an iterator of so many steps, with a label, and shows how far it is.
+Progress = Callable[..., Iterable[None]]
+# An evaluation that takes so many seconds is announced.
+LONG = 20.0
+
+
+def _silent(items: Iterator[None], total: int, label: str) -> Iterator[None]:
+    return items
+
+
+@dataclass(frozen=True, kw_only=True)
 class Found:
     """A method's answer on a task. `circuit` lacks the `dangling` edges from which no path leads to `out`.
 
@@ -83,17 +137,23 @@ def discover(
     *,
     ablation: str,
     seed: int = 0,
+    size: Size = OWN_SIZE,
     started: Callable[[], None] = lambda: None,
+    progress: Progress = _silent,
 ) -> Found:
     """Runs a method on these prompts. Its errors are reported in `answer.fault`.
 
-    started: called just before the method runs, in the process that prints. Errors: EP201-EP205, if its state is saved.
+    started: called just before the method runs, in the process that prints. progress: wraps its steps there.
+    Errors: EP201-EP205, if its state is saved; TC188, if it cannot be cut to the size.
     """
     task = _task(run.subject, pairs).under(ablation)
-    state = None if run.checkpoint is None else _kept(run.method, replace(task, seed=seed), run.checkpoint)
+    watch = partial(progress, total=getattr(run.method, "steps", 0), label="training") if run.first else iter
+    seeded = replace(task, seed=seed)
+    state = None if run.checkpoint is None else _kept(run.method, seeded, run.checkpoint, watch)
     if run.first:
         started()
-    answer = run.asking(run.method if state is None else state, task, seed=seed, timeout=None)
+    watched = _Watched(run.method, watch) if isinstance(run.method, Resumable) else run.method
+    answer = run.asking(watched if state is None else state, task, seed=seed, timeout=None)
     if state is not None and state.error is not None:
         raise state.error
     found = Found(
@@ -104,23 +164,43 @@ def discover(
     )
     if answer.fault or answer.circuit is None:
         return found
-    circuit = answer.circuit.connected()
+    chosen = size.cut(task, answer.circuit, answer.scores)
+    circuit = chosen.connected()
     off = task.deviations(circuit)
     return replace(
         found,
         circuit=circuit,
-        dangling=len(answer.circuit) - len(circuit),
+        dangling=len(chosen) - len(circuit),
         kl_mean=float(off.mean()),
         kl_worst=float(off.max()),
     )
 
 
-def _kept(method: Callable[[Task], Any], task: Task, checkpoint: Checkpoint) -> Kept:
+@dataclass(frozen=True)
+class _Watched:
+    """A training whose steps are shown."""
+
+    method: Resumable
+    watch: Callable[[Iterator[None]], Iterable[None]]
+
+    def __call__(self, task: Task) -> Discovery:
+        training = self.method.begin(task)
+        for _ in self.watch(steps(training)):
+            pass
+        return training.discovery()
+
+
+def _kept(
+    method: Callable[[Task], Any],
+    task: Task,
+    checkpoint: Checkpoint,
+    watch: Callable[[Iterator[None]], Iterable[None]],
+) -> Kept:
     """The method, which saves its state."""
     sources = {f"sources of {name}": value for name, value in sources_of([], method).items()}
     every, resume = checkpoint.every_seconds, checkpoint.resume
     state = kept(method, task, checkpoint.path, every_seconds=every, resume=resume, depends_on=sources)
-    return replace(state, writes=checkpoint.writes)
+    return replace(state, writes=checkpoint.writes, watch=watch)
 
 
 def judge(
@@ -131,9 +211,25 @@ def judge(
     draws: int,
     seed: int = 0,
     metrics: Sequence[Metric] | None = None,
+    minutes: float | None = None,
+    tell: Callable[[str], Any] | None = None,
 ) -> Matrix:
-    """The faithfulness matrix of a circuit on these prompts. Errors: EP121 (a circuit of another graph)."""
+    """The faithfulness matrix of a circuit on these prompts. Errors: EP121 (a circuit of another graph).
+
+    minutes: how long it may take; None: no limit. tell: hears what is evaluated, where that takes long.
+    """
     task = _task(subject, pairs)
+    if minutes is not None:
+        plan = fitted(
+            prompts=len(task.items),
+            draws=draws,
+            ablations=len(ABLATIONS),
+            each=seconds_each(task.under(next(iter(ABLATIONS))), circuit, metrics=metrics),
+            seconds=60 * minutes,
+        )
+        if tell is not None and (plan.seconds > LONG or not plan.whole):
+            tell(plan.sentence())
+        task, draws = replace(task, items=task.items[: plan.prompts]), plan.draws
     tasks = {name: task.under(name) for name in ABLATIONS}
     return faithfulness(tasks, circuit, metrics=metrics, draws=draws, seed=seed)
 

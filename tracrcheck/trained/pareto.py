@@ -27,7 +27,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edgeprune_core import trained_models
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.errors import CheckError
 from edgeprune_core.fold_norms import folded
@@ -40,6 +39,7 @@ from tracrcheck.error_codes import user_error
 from tracrcheck.executors.worker import Died, Worker
 from tracrcheck.grading.by_name import find_method
 from tracrcheck.grading.run_method import read_answer
+from tracrcheck.trained import fetched
 from tracrcheck.trained import prompts as prompt_lists
 from tracrcheck.trained.curve import Curve, Point
 
@@ -114,7 +114,7 @@ def failed(job: Job, why: str, seconds: float = 0.0) -> Curve:
 
 def tasks_of(job: Job) -> tuple[Task, Task]:
     """The same task on training and on held-out prompts."""
-    subject = trained_models.load_model(job.model)
+    subject = fetched.load_model(job.model)
     lists = prompt_lists.both_lists(job.task, subject.tokenizer, n=job.prompts, seed=job.seed)
     model = folded(subject.model)
     train, held_out = (

@@ -136,8 +136,9 @@ def key_of(task: Task, setting: Setting, limits: Limits) -> str:
     """A hex digest. The program's name is not part of it: a certificate depends on weights and inputs only."""
     h = hashlib.sha256(_sources().encode())
     h.update(task.model.digest().encode())
-    for name in ("tokens", "valid", "scored", "items"):
-        tensor = getattr(task, name)
+    for name in ("tokens", "valid", "scored", "items", "places"):
+        if (tensor := getattr(task, name)) is None:
+            continue
         h.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
         h.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     ablation = (task.ablation.name, task.ablation, method_sha(type(task.ablation)))

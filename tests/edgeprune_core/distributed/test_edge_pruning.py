@@ -9,11 +9,13 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from edgeprune_core.distributed.edge_pruning import ShardedTraining
 from edgeprune_core.distributed.process_group import PATIENCE
 from edgeprune_core.errors import CheckError
 from edgeprune_core.training import checkpoint
@@ -51,6 +53,22 @@ def scores_in(folder: Path) -> list[torch.Tensor]:
 
 def circuits_in(folder: Path) -> list[str]:
     return [(folder / f"{rank}.json").read_text() for rank in (0, 1)]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_a_process_counts_by_the_scored_positions_of_its_own_items(size):
+    """Items of one, two, three and four scored positions: the mean is over positions, not over items."""
+    scored = torch.arange(4)[None, :] <= torch.arange(4)[:, None]
+    task = SimpleNamespace(scored=scored, items=torch.stack([torch.arange(4)] * 2, 1))
+    shares, seen = [], []
+    for rank in range(size):
+        training = SimpleNamespace(group=SimpleNamespace(rank=rank, size=size), task=task)
+        own, share = ShardedTraining._share(training, torch.arange(4))
+        shares.append(share)
+        seen += own.tolist() if share else []
+        assert share == pytest.approx(float(scored[own].sum()) / 10 if share else 0.0)
+    assert sorted(seen) == [0, 1, 2, 3]
+    assert sum(shares) == pytest.approx(1.0)
 
 
 def test_two_processes_train_the_gates_that_one_does_on_the_same_items(trained):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 from edgeprune_core.ablations import Mean, Resample, Zero
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.engine import live_writers, outputs, run, trace
+from edgeprune_core.engine.blocks.rotary import rotate
 from edgeprune_core.fold_norms import folded
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.mask import edge_values, from_edge_values, to_mask
@@ -268,6 +270,25 @@ def test_leaving_out_writers_that_reach_nothing_changes_nothing(name, ablation):
         given = background if ablation == "resample" else None
         with_all = run(model, tokens, mask, given, valid=valid)
         assert_near(run(model, tokens, mask, given, valid=valid, live=live), with_all)
+
+
+@every_shape
+def test_a_gate_is_open_however_little(name):
+    """Gates in training are anything between 0 and 1: what they leave out is what is exactly 0."""
+    graph = ResidualGraph.of(models.SPECS[name])
+    mask = masks_of(graph, np.random.default_rng(5))
+    for least in (1.0, 0.3, 1e-6):
+        assert torch.equal(live_writers(least * mask, graph), live_writers(mask, graph))
+    one = to_mask(Circuit.full(graph), dtype=torch.float64)
+    assert live_writers(1e-6 * one, graph).all()
+
+
+def test_half_precision_turns_late_positions_by_angles_of_their_own():
+    spec = replace(models.SPECS["llama"], n_ctx=600)
+    x = torch.ones(600, spec.d_head, dtype=torch.float64)
+    want, got = rotate(spec, x), rotate(spec, x.bfloat16()).double()
+    assert float((got - want).abs().max()) < 0.03  # bfloat16 has 8 bits
+    assert not torch.equal(got[512], got[513])
 
 
 def names_of(graph, live):

@@ -9,7 +9,7 @@ import torch
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.mask import from_edge_values
-from edgeprune_core.methods import METHODS, EdgePruning
+from edgeprune_core.methods import METHODS, EdgePruning, EdgePruningBounded
 from edgeprune_core.metrics.divergence import kl
 from edgeprune_core.training.prices import FixedPrice, SparsityTarget
 from tests import zoo
@@ -23,6 +23,21 @@ QUICK = EdgePruning(steps=60, circuits=8)
 
 def test_the_method_stands_in_the_table_in_its_default_setting():
     assert METHODS["edge_pruning"] == EdgePruning()
+
+
+@pytest.mark.parametrize(
+    "method", [EdgePruning(), EdgePruning(steps=60), EdgePruning(cool_down=0.05), EdgePruningBounded()]
+)
+def test_the_learning_rate_falls_to_a_tenth_and_never_below(method):
+    """At the defaults too: what turns negative late is not seen in a short training."""
+    rates = [method.rate(step) / method.learning_rate for step in range(method.steps)]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[: round((1 - method.cool_down) * method.steps)] == pytest.approx(
+        [1.0] * round((1 - method.cool_down) * method.steps)
+    )
+    if method.cool_down:
+        last = 0.1 + 0.9 / (method.cool_down * method.steps)
+        assert rates[-1] == pytest.approx(last)
 
 
 def test_a_circuit_of_prompts_is_within_the_tolerance_small_and_the_same_again():

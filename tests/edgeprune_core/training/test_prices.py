@@ -105,6 +105,32 @@ def test_node_gates_bound_the_scores_of_their_edges():
     assert "node_sparsity" in training.discovery().notes
 
 
+def test_no_gate_of_a_writer_passes_the_ceiling_either():
+    task = prompts(llama(), n=4)
+    price = FixedPrice(per_edge=0.0, per_node=-1.0)  # open gates are rewarded
+    training = replace(
+        QUICK, price=price, ceiling=QUICK.start + 0.15, learning_rate=0.1, cool_down=0.0
+    ).begin(task)
+    for _ in range(4):
+        training.advance()
+    for name, log_alpha in training.gates.log_alphas.items():
+        assert float(log_alpha.detach().max()) <= QUICK.start + 0.15 + 1e-6, name
+    assert float(training.gates.nodes.detach().max()) == pytest.approx(QUICK.start + 0.15)
+
+
+def test_gates_are_trained_in_single_precision_at_least_and_circuits_judged_in_the_tasks_own():
+    task = prompts(llama(), n=4)
+    task = replace(task, outcome=replace(task.outcome, tolerance=1e-4))
+    training = replace(QUICK, steps=1, dtype=torch.bfloat16).begin(task)
+    assert (training.task.model.dtype, training.gates.edges.dtype) == (torch.bfloat16, torch.float32)
+    full, edges = Circuit.full(task.graph), task.graph.edges
+    spared = next(
+        e for e in edges if task.accepts(c := full.without(e)) and not training.task.accepts(c)
+    )  # rounding says that it matters
+    training.gates.edges.data.fill_(5.0)[edges.index(spared)] = -5.0
+    assert spared not in training.discovery().circuit
+
+
 def test_the_circuit_has_as_many_edges_as_the_target_leaves_before_dangling_ones_are_dropped():
     task = prompts(llama(), n=4)
     found = replace(QUICK, price=SparsityTarget(edges=0.7, warm_up=5))(task)

@@ -157,6 +157,15 @@ def test_a_method_that_fails_is_told_and_exits_with_1(call, here, monkeypatch):
     assert "the method gave no circuit" in result.output
 
 
+def test_one_method_that_fails_beside_one_that_does_not_exits_with_1(call, here, monkeypatch):
+    def made(asked):
+        return pareto.failed(asked, "no") if asked.method == "acdc" else pareto.failed(asked, None)
+
+    monkeypatch.setattr(comparing, "curve_elsewhere", made)
+    finished(call(*CALL, "random,acdc", "--json", "out.json"), 1)
+    finished(call(*CALL, "random", "--json", "other.json"), 0)
+
+
 def test_a_method_without_scores_or_a_sweep_contributes_its_circuit_without_dangling_edges(call, here):
     made = pareto.curve(job(METHODS + "with_a_dangling_edge"))
     assert [(p.setting, p.n_edges) for p in made.points] == [("its circuit", 3)]

@@ -42,10 +42,12 @@ def graph() -> ResidualGraph:
 def test_a_circuit_is_printed_judged_drawn_and_written(call, here):
     words = ["--method", METHODS + "with_a_dangling_edge", *FEW, "--out", "found", "--json", "out.json"]
     lines = finished(call("discover", "--task", "ioi", *words), 0).stdout.splitlines()
-    assert lines[0] == f"ioi in english: {METHODS}with_a_dangling_edge, resample ablation, seed 0"
+    wanted = "wanted: every prompt within the tolerance, of 1,004 in the graph"
+    assert lines[0] == f"ioi in english: {METHODS}with_a_dangling_edge, resample ablation, seed 0; {wanted}"
     assert re.match(r"3 of 1,004 edges, 1 dangling ones dropped, found in \d+ s; on the 6 prompts it was found on, KL ",
                     lines[1])  # fmt: skip
-    assert lines[2:4] == ["    a1.h2.v   <- tok", "    out       <- tok, a1.h2"]
+    assert lines[2:4] == ["    edges into v 1, out 2", "    most edges: a1.h2 2"]
+    assert lines[4].startswith("wrote ")
     assert len([line for line in lines if line.split()[0:1] in (["zero"], ["mean"], ["resample"])]) == 30
     assert any(line.startswith("3 edges on 6 prompts; intervals: 95 %") for line in lines)
     assert any(line.startswith(("faithful in ", "the circuit is faithful")) for line in lines)
@@ -70,7 +72,7 @@ def test_the_documented_fields_are_written(call, here):
     finished(call("discover", "--task", "ioi", "--method", "random", *FEW, "--json", "d.json"), 0)
     found = json.loads((here / "d.json").read_text())
     assert list(found) == DISCOVERY
-    assert list(found["asked"]) == ["task", "model", "method", "ablation", "prompts", "draws", "seed"]
+    assert list(found["asked"]) == ["task", "model", "method", "ablation", "prompts", "draws", "seed", "size"]
     assert list(found["faithfulness"]) == MATRIX
     assert list(found["faithfulness"]["cells"][0]) == CELL
     (here / "c.json").write_text(json.dumps(found["circuit"]))
@@ -429,3 +431,79 @@ def test_a_hub_that_cannot_be_reached_is_told_with_the_way_by_a_local_folder(cal
     result = finished(call("discover", "--task", "ioi", "--model", "gpt2"), 2)
     assert result.stderr.startswith("EP178 cannot reach the hub for 'gpt2'\n")
     assert "hf download gpt2 --local-dir DIR" in result.stderr
+
+
+# How large, which settings, where ----------------------------------------------------------------------
+
+
+def found_with(call, here, *words: str) -> dict:
+    finished(call("discover", "--task", "ioi", *FEW, *words, "--json", "d.json"), 0)
+    return json.loads((here / "d.json").read_text())
+
+
+def test_a_size_is_kept_to_and_recorded(call, here):
+    found = found_with(call, here, "--method", "random", "--edges", "40")
+    assert 0 < found["n_edges"] + found["n_dangling"] <= 40
+    assert found["asked"]["size"] == "40 edges"
+    wide = found_with(call, here, "--method", "eap", "--kl", "1")
+    assert 0 < wide["kl_mean"] <= 1
+    assert wide["n_edges"] < found_with(call, here, "--method", "eap", "--kl", "0.1")["n_edges"]
+
+
+def test_settings_reach_the_method_and_are_recorded(call, here):
+    words = ["--steps", "3", "--circuits", "2", "--batch", "2", "--learning-rate", "0.5", "--edges", "100"]
+    found = found_with(call, here, *words, "--set", "kept=0", "--init", "eap")
+    given = {
+        "setting": ["kept=0"],
+        "steps": 3,
+        "circuits": 2,
+        "batch": 2,
+        "learning_rate": 0.5,
+        "init": "eap",
+    }
+    assert {name: found["asked"][name] for name in given} == given
+    cold = found_with(call, here, *words, "--set", "kept=0")
+    assert cold["circuit"] != found["circuit"]
+
+
+def test_every_edge_is_printed_only_where_that_is_wanted(call):
+    words = ["discover", "--task", "ioi", "--method", "eap", "--edges", "300", *FEW]
+    short, long = (finished(call(*words, *more), 0).stdout for more in ((), ("--list",)))
+    assert " <- " not in short
+    assert len([line for line in long.splitlines() if " <- " in line]) > 20
+
+
+@pytest.mark.parametrize(
+    ("words", "where"),
+    [
+        (["--edges", "1005"], "--edges"),
+        (["--edges", "10", "--kl", "1"], "--edges, --sparsity, --kl, --tolerance"),
+        (["--sparsity", "1"], "--sparsity"),
+        (["--set", "stepps=3"], "--set"),
+        (["--method", "eap", "--steps", "3"], "--steps"),
+        (["--method", "eap", "--init", "eap_ig"], "--init"),
+        (["--device", "tpu"], "--device"),
+        (["--dtype", "float8"], "--dtype"),
+        (["--model", "smollm"], ""),
+    ],
+)
+def test_wrong_sizes_settings_and_places_are_refused(call, words, where, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    result = finished(call("discover", "--task", "ioi", *FEW, *words), 2)
+    assert where in result.stderr.splitlines()[0]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")
+def test_a_gpu_that_is_not_there_is_refused(call):
+    result = finished(call("discover", "--task", "ioi", *FEW, "--device", "cuda"), 2)
+    assert result.stderr.startswith("TC117 --device")
+
+
+def test_an_evaluation_that_would_take_too_long_says_what_it_evaluates(call, here):
+    result = finished(
+        call("discover", "--task", "ioi", "--method", "eap", *FEW[:2], "--minutes", "0", "--json", "d.json"),
+        0,
+    )
+    found = json.loads((here / "d.json").read_text())["faithfulness"]
+    assert (found["n_prompts"], found["draws"]) == (6, 2)
+    assert "6 prompts against 2 random circuits" in result.stderr

@@ -108,6 +108,32 @@ def test_routes_that_differ_are_told(write):
     )
 
 
+def test_check_refuses_a_program_on_which_the_routes_differ(write, call, monkeypatch):
+    from tracrcheck.error_codes import user_error
+    from tracrcheck.truth import program_check
+
+    error = user_error("TC120.weights", got="unembed", program="flip")
+    monkeypatch.setattr(program_check, "compare_routes", lambda compiled: [error])
+    assert "TC120" in finished(call("check", write("flip")), 2).stderr
+
+
+@pytest.mark.parametrize("unproved", ["zero", "mean", "resample"])
+def test_check_ends_with_1_where_one_setting_is_not_proved(write, call, monkeypatch, unproved):
+    from dataclasses import replace
+
+    from tracrcheck.truth import program_check
+
+    real = program_check.certificate_of
+
+    def certificate_of(compiled, setting):
+        proved = ("sufficient",) if setting.ablation == unproved else ("sufficient", "minimal")
+        return replace(real(compiled, setting), proved=proved, unknown={})
+
+    monkeypatch.setattr(program_check, "certificate_of", certificate_of)
+    monkeypatch.setattr(program_check, "compare_routes", lambda compiled: [])
+    finished(call("check", write("flip")), 1)
+
+
 def test_activations_that_differ_are_told(write, monkeypatch):
     from tracrcheck.compiler import cross_check
     from tracrcheck.compiler.compile import compile_program
@@ -209,6 +235,18 @@ def test_one_picture_shows_one_ablation(call, here):
 )
 def test_an_edge_is_explained(call, words, lines):
     assert finished(call("explain", *words), 0).stdout.splitlines()[: len(lines)] == lines
+
+
+def test_an_edge_that_was_not_proved_to_be_required_is_not_said_to_be(call, monkeypatch):
+    from dataclasses import replace
+
+    from tracrcheck.grading import explain
+
+    real = explain.certificate_for
+    unproved = {"proved": ("sufficient",), "unknown": {"minimal": "too near"}}
+    monkeypatch.setattr(explain, "certificate_for", lambda *of: replace(real(*of), **unproved))
+    out = finished(call("explain", "reverse", "a0.h0 -> m0"), 0).stdout
+    assert "    why     it is in the circuit that was found, but: UNKNOWN(too near)\n" in out
 
 
 def test_an_edge_of_another_smallest_circuit_is_explained(call):

@@ -99,6 +99,17 @@ def test_a_finished_run_that_is_resumed_stays_red_and_writes_its_reports(call, h
     assert {path: path.read_text() for path in here.iterdir()} == before
 
 
+def test_a_finished_run_of_other_sources_is_made_again(call, here):
+    words = ["gate", "hist", "--ablation", "zero", "--method", EVEN, "--json", "out.json", "--resume"]
+    assert call(*words).exit_code == 0
+    document = json.loads(Path("out.json").read_text())
+    now, document["run"]["sources"]["packages"] = document["run"]["sources"]["packages"], "f" * 64
+    Path("out.json").write_text(json.dumps(document))
+    again = call(*words)
+    assert (again.exit_code, again.stderr) == (0, "")
+    assert json.loads(Path("out.json").read_text())["run"]["sources"]["packages"] == now
+
+
 def test_a_finished_gate_that_is_resumed_is_compared_with_its_baseline(call, here):
     words = ["gate", "hist", "--ablation", "zero", "--method", EVEN, "--seeds"]
     assert call(*words, "1", "--json", "before.json").exit_code == 0

@@ -26,6 +26,7 @@ WORK = {
     "show": ["hist"],
     "plant": ["hist", "--layers", "4", "--heads", "2"],
     "fuzz": ["--programs", "1"],
+    "export": ["hist", "--to", "acdc"],
     "grade": ["no-such-file.json", "--program", "hist"],
     "discover": ["--task", "ioi"],
     "compare": ["--task", "ioi"],
@@ -44,7 +45,7 @@ OUTPUTS = {
 FOLDERS = {"--out": {"discover"}, "--save": {"fuzz"}}
 # What a command reads, or keeps while it runs.
 OTHERS = {
-    "--programs-dir", "--into", "--replay", "--baseline", "--check", "--pins", "--model", "--checkpoint",
+    "--circuit", "--programs-dir", "--into", "--replay", "--baseline", "--check", "--pins", "--model", "--checkpoint",
 }  # fmt: skip
 
 

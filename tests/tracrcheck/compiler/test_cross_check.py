@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from tracr.rasp import rasp
 
+from edgeprune_core.weights import Model
 from tracrcheck import Program, compile_program
 from tracrcheck.compiler import cross_check
 from tracrcheck.compiler.cross_check import compare_routes
@@ -68,6 +71,31 @@ def test_activations_that_differ_at_one_length_only_are_noticed(monkeypatch):
     monkeypatch.setattr(type(program), "encode", other)
     (error,) = compare_routes(program)
     assert error.code == "TC121"
+
+
+def test_a_difference_of_a_thousandth_at_the_longest_inputs_alone_is_noticed(monkeypatch):
+    program = compile_program(counted(rasp.Comparison.TRUE))
+    longest, real = 1 + program.program.max_seq_len, cross_check.trace
+
+    def other(model, tokens, *, valid):
+        found = real(model, tokens, valid=valid)
+        last = (valid.sum(1) == longest)[None, :, None, None]
+        return replace(found, writers=found.writers + 1e-3 * last)
+
+    monkeypatch.setattr(cross_check, "trace", other)
+    monkeypatch.setattr(cross_check, "BATCH", 5)  # shorter inputs fill the first
+    (error,) = compare_routes(program)
+    assert error.code == "TC121"
+
+
+def test_a_weight_of_ours_that_differs_in_its_last_digits_is_noticed(compiled, monkeypatch):
+    program = compiled("reverse")
+    weights = program.model.weights
+    theirs = Model(program.model.spec, replace(weights, w_in=weights.w_in * (1 + 1e-12)))
+    oracle = SimpleNamespace(model=theirs)
+    monkeypatch.setattr(cross_check, "compile_by_haiku", lambda program: oracle)
+    (error,) = compare_routes(program)
+    assert (error.code, error.got) == ("TC120", "w_in")
 
 
 def test_steep_steps_are_no_difference_of_the_two_passes():

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tracr.rasp import rasp
 
 from edgeprune_core.errors import CheckError
+from edgeprune_core.weights import Model
 from tracrcheck import Program
+from tracrcheck.compiler import equivalence
 from tracrcheck.compiler.compile import compile_program
 from tracrcheck.compiler.equivalence import check_compiled, compare
 
@@ -60,6 +64,41 @@ def test_a_numerical_output_may_be_off_by_a_hundredth_of_its_range():
     assert "0 from the compiled model at position 1 of input [0]" in error_of(compiled(negative)).replace(
         "-0", "0"
     )
+
+
+@pytest.mark.parametrize("least", [0, 100])
+def test_the_tolerance_is_a_hundredth_of_the_range_and_not_of_the_size(least):
+    made = compiled(lambda: rasp.numerical(rasp.Map(lambda t: t + least, rasp.tokens)).named("p"))
+
+    def off_by(change):
+        weights = made.model.weights
+        return replace(
+            made, model=Model(made.model.spec, replace(weights, unembed=weights.unembed * (1 + change)))
+        )
+
+    check_compiled(off_by(0.005 / (least + 1)))
+    assert "from the compiled model at position 1 of input" in error_of(off_by(0.02 / (least + 0.5)))
+
+
+def test_a_reference_may_be_off_by_rounding_alone():
+    def build():
+        return rasp.numerical(rasp.Map(lambda t: t + 1, rasp.tokens)).named("p")
+
+    check_compiled(compiled(build, reference=lambda tokens: [(t + 1) * (1 + 1e-12) for t in tokens]))
+    assert error_of(
+        compiled(build, reference=lambda tokens: [(t + 1) * (1 + 1e-6) for t in tokens])
+    ).startswith("TC110")
+
+
+def test_the_last_of_many_inputs_is_compared(monkeypatch):
+    made = compiled(flip, max_seq_len=11)
+    last = made.domain.inputs[-1]
+    assert len(made.domain.inputs) > 4000
+    wrong = replace(made.program, reference=lambda tokens: [1 - t for t in tokens if tuple(tokens) != last])
+    assert f"at input {list(last)}" in error_of(replace(made, program=wrong))
+    *others, values = equivalence.outputs(made)
+    monkeypatch.setattr(equivalence, "outputs", lambda compiled: [*others, [*values[:-1], 1]])
+    assert f"at position 11 of input {list(last)}" in error_of(made)
 
 
 def test_a_reference_that_says_otherwise_is_told():

@@ -12,6 +12,12 @@ def square(unit):
     return unit * unit
 
 
+def dies_and_counts(folder: str):
+    with open(Path(folder) / "times", "a") as file:
+        file.write("x")
+    os._exit(3)
+
+
 def sometimes(unit):
     """A unit is (number, what, folder). "die" kills its process each time, "die once" the first time; "kill" and
     "kill once" what its process was begun by."""

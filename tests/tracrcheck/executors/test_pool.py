@@ -56,6 +56,12 @@ def test_a_process_that_dies_costs_a_retry_and_a_unit_that_always_kills_it_is_gi
     assert found == {n: n for n in range(9) if n != 5}
 
 
+def test_a_unit_that_kills_its_process_is_tried_as_often_as_it_is_said(tmp_path):
+    done = dict(sweep(pool_work.dies_and_counts, [str(tmp_path)], jobs=2, lost=lambda unit, why: why))
+    assert done == {0: "the process at work on it died, 2 times of 2"}
+    assert (tmp_path / "times").read_text() == "xx"
+
+
 def test_what_the_work_raises_ends_the_sweep():
     with pytest.raises(ValueError, match="unit two"):
         list(sweep(pool_work.refuses, [1, 2, 3], jobs=2, lost=nothing_is_lost))

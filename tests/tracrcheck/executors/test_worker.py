@@ -14,7 +14,7 @@ from tests.tracrcheck.executors import pool_work
 from tests.tracrcheck.executors.test_pool import alive, until
 from tracrcheck.executors import dask_worker
 from tracrcheck.executors.dask_worker import Terms
-from tracrcheck.executors.worker import Died, TookTooLong, Worker
+from tracrcheck.executors.worker import Died, TookTooLong, Worker, threads_here
 
 ROOT = Path(__file__).parents[3]
 
@@ -24,6 +24,16 @@ def worker():
     made = Worker(memory_mib=1024)
     yield made
     made.end()
+
+
+def test_a_process_computes_with_as_many_threads_as_here_or_as_many_as_it_is_given(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    other, three = Worker(), Worker(threads=3)
+    try:
+        assert [w.run(threads_here) for w in (other, three)] == [2, 3]
+    finally:
+        for w in (other, three):
+            w.end()
 
 
 def test_a_process_is_reused_and_errors_do_not_end_it(worker):

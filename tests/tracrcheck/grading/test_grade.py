@@ -99,6 +99,13 @@ def test_a_certificate_without_minimal_decides_nothing(hist):
     assert (verdict.verdict, verdict.reason) == ("UNKNOWN", "sufficient is not proved: a narrow gap")
 
 
+def test_a_certificate_that_is_sufficient_alone_decides_nothing(hist):
+    unproved = {"proved": ("sufficient",), "unknown": {"minimal": "too near"}}
+    for circuit in (hist.certificate.required, Circuit.empty(hist.task.graph), Circuit.full(hist.task.graph)):
+        verdict = hist.grade(circuit, **unproved)
+        assert (verdict.verdict, verdict.reason) == ("UNKNOWN", "minimal is not proved: too near")
+
+
 UNPROVED = {"proved": ("sufficient", "minimal"), "unknown": {"smallest": "too large", "unique": "too large"}}
 
 

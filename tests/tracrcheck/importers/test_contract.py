@@ -19,6 +19,10 @@ ODD = [
 ]  # fmt: skip
 
 
+# What their files do not say of themselves.
+TO_BE_NAMED = ("edge_pruning_without_embeddings", "eap_ig_hooked", "autocircuit_hooked")
+
+
 def test_every_importer_has_a_sample_and_every_sample_an_importer():
     assert sorted(IMPORTERS) == sorted(path.stem for path in SAMPLES.glob("*.json"))
 
@@ -32,7 +36,7 @@ def test_an_importer_says_in_a_line_how_it_maps_and_how_to_get_its_json(name):
         assert "\n" not in text
 
 
-@pytest.mark.parametrize("name", [n for n in IMPORTERS if n != "edge_pruning_without_embeddings"])
+@pytest.mark.parametrize("name", [n for n in IMPORTERS if n not in TO_BE_NAMED])
 def test_a_sample_is_recognised_by_its_own_importer_alone(name):
     assert importer_for("auto", sample(name)).name == name
 

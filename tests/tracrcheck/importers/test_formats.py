@@ -9,6 +9,7 @@ import pytest
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.errors import CheckError
 from tests.tracrcheck.importers.conftest import Paper, sample
+from tracrcheck.importers.base import kept_above
 
 
 @pytest.fixture(scope="module")
@@ -307,6 +308,15 @@ def test_nodes_may_be_bare_booleans_and_the_edges_decide(reverse):
     document = sample("eap_ig")
     document["nodes"] = dict.fromkeys(document["nodes"], False)
     assert reverse.grade(reverse.read("eap_ig", document)).verdict == "HOLDS"
+
+
+def test_a_score_at_the_threshold_is_kept(reverse):
+    assert kept_above("autocircuit", {"a": 0.5, "b": 0.4999, "c": 2.0}, 0.5) == ["a", "c"]
+    document = sample("eap_ig")
+    scores = {told["score"] for told in document["edges"].values()}
+    for score in sorted(map(abs, scores)):
+        read = reverse.read("eap_ig", document, threshold=score)
+        assert len(read.kept) == sum(abs(told["score"]) >= score for told in document["edges"].values())
 
 
 def test_a_threshold_overrides_the_circuit_of_the_file(reverse):

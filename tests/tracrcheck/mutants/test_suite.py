@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,23 @@ def test_a_copy_that_does_not_import_is_an_error_before_any_test_runs(tmp_path):
     )
 
 
+def test_a_fault_that_names_tests_is_checked_by_those(tmp_path):
+    way = _way(tmp_path, "def test_it_is_red():\n    assert False")
+    (tmp_path / "tests" / "test_two.py").write_text("def test_it_is_green(): pass\ndef test_two(): assert 0")
+    fault = replace(KILLED, tests=("tests/test_two.py",))
+    seen = check(fault, suite.NOTHING, way=way)
+    assert (seen.red or "").startswith("tests/test_two.py::test_two")
+    green = replace(suite.NOTHING, tests=("tests/test_two.py::test_it_is_green",))
+    assert check(None, green, way=way) == Seen()
+
+
+def test_without_a_fault_all_tests_that_faults_name_are_run():
+    targeted = replace(KILLED, tests=("tests/a.py", "tests/b.py"))
+    asked = suite.battery([targeted, targeted]).asked
+    assert asked == {"tests": ["tests/a.py", "tests/b.py"]}
+    assert suite.battery([targeted, KILLED]).job.tests == (*suite.TESTS, "tests/a.py", "tests/b.py")
+
+
 def test_a_process_that_is_killed_is_red_and_one_out_of_time_is_an_error():
     def seen(code: int) -> Seen:
         done = subprocess.CompletedProcess([], code, stderr="last\n")
@@ -132,19 +150,21 @@ def test_what_is_run_exists_and_knows_no_faults():
 
 
 def test_the_faults_fate_rests_on_every_file_that_has_one():
-    edited = {ROOT / mutant.file for mutant in MUTANTS.values()}
+    edited = {ROOT / mutant.file for mutant in MUTANTS.values() if not mutant.tests}
     table = ROOT / "tracrcheck" / "mutants" / "faults" / "blind.toml"
     own = (*runner.ROOTS, *runner.METHODS_ASKED)
     for roots in (own, (*own, *suite.modules())):
         assert {*edited, table} <= set(reached(roots))
     files = set(suite.files())
+    everywhere = {ROOT / mutant.file for mutant in MUTANTS.values()}
+    assert everywhere <= {*reached((*own, *suite.modules())), *files}
     assert {
         ROOT / "tests" / "zoo.py",
         ROOT / "tests" / "edgeprune_core" / "test_graph.py",
         ROOT / "programs" / "sort.py",
         ROOT / "ci" / "faults" / "suite_process.py",
     } <= files
-    assert not any({"__pycache__", "distributed"} & set(path.parts) for path in files)
+    assert not any("__pycache__" in path.parts for path in files)
 
 
 def test_without_the_script_recheck_names_it(monkeypatch):

@@ -28,9 +28,12 @@ def test_an_edit_matches_once_and_leaves_another_program(mutant):
     text = (ROOT / mutant.file).read_text(encoding="utf-8")
     assert text.count(mutant.old) == 1
     edited = text.replace(mutant.old, mutant.new)
-    assert ast.dump(ast.parse(edited)) != ast.dump(ast.parse(text))
+    if mutant.file.endswith(".py"):
+        assert ast.dump(ast.parse(edited)) != ast.dump(ast.parse(text))
+    assert edited != text
     assert mutant.why
     assert mutant.source
+    assert all((ROOT / test.split("::")[0]).exists() for test in mutant.tests)
 
 
 def test_every_file_of_the_folder_is_a_topic():
@@ -130,7 +133,19 @@ def test_those_chosen_come_in_the_order_of_the_table():
         "future_edges_counted",
         "clamp_missing",
     ]
-    assert chosen([]) == tuple(MUTANTS.values())
+    assert chosen([]) == tuple(mutant for mutant in MUTANTS.values() if not mutant.tests)
+    assert chosen([], by="suite") == tuple(MUTANTS.values())
+
+
+def test_a_fault_that_only_tests_can_see_is_refused_by_the_gauntlet():
+    with pytest.raises(CheckError) as caught:
+        chosen(["clamp_missing", "unknown_passes_the_gate"])
+    assert str(caught.value) == (
+        "TC156 the seeded fault 'unknown_passes_the_gate' is one that only tests can see\n"
+        "    got     tests/tracrcheck/grading/test_grade.py\n"
+        "    wanted  a fault that invariants or the gate can see\n"
+        "    do      in a checkout: python -m ci.faults.suite run --only unknown_passes_the_gate"
+    )
 
 
 def test_an_unknown_fault_is_refused_with_the_nearest_name():

@@ -95,6 +95,7 @@ def test_a_method_of_somebody_else_counts_by_its_file():
     file = sources.method_sha(pruners.some_edges)
     assert file is not None
     assert sources.method_sha(pruners.everything) != file  # another function of the same file
+    assert sources.sources_of([], pruners.some_edges)["method"] == file
 
 
 MINE = {

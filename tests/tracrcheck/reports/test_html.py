@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import torch
 from markupsafe import Markup
 
 from edgeprune_core.graph import ResidualGraph
@@ -261,6 +262,25 @@ def test_a_long_list_is_weighed_on_a_part_of_it(monkeypatch):
     task = task_of(zoo.compiled("hist"), setting)
     weights = edge_effects.weights_of(task, certificate_for(task, setting), most_items=7)
     assert {(w.n_items, w.n_of) for w in weights.values()} == {(7, len(task.items))}
+
+
+@pytest.mark.parametrize("criterion", ["value", "decoded"])
+def test_an_effect_is_one_beyond_the_tolerance_on_items_from_all_over_the_list(criterion):
+    from tracrcheck.grading import edge_effects
+    from tracrcheck.truth.cache import certificate_for
+    from tracrcheck.truth.setting import task_of
+
+    setting = Setting(ablation="resample", criterion=criterion)
+    task = task_of(zoo.compiled("hist"), setting)
+    certificate = certificate_for(task, setting)
+    apart = torch.linspace(0, len(task.items) - 1, 7).long()
+    shares = []
+    for edge, weight in edge_effects.weights_of(task, certificate, most_items=7).items():
+        off = task.deviations(certificate.required.without(edge), task.items[apart])[0]
+        assert weight.moved == float(off.max())
+        assert weight.share == float((off > task.outcome.limit).double().mean())
+        shares.append(weight.share)
+    assert min(shares) < 1
 
 
 def test_a_layer_tells_missing_from_surplus_and_in_how_many_seeds(hist):

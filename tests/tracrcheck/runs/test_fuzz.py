@@ -14,9 +14,11 @@ import pytest
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.errors import CheckError
 from tests.zoo import compiled as compiled_of_the_zoo
+from tracrcheck.generator import accept
 from tracrcheck.generator.accept import Draws, numbered
 from tracrcheck.generator.features import Composition, Features, Quotas, head_attends_by_tokens
 from tracrcheck.grading.by_name import find_method
+from tracrcheck.grading.method_process import InProcess
 from tracrcheck.records import sources
 from tracrcheck.records.reading import plain
 from tracrcheck.runs import base, fuzz_program, fuzz_score, regressions
@@ -61,6 +63,14 @@ def test_a_method_that_is_right_holds_in_every_setting_of_a_program():
     assert {row.verdict.seed for row in done.rows} == {1}
 
 
+def test_the_seed_of_the_method_is_the_number_of_the_draw(monkeypatch):
+    seen = []
+    here = InProcess(lambda task: seen.append(task.seed) or [])
+    monkeypatch.setattr(fuzz_program, "examinee", lambda name: here)
+    fuzz_program.examine(5, 2, SETTINGS[:1], method="mine", timeout=60)
+    assert seen == [2]
+
+
 def test_what_becomes_of_a_program_depends_on_nothing_but_its_number():
     one, other = (plain(fuzz_program.examine(5, 2, SETTINGS, method="random", timeout=60)) for _ in range(2))
     for rows in (one["rows"], other["rows"]):
@@ -100,6 +110,17 @@ def test_what_cannot_be_certified_counts_as_a_failure(monkeypatch):
     assert row.counts
     assert not row.holds
     assert row.verdict.reason.startswith("TC201 ")
+
+
+def test_a_program_whose_weights_were_drawn_before_is_rejected(monkeypatch):
+    draws = Draws(seed=5)
+    accepted = iter(draws)
+    first, _ = next(accepted)
+    real = accept.numbered
+    monkeypatch.setattr(accept, "numbered", lambda seed, n: real(seed, first if n == first + 1 else n))
+    second, _ = next(accepted)
+    assert second > first + 1
+    assert draws.rejected[accept.AGAIN] == 1
 
 
 def test_the_program_of_a_rejected_draw_is_not_examined():

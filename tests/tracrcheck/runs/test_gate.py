@@ -376,6 +376,19 @@ def test_a_baseline_of_another_method_is_refused(call, main):
     ]
 
 
+@pytest.mark.parametrize(
+    ("more", "differs"),
+    [
+        (["--lengths", "1-2"], "lengths: null there, [1, 2] now"),
+        (["--score-bos"], "score_bos: false there, true now"),
+        (["--criterion", "decoded"], 'criteria: ["value"] there, ["decoded"] now'),
+    ],
+)
+def test_a_baseline_of_other_settings_is_refused(call, main, more, differs):
+    result = finished(call(*main, *more, "--baseline", "main.json"), 2)
+    assert result.stderr.splitlines()[1] == f"    got     {differs}"
+
+
 def test_a_baseline_of_another_schema_is_refused(call, main):
     edit("main.json", lambda found: found.update(schema="tracrcheck.gate/0"))
     result = finished(call(*main, "--baseline", "main.json"), 2)
@@ -397,6 +410,14 @@ def test_a_factor_below_one_is_refused(call, main, factor):
 def test_what_is_wrong_in_the_baseline_too_may_be_allowed(call, main):
     result = finished(call(*main, "--baseline", "main.json", "--allow-known"), 0)
     assert "  0 wrong now, 0 right now, 0 slower" in result.stdout
+
+
+def test_what_is_known_excuses_wrong_verdicts_and_no_wrong_call():
+    from tracrcheck.runs.baseline import Comparison
+
+    same = Comparison(now_wrong=(), now_right=(), slower=(), missing=(), new_wrong=(), compared=1, factor=2.0)
+    assert [same.exit_code(code, allow_known=True) for code in (0, 1, 2)] == [0, 0, 2]
+    assert [same.exit_code(code) for code in (0, 1, 2)] == [0, 1, 2]
 
 
 def test_what_is_known_covers_nothing_that_was_right(call, main):

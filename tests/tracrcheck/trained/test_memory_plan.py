@@ -69,6 +69,12 @@ def test_gpt2_small_is_planned_as_the_paper_counts_it(call):
     assert weights == ["weights", "0.33", "0.33"]  # 163 million numbers of two bytes, the unembedding untied
 
 
+@pytest.mark.parametrize(("batch", "gpus", "most"), [(8, 4, 2), (9, 4, 3), (7, 2, 4), (5, 5, 1)])
+def test_every_prompt_has_a_gpu(config, batch, gpus, most):
+    """Where a batch is not divided evenly, the plan is of the GPU with the most prompts."""
+    assert plan(config, batch=batch, pos=16, gpus=gpus).step.batch == most
+
+
 def test_more_gpus_hold_less_each_and_send_weights(config):
     one, four = (plan(config, batch=8, pos=16, gpus=n) for n in (1, 4))
     assert four.step.batch == 2

@@ -27,7 +27,7 @@ from tracrcheck.trained import discover, prompts
 
 ROOT = Path(__file__).parents[3]
 METHOD = ["--method", "tests.tracrcheck.trained_pruners:quick"]
-TITLE = "ioi in english: tests.tracrcheck.trained_pruners:quick, resample ablation, seed 0\n"
+TITLE = "ioi in english: tests.tracrcheck.trained_pruners:quick, resample ablation, seed 0; wanted: every prompt within the tolerance, of 1,004 in the graph\n"
 WORDS = ["discover", "--task", "ioi", *METHOD, "--prompts", "4", "--draws", "2", "--json", "out.json"]
 EVERY = ["--checkpoint", "state", "--checkpoint-every", "0"]
 
@@ -243,6 +243,27 @@ def test_the_checkpoint_of_another_run_is_refused_with_what_differs(state, told)
     assert error.got.startswith(told)
     assert error.got.count(" there, ") == 1
     assert state.read_bytes() == before
+
+
+def test_the_header_changes_with_every_part_of_the_task_and_with_the_method():
+    task = task_of()
+    places, scored = task.places.clone(), task.scored.clone()
+    places[0, 0], scored[0, 0] = 0, False
+    headers = {
+        "as it is": (quick, task),
+        "another step": (replace(quick, steps=quick.steps + 1), task),
+        "places": (quick, replace(task, places=places)),
+        "every place": (quick, replace(task, places=None)),
+        "scored": (quick, replace(task, scored=scored)),
+        "items": (quick, replace(task, items=task.items[1:])),
+        "tolerance": (quick, replace(task, outcome=replace(task.outcome, tolerance=0.2))),
+        "seed": (quick, replace(task, seed=1)),
+        "ablation": (quick, task.under("zero")),
+        "model": (quick, replace(task, model=with_other_weights())),
+    }
+    seen = {name: tuple(checkpoint.header_of(*run).items()) for name, run in headers.items()}
+    assert len(set(seen.values())) == len(seen)
+    assert seen["as it is"] == tuple(checkpoint.header_of(quick, task_of()).items())
 
 
 def test_another_version_of_torch_or_of_our_sources_is_another_run(state, monkeypatch):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import torch
 
 from edgeprune_core.weights import Model
 from tracrcheck.compiler.compile import compile_program
 from tracrcheck.rasp.library import Library
+from tracrcheck.records.sources import reached
 from tracrcheck.truth import cache
 from tracrcheck.truth.search import Limits
 from tracrcheck.truth.setting import Setting
@@ -148,6 +151,12 @@ def test_the_key_changes_with_everything_a_certificate_depends_on(monkeypatch):
         "as it is": cache.key_of(task, setting, limits),
         "inputs": cache.key_of(longer, setting, limits),
         "scored": cache.key_of(replace(task, scored=scored), setting, limits),
+        "places": cache.key_of(
+            replace(task, places=torch.zeros(len(task.tokens), 1).long()), setting, limits
+        ),
+        "other places": cache.key_of(
+            replace(task, places=torch.ones(len(task.tokens), 1).long()), setting, limits
+        ),
         "outcome": cache.key_of(
             replace(task, outcome=replace(task.outcome, tolerance=0.02)), setting, limits
         ),
@@ -156,9 +165,21 @@ def test_the_key_changes_with_everything_a_certificate_depends_on(monkeypatch):
         "ablation": cache.key_of(task_of(compiled, Setting(ablation="mean")), setting, limits),
         "model": cache.key_of(replace(task, model=_louder(task.model)), setting, limits),
     }
+    monkeypatch.setattr(cache, "method_sha", lambda kind: "another file")
+    keys["the file of the ablation"] = cache.key_of(task, setting, limits)
     monkeypatch.setattr(cache, "_sources", lambda: "other text")
     keys["sources"] = cache.key_of(task, setting, limits)
     assert len(set(keys.values())) == len(keys)
+
+
+def test_every_module_that_proves_a_truth_is_among_the_sources():
+    folder = Path(cache.__file__).parent
+    proving = {
+        path
+        for path in reached(["tracrcheck.truth.certify", "tracrcheck.truth.cache"])
+        if path.parent == folder
+    }
+    assert {f"truth/{path.name}" for path in proving} - set(cache.CHECK_SOURCES) <= {"truth/__init__.py"}
 
 
 def test_the_folder_follows_the_environment(monkeypatch, tmp_path):

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
+from tracr.rasp import rasp
 
 from edgeprune_core.circuit import Circuit
+from edgeprune_core.criterion import Outcome
+from edgeprune_core.graph import ResidualGraph
 from tests import zoo
+from tracrcheck import Program, compile_program
 from tracrcheck.generator.accept import compiled_of, numbered
+from tracrcheck.truth import search
+from tracrcheck.truth import task as task_module
 from tracrcheck.truth.certify import certify
 from tracrcheck.truth.search import Limits
 from tracrcheck.truth.setting import Setting
@@ -99,6 +107,19 @@ def test_a_search_over_its_limits_leaves_smallest_and_unique_unknown(limits):
         assert "over" in got.says(name)
 
 
+def test_a_search_that_takes_too_long_on_its_way_back_proves_nothing(monkeypatch):
+    real = search._Search._meet
+
+    def late(self, *args):
+        self.deadline = -math.inf
+        return real(self, *args)
+
+    monkeypatch.setattr(search._Search, "_meet", late)
+    got = certificate("reverse")
+    assert got.proved == ("sufficient", "minimal")
+    assert got.says("smallest") == "UNKNOWN(over 120 s, on the way back from out)"
+
+
 def test_a_deviation_near_the_tolerance_leaves_everything_unknown():
     setting = Setting()
     task = task_of(zoo.compiled("xproportion"), setting)
@@ -114,6 +135,28 @@ def test_a_gap_with_nothing_beyond_the_tolerance_is_told_as_that():
     got = certify(task_of(compiled, setting), setting)
     assert got.gap_above is None
     assert got.says("sufficient").endswith(f"a narrow gap: {got.gap_below:.2g} to none around 0.01)")
+
+
+@pytest.mark.parametrize(("noise", "constant"), [(1e-12, True), (1e-3, False)])
+def test_an_output_that_varies_by_rounding_alone_is_constant(noise, constant, monkeypatch):
+    compiled = compile_program(
+        Program(
+            name="one",
+            build=lambda: rasp.numerical(rasp.Map(lambda t: 1, rasp.tokens)),
+            vocab={0, 1},
+            max_seq_len=2,
+        )
+    )
+    real = task_module.trace
+
+    def rounded(*args, **more):
+        found = real(*args, **more)
+        return replace(found, outputs=found.outputs + noise * torch.rand_like(found.outputs))
+
+    monkeypatch.setattr(task_module, "trace", rounded)
+    outcome = task_of(compiled, Setting()).outcome
+    assert (outcome.scale == 0.0) == constant
+    assert math.isinf(outcome.limit) == constant
 
 
 def test_a_setting_in_which_the_output_cannot_change_is_vacuous():
@@ -192,3 +235,45 @@ def test_the_search_keeps_every_derivation_that_no_strictly_smaller_one_replaces
     larger = way(both, "tok -> a0.h0.q", "pos -> a0.h0.k")
     assert set(_undominated([larger, by_key, other_demand, by_query])) == {by_query, by_key, other_demand}
     assert set(_undominated([other_demand, larger])) == {other_demand, larger}  # equal size: both stay
+
+
+# ---------------------------------------------------------------- where the search gives up
+
+
+class MadeUp:
+    """A task whose circuits are faithful where a rule says so; its model is of a kind that is not searched."""
+
+    name, sampled = "made_up", None
+    graph = ResidualGraph(n_layers=1, n_heads=1, n_kv_heads=1)
+    outcome = Outcome(categorical=True)
+    model = SimpleNamespace(spec=SimpleNamespace(norm="rms", gated_mlp=False))
+
+    def __init__(self, faithful, n_items=1):
+        self.faithful = faithful
+        self.items = torch.stack([torch.arange(n_items)] * 2, 1)
+        self.tokens = self.items
+
+    def deviations(self, circuits, items=None):
+        circuits = [circuits] if isinstance(circuits, Circuit) else circuits
+        items = self.items if items is None else items
+        return torch.tensor([
+            [0.0 if self.faithful(set(c.texts), item) else 1.0 for item in items[:, 0].tolist()] for c in circuits
+        ])  # fmt: skip
+
+    def certificate(self, *texts):
+        return certify(self, Setting(), allowed=Circuit.of(self.graph, texts))
+
+
+def test_what_one_pass_over_the_edges_leaves_may_not_be_minimal_and_is_not_called_so():
+    """`pos` cannot be dropped first, and can be once `tok` is: the last readers come first."""
+    task = MadeUp(lambda edges, item: edges != {"tok -> out"})
+    got = task.certificate("tok -> out", "pos -> out")
+    assert got.required.texts == []
+    assert got.proved == ("sufficient", "minimal")
+    assert got.says("smallest").startswith("UNKNOWN(models with normalisation")
+
+
+@pytest.mark.parametrize("rare", [1, 700, 998])
+def test_an_edge_that_matters_on_one_item_of_a_thousand_is_kept(rare):
+    task = MadeUp(lambda edges, item: item != rare or "pos -> out" in edges, n_items=999)
+    assert task.certificate("tok -> out", "pos -> out").required.texts == ["pos -> out"]

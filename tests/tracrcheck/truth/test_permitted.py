@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 import torch
 
+from edgeprune_core.circuit import Circuit
+from edgeprune_core.engine import run
+from edgeprune_core.graph import ResidualGraph
+from edgeprune_core.mask import to_mask
+from edgeprune_core.spec import ModelSpec
 from edgeprune_core.weights import Model
 from tests import zoo
+from tracrcheck.invariants.subjects import random_model
 from tracrcheck.planted.distractors import Draw
 from tracrcheck.truth.permitted import permitted, rounding
 from tracrcheck.truth.search import SAME, _Variants
@@ -88,3 +96,66 @@ def test_outputs_that_fall_into_bins_that_touch_are_one_variant():
     found.number(plain)
     shift = 0.9 * SAME * found._c.sign().view(1, 2, 5, 30)  # the furthest that one variant may lie apart
     assert found.number(plain + shift).tolist() == found.number(plain - shift).tolist() == list(range(40))
+
+
+# What one part of a model alone can carry ------------------------------------------------------------------
+
+SPEC = ModelSpec(
+    n_layers=1, n_heads=2, n_kv_heads=1, d_model=8, d_head=3, d_mlp=5, d_vocab=4, d_out=3, n_ctx=4, causal=False,
+    gated_mlp=True,
+)  # fmt: skip
+Change = Callable[[Model], dict[str, torch.Tensor]]
+
+
+def _only_the_second_head(model: Model) -> dict[str, torch.Tensor]:
+    w = model.weights
+    return {
+        name: torch.stack([0 * getattr(w, name)[:, 0], getattr(w, name)[:, 1]], 1)
+        for name in ("w_q", "b_q", "w_o")
+    }
+
+
+def _only_lowered(model: Model) -> dict[str, torch.Tensor]:
+    w = model.weights
+    return {"tok": w.tok.abs(), "unembed": -w.unembed.abs()}
+
+
+def _only_at_bos(model: Model) -> dict[str, torch.Tensor]:
+    return {"pos": torch.cat([model.weights.pos[:1], 0 * model.weights.pos[1:]])}
+
+
+# An edge, and the change that leaves it one way to matter.
+ALONE: dict[str, tuple[str, Change]] = {
+    "a value bias": ("a0.h0 -> out", lambda m: {"w_v": 0 * m.weights.w_v}),
+    "a query bias": ("tok -> a0.h0.k", lambda m: {"w_q": 0 * m.weights.w_q}),
+    "an output bias of an MLP": ("m0 -> out", lambda m: {"w_out": 0 * m.weights.w_out}),
+    "the gate of an MLP": ("tok -> m0", lambda m: {"w_in": 0 * m.weights.w_in}),
+    "a later head of a group": ("tok -> a0.h0.v", _only_the_second_head),
+    "lower outputs": ("tok -> out", _only_lowered),
+    "the position of BOS": ("pos -> out", _only_at_bos),
+}
+
+
+@pytest.mark.parametrize("part", ALONE)
+def test_what_one_part_of_a_model_alone_carries_is_permitted_and_the_rest_changes_nothing(part):
+    text, change = ALONE[part]
+    model = random_model(SPEC, random.Random(0))
+    model = Model(model.spec, replace(model.weights, **change(model)))
+    graph, tokens = ResidualGraph.of(model.spec), torch.arange(16).view(4, 4) % 4
+    inside = permitted(model, tokens)
+    draw = torch.Generator().manual_seed(0)
+    for edge in graph.edges:
+        kept = torch.rand(20, graph.n_edges, generator=draw) < 0.7
+        some = [
+            Circuit.of(graph, [e for e, on in zip(graph.edges, row, strict=True) if on and e != edge])
+            for row in kept
+        ]
+        both = [
+            to_mask(of, dtype=model.dtype) for of in (some, [c | Circuit.of(graph, [edge]) for c in some])
+        ]
+        without, with_it = (run(model, tokens, mask) for mask in both)
+        moved = float((without - with_it).abs().max())
+        assert edge in inside or moved < 1e-9, f"{edge} moves the output by {moved:.2g}"
+        if str(edge) == text:
+            assert edge in inside
+            assert moved > 1e-3

@@ -10,7 +10,7 @@ from tracrcheck.error_codes import user_error
 from tracrcheck.mutants.base import Mutant
 from tracrcheck.records.reading import read
 
-DEFAULTS = {"source": "ours", "blind": False}
+DEFAULTS = {"source": "ours", "blind": False, "tests": []}
 
 
 def read_tables(paths: Iterable[Path]) -> dict[str, Mutant]:

@@ -1,0 +1,159 @@
+"""Every option of the commands that judge changes what they do: an option that is read and then forgotten shows here."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from tests.tracrcheck.conftest import GOOD
+from tracrcheck.cli import app
+
+ROOT = Path(__file__).parents[3]
+METHODS = "tests.tracrcheck.pruners:"
+NOTHING, RIGHT = METHODS + "nothing_kept", METHODS + "knows_the_answer"
+COMMANDS = ("gate", "report", "recheck", "certify", "grade")
+HERE = "tests/tracrcheck/commands/"
+# What changes more than what is printed is seen by tests of its own.
+ELSEWHERE = {
+    ("gate", "--timeout"): HERE + "test_gate.py::test_a_method_that_hangs_is_stopped_after_the_time_given",
+    ("gate", "--allow-unknown"): HERE + "test_gate.py::test_unknown_verdicts_can_be_allowed_and_it_says_so",
+    ("gate", "--slower"): "tests/tracrcheck/runs/test_gate.py::test_what_got_slower_by_more_than_the_factor_fails_though_all_is_right",
+    ("gate", "--jobs"): "tests/tracrcheck/runs/test_gate.py::test_two_jobs_write_and_print_what_one_does",
+    ("gate", "--cluster"): "tests/tracrcheck/executors/dask/test_commands.py",
+    ("gate", "--resume"): HERE + "test_resume.py::test_a_finished_run_that_is_resumed_stays_red_and_writes_its_reports",
+    ("grade", "--allow-unknown"): HERE + "test_grade.py::test_unknown_verdicts_can_be_allowed",
+    ("grade", "--rest"): HERE + "test_grade.py",
+    ("certify", "--all"): HERE + "test_json.py::test_pins_cover_every_program_ablation_and_criterion_and_check_out",
+    ("certify", "--write"): HERE + "test_json.py::test_pins_cover_every_program_ablation_and_criterion_and_check_out",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Case:
+    """words: a call. more: what is added to it. option: of `more`, what is tried; the others make its effect visible."""
+
+    words: str
+    more: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.words.split()[0], self.more.split()[0]
+
+
+GATE = f"gate hist --ablation resample --method {NOTHING}"
+CASES = [
+    Case(f"gate flip --method {RIGHT}", "--programs-dir mine"),
+    Case("gate flip --programs-dir mine --ablation zero --method random", f"--method {RIGHT}"),
+    Case(f"gate hist --method {RIGHT}", "--profile quick"),
+    Case(f"gate hist --method {RIGHT}", "--ablation zero"),
+    Case(f"gate reverse --ablation zero --method {NOTHING}", "--criterion decoded"),
+    Case(GATE, "--lengths 3-4"),
+    Case(f"gate xproportion --ablation zero --method {RIGHT}", "--score-bos"),
+    Case(GATE, "--seed 3"),
+    Case(GATE, "--seeds 2"),
+    Case(f"gate hist --ablation zero --method {METHODS}as_discovery", "--judge ranking"),
+    Case(f"gate hist --ablation zero --method {METHODS}as_discovery", "--select top_n:2"),
+    *(Case(GATE, f"--{name} out.{name}") for name in ("json", "html", "junit", "md")),
+    Case(GATE, "--baseline main.json"),
+    Case(f"{GATE} --baseline main.json", "--allow-known"),
+    Case("report main.json", "--short"),
+    *(Case("report main.json", f"--{name} out.{name}") for name in ("html", "junit", "md")),
+    Case("report mine.json --html out.html", "--programs-dir mine"),
+    Case("report now.json", "--baseline main.json"),
+    Case("report now.json --baseline main.json", "--slower 3"),
+    Case("recheck main.json --seed 1", "--share 1"),
+    Case("recheck main.json --seed 1 --share 1", "--most-seconds 1.5"),
+    Case("recheck main.json --seed 1", "--seed 2"),
+    Case("recheck mine.json --seed 1", "--programs-dir mine"),
+    Case("certify reverse", "--ablation zero"),
+    Case("certify reverse --ablation zero", "--criterion decoded"),
+    Case("certify reverse --ablation resample", "--lengths 4-4"),
+    Case("certify xproportion --ablation zero", "--score-bos"),
+    Case("certify flip", "--programs-dir mine"),
+    *(Case("certify hist --ablation zero", f"--{name} out.{name}") for name in ("json", "html", "junit", "md")),
+    Case("certify hist --ablation zero", f"--check {ROOT / 'ci' / 'certificates.json'}"),
+    Case("grade circuit.json --program hist", "--program reverse"),
+    Case("grade circuit.json --program flip", "--programs-dir mine"),
+    Case("grade circuit.json --program hist", "--ablation mean"),
+    Case("grade empty.json --program reverse", "--criterion decoded"),
+    Case("grade empty.json --program reverse", "--lengths 3-4"),
+    Case("grade circuit.json --program xproportion", "--score-bos"),
+    Case("grade circuit.json --program hist", "--format acdc"),
+    Case("grade circuit.json --program hist", "--threshold 0.5"),
+    Case("grade circuit.json --program hist", "--json out.json"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with a program of one's own, results of two versions, and circuits."""
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        make()
+    return folder
+
+
+def make():
+    Path("mine").mkdir()
+    build = "rasp.Map(lambda t: 1 - t, rasp.tokens)"
+    text = GOOD.format(name="flip", build=build, vocab="{0, 1}", max_seq_len=2, rest="")
+    Path("mine", "flip.py").write_text(textwrap.dedent(text))
+    words = f"gate flip --programs-dir mine --ablation zero --method {RIGHT} --json mine.json"
+    assert CliRunner().invoke(app, words.split()).exit_code == 0
+    assert CliRunner().invoke(app, f"{GATE} --seeds 3 --json main.json".split()).exit_code == 1
+    found = json.loads(Path("main.json").read_text())
+    for name, seconds in (("main", 1.0), ("now", 2.5)):
+        for row in found["verdicts"]:
+            row["seconds"] = seconds
+        Path(f"{name}.json").write_text(json.dumps(found))
+    for name, edges in (("circuit", ["tok -> m0"]), ("empty", [])):
+        Path(f"{name}.json").write_text(json.dumps(edges))
+
+
+@pytest.fixture
+def files(made, here):
+    shutil.copytree(made, here, dirs_exist_ok=True)
+
+
+def seen(call, words: str):
+    """The exit code, what was printed but for times and replays, and the files that were written."""
+    for path in Path().glob("out.*"):
+        path.unlink()
+    done = call(*words.split())
+    lines = [line for line in done.output.splitlines() if "replay" not in line and "tracrcheck " not in line]
+    text = "\n".join(re.sub(r"\d+\.\d+( s\b|$)", "", line.rstrip()) for line in lines)
+    pages = [path.read_text() for path in Path().glob("out.html")]
+    return done.exit_code, text, sorted(p.name for p in Path().glob("out.*")), [len(page) for page in pages]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: " ".join(case.key))
+def test_an_option_changes_what_the_command_does(case, call, files):
+    assert seen(call, case.words) != seen(call, f"{case.words} {case.more}")
+
+
+def test_the_same_call_is_seen_to_do_the_same(call, files):
+    for words in {case.words for case in CASES if case.key[0] != "recheck"}:
+        assert seen(call, words) == seen(call, words)
+
+
+def test_every_option_of_the_commands_that_judge_is_tried():
+    group = typer.main.get_command(app)
+    options = {
+        (name, parameter.opts[0])
+        for name in COMMANDS
+        for parameter in group.commands[name].params  # type: ignore[attr-defined]
+        if parameter.param_type_name == "option" and parameter.name != "help"
+    }
+    assert options == {case.key for case in CASES} | set(ELSEWHERE)
+    for test in ELSEWHERE.values():
+        file, _, name = test.partition("::")
+        assert name in (ROOT / file).read_text(encoding="utf-8")

@@ -56,7 +56,10 @@ class Circuit:
             raise user_error("EP121.circuit", got=other.graph, wanted=self.graph)
         return self.graph
 
-    def without(self, edge: Edge) -> Circuit:
+    def without(self, edge: Edge | str) -> Circuit:
+        """Errors: EP112, EP113 where it is no edge of the graph."""
+        if edge not in self.edges:
+            edge = self.graph.edge(str(edge))
         return Circuit(self.graph, self.edges - {edge})
 
     @property

@@ -120,7 +120,7 @@ class GatePlugin:
         """The text of a failure: the first few seeds in full, and the numbers of the others."""
         compiled = self.compiled[entry.path]
         blocks = [
-            failure_block(v, compiled, replay=replay(v, entry.asked, self.replay_options))
+            failure_block(v, compiled, replay=replay(v, entry.named_as, self.replay_options))
             for v in failed[:SHOWN]
         ]
         if rest := failed[SHOWN:]:

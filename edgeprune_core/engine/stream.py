@@ -159,6 +159,6 @@ class Plain:
 
 def _span(indices: Sequence[int]) -> slice | list[int]:
     """A slice where they are consecutive: a view and no copy."""
-    if indices and indices[-1] - indices[0] == len(indices) - 1:
+    if indices and list(indices) == list(range(indices[0], indices[-1] + 1)):
         return slice(indices[0], indices[-1] + 1)
     return list(indices)

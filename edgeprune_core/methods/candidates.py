@@ -40,16 +40,23 @@ class Restarts:
 class Candidates:
     """The best candidate so far, and what the search has cost.
 
-    task: judges the candidates, in its own precision. training: the same in the precision to train in.
+    task: judges the candidates, in its own precision. training: the same in the precision to train in. budget: runs of
+    whole candidates, at most.
     """
 
-    def __init__(self, task: Task, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(self, task: Task, dtype: torch.dtype = torch.float32, *, budget: float = math.inf) -> None:
         self.task, self.training = task, task.to(dtype)
         self.generator = torch.Generator().manual_seed(task.seed)
         self.circuit: Circuit | None = None
         self.scores: Tensor | None = None
         self.rank: tuple[float, int] = (math.inf, 0)
         self.steps = self.hard_evaluations = 0
+        self.budget = budget
+
+    @property
+    def spent(self) -> bool:
+        """Whether no more candidates may be run."""
+        return self.hard_evaluations >= self.budget
 
     @property
     def accepted(self) -> bool:
@@ -66,10 +73,10 @@ class Candidates:
         return True
 
     def search(self, train: Callable[[float], tuple[Circuit, Tensor]], restarts: Restarts) -> None:
-        """Trains until a candidate is accepted. `train` takes what to multiply the penalty by."""
+        """Trains until a candidate is accepted, or the budget is spent. `train` takes what to multiply the penalty by."""
         for penalty in restarts.penalties:
             self.consider(*train(penalty))
-            if self.accepted:
+            if self.accepted or self.spent:
                 return
 
     def discovery(self) -> Discovery:

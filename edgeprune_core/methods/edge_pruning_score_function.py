@@ -69,7 +69,7 @@ class EdgePruningScoreFunction:
 
 class _Run(Candidates):
     def __init__(self, method: EdgePruningScoreFunction, task: Task) -> None:
-        super().__init__(task, method.dtype)
+        super().__init__(task, method.dtype, budget=method.budget)
         self.method = method
         self.pool = ItemPool(len(task.items), method.score.fresh, method.score.kept, self.generator)
 
@@ -95,7 +95,7 @@ class _Run(Candidates):
     def _restart(self, outside: bool) -> bool:
         """Whether a restart found a better circuit."""
         kicks, task = self.method.kicks, self.training
-        if not self.circuit or self.hard_evaluations >= self.method.budget:
+        if not self.circuit or self.spent:
             return False
         pool = self.pool.recalling(kicks.fresh)
         known = in_circuit(self.circuit)

@@ -12,8 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from edgeprune_core.error_codes import user_error
+
 Split = Literal["train", "held_out"]
 SPLITS: tuple[Split, ...] = ("train", "held_out")
+# Draws in a row that may belong to the other split. With four keys, a pair is in `held_out` once in 625 draws.
+PATIENCE = 20_000
 HELD_OUT = 0.2  # share of all (template, key) pairs: leaves enough to train on and enough to measure on
 
 
@@ -48,12 +52,19 @@ class PromptSource(Protocol):
 
 
 def pairs(source: PromptSource, *, seed: int, split: Split = "train") -> Iterator[Pair]:
-    """An endless stream of pairs of one split, drawn with replacement; a seed gives the same pairs on any machine."""
+    """An endless stream of pairs of one split, drawn with replacement; a seed gives the same pairs on any machine.
+
+    Errors: EP186, where the split seems to be empty.
+    """
     rng = random.Random(f"{source.name}/{split}/{seed}")
-    while True:
+    missed = 0
+    while missed < PATIENCE:
         pair = source.draw(rng)
+        missed += 1
         if all(split_of(source.name, pair.template, key) == split for key in pair.keys):
+            missed = 0
             yield pair
+    raise user_error("EP186", where=source.name, got=f"none in {PATIENCE:,} draws", split=split)
 
 
 def split_of(task: str, template: str, key: str) -> Split:

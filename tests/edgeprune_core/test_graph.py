@@ -141,6 +141,17 @@ def test_circuits_behave_as_the_sets_of_their_edges(one, data):
         assert len(one.without(edge)) == len(one) - 1
 
 
+def test_an_edge_is_removed_by_its_text_and_what_is_no_edge_is_refused():
+    circuit = Circuit.full(ResidualGraph(2, 2, 2))
+    edge = circuit.graph.edges[1]
+    assert circuit.without(str(edge)) == circuit.without(edge)
+    assert len(circuit.without(edge).without(edge)) == len(circuit) - 1
+    other = ResidualGraph(7, 1, 1).edges[-1]
+    for wrong in ("text", "tok -> tok", "m0 -> a0.h0.q", other):
+        with pytest.raises(CheckError, match="EP11"):
+            circuit.without(wrong)
+
+
 def _on_a_path(circuit: Circuit) -> set[str]:
     """Edges from which some chain of kept edges reaches `out`, by walking forward from each edge alone."""
     graph = circuit.graph

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import functools
 import inspect
 import os
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 import typer
 
 from edgeprune_core.errors import CheckError
-from tracrcheck.error_codes import user_error
+from tracrcheck.error_codes import FULL, unwritable, user_error
 from tracrcheck.grading.no_exit import forbid_os_exit
 from tracrcheck.reports.render.terminal import show_error
 
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
     from tracrcheck.compiler.compile import Compiled
     from tracrcheck.rasp.library import Entry
     from tracrcheck.truth.setting import Setting
-
-# A disk, a quota or a device that takes no more.
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
@@ -80,23 +76,13 @@ def user_errors() -> Iterator[None]:
         raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno in FULL:
-            show_error(_no_room(error))
+            show_error(unwritable("the output", error, what="cannot write the output"))
             _discard_unwritten_output()
             raise typer.Exit(2) from None
         if os.environ.get("TRACRCHECK_DEBUG"):
             raise
         show_error(user_error("TC199", got=f"{type(error).__name__}: {error}"))
         raise typer.Exit(2) from None
-
-
-def _no_room(error: OSError) -> CheckError:
-    return user_error(
-        "TC115",
-        "cannot write the output",
-        got=error.strerror,
-        wanted="room for it",
-        do="make room, or write elsewhere",
-    )
 
 
 def _discard_unwritten_output() -> None:

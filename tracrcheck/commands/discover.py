@@ -335,10 +335,11 @@ def faithfulness(
     subject = computing.placed(options.load(task))
     given = discovering.circuit_of(circuit, subject)
     pairs = prompt_lists.judging_list(task, subject.tokenizer, n=options.prompts, seed=options.seed)
-    matrix = discovering.judge(
-        subject, pairs, given, draws=options.draws, seed=options.seed, metrics=metrics,
-        minutes=evaluating.minutes, tell=partial(typer.echo, err=True),
-    )  # fmt: skip
+    with terminal.still_running("faithfulness"):
+        matrix = discovering.judge(
+            subject, pairs, given, draws=options.draws, seed=options.seed, metrics=metrics,
+            minutes=evaluating.minutes, tell=partial(typer.echo, err=True),
+        )  # fmt: skip
     document = report.matrix_document(matrix)
     terminal.show(
         f"{circuit} on {task} in {subject.name}",

@@ -110,7 +110,7 @@ def gate(
     if method.timeout != TIMEOUT:
         words += ["--timeout", f"{method.timeout:g}"]
     words += process.replay_words
-    replay = partial(_replay, names={entry.program.name: entry.asked for entry in entries}, options=words)
+    replay = partial(_replay, names={entry.program.name: entry.named_as for entry in entries}, options=words)
 
     done = run_or_read(
         gating.GATE,

@@ -27,12 +27,16 @@ class Done:
     run: Any = None
 
     def end(self, code: int | None = None, context: Context | None = None) -> NoReturn:
-        """Writes the reports and ends the command: with `code` (by default that of the results), or 130 if interrupted."""
+        """Writes the reports and ends the command: with `code` (by default that of the results), 130 if interrupted, not 0 if rows are missing."""
         self.options.write(self.results, context or Context())
         if self.run is not None and self.run.interrupted:
             typer.echo(f"interrupted: these are the {self.run.things} that were finished", err=True)
             raise typer.Exit(130)
-        raise typer.Exit(self.results.exit_code if code is None else code)
+        code = self.results.exit_code if code is None else code
+        if self.run is not None and self.run.missing:
+            typer.echo(f"{self.run.missing} of {self.run.total} {self.run.things} are missing", err=True)
+            code = code or 1
+        raise typer.Exit(code)
 
 
 def run_or_read(

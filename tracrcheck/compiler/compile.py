@@ -23,7 +23,7 @@ from tracrcheck.error_codes import user_error
 from tracrcheck.program import BOS, PAD, Program, Token
 from tracrcheck.rasp.domain import Domain, domain_of
 from tracrcheck.rasp.expressions import expressions
-from tracrcheck.rasp.interpreter import Walk
+from tracrcheck.rasp.interpreter import Evaluator
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,12 +64,12 @@ class Compiled:
     def interpret(self, tokens: Sequence[Token]) -> list[Any]:
         """The RASP interpreter's outputs, without BOS; None where the program gives no value."""
         key = tuple(tokens)
-        if key not in self._said:
-            self._said[key] = list(Walk(tokens, causal=self.program.causal)(self.sop))
-        return list(self._said[key])
+        if key not in self._interpreted:
+            self._interpreted[key] = list(Evaluator(tokens, causal=self.program.causal)(self.sop))
+        return list(self._interpreted[key])
 
     @cached_property
-    def _said(self) -> dict[tuple[Token, ...], list[Any]]:
+    def _interpreted(self) -> dict[tuple[Token, ...], list[Any]]:
         """Earlier answers of the interpreter: the compiler checks and every setting use the same inputs."""
         return {}
 
@@ -119,7 +119,7 @@ def _by_hand(program: Program, sop: rasp.SOp, domain: Domain) -> Compiled:
         model=made.model,
         token_ids={token: row for row, token in enumerate(made.tokens)},
         output_values=None if values is None else tuple(values),
-        provenance={writer: tuple(told) for writer, told in made.provenance.items()},
+        provenance={writer: tuple(computed) for writer, computed in made.provenance.items()},
     )
 
 

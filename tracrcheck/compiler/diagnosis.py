@@ -23,7 +23,7 @@ from tracrcheck.compiler.compile import Compiled
 from tracrcheck.compiler.craft import Place, places
 from tracrcheck.program import Token
 from tracrcheck.rasp.expressions import post_order
-from tracrcheck.rasp.interpreter import Walk
+from tracrcheck.rasp.interpreter import Evaluator
 
 # How far a coordinate is off, relative to the value or to 1. Coarse first, so that the small leak of every softmax
 # (2e-5 in Tracr's library) is not mistaken for the bug.
@@ -57,17 +57,17 @@ def diagnose(compiled: Compiled, tokens: Sequence[Token]) -> Diagnosis | None:
 
 def diagnose_raising(compiled: Compiled, tokens: Sequence[Token]) -> Diagnosis | None:
     """Why the interpreter raises on this input; None if it is no known bug."""
-    walk = Walk(tokens, causal=compiled.program.causal)
+    evaluate = Evaluator(tokens, causal=compiled.program.causal)
     for expr in post_order(compiled.sop):
         try:
-            walk(expr)
+            evaluate(expr)
         except Exception:
-            if isinstance(expr, rasp.Select) and None in [*walk(expr.keys), *walk(expr.queries)]:
+            if isinstance(expr, rasp.Select) and None in [*evaluate(expr.keys), *evaluate(expr.queries)]:
                 compares = isinstance(expr.predicate, rasp.Comparison)
                 return Diagnosis("TC302" if compares else "TC301", expr)
             if isinstance(expr, rasp.Aggregate):
-                values = walk(expr.sop)
-                rows = [[v for s, v in zip(row, values, strict=True) if s] for row in walk(expr.selector)]
+                values = evaluate(expr.sop)
+                rows = [[v for s, v in zip(row, values, strict=True) if s] for row in evaluate(expr.selector)]
                 if any(len(row) > 1 and not all(isinstance(v, (int, float)) for v in row) for row in rows):
                     return Diagnosis("TC304", expr)
             return None
@@ -83,7 +83,7 @@ class _Seen:
 
     def __init__(self, compiled: Compiled, tokens: Sequence[Token]) -> None:
         self.compiled, self.exactness = compiled, compiled.program.mlp_exactness
-        self.said = Walk(tokens, causal=compiled.program.causal)
+        self.evaluate = Evaluator(tokens, causal=compiled.program.causal)
         self.places: dict[str, Place] = places(compiled.program, compiled.sop)
         ids, valid = compiled.encode([tokens])
         found = trace(compiled.model, ids, valid=valid).writers.sum(0)[0]
@@ -94,7 +94,7 @@ class _Seen:
         place = self.places.get(expr.label)
         if place is None or place.half_layer is None:
             return None
-        for position, want in enumerate(self.said(expr)):
+        for position, want in enumerate(self.evaluate(expr)):
             got = self.stream[position + 1, list(place.coordinates)].tolist()
             if want is not None and not _is(got, want, place.directions, off):
                 return position
@@ -104,15 +104,19 @@ class _Seen:
 
     def attention(self, expr: Any, position: int) -> str | None:
         select = expr.selector
-        keys, queries, row = self.said(select.keys), self.said(select.queries), self.said(select)[position]
+        keys, queries, row = (
+            self.evaluate(select.keys),
+            self.evaluate(select.queries),
+            self.evaluate(select)[position],
+        )
         if None in keys or None in queries:
             return "TC301"
         if isinstance(expr, rasp.Aggregate):
-            chosen = [v for s, v in zip(row, self.said(expr.sop), strict=True) if s]
+            chosen = [v for s, v in zip(row, self.evaluate(expr.sop), strict=True) if s]
             if rasp.is_categorical(expr) and len(chosen) > 1:
                 if any(v != chosen[0] for v in chosen):
                     return "TC303"
-                if self.said(expr)[position] != chosen[0]:
+                if self.evaluate(expr)[position] != chosen[0]:
                     return "TC314"  # a mean of equal values, rounded
         if not all(_is_bool(select.predicate, key, query) for key in keys for query in queries):
             return "TC313"
@@ -142,12 +146,12 @@ class _Seen:
     # Functions ---------------------------------------------------------------------------------------
 
     def function(self, expr: Any, position: int) -> str | None:
-        want = self.said(expr)[position]
+        want = self.evaluate(expr)[position]
         given = [expr.inner] if isinstance(expr, rasp.Map) else [expr.fst, expr.snd]
         if isinstance(expr, rasp.LinearSequenceMap):
             return None
         for sop in given:
-            value = self.said(sop)[position]
+            value = self.evaluate(sop)[position]
             if rasp.is_numerical(sop):
                 values = self.places[sop.label].values
                 if not any(math.isclose(value, known, abs_tol=1e-9) for known in values):
@@ -165,9 +169,9 @@ class _Seen:
         for expr in post_order(sop):
             if isinstance(expr, rasp.Aggregate) and rasp.is_numerical(expr):
                 known = self.places[expr.label].values
-                value = self.said(expr)[position]
+                value = self.evaluate(expr)[position]
                 if not any(math.isclose(value, v, abs_tol=1e-9) for v in known):
-                    return "TC305" if any(self.said(expr.selector)[position]) else "TC306"
+                    return "TC305" if any(self.evaluate(expr.selector)[position]) else "TC306"
         return "TC305"
 
     def _too_close(self, values: Sequence[float]) -> bool:
@@ -182,7 +186,7 @@ class _Seen:
     def _type_class(self, expr: rasp.RASPExpr) -> str:
         """The code: a mean turns integers into floats; without a mean, the types were mixed from the start."""
         means = (e for e in post_order(expr) if isinstance(e, rasp.Aggregate) and rasp.is_categorical(e))
-        return "TC314" if any(sum(row) > 1 for e in means for row in self.said(e.selector)) else "TC315"
+        return "TC314" if any(sum(row) > 1 for e in means for row in self.evaluate(e.selector)) else "TC315"
 
     # Any kind -----------------------------------------------------------------------------------------
 

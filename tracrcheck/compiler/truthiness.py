@@ -20,7 +20,7 @@ from tracrcheck.program import Program
 _TRACR = str(Path(tracr.__path__[0]))  # uses SOps as booleans itself, correctly
 
 
-def asked_for_truth(program: Program) -> list[CheckError]:
+def boolean_uses(program: Program) -> list[CheckError]:
     """TC351, once per line that does so. A `build` that raises is reported elsewhere."""
     lines: dict[str, None] = {}
 
@@ -37,7 +37,7 @@ def asked_for_truth(program: Program) -> list[CheckError]:
         return []
     finally:
         del rasp.SOp.__bool__
-    what = f"'{program.name}' asks an expression whether it is true"
+    what = f"'{program.name}' uses an expression as a boolean"
     got = "a chained comparison, `and`, `or`, `not` or `if` on a SOp, which always counts as true"
     return [
         tracr_bug("TC351", what, where=line, got=got, wanted="an operation on its values") for line in lines

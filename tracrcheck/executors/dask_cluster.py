@@ -97,11 +97,15 @@ def _connected(address: str) -> Iterator[Any]:
     """A client of a scheduler with workers."""
     try:
         from distributed import Client, Security
+        from distributed.comm import get_address_host_port
     except ImportError as error:
         raise user_error("TC173", where=f"--cluster {address}", got=error) from None
     try:
         if address.startswith("tls:") and not Security().get_connection_args("client").get("ssl_context"):
             raise ValueError("no certificate of a client in Dask's configuration (docs/sweeps.md)")
+        get_address_host_port(
+            address
+        )  # a client with a wrong address prints a traceback when it is collected
         client = Client(address, timeout=CONNECT, set_as_default=False, name="tracrcheck")
     except Exception as error:  # what answers there may not be a scheduler at all
         raise user_error(

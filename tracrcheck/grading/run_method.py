@@ -25,6 +25,7 @@ from edgeprune_core.discovery import Discovery, Scores
 from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import Edge, ResidualGraph
 from edgeprune_core.task import Task
+from edgeprune_core.ties import levelled
 from tracrcheck.importers.nodes import nodes_of
 from tracrcheck.peers.answers import translated
 from tracrcheck.processes.clean import foreign_code_runs_here
@@ -38,8 +39,8 @@ class Answer:
     """What a method returned: a circuit, or a fault (one of `verdict.METHOD_FAULTS`) and its detail.
 
     circuit: the returned edges that are in the graph; `foreign` are the others. None if there are no edges.
-    scores:  a float64 per edge, in the order of `graph.edges`, if the method returned scores; without a circuit, nodes
-             or a fault these are the whole answer.
+    scores:  a float64 per edge, in the order of `graph.edges`, if the method returned scores; equal where they tie
+             (`edgeprune_core/ties.py`). Without a circuit, nodes or a fault these are the whole answer.
     nodes:   heads and MLPs, if the method returned nodes instead of edges.
     selector: what made the circuit of the scores, if the method says so.
     """
@@ -168,8 +169,7 @@ def plain(result: Any, graph: ResidualGraph) -> dict[str, Any]:
         if (selector := result.notes.get("selector")) is not None:
             found["selector"] = str(selector)
         if result.scores is not None:
-            scores = torch.as_tensor(result.scores).detach().to("cpu", torch.float64)
-            found["scores"] = scores.flatten().tolist()
+            found["scores"] = _numbers(result.scores)
         if isinstance(result, Scores):
             return found | {"alone": True}
         result = result.circuit
@@ -183,6 +183,13 @@ def plain(result: Any, graph: ResidualGraph) -> dict[str, Any]:
         if not isinstance(item, (Edge, str)):
             return found | {"problem": f"it returned a {type(item).__name__} where an edge belongs"}
     return found | {"edges": [str(item) for item in items]}
+
+
+def _numbers(scores: Any) -> list[float]:
+    """Equal where they tie, which depends on their precision (`edgeprune_core/ties.py`)."""
+    given = torch.as_tensor(scores, dtype=torch.float64 if isinstance(scores, (list, tuple)) else None)
+    given = given.detach().cpu().flatten()
+    return torch.tensor(levelled(given.tolist(), given.dtype), dtype=torch.float64).tolist()
 
 
 UNREADABLE = Answer(fault="no_result", detail="its process sent something that is no answer")
@@ -212,12 +219,7 @@ def read_plain(said: Any, graph: ResidualGraph) -> Answer:
 def _circuit(texts: Sequence[str], answer: Answer, said: Mapping[str, Any], graph: ResidualGraph) -> Answer:
     """answer: with the scores."""
     if "graph" in said and said["graph"] != asdict(graph):
-        return Answer(
-            circuit=Circuit.empty(graph),
-            fault="foreign_edges",
-            foreign=tuple(texts),
-            detail="a circuit of another graph",
-        )
+        return Answer(fault="foreign_edges", detail="a circuit of another graph")
     if texts and all(text in nodes_of(graph) for text in texts):
         return Answer(nodes=tuple(dict.fromkeys(texts)))
     return replace(_edges(texts, graph), scores=answer.scores, selector=said.get("selector"))

@@ -79,14 +79,14 @@ class Acdc:
         """Every edge, and whether it is present. Edges inside a component are left out."""
         return [[_row(edge), edge in circuit] for edge in circuit.graph.edges]
 
-    def _present(self, told: Any) -> bool:
+    def _present(self, present: Any) -> bool:
         """Effect sizes are listed for edges that are present; some of them were never measured (None)."""
-        if isinstance(told, bool):
-            return told
-        if told is None or (isinstance(told, float) and math.isfinite(told)):
+        if isinstance(present, bool):
+            return present
+        if present is None or (isinstance(present, float) and math.isfinite(present)):
             return True
         wanted = "true, false, an effect size such as 0.5, or null where none was measured"
-        raise malformed(self.name, f"{told!r} for the presence of an edge", wanted)
+        raise malformed(self.name, f"{present!r} for the presence of an edge", wanted)
 
     def _port(self, receiver: str, at: Sequence[Any], sender: str, graph: ResidualGraph) -> str | None:
         """The reader whose input hook_q <- hook_q_input passes on."""

@@ -38,17 +38,17 @@ class EapIg:
         self._check(document, graph)
         scores: dict[str, float] = {}
         kept = []
-        for name, told in document["edges"].items():
+        for name, entry in document["edges"].items():
             edge = self._edge(name)
-            if not isinstance(told, dict) or not isinstance(told.get("in_graph"), (bool, int)):
-                raise malformed(self.name, f"{name}: {told!r}", "{score, in_graph}")
-            if isinstance(score := told.get("score"), (int, float)):
+            if not isinstance(entry, dict) or not isinstance(entry.get("in_graph"), (bool, int)):
+                raise malformed(self.name, f"{name}: {entry!r}", "{score, in_graph}")
+            if isinstance(score := entry.get("score"), (int, float)):
                 scores[edge] = abs(score)
             elif threshold is not None:
                 raise malformed(
                     self.name, f"{name} without a score", "a score of each edge, with --threshold"
                 )
-            if told["in_graph"]:
+            if entry["in_graph"]:
                 kept.append(edge)
         if threshold is not None:
             kept = [edge for edge, score in scores.items() if score >= threshold]
@@ -67,8 +67,8 @@ class EapIg:
                 wanted="{} layers, {} heads, parallel blocks: {}".format(*wanted),
             )
         nodes = document["nodes"].items() if isinstance(document["nodes"], dict) else ()
-        for name, told in nodes:
-            neurons = told.get("neurons", []) if isinstance(told, dict) else []
+        for name, entry in nodes:
+            neurons = entry.get("neurons", []) if isinstance(entry, dict) else []
             if not isinstance(neurons, list):
                 raise malformed(self.name, f"{neurons!r} for the neurons of {name}", "a list, or none")
             if not all(neurons):

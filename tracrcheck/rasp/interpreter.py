@@ -15,7 +15,7 @@ from tracr.rasp import rasp
 from tracrcheck.program import Token
 
 
-class Walk(rasp.DefaultRASPEvaluator):
+class Evaluator(rasp.DefaultRASPEvaluator):
     """The values of expressions on one input. `causal`: a position selects no later position."""
 
     def __init__(self, tokens: Sequence[Token], *, causal: bool) -> None:

@@ -25,11 +25,11 @@ from tracrcheck.rasp.tracr_without_jax import defer_jax
 
 @dataclass(frozen=True)
 class Entry:
-    """A program, its file, and what the user asked for: its name, or a path."""
+    """A program, its file, and how the user named it: by its name, or by a path."""
 
     program: Program
     path: Path
-    asked: str
+    named_as: str
 
     @property
     def meaning(self) -> str:
@@ -68,7 +68,7 @@ class Library:
     def load(self, name: str) -> Entry:
         """The program of this name or path. If a file has the program's name, no other file is imported."""
         if name.endswith(".py") or "/" in name:
-            return replace(load_file(Path(name)), asked=name)
+            return replace(load_file(Path(name)), named_as=name)
         files = self.files()
         named = [load_file(path) for path in files if path.stem == name]
         found = [entry for entry in named if entry.program.name == name]
@@ -138,7 +138,7 @@ def load_file(path: Path) -> Entry:
             where=path,
             got="no `program`" if found is None else f"`program` is a {type(found).__name__}",
         )
-    return Entry(found, path, asked=found.name)
+    return Entry(found, path, named_as=found.name)
 
 
 def _module(path: Path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 from pathlib import Path
 
-from tracrcheck.error_codes import user_error
+from tracrcheck.error_codes import unwritable, user_error
 
 TEXT = '''"""How many of the tokens are equal to the first one.
 
@@ -54,5 +54,5 @@ def new_file(name: str, folder: Path, taken: set[str]) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(TEXT.format(name=name), encoding="utf-8")
     except OSError as error:
-        raise user_error("TC115", got=error.strerror or error, path=path) from None
+        raise unwritable(path, error) from None
     return path

@@ -2,7 +2,7 @@
 
 JAX, Haiku and chex take longer to import than a certified program takes to judge, and only the oracle route
 (`compiler/haiku.py`) runs them. `defer_jax` puts a package in the place of `tracr.compiler` that imports each submodule
-when it is asked for, and runs Tracr's own `__init__` at the first use of anything else. Call it before importing from
+when it is imported, and runs Tracr's own `__init__` at the first use of anything else. Call it before importing from
 `tracr.compiler`; where that is imported already, it does nothing.
 """
 

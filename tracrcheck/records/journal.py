@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeprune_core.errors import CheckError
-from tracrcheck.error_codes import user_error
+from tracrcheck.error_codes import unwritable, user_error
 
 SCHEMA = "tracrcheck.ledger/1"
 
@@ -189,10 +189,8 @@ def _whole_lines(data: bytes) -> list[bytes]:
 
 
 def _unwritable(path: Path, error: OSError, *, finished: int | None = None) -> CheckError:
-    kept = "" if finished is None else f"; the {finished} results finished before are kept"
-    return user_error(
-        "TC115",
-        got=f"{error.strerror or error}{kept}",
-        do="give another path" if finished is None else "make room, then continue with --resume",
-        path=path,
-    )
+    found = unwritable(path, error)
+    if finished is not None:
+        found.got += f"; the {finished} results finished before are kept"
+        found.do = "make room, then continue with --resume"
+    return found

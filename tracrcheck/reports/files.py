@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgeprune_core.atomic_write import write_whole
-from tracrcheck.error_codes import user_error
+from tracrcheck.error_codes import unwritable, user_error
 
 if TYPE_CHECKING:
     from edgeprune_core.weights import Model
@@ -134,4 +134,4 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise user_error("TC115", got=getattr(error, "strerror", None) or error, path=path) from None
+        raise unwritable(path, error) from None

@@ -223,6 +223,11 @@ class ResumableRun(ABC, Generic[Unit, Row]):
     def left(self) -> int:
         return self.total - sum(key in self._found for key in self.units)
 
+    @property
+    def missing(self) -> int:
+        """Rows that a run that came to its end should have made."""
+        return self.left
+
     @cached_property
     def seconds(self) -> float:
         """Of all sessions. Read once, at the end."""

@@ -101,8 +101,12 @@ class FuzzResults(RunResults):
 
     def score(self, bar: Bar) -> Score:
         """The score against the bar there is now."""
+        asked, n = self.run["asked"], len(self.units)
         composition = Composition.of([done.program for done in self.units])
-        return score_of(self.rows, composition, self.run["asked"]["ablations"], bar)
+        score = score_of(self.rows, composition, asked["ablations"], bar)
+        if self.run["finished"]:
+            return score
+        return replace(score, short=(f"programs: {n} of {asked['programs']} were examined", *score.short))
 
     @property
     def exit_code(self) -> int:

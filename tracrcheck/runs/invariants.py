@@ -142,6 +142,10 @@ class Campaign(base.ResumableRun[int, SeedChecks]):
         rows = tuple(check for row in self.done for check in row.checks)
         return InvariantResults(path=path or Path(), run=self.record(), checks=rows)
 
+    @property
+    def missing(self) -> int:
+        return 0 if self.stopped else self.left
+
     def written(self) -> None:
         """A run that stopped at a broken law has nothing to resume."""
         if self.ledger is not None and self.stopped:

@@ -15,7 +15,7 @@ from typing import Any
 
 from edgeprune_core.atomic_write import write_whole
 from edgeprune_core.errors import CheckError, did_you_mean
-from tracrcheck.error_codes import user_error
+from tracrcheck.error_codes import unwritable, user_error
 from tracrcheck.generator.accept import Rejected, compiled_of, numbered
 from tracrcheck.generator.recipe import Recipe, from_json, to_json
 from tracrcheck.runs.fuzz_program import Row, examinee, judge
@@ -121,13 +121,8 @@ def save(case: Regression, folder: Path, name: str | None = None) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(path, dumps(case))
     except OSError as error:
-        raise user_error(
-            "TC115",
-            got=error.strerror or error,
-            wanted="a folder that can be made and written",
-            do="give another folder",
-            path=path,
-        ) from None
+        wanted, do = "a folder that can be made and written", "give another folder"
+        raise unwritable(path, error, wanted=wanted, do=do) from None
     return path
 
 

@@ -10,7 +10,7 @@ from edgeprune_core.errors import CheckError
 from tracrcheck.compiler.compile import Compiled, compile_program
 from tracrcheck.compiler.cross_check import compare_routes
 from tracrcheck.compiler.equivalence import Faithfulness, check_compiled, compare
-from tracrcheck.compiler.truthiness import asked_for_truth
+from tracrcheck.compiler.truthiness import boolean_uses
 from tracrcheck.rasp.library import Entry
 from tracrcheck.truth.cache import certificate_of
 from tracrcheck.truth.certificate import Certificate
@@ -43,15 +43,15 @@ def check(entry: Entry, settings: Sequence[Setting]) -> Checkup:
     A hand-made model has one route only: it has no JAX model.
     """
     started = time.monotonic()
-    asked = asked_for_truth(entry.program)
+    misused = boolean_uses(entry.program)
     try:
         compiled = compile_program(entry.program)
     except CheckError as error:
         return Checkup(
-            compiled=None, problems=(*asked, error.at(str(entry.path))), seconds=time.monotonic() - started
+            compiled=None, problems=(*misused, error.at(str(entry.path))), seconds=time.monotonic() - started
         )
     faithfulness, problems = compare(compiled)
-    problems = [*asked, *problems]
+    problems = [*misused, *problems]
     if entry.program.by_hand is None:
         problems += compare_routes(compiled)
     certificates: tuple[Certificate, ...] = ()

@@ -9,6 +9,7 @@ import torch
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.methods import EdgePruningScoreFunction, RandomEdges, edge_pruning_score_function
+from edgeprune_core.methods.candidates import Restarts
 from edgeprune_core.task import Task
 from edgeprune_core.training.item_pool import ItemPool
 from edgeprune_core.training.score_function import ScoreSettings, _ok_weights, train_by_score
@@ -104,6 +105,8 @@ def test_a_tolerance_nothing_can_meet_returns_the_best_candidate_after_all_resta
     found = EdgePruningScoreFunction(score=quick)(strict)
     assert found.hard_evaluations == len(tried) == 6
     assert tried == [1, 0.5, 0.25, 0.125, 0.125, 0.125]
+    many = EdgePruningScoreFunction(score=quick, restarts=Restarts(count=11))(strict)
+    assert many.hard_evaluations == EdgePruningScoreFunction().budget == 8
 
 
 def test_ok_circuits_share_the_weight_and_the_least_wrong_do_where_none_is():

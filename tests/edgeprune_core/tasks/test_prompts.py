@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from itertools import islice
 
 import pytest
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.tasks import TASKS, pairs
-from edgeprune_core.tasks.base import SPLITS, split_of, together
+from edgeprune_core.tasks.base import SPLITS, Pair, split_of, together
 from edgeprune_core.tasks.boolean_expressions import BooleanExpressions, Operation, evaluate, written
 from edgeprune_core.tasks.encode import encode
 from edgeprune_core.tasks.ioi import IndirectObject
@@ -79,6 +80,23 @@ def test_keys_name_what_fills_the_prompts(name):
     for pair in drawn(name, 100):
         for key, text in zip(pair.keys, (pair.clean, pair.corrupted), strict=False):
             assert all(part in text for part in key.split("+")), key
+
+
+def test_a_split_without_pairs_is_refused_and_not_drawn_from_for_ever(monkeypatch):
+    """One frame with one name: its only pair is in one of the splits."""
+
+    @dataclass(frozen=True)
+    class Single:
+        name: str = "single"
+
+        def draw(self, rng):
+            return Pair(clean="a", corrupted="b", answers=("c",), template="x", keys=("y",))
+
+    (full,) = (split for split in SPLITS if split_of("single", "x", "y") == split)
+    (empty,) = set(SPLITS) - {full}
+    assert len(list(islice(pairs(Single(), seed=0, split=full), 3))) == 3
+    with pytest.raises(CheckError, match=f"EP186 single the split '{empty}' of the task has no pairs"):
+        next(pairs(Single(), seed=0, split=empty))
 
 
 def test_a_fifth_of_what_can_be_said_is_held_out():

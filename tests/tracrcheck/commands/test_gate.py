@@ -112,6 +112,30 @@ def test_an_interrupted_gate_keeps_what_was_finished(call, here):
     assert "interrupted" in result.stderr
 
 
+def test_verdicts_that_are_missing_at_the_end_fail_the_gate(call, here, monkeypatch):
+    from tracrcheck.runs import gate
+
+    monkeypatch.setattr(gate, "gate", lambda *a, **k: iter(()))
+    result = finished(call("gate", "hist", "--method", RIGHT, "--ablation", "zero", "--json", "out.json"), 1)
+    assert "0 hold, 0 fail" in result.stdout
+    assert result.stderr == "1 of 1 verdicts are missing\n"
+    assert not json.loads((here / "out.json").read_text())["run"]["finished"]
+
+
+def test_a_full_disk_is_no_missing_folder(call, here, monkeypatch):
+    from tracrcheck.reports import files
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files, "write_whole", full)
+    result = finished(call("plan", "--model", "gpt2", "--json", "out.json"), 2)
+    assert result.stderr == (
+        "TC115 cannot write 'out.json'\n    got     No space left on device\n"
+        "    wanted  room for it\n    do      make room, or write elsewhere\n"
+    )
+
+
 def test_unknown_verdicts_can_be_allowed_and_it_says_so(call, monkeypatch):
     from tracrcheck.runs import gate_units
     from tracrcheck.truth import cache

@@ -75,7 +75,7 @@ def test_a_chained_comparison_is_told_by_check_at_its_line_and_by_nothing_else(c
     path = write("between", build="0 < rasp.tokens < 3", vocab="{0, 1, 3}")
     result = finished(call("check", path), 2)
     (line,) = [n for n, text in enumerate(path.read_text().splitlines(), 1) if "0 < rasp.tokens" in text]
-    assert result.stderr.startswith(f"TC351 {path}:{line} 'between' asks an expression whether it is true")
+    assert result.stderr.startswith(f"TC351 {path}:{line} 'between' uses an expression as a boolean")
     assert "1 problem" in result.stdout
     finished(call("certify", path, "--ablation", "zero"), 0)
 

@@ -80,7 +80,10 @@ except KeyboardInterrupt:
 """
 
 
-@pytest.mark.parametrize(("signalled", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+@pytest.mark.parametrize(
+    ("signalled", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM), (signal.SIGKILL, -signal.SIGKILL)],
+)
 def test_no_worker_outlives_its_run(tmp_path, signalled, code):
     run = subprocess.Popen(
         [sys.executable, "-c", SLEEPERS.format(folder=str(tmp_path))],

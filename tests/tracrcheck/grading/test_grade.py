@@ -217,6 +217,12 @@ def test_a_method_at_fault_fails_with_the_reason(hist, name, reason, detail):
     assert verdict.n_found == verdict.n_required - len(verdict.missing) + len(verdict.extra)
 
 
+def test_the_edges_of_a_circuit_of_another_graph_are_not_surplus_beside_their_namesakes_that_are_missing(
+    hist,
+):
+    assert hist.ask(pruners.other_graph).extra == ()
+
+
 @pytest.mark.parametrize("name", ["hangs", "hangs_and_swallows"])
 def test_a_method_that_hangs_is_stopped(hist, name):
     verdict = hist.ask(getattr(pruners, name), timeout=0.2)

@@ -172,7 +172,7 @@ def test_a_write_that_fails_half_way_leaves_what_was_finished(three, monkeypatch
     assert str(caught.value).splitlines() == [
         f"TC115 cannot write '{three}'",
         "    got     No space left on device; the 3 results finished before are kept",
-        "    wanted  a file in a folder that exists and can be written",
+        "    wanted  room for it",
         "    do      make room, then continue with --resume",
     ]
     assert three.read_bytes() == before

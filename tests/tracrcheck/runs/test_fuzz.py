@@ -391,8 +391,11 @@ def test_one_draw_is_examined_by_its_number(call):
 def test_an_interrupted_run_keeps_what_was_finished_and_goes_on(call, here):
     words = ["--programs", "4", "--seed", "5", "--ablation", "zero", "--json", "out.json"]
     words += ["--method", "tests.tracrcheck.runs.pruners:interrupted_at_the_third"]
-    assert call("fuzz", *words).exit_code == 130
+    stopped = call("fuzz", *words)
+    assert stopped.exit_code == 130
+    assert "the bar is not reached" in stopped.stdout
     document = json.loads((here / "out.json").read_text())
+    assert document["summary"]["short"][0] == "programs: 2 of 4 were examined"
     assert (len(document["rows"]), document["run"]["finished"]) == (2, False)
     assert campaign.FUZZ.problems(document) == []
     assert call("fuzz", *words).exit_code == 2  # an unfinished run is there

@@ -332,6 +332,13 @@ def test_what_got_slower_by_more_than_the_factor_fails_though_all_is_right(call,
     result = finished(call(*words, "--baseline", "main.json", "--slower", "3"), 1)
     assert "  SLOWER      hist, zero: 0.00 s then, " in result.stdout
     assert "1 slower by more than 3 times" in result.stdout
+    finished(call(*words, "--json", "out.json"), 0)
+    pages = [
+        finished(call("report", "out.json", "--baseline", "main.json", "--slower", factor), 0).stdout
+        for factor in ("3", "1e9")
+    ]
+    assert [page.count(" slower by more than ") for page in pages] == [1, 1]
+    assert ["1 slower by more than 3 times" in page for page in pages] == [True, False]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console, RenderableType
@@ -20,6 +23,8 @@ T = TypeVar("T")
 
 # Width if the output is not a terminal and COLUMNS is not set: wide enough for most rows.
 WIDTH = 160
+# Seconds between two lines of progress if the output is not a terminal.
+EVERY = 30.0
 
 
 def out() -> Console:
@@ -89,10 +94,38 @@ def show_error(error: CheckError) -> None:
     sys.stderr.write(f"{shown(str(error))}\n")
 
 
+@contextmanager
+def still_running(label: str, total: int | None = None) -> Iterator[Callable[[], None]]:
+    """Off a terminal, writes a line every `EVERY` seconds. Yields what counts a finished item, of `total`."""
+    finished, over, started = 0, threading.Event(), time.monotonic()
+
+    def write() -> None:
+        while not (over.wait(EVERY) or sys.stderr.isatty()):
+            seconds = time.monotonic() - started
+            counted = "running" if total is None else f"{finished} of {total}"
+            sys.stderr.write(f"{label}: {counted} after {seconds:.0f} s\n")
+            sys.stderr.flush()
+
+    def count() -> None:
+        nonlocal finished
+        finished += 1
+
+    thread = threading.Thread(target=write, daemon=True)
+    thread.start()
+    try:
+        yield count
+    finally:
+        over.set()
+        thread.join()
+
+
 def progress(items: Iterable[T], total: int, label: str) -> Iterator[T]:
-    """Yields the items, with a progress bar on a terminal."""
+    """Yields the items, with a progress bar on a terminal, and elsewhere with a line on standard error every half minute."""
     if not sys.stderr.isatty():
-        yield from items
+        with still_running(label, total) as count:
+            for item in items:
+                yield item
+                count()
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err(), transient=True) as bar:

@@ -11,14 +11,14 @@ from tests.tracrcheck.compiler.tracr_bugs.cases import CASES, FaultCase, _diamon
 from tests.tracrcheck.compiler.tracr_bugs.observe import Observation, observe
 from tracrcheck.compiler.compile import compile_program
 from tracrcheck.compiler.equivalence import check_compiled
-from tracrcheck.compiler.truthiness import asked_for_truth
+from tracrcheck.compiler.truthiness import boolean_uses
 
 PAGE = Path(__file__).parents[4] / "docs" / "compiler-faults.md"
 
 HEAD = """\
 # Where Tracr's compiler goes wrong
 
-Measured with tracr-pypi 1.0.0. One row per class of fault; the smallest program of each stands under its code
+Measured with tracr-pypi 1.0.0. One row per class of bug; the smallest program that shows it is listed under its code
 in `tests/tracrcheck/compiler/tracr_bugs/cases.py`, and a test shows that Tracr still does what the row says. `input -> a, not b`: the
 interpreter gives a, the compiled model decodes b, and no input before it shows a difference.
 
@@ -28,14 +28,14 @@ This page is written by `python -m tests.tracrcheck.compiler.tracr_bugs.document
 * **undefined**: compiles, but the interpreter raises, so there is nothing to agree with.
 * **crash**: raises an exception that does not say why. **refused**: raises one that does.
 * **slow**: compiling takes time exponential in the program's size.
-* **author**: compiles rightly, but is not what was meant.
+* **author**: compiles correctly, but is not what its author meant.
 
-`tracrcheck` refuses each of them before anything is certified, under the code in the first column and with the
-smallest input that shows it; what it says of the smallest programs stands below the table. TC317 is not a fault here:
-expressions are relabelled before they are compiled, so that no two share a label. TC318 is one in float32 only, in
-which Tracr's own model computes. TC341 is refused by a count of the steps, before any is made. TC351 is told by
-`tracrcheck check` alone. That a program decodes wrongly is decided by comparing outputs and by nothing else: one
-that fits no class is refused as TC107, and one that decodes right is not refused.
+`tracrcheck` refuses each of them before it certifies anything, with the code in the first column and the smallest input
+that shows the bug; the messages for the smallest programs are below the table. TC317 cannot happen here: expressions
+are relabelled before they are compiled, so that no two share a label. TC318 happens in float32 only, which Tracr's own
+model uses. TC341 is refused by counting the steps in advance. Only `tracrcheck check` reports TC351. Whether a
+program decodes wrongly is decided by comparing outputs and by nothing else: a wrong program that fits no class is
+refused as TC107, and one that decodes right is not refused.
 
 | code | what happens | why | what to do |
 |---|---|---|---|
@@ -69,7 +69,7 @@ def row(case: FaultCase, seen: Observation | None = None) -> str:
 
 
 MESSAGES = """
-## What is said
+## The messages
 
 """
 
@@ -77,15 +77,15 @@ MESSAGES = """
 def message(case: FaultCase) -> str:
     """The block that a user sees; empty where our route has no such fault."""
     program = replace(case.program, build=lambda: _diamonds(30)) if case.kind == "slow" else case.program
-    told: list[Any] = list(asked_for_truth(program))
-    for error in told:
+    found: list[Any] = list(boolean_uses(program))
+    for error in found:
         error.where = "programs/fault.py:1"
-    if not told:
+    if not found:
         try:
             check_compiled(compile_program(program))
         except CheckError as error:
-            told.append(error.at("programs/fault.py"))
-    return "".join(f"```text\n{error}\n```\n" for error in told)
+            found.append(error.at("programs/fault.py"))
+    return "".join(f"```text\n{error}\n```\n" for error in found)
 
 
 def messages() -> str:

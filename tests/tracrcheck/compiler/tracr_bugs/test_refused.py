@@ -15,9 +15,9 @@ from tests.tracrcheck.compiler.tracr_bugs.observe import domain, observe
 from tracrcheck.compiler.compile import compile_program
 from tracrcheck.compiler.equivalence import check_compiled, compare
 from tracrcheck.compiler.tracr_bugs import FAULT_CLASSES
-from tracrcheck.compiler.truthiness import asked_for_truth
+from tracrcheck.compiler.truthiness import boolean_uses
 from tracrcheck.compiler.unsupported import MOST_STEPS, steps_of
-from tracrcheck.rasp.interpreter import Walk
+from tracrcheck.rasp.interpreter import Evaluator
 
 HARMLESS_HERE = "TC317"  # labels are counted anew, so no two expressions share one
 
@@ -129,7 +129,7 @@ def test_the_steps_are_those_of_tracrs_two_walks():
 
 @of_kind("author")
 def test_a_chained_comparison_is_told_with_its_line(case: FaultCase):
-    (error,) = asked_for_truth(case.program)
+    (error,) = boolean_uses(case.program)
     assert error.code == case.code
     assert "cases.py:" in error.where
     check_compiled(compile_program(replace(case.program, reference=None)))
@@ -145,7 +145,7 @@ def test_every_code_has_a_case():
 @pytest.mark.parametrize("name", zoo.NAMES)
 def test_no_program_of_the_zoo_is_refused(name):
     assert compare(zoo.compiled(name))[1] == []
-    assert asked_for_truth(zoo.program(name)) == []
+    assert boolean_uses(zoo.program(name)) == []
 
 
 @pytest.mark.parametrize("name", ["reverse", "frac_prevs", "shuffle_dyck2", "induction", "copy_indices"])
@@ -155,4 +155,4 @@ def test_the_walk_says_what_tracrs_evaluator_says(name):
     ours = zoo.compiled(name)
     evaluate = causal_eval.evaluate if ours.program.causal else rasp.evaluate
     for tokens in ours.domain.inputs[:: max(1, len(ours.domain.inputs) // 50)]:
-        assert Walk(tokens, causal=ours.program.causal)(ours.sop) == evaluate(ours.sop, list(tokens))
+        assert Evaluator(tokens, causal=ours.program.causal)(ours.sop) == evaluate(ours.sop, list(tokens))

@@ -156,6 +156,22 @@ def test_where_no_scheduler_answers_the_call_is_wrong(call, monkeypatch, command
     assert result.stderr.startswith(f"TC174 --cluster {address} no Dask scheduler answers\n    got ")
 
 
+@pytest.mark.parametrize("address", ["nonsense", "what://1:2", "tcp://", "tcp://host"])
+def test_an_address_that_is_none_starts_no_client(call, monkeypatch, address):
+    """One that was started prints Dask's traceback when the command has ended."""
+    import distributed
+
+    def started(*args, **more):
+        raise AssertionError("started")
+
+    monkeypatch.setattr(distributed, "Client", started)
+    result = call("gate", "hist", "--cluster", address)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(
+        f"TC174 --cluster {address} no Dask scheduler answers\n    got     ValueError: "
+    )
+
+
 def test_without_a_certificate_no_encrypted_scheduler_is_asked(call):
     result = call("gate", "--cluster", "tls://127.0.0.1:1")
     assert result.exit_code == 2

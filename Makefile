@@ -23,7 +23,7 @@ FUZZ_SEED ?= $(shell date -u +%Y%m%d)
 FUZZ_PROGRAMS ?= 500
 SEEDS ?= 20
 
-.PHONY: help gate test lint pins recheck bench ci quick nightly slow kernels versions gpu certificates full mutants suite-faults fuzz invariants peers coverage pages docs
+.PHONY: help gate test lint pins recheck bench ci quick nightly slow kernels versions gpu certificates full mutants suite-faults targeted-faults fuzz invariants peers coverage pages docs
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
 
@@ -39,8 +39,9 @@ lint: $(STAMP) ## ruff and mypy
 	$(BIN)/mypy
 
 recheck: $(STAMP) ## committed results: sound, stale or not, and a random share made again
-	set -e; for file in $(filter-out %-suite.json,$(wildcard ci/results/*.json)); do $(BIN)/tracrcheck recheck $$file; done
-	$(BIN)/python -m ci.faults.suite recheck ci/results/mutants-suite.json
+	set -e; for file in $(filter-out %-suite.json %-targeted.json,$(wildcard ci/results/*.json)); do $(BIN)/tracrcheck recheck $$file; done
+	set -e; for file in $(wildcard ci/results/mutants-suite.json ci/results/mutants-targeted.json); do \
+	    $(BIN)/python -m ci.faults.suite recheck $$file; done
 
 bench: $(STAMP) ## how soon commands start, and the speed and memory of the gate, each figure with its bar
 	$(BIN)/python ci/bench/start.py
@@ -82,6 +83,9 @@ mutants: $(STAMP) $(OUT) ## the seeded faults: every one must be caught
 
 suite-faults: $(STAMP) $(OUT) ## the seeded faults by the default tests instead: hours
 	$(BIN)/python -m ci.faults.suite run --jobs $(JOBS) --json $(OUT)/mutants-suite.json --resume
+
+targeted-faults: $(STAMP) $(OUT) ## the seeded faults that name tests of their own, those of tracrcheck itself among them
+	$(BIN)/python -m ci.faults.suite run --targeted --jobs $(JOBS) --json $(OUT)/mutants-targeted.json --resume
 
 fuzz: $(STAMP) $(OUT) ## programs that nobody wrote, others each day (FUZZ_SEED)
 	$(BIN)/tracrcheck fuzz --programs $(FUZZ_PROGRAMS) --seed $(FUZZ_SEED) --method $(METHOD) --jobs $(JOBS) \

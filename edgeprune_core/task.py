@@ -25,6 +25,10 @@ CHUNK_FLOATS = 8_000_000
 # Up to this many floats, 1 GiB in float64, what every writer writes on every input is kept; beyond, it is recomputed.
 HELD_FLOATS = 128_000_000
 
+# A number that is nearer to the mean than this share of the outputs' range counts as equal to it: far above the
+# rounding of either precision (float32: about 1e-7), far below any difference that a program makes on purpose.
+AT_MEAN = 1e-6
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Task:
@@ -146,7 +150,7 @@ class Task:
         """How far outputs favour what the model says, summed over scored positions; differentiable.
 
         Categorical: the score of the model's own value less the mean of the others'. Numerical: the value, with
-        the sign of the model's own beyond its mean over the list, so that inputs do not cancel.
+        the sign of the model's own beyond its mean over the list, so that inputs do not cancel; 0 at the mean.
         """
         clean = items[:, 0]
         want, scored = self.reference[clean], self.scored[clean]
@@ -154,7 +158,8 @@ class Task:
             own = torch.zeros_like(want).scatter_(-1, decode(want)[..., None], 1.0)
             weight = own - (1 - own) / max(want.shape[-1] - 1, 1)
         else:
-            weight = (want - self.reference[self.scored].mean(0)).sign()
+            beyond = want - self.reference[self.scored].mean(0)
+            weight = torch.where(beyond.abs() > AT_MEAN * (self.outcome.scale or 1.0), beyond.sign(), 0.0)
         return ((outputs * weight).sum(-1) * scored).sum(-1)
 
     def leads(

@@ -82,7 +82,7 @@ class ShardedTraining(EdgePruningTraining):
         With fewer items than processes, a process without an item computes the first one with weight 0, since all
         processes must read the same layers.
         """
-        own = torch.arange(self.group.rank, len(rows), self.group.size)
+        own = torch.arange(len(rows))[self.group.rank :: self.group.size]
         if not len(own):
             return torch.zeros(1, dtype=torch.long), 0.0
         scored = self.task.scored[self.task.items[rows][:, 0]].sum(-1).cpu()

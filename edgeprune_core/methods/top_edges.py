@@ -1,18 +1,20 @@
 """Circuits made of the highest-scoring edges, without dangling ones: what every method that ranks edges returns.
 
-Ties go to the edge that comes first in the graph.
+Ties go to the edge that comes first in the graph. Scores tie if they differ by no more than rounding does (`ties.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.task import Task
+from edgeprune_core.ties import levelled
 
 
 def discovered(
@@ -49,7 +51,8 @@ def fewest_edges(
 
 
 def _ranking(scores: Tensor) -> list[int]:
-    return scores.argsort(descending=True, stable=True).tolist()
+    level = torch.tensor(levelled(scores.tolist(), scores.dtype), dtype=torch.float64)
+    return level.argsort(descending=True, stable=True).tolist()
 
 
 def _first(task: Task, order: list[int], n_edges: int) -> Circuit:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
+from edgeprune_core import task as tasks
+from edgeprune_core.circuit import Circuit
 from edgeprune_core.criterion import Outcome, decode
+from edgeprune_core.mask import to_mask
+from tests import zoo
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
 
 WANT = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]])
 ALL = torch.tensor([[True, True]])
@@ -63,3 +70,18 @@ def test_a_tie_up_to_rounding_goes_to_the_lowest_index_and_a_real_margin_does_no
     rows = torch.tensor([[1.0, 1.0], [1.0, 1 + 1e-10], [1.0, 1 + 4e-9], [0.0, 1.0]], dtype=torch.float64)
     assert decode(rows).tolist() == [0, 0, 1, 1]
     assert decode(torch.tensor([[3.0, 1.0, 3.0]])).tolist() == [0]
+
+
+@pytest.mark.parametrize("floats", [1, 8_000_000])
+def test_a_circuit_that_fails_on_the_last_item_alone_is_refused(floats, monkeypatch):
+    whole = task_of(zoo.compiled("reverse"), Setting(ablation="zero"))
+    circuit = Circuit.full(whole.graph).without(whole.graph.edge("tok -> a0.h0.v"))
+    off = whole.deviations(circuit)[0]
+    right, wrong = (whole.items[which] for which in (off <= whole.outcome.limit, off > whole.outcome.limit))
+    task = replace(whole, items=torch.cat([right, wrong[:1]]))
+    monkeypatch.setattr(tasks, "CHUNK_FLOATS", floats)
+    assert len(right) > 5
+    assert replace(task, items=right).accepts(circuit)
+    assert not task.accepts(circuit)
+    assert task.deviations(circuit).shape == (1, len(right) + 1)
+    assert float(task.divergences(to_mask(circuit, dtype=torch.float64))[0]) > 0

@@ -17,7 +17,7 @@ LAYERS = [
     "edgeprune_core.lazy",
     "edgeprune_core",
     *(f"edgeprune_core.{name}" for name in (
-        "errors", "error_codes", "atomic_write", "spec", "weights", "graph", "circuit", "mask", "criterion", "fold_norms",
+        "errors", "error_codes", "atomic_write", "ties", "spec", "weights", "graph", "circuit", "mask", "criterion", "fold_norms",
         "engine", "ablations", "metrics", "families", "task", "discovery", "attribution",
         "training", "tasks", "faithfulness", "trained_models", "methods", "distributed",
     )),

@@ -24,6 +24,7 @@ from edgeprune_core.discovery import Discovery, Scores
 from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import Edge, ResidualGraph
 from edgeprune_core.task import Task
+from edgeprune_core.ties import levelled
 from tracrcheck.importers.nodes import nodes_of
 from tracrcheck.peers.answers import translated
 
@@ -36,8 +37,8 @@ class Answer:
     """What a method returned: a circuit, or a fault (one of `verdict.METHOD_FAULTS`) and its detail.
 
     circuit: the returned edges that are in the graph; `foreign` are the others. None if there are no edges.
-    scores:  a float64 per edge, in the order of `graph.edges`, if the method returned scores; without a circuit, nodes
-             or a fault these are the whole answer.
+    scores:  a float64 per edge, in the order of `graph.edges`, if the method returned scores; equal where they tie
+             (`edgeprune_core/ties.py`). Without a circuit, nodes or a fault these are the whole answer.
     nodes:   heads and MLPs, if the method returned nodes instead of edges.
     selector: what made the circuit of the scores, if the method says so.
     """
@@ -176,7 +177,9 @@ def _scores(given: Any, graph: ResidualGraph) -> Answer:
     """An answer with these scores, or with what is wrong with them."""
     if given is None:
         return Answer()
-    scores = torch.as_tensor(given).detach().to("cpu", torch.float64).flatten()
+    given = torch.as_tensor(given, dtype=torch.float64 if isinstance(given, (list, tuple)) else None)
+    given = given.detach().cpu().flatten()
+    scores = torch.tensor(levelled(given.tolist(), given.dtype), dtype=torch.float64)
     if bool(scores.isnan().any()):
         return Answer(fault="nan", detail="the scores of the edges are not numbers")
     if len(scores) != graph.n_edges:

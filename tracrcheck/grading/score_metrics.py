@@ -9,6 +9,8 @@ Edges are the examples, required edges the positives. With P positives among E e
     exact threshold         whether some threshold keeps exactly the required edges: every positive strictly
                             outscores every negative
 
+Scores that differ by at most 1e-9 of the largest (1e-6 in float32) are equal (`edgeprune_core/ties.py`).
+
 AUROC and average precision are those of scikit-learn (`roc_auc_score`, `average_precision_score`), but undefined,
 not 0, where there is no positive (or, for AUROC, no negative).
 """
@@ -19,6 +21,8 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from edgeprune_core.ties import levelled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +49,7 @@ def rank(
 ) -> Ranking:
     """From scores, circuit and truth per edge. `others`: further correct circuits that a threshold may give."""
     hits = sum(f and t for f, t in zip(found, truth, strict=True))
+    scores = levelled(scores)
     ties = _ties(scores, truth)
     return Ranking(
         precision=_share(hits, sum(found)),

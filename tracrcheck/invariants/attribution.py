@@ -4,7 +4,8 @@ Attributions are exact where effects are linear, and complete along a path.
 
 `margin_gradient` is the derivative of the mean margin with respect to each edge's share, at the full circuit. With uniform
 attention (no queries, no keys), no norm, and no ReLU that is ever shut, the margin is linear in each single share, so the
-derivative *is* the cost of cutting the edge:  margin(all kept) - margin(all but the edge).
+derivative *is* the cost of cutting the edge:  margin(all kept) - margin(all but the edge). So is it where a ReLU is at its
+kink, if the model is linear there all the same, as Tracr's relu(x) - relu(-x) is.
 
 Integrated gradients (Sundararajan et al. 2017, arXiv 1703.01365, proposition 1; EAP-IG uses them for edges) sum to the cost
 of cutting everything:  sum_e integral_0^1 d margin / d m_e (t, ..., t) dt = margin(all kept) - margin(none kept), by the
@@ -34,7 +35,7 @@ from edgeprune_core.attribution import margin_gradient
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.mask import edge_values, from_edge_values
 from edgeprune_core.task import Task
-from edgeprune_core.weights import Model
+from edgeprune_core.weights import Model, Weights
 from tracrcheck.invariants.base import Violation, Violations, close, each_task, invariant, of_largest
 from tracrcheck.invariants.circuits import mask_of, mean_margins, some_shares
 from tracrcheck.invariants.expected import expected
@@ -70,11 +71,29 @@ def linear(task: Task) -> Task:
 )
 @each_task()
 def exact_on_linear(whole: Task, seed: int) -> Violations:
-    task = linear(whole)
-    full, edges = Circuit.full(task.graph), task.graph.edges
-    margins = mean_margins(task, full, *(full.without(edge) for edge in edges))
-    cost, bound = margins[0] - margins[1:], of_largest(margins, CLOSE)
-    yield from close("scores", margin_gradient(task), cost, bound, names=edges)
+    for what, task in (
+        ("scores", linear(whole)),
+        ("scores where every ReLU is at its kink", at_kinks(whole)),
+    ):
+        full, edges = Circuit.full(task.graph), task.graph.edges
+        margins = mean_margins(task, full, *(full.without(edge) for edge in edges))
+        cost, bound = margins[0] - margins[1:], of_largest(margins, CLOSE)
+        yield from close(what, margin_gradient(task), cost, bound, names=edges)
+
+
+def at_kinks(task: Task) -> Task:
+    """The same, with MLPs that are linear as relu(x) - relu(-x), on items in whose clean run every x is exactly 0."""
+    w = {
+        n: t * 0 if n.startswith("b_") or n in ("w_q", "w_k", "pos") else t
+        for n, t in task.model.weights.tensors().items()
+    }
+    w |= {name: torch.cat([w[name], -w[name]], axis) for name, axis in (("w_in", 2), ("w_out", 1))}
+    w |= {"tok": w["tok"] * (torch.arange(len(w["tok"])) > 0)[:, None], "b_in": torch.cat([w["b_in"]] * 2, 1)}
+    tokens = task.tokens.clone()
+    tokens[0] = 0
+    pairs = replace(task, tokens=tokens, items=task.items[task.items[:, 0] == 0])
+    spec = replace(task.model.spec, activation="relu", d_mlp=w["w_in"].shape[2])
+    return with_model(pairs, Model(spec, Weights(**w)))
 
 
 # Minus the difference of a part's integral and its gain (so that a heap has the worst first), its ends, its integral.

@@ -10,7 +10,7 @@ circuit moves nothing, so it meets every limit, also 0.
 
 Margins of a task (`Task.margins`) are summed over scored positions. Categorical: the score of the model's own value minus the
 mean of the others. Numerical: the value, with the sign of the model's own value relative to its mean over all scored
-positions. Margins of answers (`metrics/answers.py`): the log of the ratio of the answers' total probability to the foils',
+positions, or 0 where it equals the mean up to rounding. Margins of answers (`metrics/answers.py`): the log of the ratio of the answers' total probability to the foils',
 without padding; if there is no foil, every other token is one. Here each is a loop over numbers.
 """
 
@@ -124,6 +124,7 @@ def margins(subject: Subject, seed: int) -> Violations:
         got = task.outputs(mask_of(task, *some_circuits(task.graph, seed)), items)
     for kind, categorical in (("categorical", True), ("numerical", False)):
         which = replace(task, outcome=Outcome(categorical=categorical))
+        vars(which)["reference"] = _rounded_near_its_mean(task.reference, task.scored, seed)
         want = [
             [_by_hand(which, row, clean) for row, clean in zip(own, items[:, 0].tolist(), strict=True)]
             for own in got.tolist()
@@ -132,6 +133,13 @@ def margins(subject: Subject, seed: int) -> Violations:
             f"the {kind} margin of circuit and item", which.margins(got, items), want, per_size(want, CLOSE)
         )
     yield from _answers(seed)
+
+
+def _rounded_near_its_mean(reference: Tensor, scored: Tensor, seed: int) -> Tensor:
+    """The same with the first coordinate equal to its mean but for noise of 1e-12, as rounding leaves it."""
+    noise = torch.randn(reference.shape[:-1], generator=generator_of(seed), dtype=reference.dtype)
+    first = reference[scored][:, 0].mean() + 1e-12 * noise
+    return torch.cat([first[..., None], reference[..., 1:]], -1)
 
 
 def _by_hand(task: Task, got: list[list[float]], clean: int) -> float:
@@ -143,7 +151,8 @@ def _by_hand(task: Task, got: list[list[float]], clean: int) -> float:
             others = [x for i, x in enumerate(row) if i != best]
             total += row[best] - sum(others) / max(len(others), 1)
         else:
-            total += sum(x * ((o > m) - (o < m)) for x, o, m in zip(row, own, said.tolist(), strict=True))
+            beyond = [o - m for o, m in zip(own, said.tolist(), strict=True)]
+            total += sum(x * ((b > 1e-6) - (b < -1e-6)) for x, b in zip(row, beyond, strict=True))
     return total
 
 

@@ -72,6 +72,11 @@ def any_share(task: Task, seed: int) -> Violations:
     items, mask = some_items(task, seed), some_shares(task, seed)
     got = task.outputs(mask.clone().requires_grad_(), items).detach()  # as training runs it
     yield from expected(task, mask, items).violations("random shares", got)
+    small = mask * 0.4  # an edge of which little is kept is kept all the same
+    got = task.outputs(small, items, live=live_writers(small, task.graph))
+    yield from expected(task, small, items).violations(
+        "random shares below a half, only live writers computed", got
+    )
 
 
 @invariant("with every edge kept, outputs are the model's, under every ablation")

@@ -2,7 +2,7 @@
 
 A method that ranks edges keeps the shortest head of its ranking that is accepted, and ranks by size.
 
-Edges are sorted by score, largest first, the first of equals first. A head of the ranking without its dangling edges is a
+Edges are sorted by score, largest first, the first of equals first; scores that only rounding separates are equal. A head of the ranking without its dangling edges is a
 circuit. Bisection ends when one length is accepted and the next shorter one, if any, was tried and refused. (For attribution,
 the size is checked on a linear model, where it is the cost of a cut: `attribution.py`.) Exact scores are computed by hand:
 each edge cut alone in `forward.py`, then the worst scored coordinate of the worst item, or the mean over items.
@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import torch
+
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.graph import Edge, Reader
@@ -25,7 +27,7 @@ from edgeprune_core.task import Task
 from tracrcheck.invariants.base import Violation, Violations, close, each_task, equal, invariant
 from tracrcheck.invariants.circuits import mask_of
 from tracrcheck.invariants.expected import expected, plain
-from tracrcheck.invariants.subjects import is_random, with_few_items, with_tolerance
+from tracrcheck.invariants.subjects import generator_of, is_random, with_few_items, with_tolerance
 
 METHODS: tuple[Method, ...] = (Eap(), EapIg(steps=2), EapIg(path="activations", steps=2), Exact())
 FEW = 7  # edges requested
@@ -49,9 +51,14 @@ def _head(task: Task, found: Discovery) -> Violations:
     assert found.scores is not None
     if (found.scores < 0).any():
         yield Violation("the lowest score", float(found.scores.min()), "a size")
-    order = sorted(range(task.graph.n_edges), key=lambda i: (-float(found.scores[i]), i))  # type: ignore[index]
+    order = _order(found.scores.tolist())
     heads = [_circuit(task, order, n) for n in range(len(order) + 1)]
     yield from equal(f"the {FEW} that score highest", top_edges(task, found.scores, FEW), heads[FEW])
+    coarse = (found.scores * 4 / found.scores.max()).round()
+    noisy = coarse + 1e-12 * torch.rand(len(coarse), generator=generator_of(0), dtype=coarse.dtype)
+    yield from equal(
+        "the top edges, with noise in equal scores", top_edges(task, noisy, FEW), top_edges(task, coarse, FEW)
+    )
     lengths = [n for n, head in enumerate(heads) if head == found.circuit]
     if not lengths:
         yield Violation("the circuit", found.circuit.texts[:4], "a head of the ranking")
@@ -59,6 +66,16 @@ def _head(task: Task, found: Discovery) -> Violations:
     if lengths[0]:
         shorter = task.accepts(heads[lengths[0] - 1])
         yield from equal("whether the head one shorter is accepted", shorter, False)
+
+
+def _order(scores: list[float]) -> list[int]:
+    """Largest score first; scores within 1e-9 of the largest one's size of the best that is left come with it, as listed."""
+    left, order, width = list(range(len(scores))), [], 1e-9 * max(map(abs, scores))
+    while left:
+        best = max(scores[i] for i in left)
+        order += [i for i in left if scores[i] >= best - width]
+        left = [i for i in left if scores[i] < best - width]
+    return order
 
 
 def _circuit(task: Task, order: list[int], n: int) -> Circuit:

@@ -19,7 +19,6 @@ from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.mask import from_edge_values
 from edgeprune_core.spec import ModelSpec
 from edgeprune_core.weights import Model, Weights, expected_shapes
-from tracrcheck.trained.memory_plan import MARGIN
 
 ROOT = Path(__file__).parents[3]
 
@@ -64,9 +63,7 @@ def measured() -> dict[str, int]:
 @pytest.mark.parametrize("name", CASES)
 def test_the_count_is_within_its_margin_of_what_a_real_step_takes(name, measured):
     counted = cost(*CASES[name]).peak
-    assert abs(counted / measured[name] - 1) < MARGIN, (
-        f"{counted / 1e6:.0f} and {measured[name] / 1e6:.0f} MB"
-    )
+    assert abs(counted / measured[name] - 1) < 0.15, f"{counted / 1e6:.0f} and {measured[name] / 1e6:.0f} MB"
 
 
 # By hand ---------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import torch
 from edgeprune_core.ablations import Mean, Resample, Zero
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.engine import live_writers, outputs, run, trace
+from edgeprune_core.engine.blocks.mlp import activate
 from edgeprune_core.engine.blocks.rotary import rotate
 from edgeprune_core.engine.stream import _span
 from edgeprune_core.fold_norms import folded
@@ -495,3 +496,32 @@ def test_the_gradient_of_a_mask_is_of_its_own_precision_whatever_the_models():
     assert rough.grad.dtype == torch.float32
     same = torch.nn.functional.cosine_similarity(rough.grad.flatten().double(), want.grad.flatten(), dim=0)
     assert 0.99 < same < 1
+
+
+def test_a_writer_of_which_less_than_a_half_is_kept_is_live():
+    graph = ResidualGraph.of(models.SPECS["gpt2"])
+    for share in (0.49, 1e-6):
+        assert live_writers(from_edge_values(graph, torch.full((1, graph.n_edges), share)), graph).all()
+    weak = to_mask(Circuit.of(graph, ["tok -> m0", "m0 -> out"])) * 0.3
+    assert [str(graph.writers[i]) for i in live_writers(weak, graph).nonzero()[:, 0]] == ["tok", "m0"]
+
+
+def test_rotary_positions_are_exact_in_bfloat16_beyond_256():
+    spec = models.SPECS["llama"]
+    x = torch.randn(1, 1, 400, spec.d_head, generator=torch.Generator().manual_seed(0)).bfloat16()
+    got, want = rotate(spec, x).double(), rotate(spec, x.double())
+    # Two products and a sum, each rounded to 8 bits: far less than the turn between two positions, about 1 in the
+    # first pair. 257 is no bfloat16: positions that are rounded to it turn by another angle.
+    assert (got - want).abs().max() <= 4 * 2**-8 * x.double().abs().max()
+    assert (want[:, :, 257] - rotate(spec, x.double().roll(1, 2))[:, :, 257]).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_at_its_kink_relu_has_the_mean_of_both_slopes_and_a_linear_map_by_two_has_slope_1(dtype):
+    spec = replace(models.SPECS["gpt2"], activation="relu")
+    x = torch.tensor([-1.0, -1e-7, 0.0, 1e-7, 1.0], dtype=dtype, requires_grad=True)
+    (slope,) = torch.autograd.grad(activate(spec, x).sum(), x)
+    assert slope.tolist() == [0.0, 0.5, 0.5, 0.5, 1.0]
+    (slope,) = torch.autograd.grad((activate(spec, x) - activate(spec, -x)).sum(), x)
+    assert slope.tolist() == [1.0] * 5
+    assert torch.equal(activate(spec, x).detach(), x.detach().relu())

@@ -10,8 +10,10 @@ import torch
 from edgeprune_core.attribution import margin_gradient
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.engine import trace
-from edgeprune_core.mask import from_edge_values
+from edgeprune_core.mask import from_edge_values, to_mask
 from edgeprune_core.methods import METHODS, Eap
+from edgeprune_core.ties import levelled
+from tests import zoo
 from tests.edgeprune_core import models, naive
 from tests.edgeprune_core.methods.subjects import llama, prompts
 from tracrcheck.truth.setting import Setting
@@ -134,3 +136,53 @@ def test_the_margin_of_a_numerical_program_grows_away_from_the_mean_on_either_si
     assert (slope[~scored] == 0).all()
     assert ((values[scored] - mean) * slope[scored] >= 0).all()
     assert set(slope[scored].flatten().tolist()) >= {-1.0, 1.0}
+
+
+def scored(name, dtype=torch.float64, items=None):
+    """The scores of a program under resampling, on these items or on 64 of the list."""
+    task = task_of(zoo.compiled(name), Setting(ablation="resample"))
+    if items is None:
+        items = task.items[torch.randperm(len(task.items), generator=torch.Generator().manual_seed(0))[:64]]
+    task = replace(task, items=items).to(dtype)
+    return task, margin_gradient(task).abs()
+
+
+def ranked(scores) -> list[int]:
+    level = levelled(scores.tolist(), scores.dtype)
+    return [sorted(set(level), reverse=True).index(x) for x in level]
+
+
+def test_at_an_exact_kink_the_score_is_the_slope_from_either_side():
+    """The relu(x) - relu(-x) of a linear map, at x = 0; finite differences and the whole cut give 1.125."""
+    task, scores = scored("blend", items=torch.tensor([[7, 10]]))
+    edge = task.graph.edge("m0 -> a1.h0.v")
+    assert float(scores[task.graph.edges.index(edge)]) == pytest.approx(1.125, abs=1e-6)
+    full = Circuit.full(task.graph)
+    with torch.no_grad():
+        whole, cut = task.margins(
+            task.outputs(to_mask([full, full.without(edge)], dtype=torch.float64), task.items), task.items
+        )
+    assert float(abs(whole - cut)) == pytest.approx(1.125, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["blend", "window_fraction", "xproportion", "pair_balance", "sort", "hist"])
+def test_single_and_double_precision_rank_the_edges_alike(name):
+    single, double = (scored(name, dtype)[1] for dtype in (torch.float32, torch.float64))
+    assert ranked(single) == ranked(double)
+
+
+@pytest.mark.parametrize("name", ["changes", "detect_pattern_abc", "first_equals_last", "nesting_level"])
+def test_scores_at_kinks_of_one_side_do_not_hang_on_the_precision(name):
+    single, double = (scored(name, dtype)[1].double() for dtype in (torch.float32, torch.float64))
+    assert (single - double).abs().max() < 1e-4 * double.max()
+
+
+def test_an_output_that_equals_the_mean_up_to_rounding_has_no_weight():
+    task = task_of(zoo.compiled("pair_balance"), Setting(ablation="resample"))
+    inputs = torch.arange(len(task.tokens)).repeat(2, 1).T
+    outputs = torch.zeros(1, *task.reference.shape, dtype=torch.float64, requires_grad=True)
+    (weight,) = torch.autograd.grad(task.margins(outputs, inputs).sum(), outputs)
+    weights = weight[0][task.scored]
+    assert weights.numel() == 426
+    assert int((weights == 0).sum()) == 126
+    assert set(weights.flatten().tolist()) == {-1.0, 0.0, 1.0}

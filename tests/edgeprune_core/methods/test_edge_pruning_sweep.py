@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from itertools import islice
 
+import pytest
 import torch
 
 from edgeprune_core.methods import EdgePruning
@@ -65,3 +66,33 @@ def test_each_ranking_is_cut_near_the_number_of_open_gates():
         sizes = {min(max(1, round(part * int((scores > 0).sum()))), len(scores)) for part in SWEEP.near}
         wanted += [(f"price {price:.2g}, top {n}", top_edges(task, scores, n)) for n in sorted(sizes)]
     assert list(FEW.sweep(task)) == wanted
+
+
+@pytest.mark.parametrize("steps", [40, 400, 1220])
+@pytest.mark.parametrize("cool_down", [0.0, 1 / 3, 1.0])
+def test_the_rate_is_never_negative_never_rises_and_ends_at_a_tenth_or_where_it_began(steps, cool_down):
+    method = EdgePruning(steps=steps, cool_down=cool_down, learning_rate=0.2)
+    rates = [method.rate(step) for step in range(steps)]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[0] == 0.2
+    assert 0.02 < rates[-1] <= (0.2 if not cool_down else 0.02 + 0.2 / (steps * cool_down))
+
+
+def test_through_a_whole_sweep_of_the_default_setting_the_rate_stays_as_it_is(monkeypatch):
+    """It is longer than a training of the default setting, whose rate falls towards its own last step."""
+    begun = []
+
+    class Begun(Exception):
+        pass
+
+    def begin(method, task):
+        begun.append(method)
+        raise Begun
+
+    monkeypatch.setattr(EdgePruning, "begin", begin)
+    default = EdgePruning()
+    with pytest.raises(Begun):
+        next(default.rankings(prompts(llama(), n=2)))
+    (method,) = begun
+    assert method.steps == method.price.total_steps > default.steps
+    assert {method.rate(step) for step in range(method.steps)} == {default.learning_rate}

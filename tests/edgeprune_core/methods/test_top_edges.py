@@ -10,6 +10,7 @@ import torch
 from edgeprune_core.attribution import margin_gradient
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.methods.top_edges import fewest_edges, top_edges
+from edgeprune_core.ties import levelled
 from tests.edgeprune_core.methods.subjects import llama, prompts
 
 
@@ -42,3 +43,24 @@ def test_ties_go_to_the_edge_that_comes_first_in_the_graph(task):
     last = sorted(task.graph.edges)[-11:]  # edges into `out`: never dangling
     scores = torch.tensor([float(edge in last) for edge in task.graph.edges])
     assert top_edges(task, scores, 4) == Circuit.of(task.graph, last[:4])
+
+
+def test_scores_that_only_rounding_separates_are_ties():
+    noisy = [0.0, 1.0, 1e-19, -1e-20, 1.0 - 5e-10, 1e-8]
+    assert levelled(noisy) == [1e-19, 1.0, 1e-19, 1e-19, 1.0, 1e-8]
+    near = [1.0, 1.0 - 5e-7, 1.0 - 2e-6]
+    assert levelled(near, torch.float32) == [1.0, 1.0, 1.0 - 2e-6]
+    assert levelled(near) == near
+    assert levelled([0.0, -0.0]) == [0.0, 0.0]
+    assert levelled([]) == []
+    infinite = [-float("inf"), 1.0, float("inf"), float("inf")]
+    assert levelled(infinite) == infinite
+
+
+def test_noise_in_equal_scores_changes_no_circuit(task):
+    scores = torch.zeros(task.graph.n_edges, dtype=torch.float64)
+    scores[::7] = 3.0
+    noise = 1e-19 * torch.randn(len(scores), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    for n in range(0, len(scores), 5):
+        assert top_edges(task, scores + noise, n) == top_edges(task, scores, n)
+    assert fewest_edges(task, scores + noise) == fewest_edges(task, scores)

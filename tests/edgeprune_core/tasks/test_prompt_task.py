@@ -132,6 +132,14 @@ def test_a_method_that_knows_only_tasks_runs_on_prompts(model):
     )
 
 
+def test_a_prompt_may_be_as_long_as_the_context_and_no_longer():
+    pair = some()[0]
+    n = len(WORDS.encode(pair.clean))
+    prompt_task("ioi", load(live("gpt2", config(n_positions=n))), [pair], WORDS)
+    with pytest.raises(CheckError, match="EP187"):
+        prompt_task("ioi", load(live("gpt2", config(n_positions=n - 1))), [pair], WORDS)
+
+
 def test_a_prompt_that_does_not_fit_the_model_is_refused(model):
     def refusal(the_model):
         with pytest.raises(CheckError) as caught:

@@ -165,3 +165,16 @@ def test_a_model_that_does_not_survive_being_rounded_is_told_of():
     method = EdgePruning(steps=1, circuits=2, n_edges=6)
     assert "rounded" not in method(task).notes
     assert replace(method, dtype=torch.bfloat16)(task).notes["rounded"] > 10 * task.outcome.limit
+
+
+@pytest.mark.parametrize(("rate", "node_rate"), [(10.0, 1.0), (1.0, 10.0), (0.0, 3.0), (3.0, 0.0)])
+def test_edges_and_writers_ascend_each_at_its_own_rate(rate, node_rate):
+    target = SparsityTarget(edges=0.5, nodes=0.5, warm_up=0, rate=rate, node_rate=node_rate)
+    multipliers = torch.zeros(4, requires_grad=True)
+    multipliers.grad = torch.tensor([1.0, 2.0, 3.0, 4.0])
+    target.ascend(multipliers)
+    assert multipliers.tolist() == [rate, 2 * rate, 3 * node_rate, 4 * node_rate]
+
+
+def test_the_default_rates_are_10_of_edges_and_1_of_writers():
+    assert (SparsityTarget().rate, SparsityTarget().node_rate) == (10.0, 1.0)

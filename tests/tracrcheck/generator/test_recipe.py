@@ -11,7 +11,8 @@ import pytest
 from edgeprune_core.errors import CheckError
 from edgeprune_core.methods import EdgePruningScoreFunction
 from tracrcheck.generator.accept import Draws, compiled_of, draw
-from tracrcheck.generator.recipe import OPERATIONS, from_json, to_json
+from tracrcheck.generator.recipe import OPERATIONS, Above, Number, Recipe, from_json, program, to_json
+from tracrcheck.rasp.interpreter import Walk
 from tracrcheck.truth.certify import certify
 from tracrcheck.truth.setting import Setting
 from tracrcheck.truth.task import task_of
@@ -73,3 +74,8 @@ def test_edge_pruning_finds_the_certified_truth_of_programs_nobody_wrote(seed, a
     assert task.accepts(found)
     if "unique" in certificate.proved:
         assert found == certificate.required
+
+
+def test_above_is_more_than_the_threshold():
+    recipe = Recipe(n_tokens=3, max_seq_len=3, operations=(Number(0, (2, 3, 4)), Above(2, 3)))
+    assert Walk([0, 1, 2], causal=False)(program(recipe).build()) == [0, 0, 1]

@@ -74,6 +74,20 @@ def test_a_tie_across_the_border_enters_together_and_fails(hist):
     assert verdict(hist, Scores(scores=torch.zeros(len(found)))).reason == "no_threshold"
 
 
+def test_a_required_edge_that_only_rounding_puts_above_a_useless_one_fails(hist):
+    """9e-19 and 0 are what a sum that cancels gives on one machine and on another."""
+    found = scores(hist, hist.certificate.required, **{"m0 -> out": 9e-19})
+    got = verdict(hist, Scores(scores=found))
+    assert (got.verdict, got.reason, got.missing) == ("FAILS", "no_threshold", ("m0 -> out",))
+    assert (
+        got.ranking
+        == verdict(hist, Scores(scores=scores(hist, hist.certificate.required, **{"m0 -> out": 0.0}))).ranking
+    )
+    small = scores(hist, hist.certificate.required, **{"m0 -> out": 1e-6})
+    assert verdict(hist, Scores(scores=small)).verdict == "HOLDS"
+    assert verdict(hist, Scores(scores=small.float())).verdict == "FAILS"  # float32 rounds by 1e-7
+
+
 def test_a_dangling_edge_above_the_border_is_not_dropped(hist):
     assert "pos -> a0.h0.q" not in hist.certificate.required
     found = scores(hist, hist.certificate.required, **{"pos -> a0.h0.q": 2.0})

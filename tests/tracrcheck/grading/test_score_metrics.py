@@ -105,3 +105,15 @@ def test_the_order_of_the_edges_changes_nothing():
         for order in itertools.permutations(rows)
     }
     assert len(results) == 1
+
+
+def test_scores_that_only_rounding_separates_from_0_are_ties():
+    """What EAP scores four required edges of `sort` with, and useless ones: 2e-20 to 9e-19, and 0."""
+    truth = flags(1, 1, 1, 0, 0)
+    noisy, clean = (
+        rank(scores, truth, truth) for scores in ([3.8, 2e-20, 9e-19, 0.0, 0.0], [3.8, 0, 0, 0, 0])
+    )
+    assert noisy == clean
+    assert noisy.auroc == pytest.approx((2 + 2 * 1) / 6)
+    assert not noisy.exact_threshold
+    assert rank([3.8, 1e-8, 2e-8, 0.0, 0.0], truth, truth).exact_threshold

@@ -9,12 +9,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from edgeprune_core import attribution, criterion, faithfulness, mask, task, weights
+from edgeprune_core import attribution, criterion, faithfulness, mask, task, ties, weights
 from edgeprune_core.ablations import Mean
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.criterion import Outcome
 from edgeprune_core.engine import forward, stream
-from edgeprune_core.engine.blocks import attention
+from edgeprune_core.engine.blocks import attention, mlp
 from edgeprune_core.families import base as families
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.methods import acdc, candidates, edge_pruning_score_function, exact, top_edges
@@ -23,7 +23,7 @@ from edgeprune_core.training import cross_entropy, pathwise, score_function
 from edgeprune_core.training.gates import HardConcrete
 from edgeprune_core.training.item_pool import ItemPool
 from edgeprune_core.training.prices import SparsityTarget
-from tracrcheck.invariants import discretisation, gates
+from tracrcheck.invariants import discretisation, gates, patching
 from tracrcheck.truth import cache, certify
 from tracrcheck.truth import permitted as structure
 
@@ -459,6 +459,26 @@ def knocked_out_is_kept(patch) -> None:
     patch.setattr(faithfulness, "_circuits", same)
 
 
+def half_kept_is_alive(patch) -> None:
+    before = patching.live_writers
+    patch.setattr(patching, "live_writers", lambda mask, graph: before(mask > 0.5, graph))
+
+
+def no_slope_at_kinks(patch) -> None:
+    activate = mlp.activate
+    patch.setattr(
+        mlp, "activate", lambda spec, x: torch.relu(x) if spec.activation == "relu" else activate(spec, x)
+    )
+
+
+def rounding_has_a_sign(patch) -> None:
+    patch.setattr(task, "AT_MEAN", 0.0)
+
+
+def noise_is_ranked(patch) -> None:
+    patch.setattr(ties, "TIE", dict.fromkeys(ties.TIE, 0.0))
+
+
 def ten_times_tau(patch) -> None:
     prune = acdc._prune
     patch.setattr(acdc, "_prune", lambda metric, tau: prune(metric, 10 * tau))
@@ -481,7 +501,7 @@ BREAKS: dict[str, list[tuple[Callable, str, int]]] = {
         (mean_of_the_last_batch, "gpt2", 0),
         (batch_leaks, "program", 0),
     ],
-    "any_share": [(shares_rounded, "gpt2", 0)],
+    "any_share": [(shares_rounded, "gpt2", 0), (half_kept_is_alive, "gpt2", 0)],
     "outside_permitted": [(too_little_permitted, "plain", 0), (too_little_permitted, "program", 0)],
     "dangling": [(keys_dangle, "llama", 0)],
     "all_kept": [(scale_lost, "llama", 0)],
@@ -491,7 +511,7 @@ BREAKS: dict[str, list[tuple[Callable, str, int]]] = {
     "batching": [(batch_leaks, "gpt2", 0)],
     "permuted_outputs": [(first_head_lost, "gpt2", 0)],
     "permuted_gradients": [(scores_shifted, "llama", 0)],
-    "exact_on_linear": [(gradient_elsewhere, "plain", 0)],
+    "exact_on_linear": [(gradient_elsewhere, "plain", 0), (no_slope_at_kinks, "plain", 0)],
     "mask_gradient": [(gradient_stops, "gpt2", 0)],
     "completeness": [(gradient_stops, "llama", 0)],
     "normalised": [(ends_swapped, "gpt2", 0), (rounding_is_a_difference, "gpt2", 1)],
@@ -505,7 +525,7 @@ BREAKS: dict[str, list[tuple[Callable, str, int]]] = {
         (not_a_number_passes, "gpt2", 0),
         (rounding_decides, "gpt2", 0),
     ],
-    "margins": [(padding_is_an_answer, "gpt2", 0)],
+    "margins": [(padding_is_an_answer, "gpt2", 0), (rounding_has_a_sign, "gpt2", 0)],
     "checkpoints": [(gelu_of_another_kind, "gpt2", 0)],
     "pooling": [(last_batch_alone, "llama", 0)],
     "divergences": [(arguments_swapped, "gpt2", 0)],
@@ -517,7 +537,7 @@ BREAKS: dict[str, list[tuple[Callable, str, int]]] = {
     "candidates": [(judged_by_the_mean, "gpt2", 0), (scores_of_the_last, "gpt2", 0)],
     "elites_by_hand": [(all_elite, "gpt2", 0), (itself_an_improvement, "gpt2", 0)],
     "exact_scores": [(cuts_pile_up, "gpt2", 0)],
-    "shortest_head": [(one_edge_more, "gpt2", 0)],
+    "shortest_head": [(one_edge_more, "gpt2", 0), (noise_is_ranked, "gpt2", 0)],
     "matrix": [(knocked_out_is_kept, "gpt2", 0)],
     "acdc": [(ten_times_tau, "gpt2", 0)],
 }

@@ -64,10 +64,11 @@ def test_a_fault_is_read_as_it_stands(tmp_path):
     assert (wanted.source, wanted.blind) == ("ours", False)
 
 
-def test_the_fault_of_the_page_is_one(tmp_path):
+def test_each_fault_of_the_page_is_one(tmp_path):
     page = (ROOT / "docs" / "extend" / "fault.md").read_text(encoding="utf-8")
-    (mutant,) = read_tables(written(tmp_path, page.split("```toml\n")[1].split("```")[0])).values()
-    test_an_edit_matches_once_and_leaves_another_program(mutant)
+    blocks = [part.split("```")[0] for part in page.split("```toml\n")[1:]]
+    for mutant in read_tables(written(tmp_path, *blocks)).values():
+        test_an_edit_matches_once_and_leaves_another_program(mutant)
 
 
 @pytest.mark.parametrize(

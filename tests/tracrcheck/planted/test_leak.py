@@ -96,3 +96,9 @@ def test_a_truth_that_is_not_the_programs_mapped_is_caught(monkeypatch, tmp_path
     with pytest.raises(CheckError, match="TC163") as caught:
         truth_of(replace(made, slots=wrong), Setting())
     assert "the truth of the planted 'hist' is not the program's (zero)" in str(caught.value)
+
+
+def test_a_leak_that_is_not_a_number_is_no_small_one(monkeypatch):
+    monkeypatch.setattr(leak, "stream_ratio", lambda made: float("nan"))
+    with pytest.raises(CheckError, match="TC162"):
+        leak.measure(planted("hist", 3, 2, 3), [Setting(ablation="zero")], random_circuits=1)

@@ -16,6 +16,7 @@ from tests import zoo
 from tests.tracrcheck.planted.models import SOME, planted
 from tracrcheck.compiler.compile import compile_program
 from tracrcheck.compiler.equivalence import check_compiled, outputs
+from tracrcheck.planted import truth
 from tracrcheck.planted.distractors import Draw
 from tracrcheck.planted.leak import circuits_to_try
 from tracrcheck.planted.planting import plant
@@ -205,3 +206,21 @@ def test_a_planted_program_that_is_planted_again_still_is_the_program():
     setting = Setting()
     assert len(certify(task_of(again.compiled, setting), setting).required) == 6
     assert compile_program(again.compiled.program).model.digest() == again.model.digest()
+
+
+def test_another_circuit_of_the_same_size_is_no_truth_of_a_planted_program(monkeypatch):
+    made, setting = planted("hist", 3, 2, 3), Setting(ablation="zero")
+    real = truth.certificate_of
+    assert truth.truth_of(made, setting).required == made.mapped(real(made.original, setting).required)
+
+    def other(compiled, setting):
+        found = real(compiled, setting)
+        if compiled is made.original:
+            return found
+        lost = next(iter(found.required))
+        spare = next(edge for edge in compiled.graph.edges if edge not in found.required)
+        return replace(found, required=found.required.without(lost) | Circuit.of(compiled.graph, [spare]))
+
+    monkeypatch.setattr(truth, "certificate_of", other)
+    with pytest.raises(CheckError, match="TC163"):
+        truth.truth_of(made, setting)

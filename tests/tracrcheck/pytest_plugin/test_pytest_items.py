@@ -3,17 +3,51 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
 
 from tracrcheck.pytest_items import GatePlugin
 
+METHOD = "tests.tracrcheck.pruners:knows_the_answer"
 THREE = "--tracrcheck-programs=hist,xproportion,successor"
 
 
 def method(name: str) -> str:
     return f"--tracrcheck-method=pruners:{name}"
+
+
+def plugin_of(**options) -> GatePlugin:
+    options = {f"tracrcheck_{name}": value for name, value in {"method": METHOD, **options}.items()}
+    return GatePlugin.of(SimpleNamespace(getoption=options.get))
+
+
+def test_every_option_reaches_what_the_plugin_does(tmp_path):
+    usual = plugin_of()
+    assert (usual.plan.seeds, usual.plan.timeout, usual.names, usual.json) == ((0,), 1800.0, (), None)
+    assert [s.ablation for s in usual.plan.settings] == ["zero", "resample"]
+    assert usual.plan.method_name == METHOD
+    full = plugin_of(profile="full")
+    assert full.plan.seeds == tuple(range(20))
+    assert [s.ablation for s in full.plan.settings] == ["zero", "mean", "resample"]
+    assert plugin_of(timeout=2.5).plan.timeout == 2.5
+    assert plugin_of(timeout=2.5).replay_options == ("--timeout", "2.5")
+    assert plugin_of(programs="hist, sort").names == ("hist", "sort")
+    assert plugin_of(json=str(tmp_path / "out.json")).json == tmp_path / "out.json"
+    assert plugin_of(method="random").plan.method_name == "random"
+
+
+def test_a_program_that_cannot_be_collected_is_among_the_errors_of_the_file():
+    plugin = plugin_of()
+    for node, failed in (
+        ("tracrcheck", True),
+        ("tracrcheck::hist", True),
+        ("tracrcheck::sort", False),
+        ("mine.py", True),
+    ):
+        plugin.pytest_collectreport(SimpleNamespace(nodeid=node, failed=failed, longreprtext="why"))
+    assert plugin.errors == {"tracrcheck": "why", "tracrcheck::hist": "why"}
 
 
 def test_a_right_method_passes_every_program_under_every_ablation_of_quick(project):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -171,3 +172,29 @@ def test_without_names_every_program_is_a_case():
     from tests import zoo
 
     assert len(cases().mark.args[1]) == len(zoo.NAMES)
+
+
+@pytest.mark.parametrize("word", ["HOLDS", "FAILS", "UNKNOWN"])
+def test_only_what_holds_is_exact(word, monkeypatch):
+    verdict = replace(Case("hist").verdict([]), verdict=word)
+    monkeypatch.setattr(Case, "verdict", lambda self, circuit: verdict)
+    if word == "HOLDS":
+        Case("hist").assert_exact([])
+    else:
+        with pytest.raises(AssertionError, match=word):
+            Case("hist").assert_exact([])
+
+
+def test_edges_that_do_not_exist_are_neither_exact_nor_faithful():
+    case = Case("hist")
+    edges = [*case.task.graph.edges, "a9.h9 -> out"]
+    case.assert_faithful(edges[:-1])
+    for judge in (case.assert_faithful, case.assert_exact):
+        with pytest.raises(AssertionError, match="foreign_edges"):
+            judge(edges)
+
+
+def test_every_field_of_a_setting_reaches_the_cases():
+    setting = {"criterion": "decoded", "lengths": (1, 2), "score_bos": True, "seed": 3}
+    made = [parameter.values[0] for parameter in cases("hist", ablations=["zero", "mean"], **setting).args[1]]
+    assert made == [Case("hist", ablation=name, **setting) for name in ("zero", "mean")]

@@ -9,9 +9,10 @@ from tracr.rasp import rasp
 
 from edgeprune_core.errors import CheckError
 from tracrcheck import Program
-from tracrcheck.rasp.domain import WHOLE, domain_of, token_order
+from tracrcheck.rasp.domain import domain_of, token_order
 
 PROGRAM = Program(name="p", build=lambda: rasp.tokens, vocab={"b", "a"}, max_seq_len=2)
+WHOLE = 20_000  # as docs/limits.md says
 
 
 def test_the_domain_is_every_list_shortest_first_in_the_order_of_the_tokens():
@@ -69,3 +70,14 @@ def test_at_the_limit_the_domain_is_whole():
     program = replace(PROGRAM, vocab=set(range(WHOLE)), max_seq_len=1)
     assert domain_of(program).sampled is None
     assert len(domain_of(program).inputs) == WHOLE
+
+
+def test_a_sample_of_a_length_is_drawn_from_all_of_it():
+    """Not its first lists: every token stands at every place about equally often."""
+    domain = domain_of(replace(PROGRAM, vocab={"a", "b", "c"}, max_seq_len=10))
+    longest = [tokens for tokens in domain.inputs if len(tokens) == 10]
+    assert 1000 < len(longest) < 3**10
+    for place in range(10):
+        for token in "abc":
+            share = sum(tokens[place] == token for tokens in longest) / len(longest)
+            assert abs(share - 1 / 3) < 0.05  # the standard deviation is below 0.015

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from tests import zoo
 from tests.tracrcheck.reports.hostile import results, verdict
 from tracrcheck.grading.verdict import exit_code
 from tracrcheck.pytest_items import GateItem, NotRecovered
@@ -15,6 +17,9 @@ from tracrcheck.reports.context import Context
 from tracrcheck.reports.document import plain
 from tracrcheck.reports.gate import document
 from tracrcheck.reports.kinds import comment_of, html_of, junit_of, page_of
+from tracrcheck.reports.saved import CertificatesFile
+from tracrcheck.truth.cache import certificate_of
+from tracrcheck.truth.setting import Setting
 
 WORDS = ("HOLDS", "FAILS", "UNKNOWN")
 REASON = {"HOLDS": None, "FAILS": "unfaithful", "UNKNOWN": "too near to call"}
@@ -65,3 +70,11 @@ def test_a_test_of_pytest_passes_where_every_seed_holds(words):
     else:
         with pytest.raises(NotRecovered, match="why"):
             GateItem.runtest(item)
+
+
+@pytest.mark.parametrize("sampled", [None, 9999])
+def test_what_holds_on_a_sample_is_nowhere_called_proved(sampled):
+    found = replace(certificate_of(zoo.compiled("hist"), Setting()), sampled=sampled)
+    saved, said = CertificatesFile(certificates=(found.to_json(),)), "sampled 120 of 9999"
+    for text in (page_of(saved, Context()), html_of(saved, Context()), found.says("sufficient")):
+        assert (said in text) == (sampled is not None)

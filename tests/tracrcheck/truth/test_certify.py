@@ -237,6 +237,17 @@ def test_the_search_keeps_every_derivation_that_no_strictly_smaller_one_replaces
     assert set(_undominated([other_demand, larger])) == {other_demand, larger}  # equal size: both stay
 
 
+def test_a_sample_of_pairs_has_every_input_on_both_sides():
+    """Of 65,536 pairs of the longest inputs of `xproportion` it has thousands: each of the 256 many times."""
+    task = task_of(zoo.compiled("xproportion"), Setting(ablation="resample"))
+    assert task.sampled > len(task.items)
+    longest = task.valid.sum(1) == task.valid.sum(1).max()
+    pairs = task.items[longest[task.items[:, 0]]]
+    for side in (0, 1):
+        counts = torch.bincount(pairs[:, side], minlength=len(longest))[longest]
+        assert counts.min() > len(pairs) / 256 / 3
+
+
 # ---------------------------------------------------------------- where the search gives up
 
 

@@ -19,8 +19,10 @@ from tests import zoo
 from tracrcheck.invariants.subjects import random_model
 from tracrcheck.planted.distractors import Draw
 from tracrcheck.truth.permitted import permitted, rounding
-from tracrcheck.truth.search import SAME, _Variants
+from tracrcheck.truth.search import _Variants
 
+# What the search takes for one output: above rounding of sums of order 100 (1e-14 each), below a tie of 1e-9.
+SAME = 1e-11
 READS, WRITES = ("w_q", "w_k", "w_v", "w_in", "unembed"), ("tok", "pos", "w_o", "b_o", "w_out", "b_out")
 NAMES = ("reverse", "sort_freq", "shuffle_dyck2", "blend", "copy_tokens", "nary_sequencemap", "mean_token")
 

@@ -21,7 +21,9 @@ TIE = {"torch.float64": 1e-9, "torch.float32": 1e-6, "torch.float16": 1e-2, "tor
 
 def levelled(scores: Sequence[float], dtype: torch.dtype | None = None) -> list[float]:
     """Each score, or the largest score that it ties with. dtype: in which they were computed; None for float64."""
-    width = TIE.get(str(dtype or "torch.float64"), 1e-9) * max((abs(x) for x in scores if math.isfinite(x)), default=0.0)
+    width = TIE.get(str(dtype or "torch.float64"), 1e-9) * max(
+        (abs(x) for x in scores if math.isfinite(x)), default=0.0
+    )
     found, level = list(scores), math.nan
     for place in sorted(range(len(scores)), key=lambda i: -math.inf if math.isnan(scores[i]) else -scores[i]):
         if not (scores[place] == level or level - scores[place] <= width):

@@ -10,7 +10,6 @@ import pytest
 
 CALLS = [
     (["gate", "hist", "--method", "wrong"], "TC113"),
-    (["gate", "hist", "--method", "nowhere:wrong"], "TC113"),
     (["gate", "hist", "--ablation", "wrong"], "TC111"),
     (["gate", "hist", "--criterion", "wrong"], "TC111"),
     (["gate", "hist", "--profile", "wrong"], "TC117"),

@@ -108,10 +108,12 @@ def of_live(model: Any) -> Checkpoint:
 
 def _indexed(path: Path) -> list[str]:
     """The files that an index names; all must lie in the folder of the index."""
-    told = _json(path).get("weight_map")
-    if not isinstance(told, dict) or not all(isinstance(f, str) and Path(f).name == f for f in told.values()):
+    files = _json(path).get("weight_map")
+    if not isinstance(files, dict) or not all(
+        isinstance(f, str) and Path(f).name == f for f in files.values()
+    ):
         raise user_error("EP177.index", where=path)
-    return sorted(set(told.values()))
+    return sorted(set(files.values()))
 
 
 def _names(path: Path) -> list[str]:

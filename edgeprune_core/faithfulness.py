@@ -98,7 +98,10 @@ class Matrix:
             return f"the circuit is faithful in every one of {len(self.cells)} cells"
         if len(self.against) == len(self.cells):
             return f"faithful in none of {len(self.cells)} cells"
-        names = ", ".join(f"{c.ablation} / {c.direction} / {c.metric}" for c in self.against)
+        names = ", ".join(
+            f"{c.ablation} / {c.direction.replace('_', ' ')} / {METRICS[c.metric].label if c.metric in METRICS else c.metric}"
+            for c in self.against
+        )
         return f"faithful in {len(self.cells) - len(self.against)} of {len(self.cells)} cells; not in {names}"
 
 

@@ -87,7 +87,7 @@ def test_what_holds_under_one_ablation_only_is_said_to():
     assert ("zero", "kept", "exact_match") in against  # under zero ablation more edges are needed
     assert ("resample", "kept", "exact_match") not in against
     assert matrix.sentence().startswith(f"faithful in {30 - len(against)} of 30 cells; not in ")
-    assert "zero / kept / exact_match" in matrix.sentence()
+    assert "zero / kept / exact match" in matrix.sentence()
     holds = dataclasses.replace(matrix, cells=tuple(c for c in matrix.cells if c.supports))
     assert holds.sentence() == f"the circuit is faithful in every one of {30 - len(against)} cells"
 

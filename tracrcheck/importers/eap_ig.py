@@ -61,8 +61,10 @@ class EapIg:
         got = (cfg.get("n_layers"), cfg.get("n_heads"), bool(cfg.get("parallel_attn_mlp")))
         wanted = (graph.n_layers, graph.n_heads, graph.parallel_blocks)
         if got != wanted:
+            hooked = "add --format eap_ig_hooked, if the model is one that `tracrcheck.peers.hooked` made"
             raise user_error(
                 "TC133.graph",
+                do=hooked if got[0] == graph.n_layers + 1 else "",
                 got="{} layers, {} heads, parallel blocks: {}".format(*got),
                 wanted="{} layers, {} heads, parallel blocks: {}".format(*wanted),
             )

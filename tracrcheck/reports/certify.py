@@ -80,9 +80,18 @@ def _table(certificates: Sequence[One]) -> doc.Table:
         *(choice(name, partial(_says, name)) for name in PROPERTIES),
         number("inputs", lambda c: f"{c.get('n_inputs', 0):,}"),
         number("items", lambda c: f"{_items(c):,}"),
-        doc.Column("gap", lambda c: gap_words(c.get("gap_below"), c.get("gap_above")), wide=True),
+        number(
+            "gap",
+            lambda c: " to ".join(_short(c.get(side)) for side in ("gap_below", "gap_above")),
+            wide=True,
+        ),
         caption="Certificates by program and setting",
+        note="Gap: what faithful circuits deviate at most, to what others deviate at least, in units of the output's range.",
     )
+
+
+def _short(deviation: float | None) -> str:
+    return "none" if deviation is None else f"{deviation:.2g}"
 
 
 def _items(c: One) -> int:

@@ -6,12 +6,14 @@ import math
 import statistics
 from collections.abc import Callable, Sequence
 
+from edgeprune_core.metrics import METRICS
 from tracrcheck.reports import document as doc
 from tracrcheck.reports.document import grouped, number
 from tracrcheck.runs.compare import CompareResults
 from tracrcheck.trained.curve import LEVELS, Curve, Standing, standings
 
 NONE = "-"
+KL = METRICS["kl"].label
 
 
 def line(made: Curve) -> str:
@@ -64,7 +66,7 @@ def _table(results: CompareResults) -> doc.Table:
         number("sweep", lambda of: max(c.candidates for c in of)),
         number("seconds", lambda of: f"{statistics.median(c.seconds for c in of):.1f}"),
         number("MiB", lambda of: f"{max(c.peak_mib for c in of):.0f}"),
-        caption="Fewest edges at so many nats on held-out prompts: median over seeds (range)",
+        caption=f"Fewest edges by {KL}, on held-out prompts: median over seeds (range)",
         note=f"{NONE}: not reached.",
     )
 
@@ -110,7 +112,7 @@ def plot(results: CompareResults) -> doc.Plot:
     return doc.Plot(
         title=f"{asked['task']} in {asked['model']}, {asked['ablation']} ablation",
         x=f"edges of {asked.get('n_graph_edges', 0):,}",
-        y="KL on held-out prompts, nats",
+        y=f"{KL}, on held-out prompts",
         curves={
             name: [(p.n_edges, p.held_out_kl) for p in c.points if p.n_edges] for name, c in curves.items()
         },

@@ -8,6 +8,7 @@ from typing import Any
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.faithfulness import Matrix
+from edgeprune_core.metrics import METRICS
 from tracrcheck.reports import document as doc
 from tracrcheck.reports.document import number
 from tracrcheck.reports.faithfulness import matrix_block, matrix_document
@@ -16,6 +17,8 @@ from tracrcheck.reports.picture import MOST, Layer, by_reader, circuit_picture, 
 from tracrcheck.reports.render.graph import svg
 from tracrcheck.reports.saved import DISCOVERY, DiscoveryFile
 from tracrcheck.trained.discover import Found
+
+KL = METRICS["kl"].label
 
 # Heads and MLPs that the summary names.
 MOST_USED = 10
@@ -65,7 +68,7 @@ def document(saved: DiscoveryFile) -> doc.Document:
     return doc.Document(
         command="discover",
         title=f"{subject}: {asked['method']}",
-        word="FAILS" if fault else "found",
+        word="FAILS" if fault else _word(matrix),
         good=not fault,
         outcome=f"no circuit, {fault.reason}"
         if fault
@@ -100,6 +103,13 @@ def _sections(d: Mapping[str, Any]) -> list[doc.Section]:
     return [*sections, doc.Section("Asked", [asked], on=("html",))]
 
 
+def _word(matrix: Mapping[str, Any] | None) -> str:
+    if matrix is None:
+        return "not judged"
+    good = sum(cell["faithful"] for cell in matrix["cells"])
+    return "faithful" if good == len(matrix["cells"]) else "partly faithful" if good else "not faithful"
+
+
 def _tiles(d: Mapping[str, Any]) -> list[doc.Tile]:
     n = d["n_edges"]
     tiles = [
@@ -107,8 +117,8 @@ def _tiles(d: Mapping[str, Any]) -> list[doc.Tile]:
         doc.Tile("seconds of the method", f"{d['seconds']:,.0f}"),
     ]
     if d.get("kl_mean") is not None:
-        tiles.append(doc.Tile("KL in nats, mean, where found", rounded(d["kl_mean"])))
-        tiles.append(doc.Tile("KL at worst", rounded(d["kl_worst"])))
+        tiles.append(doc.Tile(f"{KL}: mean on the prompts it was found on", rounded(d["kl_mean"])))
+        tiles.append(doc.Tile(f"{KL}: worst of these prompts", rounded(d["kl_worst"])))
     if d["faithfulness"] is not None:
         cells = d["faithfulness"]["cells"]
         good = sum(cell["faithful"] for cell in cells)

@@ -119,7 +119,10 @@ def verdict_table(verdicts: Sequence[Verdict], drawn: Collection[str] = ()) -> d
     ]
     vacuous = "Vacuous: nothing is required, since the output cannot change."
     note = vacuous if any(v.vacuous for v in verdicts) else ""
-    return doc.Table.of(groups.values(), *columns, caption="Verdicts by program and setting", note=note)
+    caption = "Verdicts by program and setting"
+    if not criteria and verdicts:
+        caption += f", criterion {verdicts[0].criterion}"
+    return doc.Table.of(groups.values(), *columns, caption=caption, note=note)
 
 
 def _linked(program: str, drawn: Collection[str]) -> doc.Inline:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from edgeprune_core.faithfulness import Cell, Matrix
+from edgeprune_core.metrics import METRICS
 from tracrcheck.reports.document import Column, Table, number
 from tracrcheck.reports.faithfulness import matrix_document
 from tracrcheck.reports.picture import overlap_picture
@@ -47,10 +48,10 @@ def crossed_table(judged: Sequence[Judged]) -> Table:
         Column("circuit", lambda row: names[row.which]),
         Column("on", lambda row: row.task),
         number("edges", lambda row: f"{row.matrix.n_edges:,}"),
-        number("KL, nats", mean("kl")),
+        number(METRICS["kl"].label, mean("kl")),
         number("random", mean("kl", "null")),
-        number("margin recovered", mean("recovered")),
-        number("accuracy", mean("accuracy")),
+        number(METRICS["recovered"].label, mean("recovered")),
+        number(METRICS["accuracy"].label, mean("accuracy")),
         number("model", lambda row: f"{_cell(row.matrix, 'accuracy').model:.3f}"),
         Column(
             "faithful in",

@@ -357,6 +357,29 @@ def test_a_graph_of_another_size_is_refused(reverse):
         reverse.read("eap_ig", document)
 
 
+def test_a_graph_of_a_hooked_model_is_refused_with_the_format_that_reads_it(reverse):
+    with refused("TC133", "the circuit is of another graph than the model's") as told:
+        reverse.read("eap_ig", sample("eap_ig_hooked"))
+    assert told.value.do.startswith("add --format eap_ig_hooked")
+
+
+def test_scores_of_a_hooked_model_are_those_of_our_edges(reverse):
+    document = sample("eap_ig_hooked")
+    for name, told in document["edges"].items():
+        told["score"] = -2.0 if told["in_graph"] else 0.5
+        told["in_graph"] = name == "m1->logits"
+    verdict = reverse.grade(reverse.read("eap_ig_hooked", document, threshold=1.0))
+    assert (verdict.verdict, verdict.ranking.auroc, verdict.ranking.exact_threshold) == ("HOLDS", 1.0, True)
+    assert reverse.grade(reverse.read("eap_ig_hooked", document)).n_found == 1
+    scores = {name: 3.0 if kept else -0.5 for name, kept in sample("autocircuit_hooked").items()}
+    imported = reverse.read("autocircuit_hooked", scores, threshold=1.0)
+    assert reverse.grade(imported).verdict == "HOLDS"
+    with refused("TC135", "the file (autocircuit_hooked) holds scores, and no circuit"):
+        reverse.read("autocircuit_hooked", scores)
+    with refused("TC132", "not a circuit in the format 'autocircuit_hooked'"):
+        reverse.read("autocircuit_hooked", scores | {"MLP 1->Resid End": float("inf")}, threshold=1.0)
+
+
 # coarse verdicts ---------------------------------------------------------------------------------------
 
 

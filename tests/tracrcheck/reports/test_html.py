@@ -268,7 +268,7 @@ def test_a_long_list_is_weighed_on_a_part_of_it(monkeypatch):
 def test_an_effect_is_one_beyond_the_tolerance_on_items_from_all_over_the_list(criterion):
     from tracrcheck.grading import edge_effects
     from tracrcheck.truth.cache import certificate_for
-    from tracrcheck.truth.setting import task_of
+    from tracrcheck.truth.task import task_of
 
     setting = Setting(ablation="resample", criterion=criterion)
     task = task_of(zoo.compiled("hist"), setting)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
@@ -13,13 +13,13 @@ from tracrcheck.reports.picture import KINDS, Layer, Picture, node_of
 from tracrcheck.reports.render.templates import templates
 
 # Pixels.
-BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y, MARGIN, LANE = 190, 44, 70, 26, 20, 11
+BOX_HEIGHT, GAP_X, GAP_Y, MARGIN, LANE = 54, 70, 20, 20, 11
+# Widths of boxes, and of a drawing that fits a page; of a character of a label, and beside a label.
+NARROWEST, USUAL, WIDEST, PAGE, CHARACTER, BESIDE = 80, 190, 420, 1090, 6.0, 26
 # Above this many solid edges, lines are thin and coloured by writer, so that they can be distinguished.
 MANY = 60
 MANY_ON_A_PAGE = 100
-LABEL = 28  # characters of a label that fit a box
 PORT_OFFSET = {"q": -12, "k": 0, "v": 12, "": 0}
-SIZES = {"box_width": BOX_WIDTH, "box_height": BOX_HEIGHT, "margin": MARGIN, "most": LABEL}
 Line = tuple[Edge, dict[str, str]]  # an edge and the attributes of its `path`
 
 
@@ -37,42 +37,51 @@ def columns(graph: ResidualGraph, edges: Sequence[Edge]) -> list[list[str]]:
 # Layout ------------------------------------------------------------------------------------------------
 
 
+class Box(NamedTuple):
+    """A component. column: its place from the left. label: as much of it as fits in two lines."""
+
+    x: int
+    y: int
+    width: int
+    column: int
+    label: list[str]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Positions in pixels. at: component -> left and top of its box. lanes: writer -> y of its lane."""
+    """Positions in pixels. lanes: writer -> y of its lane."""
 
     width: int
     height: int
-    at: Mapping[str, tuple[int, int]]
+    boxes: Mapping[str, Box]
     lanes: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, graph: ResidualGraph, edges: Sequence[Edge], *, above: int) -> Layout:
+    def of(cls, picture: Picture, *, above: int) -> Layout:
         """above: pixels reserved for a title."""
-        names = columns(graph, edges)
+        names, labels = columns(picture.graph, picture.edges), picture.labels
         tallest = max(map(len, names))
         floor = MARGIN + above + tallest * (BOX_HEIGHT + GAP_Y)
-        at = {}
-        for x, column in enumerate(names):
+        boxes, x = {}, MARGIN
+        for place, (column, width) in enumerate(zip(names, _widths(names, labels), strict=True)):
             top = MARGIN + above + (tallest - len(column)) * (BOX_HEIGHT + GAP_Y) // 2
-            for y, node in enumerate(column):
-                at[node] = (MARGIN + x * (BOX_WIDTH + GAP_X), top + y * (BOX_HEIGHT + GAP_Y))
-        far = {e.writer for e in edges if _far(e, at)}
-        lanes = {str(w): floor + LANE * place for place, w in enumerate(w for w in graph.writers if w in far)}
+            for number, node in enumerate(column):
+                label = _lines(labels.get(node, ""), int((width - BESIDE) / CHARACTER))
+                boxes[node] = Box(x, top + number * (BOX_HEIGHT + GAP_Y), width, place, label)
+            x += width + GAP_X
+        far = {e.writer for e in picture.edges if _far(e, boxes)}
+        writers = [str(w) for w in picture.graph.writers if w in far]
+        lanes = {writer: floor + LANE * place for place, writer in enumerate(writers)}
         return cls(
-            width=MARGIN * 2 + len(names) * (BOX_WIDTH + GAP_X) - GAP_X,
-            height=floor + LANE * len(lanes) + MARGIN,
-            at=at,
-            lanes=lanes,
+            width=x - GAP_X + MARGIN, height=floor + LANE * len(lanes) + MARGIN, boxes=boxes, lanes=lanes
         )
 
     def curve(self, edge: Edge) -> str:
         """The `d` of a path: direct, or along the writer's lane below all boxes if there are boxes in between."""
-        x1, y1 = self.at[str(edge.writer)]
-        x2, y2 = self.at[node_of(edge.reader)]
-        x1, y1 = x1 + BOX_WIDTH, y1 + BOX_HEIGHT // 2
-        y2 += BOX_HEIGHT // 2 + PORT_OFFSET[edge.reader.port]
-        if not _far(edge, self.at):
+        writer, reader = self.boxes[str(edge.writer)], self.boxes[node_of(edge.reader)]
+        x1, y1 = writer.x + writer.width, writer.y + BOX_HEIGHT // 2
+        x2, y2 = reader.x, reader.y + BOX_HEIGHT // 2 + PORT_OFFSET[edge.reader.port]
+        if not _far(edge, self.boxes):
             bend = max(30, (x2 - x1) // 2)
             return f"M{x1},{y1} C{x1 + bend},{y1} {x2 - bend},{y2} {x2},{y2}"
         y, half = self.lanes[str(edge.writer)], GAP_X // 2
@@ -82,9 +91,29 @@ class Layout:
         )
 
 
-def _far(edge: Edge, at: Mapping[str, tuple[int, int]]) -> bool:
+def _widths(names: Sequence[Sequence[str]], labels: Mapping[str, str]) -> list[int]:
+    """Of each column: as its longest label needs, unless the drawing is then wider than a page. The widest columns are then
+    narrowed, to no less than `USUAL`."""
+    needs = [max(len(labels.get(node, "")) for node in column) * CHARACTER + BESIDE for column in names]
+    most = WIDEST
+    room = PAGE - 2 * MARGIN - GAP_X * (len(names) - 1)
+    while most > USUAL and sum(min(max(need, NARROWEST), most) for need in needs) > room:
+        most -= 5
+    return [round(min(max(need, NARROWEST), most)) for need in needs]
+
+
+def _lines(label: str, most: int) -> list[str]:
+    """At most two lines of `most` characters. The first ends at a space, unless it were then less than half full."""
+    if len(label) <= most:
+        return [label]
+    at = label.rfind(" ", most // 2, most + 1)
+    first, rest = (label[:most], label[most:]) if at < 0 else (label[:at], label[at + 1 :])
+    return [first, rest if len(rest) <= most else rest[: most - 1] + "…"]
+
+
+def _far(edge: Edge, boxes: Mapping[str, Box]) -> bool:
     """Whether an edge spans more than one column."""
-    return at[node_of(edge.reader)][0] - at[str(edge.writer)][0] > BOX_WIDTH + GAP_X
+    return boxes[node_of(edge.reader)].column - boxes[str(edge.writer)].column > 1
 
 
 # SVG ---------------------------------------------------------------------------------------------------
@@ -92,9 +121,13 @@ def _far(edge: Edge, at: Mapping[str, tuple[int, int]]) -> bool:
 
 def _svg(picture: Picture, lines: Sequence[Line], **more: Any) -> Markup:
     """Draws boxes and lines; later lines lie on top."""
-    layout = Layout.of(picture.graph, picture.edges, above=30 if "title" in more else 0)
+    layout = Layout.of(picture, above=30 if "title" in more else 0)
     template = templates().get_template("circuit.svg")
-    return Markup(template.render(lines=lines, layout=layout, labels=picture.labels, **SIZES, **more))
+    return Markup(
+        template.render(
+            lines=lines, layout=layout, labels=picture.labels, height=BOX_HEIGHT, margin=MARGIN, **more
+        )
+    )
 
 
 def svg(picture: Picture, *, title: str, legend: bool = False) -> str:

@@ -7,21 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tracrcheck.records.machine import in_words
-from tracrcheck.reports.document import (
-    Badge,
-    Code,
-    Document,
-    Facts,
-    Finding,
-    Findings,
-    Inline,
-    Lines,
-    Section,
-    Table,
-    plain,
-)  # fmt: skip
+from tracrcheck.reports import document as doc
+from tracrcheck.reports.document import plain
 from tracrcheck.reports.findings import block
 from tracrcheck.reports.render.sanitize import shown
+from tracrcheck.reports.render.templates import templates
 
 # Findings in full on a page.
 MOST = 40
@@ -33,17 +23,16 @@ MOST_CELL = 300  # bytes in a cell of any table
 _SIGNS = {"UNKNOWN": "?", "error": "?"}
 
 
-def page(document: Document) -> str:
+def page(document: doc.Document) -> str:
     """Provenance, outcome, and every section."""
-    parts = [f"# {_text(document.title)}", *_provenance(document)]
-    for section in document.shown("markdown"):
-        parts.append(f"## {_text(section.title)}")
-        for one in section.blocks:
-            parts += _findings(one) if isinstance(one, Findings) else _block(one)
-    return "\n\n".join(parts) + "\n"
+    template = templates(escaped=False).get_template("page.md")
+    return template.render(
+        document=document, run=document.run, text=_text, indented=_indented, in_words=in_words,
+        blocks=lambda section: [part for one in section.blocks for part in _block(one)],
+    )  # fmt: skip
 
 
-def comment(document: Document) -> str:
+def comment(document: doc.Document) -> str:
     """As many findings as fit; the number left out is always given."""
     state = " (NOT FINISHED)" if document.unfinished else ""
     sign = "✓" if document.good else "✗"
@@ -52,9 +41,9 @@ def comment(document: Document) -> str:
     wrong, foot = [], []
     for section in document.shown("comment"):
         for one in section.blocks:
-            if isinstance(one, Findings):
+            if isinstance(one, doc.Findings):
                 wrong.append(one)
-            elif isinstance(one, Lines) and one.kind == "verbatim":
+            elif isinstance(one, doc.Lines) and one.kind == "verbatim":
                 top += [f"**{_text(section.title)}.**", *_block(one)]
             else:
                 foot += _folded(section, one) if section.folded else _block(one, most=MOST_TABLE)
@@ -63,31 +52,7 @@ def comment(document: Document) -> str:
     return "\n\n".join([*top, *(part for one in wrong for part in _first(one, room)), *foot]) + "\n"
 
 
-# A page ------------------------------------------------------------------------------------------------
-
-
-def _provenance(document: Document) -> list[str]:
-    run = document.run
-    state = ", NOT FINISHED" if document.unfinished else ""
-    lines = [f"* **{_text(document.outcome)}**{state}"]
-    lines += [f"* {_text(line)}" for line in (*document.summary, document.scope) if line]
-    if run is None:
-        return ["\n".join(lines)]
-    lines.append(
-        f"* commit {_text(run['commit'] or 'unknown')}, sources {_text(run['sources']['packages'][:12])}"
-    )
-    sittings = f"{run['sittings']} sitting{'s' if run['sittings'] > 1 else ''}"
-    lines.append(f"* begun {_text(run['started'])}; {run['seconds']:,.0f} s in {sittings}")
-    lines.append(f"* {_text(in_words(run['machine']))}")
-    return [_indented(run["command"]), "\n".join(lines)]
-
-
-def _findings(findings: Findings) -> list[str]:
-    more = len(findings.of) - MOST
-    return [
-        *(_indented(block(f)) for f in findings.of[:MOST]),
-        *([f"and {more:,} more."] if more > 0 else []),
-    ]
+# Blocks -----------------------------------------------------------------------------------------------
 
 
 def _indented(text: str) -> str:
@@ -96,16 +61,19 @@ def _indented(text: str) -> str:
 
 def _block(one: object, *, most: int | None = None) -> list[str]:
     """A block as Markdown; nothing for drawings and plots, which only a page shows."""
-    if isinstance(one, Table):
+    if isinstance(one, doc.Table):
         rows = [[_cell(cell, most=MOST_CELL) for cell in row] for row in one.rows[:most]]
         more = [f"and {len(one.rows) - len(rows):,} more."] if len(one.rows) > len(rows) else []
         numbers = ["---:" if column.number else "---" for column in one.columns]
         head = [_text(column.name) for column in one.columns]
         note = [_text(one.note)] if one.note else []
         return [f"{_text(one.caption)}.", _table(head, numbers, rows), *more, *note]
-    if isinstance(one, Facts):
+    if isinstance(one, doc.Findings):
+        more = [f"and {len(one.of) - MOST:,} more."] if len(one.of) > MOST else []
+        return [*(_indented(block(f)) for f in one.of[:MOST]), *more]
+    if isinstance(one, doc.Facts):
         return ["\n".join(f"* {_text(name)}: {_cell(value)}" for name, value in one.rows)]
-    if isinstance(one, Lines):
+    if isinstance(one, doc.Lines):
         if one.kind == "verbatim":
             return [_fenced(_within("\n".join(one.lines), MOST_LINES))]
         sign = "* " if one.kind == "list" else ""
@@ -120,7 +88,7 @@ def _table(head: Sequence[str], numbers: Sequence[str], rows: Sequence[Sequence[
 # A comment ---------------------------------------------------------------------------------------------
 
 
-def _first(findings: Findings, room: int) -> list[str]:
+def _first(findings: doc.Findings, room: int) -> list[str]:
     """A table of findings in at most half the room, then as many in full as fit."""
     rows = [f"| {' | '.join([_mark(f.word), *map(_cell, f.cells)])} |" for f in findings.of]
     kept = _fitting(rows[:MOST_ROWS], room // 2)
@@ -134,11 +102,11 @@ def _first(findings: Findings, room: int) -> list[str]:
     return [*parts, *_fitting([_details(f) for f in findings.of[:MOST_BLOCKS]], room)]
 
 
-def _details(f: Finding) -> str:
+def _details(f: doc.Finding) -> str:
     return f"<details><summary>{_text(f'{f.word} {f.title}')}</summary>\n\n{_fenced(_within(block(f), MOST_BLOCK))}\n\n</details>"
 
 
-def _folded(section: Section, one: object) -> list[str]:
+def _folded(section: doc.Section, one: object) -> list[str]:
     inside = "\n\n".join(_block(one, most=MOST_TABLE))
     return [f"<details><summary>{_text(section.title)}</summary>\n\n{inside}\n\n</details>"] if inside else []
 
@@ -185,12 +153,12 @@ def _text(value: str) -> str:
     )
 
 
-def _cell(value: Inline, *, most: int = MOST_LINE) -> str:
+def _cell(value: doc.Inline, *, most: int = MOST_LINE) -> str:
     """Code is a `code` element, in which GitHub mentions nobody and links nothing."""
     words = _text(_within(plain(value), most))
-    if isinstance(value, Code):
+    if isinstance(value, doc.Code):
         return f"<code>{words}</code>"
-    return f"**{words}**" if isinstance(value, Badge) and words in ("FAILS", "UNKNOWN") else words
+    return f"**{words}**" if isinstance(value, doc.Badge) and words in ("FAILS", "UNKNOWN") else words
 
 
 def _fenced(text: str) -> str:

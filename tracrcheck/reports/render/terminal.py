@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -32,10 +32,10 @@ def out() -> Console:
 
 
 def show(*parts: RenderableType | Block) -> None:
-    """Prints tables, which wrap on a narrow terminal, and text, whose lines stay whole so that they can be searched and copied."""
+    """Prints tables, which fit the terminal, and text, whose lines stay whole so that they can be searched and copied."""
     console = out()
     for part in parts:
-        for one in _rendered(part):
+        for one in _rendered(part, console.width):
             console.print(shown(one) if isinstance(one, str) else one, soft_wrap=isinstance(one, str))
 
 
@@ -53,15 +53,15 @@ def show_document(document: Document) -> None:
     show(*findings, "", *document.summary)
 
 
-def _rendered(part: RenderableType | Block) -> list[RenderableType]:
+def _rendered(part: RenderableType | Block, width: int) -> list[RenderableType]:
     match part:
         case Table():
-            return [_table(part.narrow()), *([part.note] if part.note else [])]
+            return [_table(part.narrow(), width), *([part.note] if part.note else [])]
         case Findings(of=findings):
             return [line for finding in findings for line in ("", in_lines(finding))]
         case Facts(rows=rows):
-            width = max(len(name) for name, _ in rows)
-            return [f"  {name:<{width}}  {plain(value)}" for name, value in rows]
+            longest = max(len(name) for name, _ in rows)
+            return [f"  {name:<{longest}}  {plain(value)}" for name, value in rows]
         case Lines(lines=lines):
             return [f"  {line}" for line in lines]
         case Drawing() | Plot():
@@ -69,13 +69,34 @@ def _rendered(part: RenderableType | Block) -> list[RenderableType]:
     return [part]
 
 
-def _table(block: Table) -> RichTable:
-    """Cells wrap on a narrow terminal, so that nothing is cut off."""
+def _table(block: Table, width: int) -> RichTable:
+    """Cells wrap between words. Where not even the longest words of all columns fit side by side, each row is a list of its
+    cells. Nothing is cut off."""
+    rows = [[shown(plain(cell)) for cell in row] for row in block.rows]
+    texts = [[column.name, *(row[n] for row in rows)] for n, column in enumerate(block.columns)]
+    longest = [max(map(len, " ".join(of).split())) for of in texts]
+    if sum(longest) + len(longest) - 1 > width:
+        return _listed([column.name for column in block.columns], rows)
     made = RichTable(box=None, pad_edge=False, header_style="bold")
-    for column in block.columns:
-        made.add_column(column.name, justify="right" if column.number else "left", overflow="fold")
-    for row in block.rows:
-        made.add_row(*(shown(plain(cell)) for cell in row))
+    for column, least in zip(block.columns, longest, strict=True):
+        made.add_column(
+            column.name, justify="right" if column.number else "left", overflow="fold", min_width=least
+        )
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
+def _listed(names: Sequence[str], rows: Sequence[Sequence[str]]) -> RichTable:
+    """Names and cells in two columns, with an empty line between rows."""
+    made = RichTable(box=None, pad_edge=False, show_header=False)
+    made.add_column(style="bold", overflow="fold")
+    made.add_column(overflow="fold")
+    for row in rows:
+        for name, cell in zip(names, row, strict=True):
+            if cell:
+                made.add_row(name, cell)
+        made.add_row()
     return made
 
 

@@ -25,10 +25,11 @@ from tracrcheck.reports.render.templates import templates, text
 
 # Findings shown in full; the tables list the others. Items above which a list is folded.
 MOST_FINDINGS, LONG = 40, 8
+LONG_TEXT = 40  # characters of a cell that gets room, so that it does not wrap into a high and narrow one
 _BADGES = {
     "good": ("HOLDS", "killed", "quiet", "proved", "held", "faithful", "made"),
     "bad": ("FAILS", "survived", "red", "broken", "not faithful", "FAILED"),
-    "unsure": ("UNKNOWN", "error", "not proved", "not finished"),
+    "unsure": ("UNKNOWN", "error", "not proved", "partly faithful", "not judged"),
 }
 _KIND = {word: kind for kind, words in _BADGES.items() for word in words}
 
@@ -46,6 +47,7 @@ def _templates() -> Environment:
     made = templates().overlay()
     made.globals |= {"most_findings": MOST_FINDINGS, "most_edges": doc.MOST_EDGES, "long": LONG}
     made.tests |= {
+        "long": lambda cell: isinstance(cell, str) and len(cell) > LONG_TEXT,
         "sorted": lambda cell: isinstance(cell, doc.Sorted),
         "edges": lambda value: isinstance(value, doc.Edges),
     }

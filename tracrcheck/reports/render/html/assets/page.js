@@ -99,7 +99,9 @@
     fit.hidden = false;
     fit.addEventListener("click", () => {
       const narrow = figure.classList.toggle("fit-width");
+      figure.dataset.chosen = "yes"; // by the reader, and not changed any more
       fit.setAttribute("aria-pressed", String(narrow));
+      wide();
     });
 
     const told = (path) => {
@@ -136,6 +138,27 @@
     buttons.forEach((button) => button.addEventListener("change", layer));
     if (buttons.length > 1) layer();
   }
+
+  // What is wider than its place: a circuit that stays legible is made to fit; for the rest a line says that there is more. ---
+  const LEGIBLE = 0.7; // of a drawing's own size
+  const wide = () => {
+    for (const figure of all("figure.circuit")) {
+      const svg = figure.querySelector("svg");
+      const room = svg && svg.parentElement.clientWidth;
+      if (!room || figure.dataset.chosen) continue;
+      const part = room / Number(svg.getAttribute("width"));
+      figure.classList.toggle("fit-width", part < 1 && part >= LEGIBLE);
+      figure.querySelector("button.fit").setAttribute("aria-pressed", String(part < 1 && part >= LEGIBLE));
+    }
+    for (const place of all(".scroll")) {
+      const left = place.scrollWidth - place.clientWidth - place.scrollLeft;
+      place.classList.toggle("wider", place.scrollWidth > place.clientWidth + 1 && left > 1);
+    }
+  };
+  all(".scroll").forEach((place) => place.addEventListener("scroll", wide, { passive: true }));
+  all("details").forEach((one) => one.addEventListener("toggle", wide));
+  window.addEventListener("resize", wide);
+  wide();
 
   // Commands ------------------------------------------------------------------------------------------
   if (navigator.clipboard) {

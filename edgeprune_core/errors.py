@@ -28,6 +28,11 @@ class CheckError(Exception):
                 lines.append(f"    {label:<7} {text}")
         return "\n".join(lines)
 
+    @property
+    def parts(self) -> dict[str, str]:
+        """Its arguments, by name."""
+        return {name: getattr(self, name) for name in ("code", "what", "where", "got", "wanted", "do")}
+
     def at(self, where: Any) -> CheckError:
         """The same error; sets `where`, unless it is set already."""
         self.where = self.where or str(where)

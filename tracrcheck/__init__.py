@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tracrcheck.invariants import INVARIANTS, Invariant, Violation
     from tracrcheck.planted.planting import Planted, plant
     from tracrcheck.rasp.library import Entry, Library
-    from tracrcheck.runs.gate import Plan, gate
+    from tracrcheck.runs.gate_units import Plan, gate
     from tracrcheck.testing import Case, cases
     from tracrcheck.truth.certificate import Certificate
     from tracrcheck.truth.certify import certify
@@ -36,7 +36,7 @@ _HOMES = {
     "invariants": ("INVARIANTS", "Invariant", "Violation"),
     "planted.planting": ("Planted", "plant"),
     "rasp.library": ("Entry", "Library"),
-    "runs.gate": ("Plan", "gate"),
+    "runs.gate_units": ("Plan", "gate"),
     "testing": ("Case", "cases"),
     "truth.certificate": ("Certificate",),
     "truth.certify": ("certify",),

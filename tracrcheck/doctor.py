@@ -51,6 +51,8 @@ USES = {
     "hypothesis": ("", "tracrcheck.strategies"),
     "huggingface-hub": ("huggingface_hub", "models by their name on the hub"),
     "transformers": ("", "tokenizers and live models"),
+    "accelerate": ("", "reading GGUF files"),
+    "gguf": ("", "--model FILE.gguf"),
     "transformer-lens": ("transformer_lens", "tracrcheck.peers: methods of other tools"),
 }
 # Extras for those who work on tracrcheck itself.

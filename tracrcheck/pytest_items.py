@@ -17,19 +17,19 @@ from typing import Any
 import pytest
 
 from edgeprune_core.errors import CheckError
-from tracrcheck.commands.arguments import check_timeout, settings_of
+from tracrcheck.commands.arguments import ProcessOptions, check_memory, check_timeout, settings_of
 from tracrcheck.compiler.compile import Compiled
 from tracrcheck.error_codes import unknown_name
-from tracrcheck.grading.by_name import find_method
+from tracrcheck.grading.method_process import examinee_of
 from tracrcheck.grading.no_exit import forbid_os_exit
 from tracrcheck.grading.verdict import Summary, Verdict
 from tracrcheck.rasp.library import Entry, Library
 from tracrcheck.reports import files
 from tracrcheck.reports.grade import failure_block
 from tracrcheck.reports.render.sanitize import shown
-from tracrcheck.reports.text import replay, summary_line
+from tracrcheck.reports.text import IN_PROCESS, replay, summary_line
 from tracrcheck.runs import profiles
-from tracrcheck.runs.gate import TIMEOUT, Plan, gate
+from tracrcheck.runs.gate_units import TIMEOUT, Plan, gate
 from tracrcheck.truth.program_check import prepare
 from tracrcheck.truth.setting import Setting
 
@@ -65,6 +65,10 @@ class GatePlugin:
         _check_given(config)
         method = config.getoption("tracrcheck_method")
         timeout = config.getoption("tracrcheck_timeout")
+        process = ProcessOptions(
+            memory=config.getoption("tracrcheck_memory"),
+            in_process=bool(config.getoption("tracrcheck_in_process")),
+        )
         path = config.getoption("tracrcheck_json")
         try:
             name = config.getoption("tracrcheck_profile") or "quick"
@@ -72,10 +76,15 @@ class GatePlugin:
                 raise _no_profile(name)
             profile = profiles.chosen(name, [], None)
             files.check_writable(out := Path(path).absolute() if path else None)
+            examinee = examinee_of(
+                method, in_process=process.in_process, memory_mib=check_memory(process.memory)
+            )
+            _ = examinee.many  # a method that cannot be found is an error of the call
             plan = Plan(
                 settings=settings_of(profile.ablations),
-                method=find_method(method),
+                method=examinee,
                 method_name=method,
+                in_process=process.in_process,
                 seeds=tuple(range(profile.seeds)),
                 timeout=check_timeout(TIMEOUT if timeout is None else timeout),
             )
@@ -91,7 +100,10 @@ class GatePlugin:
             json=None
             if hasattr(config, "workerinput")
             else out,  # one process writes it, and has all verdicts
-            replay_options=() if timeout is None else ("--timeout", f"{timeout:g}"),
+            replay_options=(
+                *(() if timeout is None else ("--timeout", f"{timeout:g}")),
+                *process.replay_words,
+            ),
         )
 
     def verdicts(self, entry: Entry, setting: Setting) -> list[Verdict]:
@@ -113,6 +125,8 @@ class GatePlugin:
         ]
         if rest := failed[SHOWN:]:
             blocks.append(f"and with seeds {', '.join(str(v.seed) for v in rest)}")
+        if self.plan.in_process:
+            blocks.append(IN_PROCESS)
         return shown("\n\n".join(blocks))  # xdist carries text as UTF-8
 
     # Hooks -------------------------------------------------------------------------------------------------
@@ -165,6 +179,8 @@ class GatePlugin:
     def _write(self, *, finished: bool) -> None:
         errors = [{"test": test, "message": text} for test, text in sorted(self.errors.items())]
         document = files.judged_document(self._sorted(), self._summary())
+        if self.plan.in_process:
+            document["in_process"] = True
         try:
             files.write_json(self.json, document | {"errors": errors, "finished": finished})
             self.unwritten = None
@@ -172,6 +188,8 @@ class GatePlugin:
             self.unwritten = error
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.plan.in_process:
+            terminalreporter.write_line(f"tracrcheck: {IN_PROCESS}")
         terminalreporter.write_line(f"tracrcheck: {summary_line(self._summary().to_json())}")
         if self.unwritten is not None:
             terminalreporter.write_line(str(self.unwritten), red=True)

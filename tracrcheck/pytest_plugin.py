@@ -33,6 +33,14 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("profile", {"metavar": "NAME", "help": "quick (the default) or full: all three ablations, 20 seeds"}),
     ("programs", {"metavar": "A,B", "help": "these programs only, by name or file"}),
     ("timeout", {"metavar": "SECONDS", "type": float, "help": "how long one run of the method may take"}),
+    ("memory", {"metavar": "MIB", "type": int, "help": "memory that the method's process may allocate"}),
+    (
+        "in-process",
+        {
+            "action": "store_true",
+            "help": "for debugging: run the method in this process, where it can cheat",
+        },
+    ),
     ("json", {"metavar": "FILE", "help": "write the verdicts there (docs/json.md)"}),
 )
 
@@ -40,13 +48,16 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("tracrcheck", "tracrcheck: circuits against proved ones")
     for name, settings in OPTIONS:
-        group.addoption(f"--tracrcheck-{name}", dest=f"tracrcheck_{name}", default=None, **settings)
+        dest = f"tracrcheck_{name}".replace("-", "_")
+        group.addoption(f"--tracrcheck-{name}", dest=dest, default=None, **settings)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     for mark in MARKS:
         config.addinivalue_line("markers", mark)
-    given = [name for name, _ in OPTIONS if config.getoption(f"tracrcheck_{name}") is not None]
+    given = [
+        name for name, _ in OPTIONS if config.getoption(f"tracrcheck_{name}".replace("-", "_")) is not None
+    ]
     if "method" in given:
         from tracrcheck.pytest_items import GatePlugin
 

@@ -55,8 +55,12 @@ class Case:
 
     @property
     def task(self) -> Task:
-        """The task for a method: a new copy at each access."""
-        return copy.deepcopy(replace(self._exam.task, seed=self.seed))
+        """The task for a method: a new copy at each access. What the method does to this process, it does to its judge."""
+        from tracrcheck.processes.clean import foreign_code_runs_here
+
+        exam = self._exam  # the truth is known before a method runs
+        foreign_code_runs_here()
+        return copy.deepcopy(replace(exam.task, seed=self.seed))
 
     def verdict(self, circuit: Any) -> Verdict:
         """The verdict on a circuit."""

@@ -23,6 +23,14 @@ def _own_cache(cache, monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch):
+    """Whatever methods ran here in other tests."""
+    from tracrcheck.processes.clean import _Here
+
+    monkeypatch.setattr(_Here, "clean", True)
+
+
 @pytest.fixture
 def here(tmp_path, monkeypatch) -> Path:
     """An empty current folder."""

@@ -15,17 +15,32 @@ import torch
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.graph import ResidualGraph
-from tracrcheck.truth.certify import certify
-from tracrcheck.truth.setting import Setting
+
+
+def peeled(task, edges):
+    """Without one edge after another, as long as the rest is faithful on every item."""
+    circuit = Circuit.full(task.graph)
+    for edge in edges:
+        if edge in circuit:
+            smaller = circuit.without(edge).connected()
+            if task.accepts(smaller):
+                circuit = smaller
+    return circuit
 
 
 def knows_the_answer(task):
-    """Certifies for itself what it is asked for: always right, where the truth is unique."""
-    return certify(task, Setting(ablation=task.ablation.name, criterion=task.outcome.criterion)).required
+    """Right on the programs that the tests ask it for."""
+    return peeled(task, reversed(task.graph.edges))
 
 
-def knows_another_answer(task):
-    return certify(task, Setting(ablation=task.ablation.name)).other
+def parent_of(process):
+    status = Path(f"/proc/{process}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("PPid:"))
+
+
+def judge():
+    """The process that judges: it started the fork server, which is the parent of this process."""
+    return parent_of(os.getppid())
 
 
 def as_discovery(task):
@@ -45,22 +60,23 @@ def everything(task):
 
 
 def killed_at_seed_two_the_first_time(task):
-    """Its process is killed once; one file says so to the next, and another says which seeds were asked."""
+    """The process that judges it is killed once; one file says so to the next, and another says which seeds were asked."""
     with open("asked", "a") as file:
         file.write(f"{task.seed} ")
     mark = Path("killed")
     if task.seed == 2 and not mark.exists():
         mark.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(judge(), signal.SIGKILL)
+        time.sleep(60)
     return some_edges(task)
 
 
 def kills_its_worker_the_first_time(task):
-    """What its process was begun by is killed while seed 2 is at work, once."""
+    """The Dask worker that started the process that judges is killed while seed 2 is at work, once."""
     mark = Path("killed")
     if task.seed == 2 and not mark.exists():
         mark.touch()
-        os.kill(os.getppid(), signal.SIGKILL)
+        os.kill(parent_of(judge()), signal.SIGKILL)
         time.sleep(60)
     return some_edges(task)
 
@@ -179,8 +195,10 @@ def spoils_its_task(task):
 
 
 def interrupted(task):
+    """Somebody presses Ctrl-C while seed 1 is at work."""
     if task.seed == 1:
-        raise KeyboardInterrupt
+        os.kill(judge(), signal.SIGINT)
+        time.sleep(60)
     return knows_the_answer(task)
 
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tracrcheck.commands.loading import loading
 from tracrcheck.error_codes import user_error
 from tracrcheck.reports.outputs import Outputs
 
 if TYPE_CHECKING:
-    from edgeprune_core.task import Task as EdgeTask
     from edgeprune_core.trained_models import TrainedModel
     from tracrcheck.grading.judge import Judge
     from tracrcheck.runs.base import Workers
@@ -158,12 +156,39 @@ class MethodOptions:
     def __post_init__(self) -> None:
         check_timeout(self.timeout)
 
-    def find(self) -> Callable[[EdgeTask], Any]:
-        """The method. Errors: TC113; a wrong name is refused before torch is loaded."""
-        from tracrcheck.grading.by_name import find_method
+    def check(self) -> None:
+        """Errors: TC113 (no such name), before torch is loaded."""
+        from tracrcheck.grading.by_name import check_method
 
-        with loading():
-            return find_method(self.method)
+        check_method(self.method)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessOptions:
+    """Where the method runs."""
+
+    memory: Annotated[
+        int | None, typer.Option(min=1, metavar="MIB", help="Memory that the method's process may allocate.")
+    ] = None
+    in_process: Annotated[
+        bool,
+        typer.Option(
+            "--in-process", help="For debugging: run the method in this process, where it can cheat."
+        ),
+    ] = False
+
+    @property
+    def replay_words(self) -> list[str]:
+        """What of it the command that repeats a verdict needs."""
+        words = [] if self.memory is None else ["--memory", str(self.memory)]
+        return words + (["--in-process"] if self.in_process else [])
+
+
+def check_memory(mib: int | None) -> int | None:
+    """Errors: TC117, where that is no limit on memory."""
+    if mib is not None and mib < 1:
+        raise user_error("TC117.memory", where="--memory", got=mib)
+    return mib
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,14 +47,16 @@ def fuzz(
         refuse_beside("--replay" if number is None else "--number", run.given, code="TC117.campaign")
     files.check_folder(save)
     ablations = tuple(setting.ablation for setting in settings_of(ablation or ["all"]))
-    method.find()
+    method.check()
     with loading():
         from tracrcheck.commands.resumable import run_or_read
         from tracrcheck.reports import fuzz as report
         from tracrcheck.runs import regressions
         from tracrcheck.runs.fuzz import FUZZ, Campaign, Plan
+        from tracrcheck.runs.fuzz_program import examinee
         from tracrcheck.runs.fuzz_score import Bar
 
+    _ = examinee(method.method).many  # a method that cannot be found is reported now
     if replay:
         found = [
             (path, regressions.replay(regressions.read(path), timeout=method.timeout)) for path in replay

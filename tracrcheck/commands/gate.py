@@ -18,6 +18,7 @@ from tracrcheck.commands.arguments import (
     JudgeOptions,
     MethodOptions,
     Names,
+    ProcessOptions,
     RunOptions,
     SettingOptions,
     folder_words,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 @command
 def gate(
     method: MethodOptions,
+    process: ProcessOptions,
     setting: SettingOptions,
     judge: JudgeOptions,
     run: RunOptions,
@@ -68,35 +70,46 @@ def gate(
 ) -> None:
     """Run a method on programs, and fail if it does not find the proved circuit."""
     from tracrcheck.grading.verdict import exit_code
+    from tracrcheck.processes.process import server as start_server
     from tracrcheck.runs import profiles
 
     asked = profiles.chosen(profile, setting.ablation or [], seeds, programs=program or [])
     entries = Library.here(folder or []).chosen(asked.programs or [])
     if allow_known and baseline.baseline is None:
         raise user_error("TC117.allow_known", where="--allow-known", got="no --baseline")
-    settings, found_method = setting.settings(asked.ablations), method.find()
+    settings = setting.settings(asked.ablations)
+    method.check()
+    if not process.in_process and (":" in method.method or (run.jobs == 1 and run.cluster is None)):
+        start_server()  # it imports what the method needs while we import the rest
     with loading():
         from tracrcheck.commands.resumable import run_or_read
+        from tracrcheck.grading.method_process import examinee_of
         from tracrcheck.reports.context import Context, context_of
         from tracrcheck.reports.gate import comparison_lines
         from tracrcheck.runs import baseline as comparing
         from tracrcheck.runs import gate as gating
+        from tracrcheck.runs.gate_units import TIMEOUT, Plan
 
-    plan = gating.Plan(
+    examinee = examinee_of(method.method, in_process=process.in_process, memory_mib=process.memory)
+    plan = Plan(
         settings=settings,
-        method=found_method,
+        method=examinee,
         method_name=method.method,
+        memory_mib=process.memory,
+        in_process=process.in_process,
         seeds=tuple(range(seed, seed + asked.seeds)),
         judge=judge.read(),
         timeout=method.timeout,
         workers=run.workers(),
         paths={entry.program.name: entry.path for entry in entries},
     )
+    _ = examinee.many  # a method that cannot be found is reported now, not in the middle of the run
     header = plan.header(command_line())
     before = comparing.read_baseline(baseline.baseline, header["asked"]) if baseline.baseline else None
     words = [*setting.replay_words, *judge.replay_words, *folder_words(folder)]
-    if method.timeout != gating.TIMEOUT:
+    if method.timeout != TIMEOUT:
         words += ["--timeout", f"{method.timeout:g}"]
+    words += process.replay_words
     replay = partial(_replay, names={entry.program.name: entry.named_as for entry in entries}, options=words)
 
     done = run_or_read(

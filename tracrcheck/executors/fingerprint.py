@@ -13,7 +13,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from edgeprune_core.errors import CheckError
 from tracrcheck.records.journal import differences
 from tracrcheck.records.sources import OURS, digest_of, method_sha, package_folder
 
@@ -22,7 +21,7 @@ PACKAGES = ("torch", "numpy", "tracr-pypi")
 
 
 def fingerprint(files: Sequence[str], methods: Sequence[str]) -> dict[str, Any]:
-    """The fingerprint of this process. files: absolute paths of programs. methods: by name. Errors: TC113."""
+    """The fingerprint of this process. files: absolute paths of programs. methods: by name."""
     return {
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in PACKAGES},
@@ -34,10 +33,7 @@ def fingerprint(files: Sequence[str], methods: Sequence[str]) -> dict[str, Any]:
 
 def unlike(theirs: dict[str, Any]) -> list[str]:
     """How this process differs from another's fingerprint: one line per difference."""
-    try:
-        ours = fingerprint(tuple(theirs["program"]), tuple(theirs["method"]))
-    except CheckError as error:
-        return [f"{error.what} ({error.got})"]
+    ours = fingerprint(tuple(theirs["program"]), tuple(theirs["method"]))
     return differences(ours, theirs, theirs)
 
 
@@ -55,12 +51,8 @@ def _sha(path: Path) -> str:
 
 
 def _method(name: str) -> str:
-    """The hash of a method's file. Our own methods are part of our sources."""
-    if ":" not in name:
-        return "ours"
-    from tracrcheck.grading.by_name import find_method
-
-    return method_sha(find_method(name)) or "ours"
+    """The hash of a method's sources; it is not imported. Our own methods are part of our sources."""
+    return (method_sha(name) if ":" in name else None) or "ours"
 
 
 def _version(name: str) -> str:

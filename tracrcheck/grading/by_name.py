@@ -13,6 +13,7 @@ from edgeprune_core.errors import CheckError
 from edgeprune_core.methods import METHODS
 from edgeprune_core.metrics import METRICS
 from tracrcheck.error_codes import unknown_name, user_error
+from tracrcheck.processes.clean import foreign_code_runs_here
 
 if TYPE_CHECKING:
     from edgeprune_core.task import Task
@@ -28,6 +29,11 @@ def find_method(name: str, *, where: str = "--method") -> Callable[[Task], Any]:
 def check_method(name: str, *, where: str = "--method") -> str:
     """A method's name or `module:callable`, which is not imported yet. Errors: TC113 (no such name)."""
     return _check_name(name, METHODS, kind="method", takes="a Task", where=where)
+
+
+def method_or_name(name: str) -> str | Callable[[Task], Any]:
+    """A method of ours itself, and the name of any other, whose module is not imported here. For `sources_of`."""
+    return METHODS.get(name, name)
 
 
 def check_metric(name: str) -> str:
@@ -55,6 +61,7 @@ def named_callable(name: str, table: Mapping[str, Any], *, kind: str, takes: str
     if name in table:
         return table[name]
     module_name, _, attribute = name.partition(":")
+    foreign_code_runs_here()
     with _current_folder_importable():
         try:
             found: Any = importlib.import_module(module_name)

@@ -1,21 +1,22 @@
-"""Runs the method under test on a task, and reads its answer.
+"""Runs a method in this process, and reads its answer. `method_process.py` runs it in another.
 
-A method gets its own copy of the task, its own gradient mode and its own random state, so that it cannot affect the
-next run or the certificate. It may return a `Discovery`, a `Circuit`, edges (objects or text), `Scores`, nodes (text), or
+A method gets its own copy of the task, its own gradient mode and its own random state. It may return a `Discovery`, a `Circuit`, edges (objects or text), `Scores`, nodes (text), or
 what other tools make (`peers/answers.py`).
 """
 
 from __future__ import annotations
 
 import copy
+import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,6 +28,7 @@ from edgeprune_core.task import Task
 from edgeprune_core.ties import levelled
 from tracrcheck.importers.nodes import nodes_of
 from tracrcheck.peers.answers import translated
+from tracrcheck.processes.clean import foreign_code_runs_here
 
 # Seconds between further alarms, for a method that swallows the first.
 AGAIN = 1.0
@@ -58,13 +60,14 @@ class _TimeUp(BaseException):
 
 
 def ask(method: Callable[[Task], Any], task: Task, *, seed: int, timeout: float | None) -> Answer:
-    """Runs a method. Returns an `Answer` whatever the method does; only Ctrl-C passes through."""
+    """Runs a method here. Returns an `Answer` whatever the method does; only Ctrl-C passes through."""
+    if not (type(method).__module__ or "").startswith("edgeprune_core."):
+        foreign_code_runs_here()
     own = copy.deepcopy(replace(task, seed=seed))
     started = time.monotonic()
     try:
-        with _time_limit(timeout), torch.enable_grad(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            answer = _read(method(own), task.graph)
+        with _alone(seed, timeout):
+            answer = read_answer(method(own), task.graph)
     except _TimeUp:
         answer = Answer(fault="timeout", detail=f"no answer within {timeout:g} s")
     except KeyboardInterrupt:
@@ -76,40 +79,41 @@ def ask(method: Callable[[Task], Any], task: Task, *, seed: int, timeout: float 
     return replace(answer, seconds=time.monotonic() - started)
 
 
-def ask_all(
-    method: Callable[[Task], Any], task: Task, *, seeds: Sequence[int], timeout: float | None
-) -> list[Answer]:
-    """An answer per seed, as from `ask`.
-
-    A method may have `many(task, seeds)`, which trains all seeds together and returns a result per seed. Its time limit
-    is that of all seeds together. If any result is bad, every seed is run on its own, so that each has its own reason.
-    """
-    if len(seeds) > 1 and callable(many := getattr(method, "many", None)):
-        answers = _ask_together(many, task, seeds, timeout)
-        if answers is not None:
-            return answers
-    return [ask(method, task, seed=seed, timeout=timeout) for seed in seeds]
-
-
-def _ask_together(
+def ask_together(
     many: Callable[..., Any], task: Task, seeds: Sequence[int], timeout: float | None
-) -> list[Answer] | None:
-    """The answers of `many`, or None if any of them is bad."""
+) -> list[Answer]:
+    """The answers of a method's `many`, with the share of each in the seconds; none if it raises or takes too long."""
     own = copy.deepcopy(task)
-    limit = None if timeout is None else timeout * len(seeds)
     started = time.monotonic()
     try:
-        with _time_limit(limit), torch.enable_grad(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seeds[0])
-            answers = [_read(result, task.graph) for result in many(own, tuple(seeds))]
+        with _alone(seeds[0], timeout):
+            answers = [read_answer(result, task.graph) for result in many(own, tuple(seeds))]
     except KeyboardInterrupt:
         raise
     except BaseException:  # as in `ask`
-        return None
-    if len(answers) != len(seeds) or any(answer.fault for answer in answers):
-        return None
+        return []
     share = (time.monotonic() - started) / len(seeds)
     return [replace(answer, seconds=share) for answer in answers]
+
+
+@contextmanager
+def _alone(seed: int, timeout: float | None) -> Iterator[None]:
+    """Its own time limit, gradient mode and random state."""
+    states = random.getstate(), np.random.get_state()
+    try:
+        with _time_limit(timeout), torch.enable_grad(), torch.random.fork_rng(devices=[]):
+            seed_all(seed)
+            yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+
+
+def seed_all(seed: int) -> None:
+    """Seeds the generators of Python, NumPy and torch."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
 
 
 @contextmanager
@@ -135,7 +139,7 @@ def _time_limit(seconds: float | None) -> Iterator[None]:
 
 def read_answer(result: Any, graph: ResidualGraph) -> Answer:
     """The answer that a method's result stands for."""
-    return _read(result, graph)
+    return read_plain(plain(result, graph), graph)
 
 
 def refused(error: CheckError) -> Answer:
@@ -147,39 +151,91 @@ def refused(error: CheckError) -> Answer:
     )
 
 
-def _read(result: Any, graph: ResidualGraph) -> Answer:
+# Results as plain data -----------------------------------------------------------------------------------
+
+
+def plain(result: Any, graph: ResidualGraph) -> dict[str, Any]:
+    """A method's result as JSON can hold it. Its parts are optional.
+
+    scores: numbers. alone: true of scores without a circuit. edges: edges or nodes, as text. graph: of a circuit. selector:
+    what made the circuit of the scores. problem: what came back instead, in words. refused: the parts of an error of `peers`.
+    """
     try:
         result = translated(result, graph)
     except CheckError as error:
-        return refused(error)
-    answer, selector = Answer(), None
+        return {"refused": error.parts}
+    found: dict[str, Any] = {}
     if isinstance(result, (Discovery, Scores)):
-        selector = result.notes.get("selector")
-        answer = _scores(result.scores, graph)
-        if answer.fault or isinstance(result, Scores):
-            return answer
+        if (selector := result.notes.get("selector")) is not None:
+            found["selector"] = str(selector)
+        if result.scores is not None:
+            found["scores"] = _numbers(result.scores)
+        if isinstance(result, Scores):
+            return found | {"alone": True}
         result = result.circuit
-    scores = answer.scores
     if isinstance(result, Circuit):
-        if result.graph != graph:
-            return Answer(fault="foreign_edges", detail="a circuit of another graph")
-        result = result.edges
+        found["graph"] = asdict(result.graph)
     if result is None or isinstance(result, str) or not isinstance(result, Iterable):
         got = "nothing" if result is None else f"a {type(result).__name__}"
-        return Answer(fault="no_result", detail=f"it returned {got}, not a Discovery, a Circuit or edges")
+        return found | {"problem": f"it returned {got}, not a Discovery, a Circuit or edges"}
     items = list(result)
-    if items and all(isinstance(item, str) and item in nodes_of(graph) for item in items):
-        return Answer(nodes=tuple(dict.fromkeys(items)))
-    return replace(_edges(items, graph), scores=scores, selector=selector)
+    for item in items:
+        if not isinstance(item, (Edge, str)):
+            return found | {"problem": f"it returned a {type(item).__name__} where an edge belongs"}
+    return found | {"edges": [str(item) for item in items]}
+
+
+def _numbers(scores: Any) -> list[float]:
+    """Equal where they tie, which depends on their precision (`edgeprune_core/ties.py`)."""
+    given = torch.as_tensor(scores, dtype=torch.float64 if isinstance(scores, (list, tuple)) else None)
+    given = given.detach().cpu().flatten()
+    return torch.tensor(levelled(given.tolist(), given.dtype), dtype=torch.float64).tolist()
+
+
+UNREADABLE = Answer(fault="no_result", detail="its process sent something that is no answer")
+
+
+def read_plain(said: Any, graph: ResidualGraph) -> Answer:
+    """The answer that `plain` data stand for. They may have been sent by a method: whatever they are, an answer comes out."""
+    match said:
+        case {"refused": {"code": str(), "what": str()} as parts} if _texts(parts.values()):
+            try:
+                return refused(CheckError(**parts))
+            except TypeError:
+                return UNREADABLE
+    answer = _scores(said.get("scores"), graph) if isinstance(said, dict) else UNREADABLE
+    if answer.fault:
+        return answer
+    match said:
+        case {"problem": str(problem)}:
+            return Answer(fault="no_result", detail=problem)
+        case {"scores": _, "alone": True}:
+            return answer
+        case {"edges": [*texts]} if _texts(texts) and isinstance(said.get("selector"), str | None):
+            return _circuit(texts, answer, said, graph)
+    return UNREADABLE
+
+
+def _circuit(texts: Sequence[str], answer: Answer, said: Mapping[str, Any], graph: ResidualGraph) -> Answer:
+    """answer: with the scores."""
+    if "graph" in said and said["graph"] != asdict(graph):
+        return Answer(fault="foreign_edges", detail="a circuit of another graph")
+    if texts and all(text in nodes_of(graph) for text in texts):
+        return Answer(nodes=tuple(dict.fromkeys(texts)))
+    return replace(_edges(texts, graph), scores=answer.scores, selector=said.get("selector"))
+
+
+def _texts(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)
 
 
 def _scores(given: Any, graph: ResidualGraph) -> Answer:
     """An answer with these scores, or with what is wrong with them."""
     if given is None:
         return Answer()
-    given = torch.as_tensor(given, dtype=torch.float64 if isinstance(given, (list, tuple)) else None)
-    given = given.detach().cpu().flatten()
-    scores = torch.tensor(levelled(given.tolist(), given.dtype), dtype=torch.float64)
+    if not isinstance(given, list) or not all(type(number) is float for number in given):
+        return UNREADABLE
+    scores = torch.tensor(given, dtype=torch.float64)
     if bool(scores.isnan().any()):
         return Answer(fault="nan", detail="the scores of the edges are not numbers")
     if len(scores) != graph.n_edges:
@@ -188,19 +244,15 @@ def _scores(given: Any, graph: ResidualGraph) -> Answer:
     return Answer(scores=scores)
 
 
-def _edges(result: list[Any], graph: ResidualGraph) -> Answer:
-    """Reads edges (objects or text); those not in the graph are `foreign`."""
+def _edges(texts: Sequence[str], graph: ResidualGraph) -> Answer:
+    """Those not in the graph are `foreign`."""
     known: set[Edge] = set()
     foreign: list[str] = []
-    for item in result:
-        if not isinstance(item, (Edge, str)):
-            return Answer(
-                fault="no_result", detail=f"it returned a {type(item).__name__} where an edge belongs"
-            )
+    for text in texts:
         try:
-            known.add(graph.edge(str(item)))
+            known.add(graph.edge(text))
         except CheckError:
-            foreign.append(str(item))
+            foreign.append(text)
     circuit = Circuit.of(graph, known)
     if foreign:
         named = ", ".join(foreign[:5]) + (", ..." if len(foreign) > 5 else "")

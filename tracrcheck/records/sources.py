@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import hashlib
 import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -13,6 +12,8 @@ from typing import Any
 
 import edgeprune_core
 import tracrcheck
+from tracrcheck.records.own_project import project_files
+from tracrcheck.records.parts import modules_and_values
 
 # Of what a checkout may have changed since its commit, this much bears on results.
 WATCHED = ("edgeprune_core", "tracrcheck", "programs")
@@ -23,7 +24,8 @@ JUDGING = (
     "tracrcheck.compiler.equivalence",
     "tracrcheck.truth.task",
     "tracrcheck.truth.certify",
-    "tracrcheck.grading.run_method",
+    "tracrcheck.grading.method_child",
+    "tracrcheck.grading.method_process",
     "tracrcheck.grading.grade",
 )
 # Tables that merely list what there is: one more method changes no result of another.
@@ -135,24 +137,32 @@ def programs_sha(paths: Iterable[Path]) -> str:
     return hashlib.sha256("\n".join(marks).encode()).hexdigest()
 
 
-def method_sha(method: Callable[..., Any]) -> str | None:
-    """Of the file that defines a third-party method or ablation; None for ours, which `packages_sha` covers."""
-    module = sys.modules.get(_module_of(method))
-    file = getattr(module, "__file__", None)
-    if file is None or not Path(file).is_file():
-        return None
+def method_sha(method: str | Callable[..., Any]) -> str | None:
+    """Of a third-party method or ablation, as `module:callable` or an object; None for ours, which `packages_sha` covers.
+
+    It covers the file that defines it, all that this imports from its own project, and of an object what it was made with:
+    the arguments of a partial, the variables of a closure, the fields of a record.
+    """
+    modules, values = ({_module_of(method)}, []) if isinstance(method, str) else modules_and_values(method)
     ours = [package_folder(p).resolve() for p in OURS.values()]
-    if any(folder in Path(file).resolve().parents for folder in ours):
+    files = {
+        path for module in modules for path in project_files(module)
+        if not any(folder in path.parents for folder in ours)
+    }  # fmt: skip
+    if not files:
         return None
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    marks = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(files)]
+    return hashlib.sha256("\n".join([*marks, *values]).encode()).hexdigest()
 
 
-def _module_of(method: Callable[..., Any]) -> str:
+def _module_of(method: str | Callable[..., Any]) -> str:
+    if isinstance(method, str):
+        return method.partition(":")[0]
     return getattr(method, "__module__", None) or ""
 
 
 def sources_of(
-    paths: Iterable[Path], method: Callable[..., Any] | None = None, *, roots: Iterable[str] = ()
+    paths: Iterable[Path], method: str | Callable[..., Any] | None = None, *, roots: Iterable[str] = ()
 ) -> dict[str, str | None]:
     """What a run on these program files, with this method, depends on.
 

@@ -97,8 +97,10 @@ def _lengths(pair: Sequence[int] | None) -> tuple[int, int] | None:
 
 
 def replay_of(run: Mapping[str, Any]) -> Callable[[Verdict], str]:
-    """For a saved run of the gate: the command repeats its lengths and scored positions."""
+    """For a saved run of the gate: the command repeats what of it bears on the verdict."""
     asked = run["asked"]
     options = ["--lengths", "{}-{}".format(*asked["lengths"])] if asked["lengths"] else []
     options += ["--score-bos"] if asked["score_bos"] else []
+    options += ["--memory", str(asked["memory"])] if "memory" in asked else []
+    options += ["--in-process"] if asked.get("in_process") else []
     return lambda v: replay(v, v.program, options)

@@ -13,7 +13,7 @@ from tracrcheck.reports.document import choice, grouped, number
 from tracrcheck.reports.findings import finding_of, title_of
 from tracrcheck.reports.picture import MOST, Layer, judged_layer
 from tracrcheck.reports.render.templates import lines
-from tracrcheck.reports.text import count, share, summary_line, what_judged
+from tracrcheck.reports.text import IN_PROCESS, count, share, summary_line, what_judged
 from tracrcheck.runs.baseline import FLOOR, Comparison
 from tracrcheck.runs.gate import Results
 
@@ -28,11 +28,12 @@ def document(results: Results, context: Context, *, allow_unknown: bool = False)
     groups = grouped(verdicts, _setting)
     drawn = {one.key[0] for one in context.evidence}
     bad, n = sum(v.verdict != "HOLDS" for v in verdicts), len(verdicts)
+    within = ", in process" if asked.get("in_process") else ""
     programs = count(len({v.program for v in verdicts}), "program")
 
     def case(v: Verdict) -> doc.Case:
         finding = None if v.verdict == "HOLDS" else finding_of(v, replay=context.replay(v))
-        return doc.Case(f"{v.ablation}, {v.criterion}, seed {v.seed}", v.seconds, finding)
+        return doc.Case(f"{v.ablation}, {v.criterion}, seed {v.seed}{within}", v.seconds, finding)
 
     wrong = doc.Findings(
         ("program", "ablation", "seed", "why", "missing", "extra"), _wrong(verdicts, drawn, context)
@@ -40,13 +41,13 @@ def document(results: Results, context: Context, *, allow_unknown: bool = False)
     every = [_every(verdicts)] if len(groups) < n else []
     return doc.Document(
         command="gate",
-        title=f"Gate: {asked['method']}",
+        title=f"Gate: {asked['method']}{within}",
         word=worst(verdicts),
         good=not bad,
         outcome=f"{bad:,} of {n:,} verdicts do not hold" if bad else f"{n:,} of {n:,} verdicts hold",
         scope=f"{asked['method']} on {programs} under {', '.join(asked['ablations'])} ablation, criterion "
-        f"{', '.join(asked['criteria'])}, {count(len(asked['seeds']), 'seed')}.",
-        summary=(summary_line(s, allow_unknown=allow_unknown),),
+        f"{', '.join(asked['criteria'])}, {count(len(asked['seeds']), 'seed')}{within}.",
+        summary=(*([IN_PROCESS] if within else []), summary_line(s, allow_unknown=allow_unknown)),
         tiles=(
             doc.Tile("hold", s["holds"], "good" if s["holds"] else "plain"),
             doc.Tile("fail", s["fails"], "bad" if s["fails"] else "plain"),

@@ -20,6 +20,8 @@ def count(n: int, thing: str) -> str:
     return f"{n:,} {thing}{'' if n == 1 else 's'}"
 
 
+IN_PROCESS = "in process: the method ran where it is judged, and could see and change the truth"
+
 # Verdicts ----------------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 
 from tracrcheck.generator.accept import Draws, name_of
 from tracrcheck.generator.features import Composition, Features
-from tracrcheck.grading.by_name import find_method
+from tracrcheck.grading.by_name import method_or_name
 from tracrcheck.rasp.library import Library
 from tracrcheck.records.reading import plain, read
 from tracrcheck.records.sources import sources_of
@@ -42,7 +42,7 @@ class Plan(base.Plan):
         return [Setting(ablation=a, criterion=c) for a in self.ablations for c in self.criteria]  # type: ignore[arg-type]
 
     def sources(self) -> dict[str, str | None]:
-        return sources_of([], find_method(self.method), roots=ROOTS)
+        return sources_of([], method_or_name(self.method), roots=ROOTS)
 
 
 class Summary(TypedDict):
@@ -266,7 +266,7 @@ FUZZ = RunKind(
     results=FuzzResults,
     name="fuzzing",
     command="fuzz",
-    sources=lambda asked, library: sources_of([], find_method(asked["method"]), roots=ROOTS),
+    sources=lambda asked, library: sources_of([], method_or_name(asked["method"]), roots=ROOTS),
     again=again,
     same=lambda then, now, elsewhere: (
         same_verdict(then[1].verdict, now[1].verdict, elsewhere) and _beside(then) == _beside(now)

@@ -7,9 +7,9 @@ on this file and what it imports (`ROOTS`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypedDict
 
 from edgeprune_core.errors import CheckError
@@ -19,8 +19,8 @@ from tracrcheck.compiler.compile import Compiled
 from tracrcheck.error_codes import user_error
 from tracrcheck.generator.accept import Rejected, compiled_of, name_of, numbered
 from tracrcheck.generator.features import Features
-from tracrcheck.grading.by_name import find_method
 from tracrcheck.grading.grade import grade
+from tracrcheck.grading.method_process import Examinee, Method, examinee_of
 from tracrcheck.grading.run_method import Answer, ask
 from tracrcheck.grading.verdict import Verdict, Word
 from tracrcheck.records.reading import plain
@@ -111,19 +111,25 @@ def examine(
         compiled = compiled_of(recipe, name_of(seed, number))
     except Rejected as error:
         raise user_error("TC153", where=f"--number {number}", got=error.reason) from error.error
-    callable_, zero = find_method(method), Setting(ablation="zero")
+    zero = Setting(ablation="zero")
     task = task_of(compiled, zero)
     rest: dict[str, Any] = {"number": number, "name": method, "timeout": timeout, "died": died}
     return Examined(
         program=Features.of(number, recipe, task, certificate_for(task, zero).required),
-        rows=tuple(judge(compiled, setting, callable_, **rest) for setting in settings),
+        rows=tuple(judge(compiled, setting, examinee(method), **rest) for setting in settings),
     )
+
+
+@cache
+def examinee(method: str) -> Examinee:
+    """One per method and process. Errors: TC113."""
+    return examinee_of(method)
 
 
 def judge(
     compiled: Compiled,
     setting: Setting,
-    method: Callable[[Task], Any],
+    method: Examinee | Method,
     *,
     number: int,
     name: str,
@@ -137,8 +143,11 @@ def judge(
     except CheckError as error:
         return _uncertified(task, setting, error, number=number, name=name)
     own = partial(grade, compiled, task, certificate, seed=number)
-    answers = partial(ask, task=task, seed=number, timeout=timeout)
-    answer = answers(method) if died is None else Answer(fault="raised", detail=died)
+    asked: dict[str, Any] = {"seed": number, "timeout": timeout}
+    if died is None:
+        answer = examinee_of(method).ask(task, **asked)
+    else:
+        answer = Answer(fault="raised", detail=died)
     verdict = own(answer, method=name)
     return Row(
         number=number,
@@ -148,7 +157,7 @@ def judge(
         certify_seconds=round(certificate.seconds, 3),
         trivial={
             "permitted": own(Answer(circuit=certificate.permitted), method="permitted").verdict,
-            "random": own(answers(RandomEdges()), method="random").verdict,
+            "random": own(ask(RandomEdges(), task, **asked), method="random").verdict,
         },
     )
 

@@ -1,53 +1,29 @@
-"""The main job: compile, compare with RASP, certify, ask the method, grade; verdicts as they come."""
+"""The main job: every program, certified and judged in every setting with every seed. It can be resumed."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 from edgeprune_core.errors import CheckError
-from edgeprune_core.task import Task
-from tracrcheck.compiler.compile import Compiled, compile_program
+from tracrcheck.compiler.compile import Compiled
 from tracrcheck.error_codes import user_error
-from tracrcheck.grading.by_name import find_method
-from tracrcheck.grading.judge import AUTO, Judge, judged
-from tracrcheck.grading.run_method import Answer, ask_all
+from tracrcheck.grading.by_name import method_or_name
+from tracrcheck.grading.judge import Judge
+from tracrcheck.grading.method_process import examinee_of
 from tracrcheck.grading.verdict import Key, Summary, Verdict
-from tracrcheck.rasp.library import Library, load_file
+from tracrcheck.rasp.library import Library
 from tracrcheck.records.reading import read
 from tracrcheck.records.sources import sources_of
 from tracrcheck.runs import base
+from tracrcheck.runs.gate_units import Asked, Judged, Plan, certify_all, gate
 from tracrcheck.runs.results import File, RunKind, RunResults, coverage
-from tracrcheck.truth.cache import certificate_for
 from tracrcheck.truth.certificate import Certificate
 from tracrcheck.truth.program_check import prepare
 from tracrcheck.truth.setting import Setting
-from tracrcheck.truth.task import task_of
-
-# Seconds one run of a method may take. The slowest of ours takes minutes on the largest programs and two cores.
-TIMEOUT = 1800.0
-
-
-class AskedLater(TypedDict, total=False):
-    """What older files do not have. select: a selector, by its name."""
-
-    judge: str
-    select: str | None
-
-
-class Asked(AskedLater):
-    programs: list[str]
-    method: str
-    ablations: list[str]
-    criteria: list[str]
-    lengths: list[int] | None
-    score_bos: bool
-    seeds: list[int]
-    timeout: float | None
 
 
 class GateFile(File):
@@ -106,68 +82,6 @@ def contradictions(where: str, v: Verdict) -> list[str]:
     return found
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What is asked of every program: settings x seeds, of one method.
-
-    workers: other processes need `paths`, the file of each program, and find the method by its name.
-    """
-
-    settings: tuple[Setting, ...]
-    method: Callable[[Task], Any]
-    method_name: str
-    seeds: tuple[int, ...] = (0,)
-    judge: Judge = AUTO
-    timeout: float | None = TIMEOUT
-    workers: base.Workers = field(default_factory=base.Workers)
-    paths: Mapping[str, Path] = field(default_factory=dict)
-
-    @property
-    def runs_per_program(self) -> int:
-        return len(self.settings) * len(self.seeds)
-
-    @property
-    def together(self) -> bool:
-        """Whether the method trains several seeds at once."""
-        return hasattr(self.method, "many")
-
-    def keys(self, programs: Sequence[Compiled]) -> list[Key]:
-        """Every verdict there will be, in order."""
-        return [
-            (compiled.program.name, setting.ablation, setting.criterion, seed)
-            for compiled in programs
-            for setting in self.settings
-            for seed in self.seeds
-        ]
-
-    def header(self, command: str) -> dict[str, Any]:
-        """What the run is, and what it is made with."""
-        lengths = self.settings[0].lengths if self.settings else None
-        asked: Asked = {
-            "programs": sorted(self.paths),
-            "method": self.method_name,
-            "ablations": list(dict.fromkeys(s.ablation for s in self.settings)),
-            "criteria": list(dict.fromkeys(s.criterion for s in self.settings)),
-            "lengths": list(lengths) if lengths else None,
-            "score_bos": any(s.score_bos for s in self.settings),
-            "seeds": list(self.seeds),
-            "timeout": self.timeout,
-            "judge": self.judge.on,
-            "select": None if self.judge.select is None else self.judge.select.name,
-        }
-        return base.header("gate", command, asked, sources_of(self.paths.values(), self.method))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Unit:
-    """What one process does at a time: some seeds of one program in one setting."""
-
-    program: str
-    path: Path
-    setting: Setting
-    seeds: tuple[int, ...]
-
-
 class Run(base.ResumableRun[Key, Verdict]):
     """A run of the gate: a verdict for each program, setting and seed."""
 
@@ -176,9 +90,23 @@ class Run(base.ResumableRun[Key, Verdict]):
     def __init__(self, programs: Sequence[Compiled], plan: Plan, *rest: Any) -> None:
         super().__init__(*rest, units={key: key for key in plan.keys(programs)})
         self.programs, self.plan = programs, plan
+        self.truths: dict[Judged, Certificate] = {}
+
+    def phases(self) -> Iterator[tuple[Iterable[Any], int, str]]:
+        settings = {key[:3] for key in self.units.keys() - self._found.keys()}
+        yield self.certify(), len(settings), "certify"
+        yield from super().phases()
+
+    def certify(self) -> Iterator[Judged]:
+        """Before the method runs."""
+        for what, certificate in certify_all(
+            self.programs, self.plan, done=self.units.keys() & self._found.keys()
+        ):
+            self.truths[what] = certificate
+            yield what
 
     def make(self, units: list[Key]) -> Iterator[Verdict]:
-        return gate(self.programs, self.plan, done=self.units.keys() - set(units))
+        return gate(self.programs, self.plan, done=self.units.keys() - set(units), truths=self.truths)
 
     def key(self, row: Verdict) -> Key:
         return row.key
@@ -213,99 +141,6 @@ def wrong_calls(verdicts: Iterable[Verdict]) -> list[CheckError]:
     ]
 
 
-def gate(programs: Sequence[Compiled], plan: Plan, *, done: Collection[Key] = ()) -> Iterator[Verdict]:
-    """Verdicts but those that are `done`: in order with one job, as they are finished with several, or by a cluster."""
-    if plan.workers.here:
-        for compiled, setting, seeds in _left(programs, plan, done):
-            yield from judge(compiled, setting, seeds, plan)
-        return
-    by_name = {compiled.program.name: compiled for compiled in programs}
-    units = [
-        Unit(program=name, path=plan.paths[name].resolve(), setting=setting, seeds=part)
-        for compiled, setting, seeds in _left(programs, plan, done)
-        for name in [compiled.program.name]
-        for part in ([seeds] if plan.together else [(seed,) for seed in seeds])
-    ]
-    yield from _swept(by_name, units, plan)
-
-
-def _swept(by_name: Mapping[str, Compiled], units: Sequence[Unit], plan: Plan) -> Iterator[Verdict]:
-    """A unit of several seeds that is given up is taken apart: each has its own reason, as in `ask_all`."""
-    work = partial(_judge_unit, method_name=plan.method_name, timeout=plan.timeout, how=plan.judge)
-    apart: list[Unit] = []
-
-    def lost(unit: Unit, why: str) -> list[Verdict]:
-        if len(unit.seeds) > 1:
-            apart.extend(replace(unit, seeds=(seed,)) for seed in unit.seeds)
-            return []
-        return _given_up(by_name[unit.program], unit, why, plan)
-
-    files = {unit.path for unit in units}
-    for verdicts in plan.workers.each(work, units, lost=lost, files=files, methods=(plan.method_name,)):
-        yield from verdicts
-    if apart:
-        yield from _swept(by_name, apart, plan)
-
-
-def judge(compiled: Compiled, setting: Setting, seeds: Sequence[int], plan: Plan) -> Iterator[Verdict]:
-    """The verdicts of one program in one setting, in the order of the seeds."""
-    task = task_of(compiled, setting)
-    certificate = certificate_for(task, setting)
-    for part in [seeds] if plan.together else [(seed,) for seed in seeds]:
-        answers = ask_all(plan.method, task, seeds=part, timeout=plan.timeout)
-        for seed, answer in zip(part, answers, strict=True):
-            yield _judged(compiled, task, certificate, answer, plan, seed)
-
-
-def _judged(
-    compiled: Compiled, task: Task, certificate: Certificate, answer: Answer, plan: Plan, seed: int
-) -> Verdict:
-    return judged(compiled, task, certificate, answer, method=plan.method_name, seed=seed, judge=plan.judge)
-
-
-def _left(
-    programs: Sequence[Compiled], plan: Plan, done: Collection[Key]
-) -> Iterator[tuple[Compiled, Setting, tuple[int, ...]]]:
-    """Where there is anything left to do, and for which seeds."""
-    for compiled in programs:
-        for setting in plan.settings:
-            name, ablation, criterion = compiled.program.name, setting.ablation, setting.criterion
-            seeds = tuple(s for s in plan.seeds if (name, ablation, criterion, s) not in done)
-            if seeds:
-                yield compiled, setting, seeds
-
-
-# In other processes ------------------------------------------------------------------------------------
-
-
-def _judge_unit(unit: Unit, *, method_name: str, timeout: float | None, how: Judge) -> list[Verdict]:
-    plan = Plan(
-        settings=(unit.setting,),
-        method=_method(method_name),
-        method_name=method_name,
-        seeds=unit.seeds,
-        judge=how,
-        timeout=timeout,
-    )
-    return list(judge(_compiled(unit.path), unit.setting, unit.seeds, plan))
-
-
-@cache
-def _compiled(path: Path) -> Compiled:
-    """Once a process; it was compared with RASP before the first unit was sent out."""
-    return compile_program(load_file(path).program)
-
-
-_method = cache(find_method)
-
-
-def _given_up(compiled: Compiled, unit: Unit, why: str, plan: Plan) -> list[Verdict]:
-    task = task_of(compiled, unit.setting)
-    certificate = certificate_for(task, unit.setting)
-    answer = Answer(fault="raised", detail=why)
-    return [_judged(compiled, task, certificate, answer, plan, seed) for seed in unit.seeds]
-
-
 # Made again --------------------------------------------------------------------------------------------
 
 
@@ -321,7 +156,9 @@ def again(
     for error in wrong:
         raise error
     by_name = {compiled.program.name: compiled for compiled in ready}
-    method = find_method(asked["method"])
+    examinee = examinee_of(
+        asked["method"], in_process=asked.get("in_process", False), memory_mib=asked.get("memory")
+    )
     for then in verdicts:
         setting = Setting(
             ablation=then.ablation,
@@ -330,10 +167,11 @@ def again(
             score_bos=asked["score_bos"],
         )
         plan = Plan(
-            settings=(setting,), method=method, method_name=then.method, seeds=(then.seed,), timeout=asked["timeout"],
+            settings=(setting,), method=examinee, method_name=then.method, seeds=(then.seed,), timeout=asked["timeout"],
             judge=Judge.of(asked.get("judge", "auto"), asked.get("select")),
         )  # fmt: skip
-        yield then, next(judge(by_name[then.program], setting, (then.seed,), plan))
+        (now,) = gate([by_name[then.program]], plan)
+        yield then, now
 
 
 def same_verdict(then: Verdict, now: Verdict, elsewhere: bool) -> bool:
@@ -359,7 +197,7 @@ GATE = RunKind(
     name="the gate",
     command="gate",
     sources=lambda asked, library: sources_of(
-        [entry.path for entry in library.chosen(asked["programs"])], find_method(asked["method"])
+        [entry.path for entry in library.chosen(asked["programs"])], method_or_name(asked["method"])
     ),
     again=again,
     same=same_verdict,

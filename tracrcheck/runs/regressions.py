@@ -18,8 +18,7 @@ from edgeprune_core.errors import CheckError, did_you_mean
 from tracrcheck.error_codes import unwritable, user_error
 from tracrcheck.generator.accept import Rejected, compiled_of, numbered
 from tracrcheck.generator.recipe import Recipe, from_json, to_json
-from tracrcheck.grading.by_name import find_method
-from tracrcheck.runs.fuzz_program import Row, judge
+from tracrcheck.runs.fuzz_program import Row, examinee, judge
 from tracrcheck.truth.cache import certificate_for
 from tracrcheck.truth.setting import Setting
 from tracrcheck.truth.task import task_of
@@ -94,7 +93,7 @@ def replay(case: Regression, *, timeout: float) -> Replayed:
         return Replayed(passes=passes, why="" if passes else certificate.says("smallest"))
     assert case.method is not None
     row = judge(
-        compiled, case.setting, find_method(case.method), number=case.seed, name=case.method, timeout=timeout
+        compiled, case.setting, examinee(case.method), number=case.seed, name=case.method, timeout=timeout
     )
     return Replayed(passes=row.holds, why="" if row.holds else str(row.verdict.reason), row=row)
 

@@ -4,18 +4,26 @@ The key is a hash of everything a certificate depends on: the model, the lists o
 and the criterion, the ablation, the limits of the search, and the source of the modules that compute it. An entry is
 JSON with its own hash; a broken one, or one with another schema, is computed again. If the cache cannot be written,
 nothing is lost but time.
+
+An entry is also checked against the model when it is read, since a method can write files as we can: its circuit runs on
+`SPREAD` items of the list and on those that show when an edge is dropped. A wrong one is reported and computed again. A
+process in which a method has run computes no certificate: another does, which never runs one (`maker.py`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import torch
 
 import edgeprune_core
 import tracrcheck
@@ -25,6 +33,9 @@ from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.task import Task
 from tracrcheck.compiler.compile import Compiled
+from tracrcheck.processes.clean import is_clean
+from tracrcheck.processes.packing import packed
+from tracrcheck.processes.process import Process
 from tracrcheck.records.sources import digest_of, method_sha, package_folder
 from tracrcheck.truth.certificate import Certificate
 from tracrcheck.truth.certify import certify
@@ -32,7 +43,9 @@ from tracrcheck.truth.search import Limits
 from tracrcheck.truth.setting import Setting
 from tracrcheck.truth.task import task_of
 
-SCHEMA = "tracrcheck.cached-certificate/1"
+SCHEMA = "tracrcheck.cached-certificate/2"
+# Items of the list, evenly spaced, on which a circuit is run when its certificate is read.
+SPREAD = 16
 
 # Sources that determine a certificate. A folder stands for all of its files.
 CORE_SOURCES = (
@@ -65,12 +78,58 @@ def certificate_of(compiled: Compiled, setting: Setting, *, limits: Limits = Lim
 
 def certificate_for(task: Task, setting: Setting, *, limits: Limits = Limits()) -> Certificate:  # noqa: B008
     """As `certificate_of`, for a task that exists already."""
-    path = cache_folder() / "certificates" / f"{key_of(task, setting, limits)}.json"
-    found = _read(path, task.graph)
-    if found is None:
-        found = certify(task, setting, limits=limits)
-        _write(path, found)
+    if (found := cached(task, setting, limits=limits)) is None:
+        found = (_made if is_clean() else _made_elsewhere)(task, setting, limits)
     return replace(found, program=task.name)
+
+
+def cached(task: Task, setting: Setting, *, limits: Limits = Limits()) -> Certificate | None:  # noqa: B008
+    """The certificate in the cache. One that does not agree with the model is reported, and is not returned."""
+    path = _path(task, setting, limits)
+    found = _read(path, task.graph)
+    if found is not None and not agrees(task, found):
+        _log.warning(f"tracrcheck: {path} does not agree with {task.name}: it is computed again")
+        return None
+    return found and replace(found, program=task.name)
+
+
+def _path(task: Task, setting: Setting, limits: Limits) -> Path:
+    return cache_folder() / "certificates" / f"{key_of(task, setting, limits)}.json"
+
+
+def _made(task: Task, setting: Setting, limits: Limits) -> Certificate:
+    found = certify(task, setting, limits=limits)
+    _write(_path(task, setting, limits), found)
+    return found
+
+
+def _made_elsewhere(task: Task, setting: Setting, limits: Limits) -> Certificate:
+    """Errors: those of `certify`."""
+    said = _maker().call(packed((replace(task), setting, limits, str(cache_folder()))))
+    if "error" in said:
+        raise CheckError(**said["error"])
+    return from_record(said["certificate"], task.graph)
+
+
+@cache
+def _maker() -> Process:
+    return Process("tracrcheck.truth.maker")
+
+
+def agrees(task: Task, c: Certificate) -> bool:
+    """Whether a few items contradict none of what a certificate says."""
+    n, limit = len(task.items), task.outcome.limit
+    others = [] if c.other is None else [c.other]
+    if not all(0 <= row < n for row in c.telling) or not c.required.edges <= c.permitted.edges:
+        return False
+    if any(len(other) != len(c.required) or other == c.required for other in others):
+        return False
+    rows = sorted({*torch.linspace(0, n - 1, min(n, SPREAD)).long().tolist(), *c.telling})
+    drops = [c.required.without(edge) for edge in c.required]
+    off = task.deviations([c.required, *others, *drops], task.items[rows]) > limit
+    whole, dropped = off[: 1 + len(others)], off[1 + len(others) :]
+    sufficient = "sufficient" not in c.proved or not bool(whole.any())
+    return sufficient and ("minimal" not in c.proved or bool(dropped.any(1).all()))
 
 
 def key_of(task: Task, setting: Setting, limits: Limits) -> str:
@@ -85,6 +144,9 @@ def key_of(task: Task, setting: Setting, limits: Limits) -> str:
     ablation = (task.ablation.name, task.ablation, method_sha(type(task.ablation)))
     h.update(repr((task.outcome, ablation, task.sampled, setting, limits)).encode())
     return h.hexdigest()
+
+
+_log = logging.getLogger(__name__)
 
 
 @cache
@@ -107,13 +169,13 @@ def _read(path: Path, graph: ResidualGraph) -> Certificate | None:
         record = entry["certificate"]
         if entry["schema"] != SCHEMA or entry["sha256"] != _digest(record):
             return None
-        return _from_record(record, graph)
+        return from_record(record, graph)
     except (OSError, ValueError, KeyError, TypeError, CheckError):
         return None
 
 
 def _write(path: Path, certificate: Certificate) -> None:
-    record = _to_record(certificate)
+    record = to_record(certificate)
     text = json.dumps({"schema": SCHEMA, "sha256": _digest(record), "certificate": record}, indent=1)
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,7 +186,7 @@ def _digest(record: Any) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
-def _to_record(c: Certificate) -> dict[str, Any]:
+def to_record(c: Certificate) -> dict[str, Any]:
     return {
         "program": c.program,
         "setting": asdict(c.setting) | {"lengths": list(c.setting.lengths) if c.setting.lengths else None},
@@ -139,12 +201,13 @@ def _to_record(c: Certificate) -> dict[str, Any]:
         "n_items": c.n_items,
         "sampled": c.sampled,
         "seconds": c.seconds,
+        "telling": list(c.telling),
     }
 
 
-def _from_record(record: dict[str, Any], graph: ResidualGraph) -> Certificate:
+def from_record(record: Mapping[str, Any], graph: ResidualGraph) -> Certificate:
     rest = dict(record)
-    setting = rest.pop("setting")
+    setting = dict(rest.pop("setting"))
     lengths = setting.pop("lengths")
     other = rest.pop("other")
     return Certificate(
@@ -153,5 +216,6 @@ def _from_record(record: dict[str, Any], graph: ResidualGraph) -> Certificate:
         permitted=Circuit.of(graph, rest.pop("permitted")),
         other=None if other is None else Circuit.of(graph, other),
         proved=tuple(rest.pop("proved")),
+        telling=tuple(int(row) for row in rest.pop("telling")),
         **rest,
     )

@@ -25,6 +25,7 @@ class Certificate:
                units of the output's range; None if none was seen.
     n_inputs:  distinct inputs; n_items: items on the list (pairs, if the ablation pairs inputs); sampled: how many
                there are in all, if the list is a sample.
+    telling:   rows of the list on which it shows if any required edge is dropped.
     """
 
     program: str
@@ -40,6 +41,7 @@ class Certificate:
     n_items: int = 0
     sampled: int | None = None
     seconds: float = 0.0
+    telling: tuple[int, ...] = ()
 
     @property
     def vacuous(self) -> bool:

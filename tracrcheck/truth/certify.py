@@ -83,6 +83,7 @@ class _Proof:
             n_inputs=len(task.tokens),
             n_items=len(task.items),
             sampled=task.sampled,
+            telling=tuple(self._kernel(required).tolist()),
         )
 
     # Passing and failing -------------------------------------------------------------------------------

@@ -137,7 +137,7 @@ def test_a_full_disk_is_no_missing_folder(call, here, monkeypatch):
 
 
 def test_unknown_verdicts_can_be_allowed_and_it_says_so(call, monkeypatch):
-    from tracrcheck.runs import gate
+    from tracrcheck.runs import gate_units
     from tracrcheck.truth import cache
 
     def undecided(*args):
@@ -145,7 +145,7 @@ def test_unknown_verdicts_can_be_allowed_and_it_says_so(call, monkeypatch):
 
         return replace(cache.certificate_for(*args), proved=(), unknown={"sufficient": "a narrow gap"})
 
-    monkeypatch.setattr(gate, "certificate_for", undecided)
+    monkeypatch.setattr(gate_units, "certificate_for", undecided)
     words = ["gate", "hist", "--method", RIGHT, "--ablation", "zero"]
     assert "1 unknown" in finished(call(*words), 1).stdout
     assert "(unknown verdicts allowed)" in finished(call(*words, "--allow-unknown"), 0).stdout

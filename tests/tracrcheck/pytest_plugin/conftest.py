@@ -22,7 +22,7 @@ import torch
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.methods import RandomEdges
-from tests.tracrcheck.pruners import knows_the_answer as right
+from tests.tracrcheck.pruners import judge, knows_the_answer as right
 
 
 def wrong(task):
@@ -62,7 +62,8 @@ def each_in_its_own_way(task):
             pytest.skip("not today")
         case "swap_ab", "zero":
             if "PYTEST_XDIST_WORKER" in os.environ:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(judge(), signal.SIGKILL)
+                time.sleep(60)
     return ["tok -> m0", "m0 -> out"]
 
 
@@ -71,7 +72,8 @@ def leaves(task):
 
 
 def interrupts(task):
-    raise KeyboardInterrupt
+    os.kill(judge(), signal.SIGINT)
+    time.sleep(60)
 
 
 def says_what_no_file_holds(task):

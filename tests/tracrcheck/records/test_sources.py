@@ -8,9 +8,11 @@ import platform
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.tracrcheck import pruners
 from tracrcheck.grading.by_name import find_method
@@ -92,9 +94,88 @@ def test_a_method_of_somebody_else_counts_by_its_file():
     assert sources.method_sha(find_method("edge_pruning_score_function")) is None
     file = sources.method_sha(pruners.some_edges)
     assert file is not None
-    assert (
-        sources.method_sha(pruners.together) == file == sources.sources_of([], pruners.some_edges)["method"]
-    )
+    assert sources.method_sha(pruners.everything) != file  # another function of the same file
+    assert sources.sources_of([], pruners.some_edges)["method"] == file
+
+
+MINE = {
+    "mine/__init__.py": "",
+    "mine/prune.py": "from . import costs\nfrom mine.deep.rules import RULE\n\n\ndef find(task):\n    import scale\n",
+    "mine/costs.py": "import torch\n",
+    "mine/deep/__init__.py": "",
+    "mine/deep/rules.py": "RULE = 1\n",
+    "mine/other.py": "",
+    "scale.py": "",
+}
+
+
+def test_a_method_of_somebody_else_counts_with_all_that_it_imports_from_its_own_project(
+    tmp_path, monkeypatch
+):
+    for name, text in MINE.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    seen = {sources.method_sha("mine.prune:find")}
+    for name in MINE:
+        before = len(seen)
+        with (tmp_path / name).open("a") as file:
+            file.write("# changed\n")
+        seen.add(sources.method_sha("mine.prune:find"))
+        assert (len(seen) > before) == (name != "mine/other.py"), name
+    assert not any(name.partition(".")[0] in ("mine", "scale") for name in sys.modules)  # nothing of it ran
+
+
+def test_an_installed_method_counts_with_its_package_alone(tmp_path, monkeypatch):
+    folder = tmp_path / "site-packages"
+    for name, text in MINE.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    monkeypatch.syspath_prepend(str(folder))
+    before = sources.method_sha("mine.prune:find")
+    (folder / "scale.py").write_text("# changed")
+    assert sources.method_sha("mine.prune:find") == before
+    (folder / "mine/costs.py").write_text("# changed")
+    assert sources.method_sha("mine.prune:find") != before
+
+
+def made_with(rate):
+    def method(task):
+        return rate
+
+    return method
+
+
+class Sets:
+    def __init__(self, value):
+        self.value = value
+
+    def call(self, task):
+        return self.value
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        made_with,
+        lambda value: partial(pruners.some_edges, value),
+        lambda value: partial(pruners.some_edges, share=value),
+        lambda value: pruners.Record(share=value),
+        lambda value: Sets(value).call,
+        lambda value: partial(made_with(value)),
+        lambda value: made_with([{"deep": (value,)}]),
+        lambda value: made_with(torch.tensor([value])),
+    ],
+)
+def test_a_method_counts_with_what_it_was_made_with(make):
+    one, other = sources.method_sha(make(0.1)), sources.method_sha(make(0.2))
+    assert None not in (one, other)
+    assert one == sources.method_sha(make(0.1)) != other
+
+
+def test_a_partial_counts_by_the_file_of_its_function():
+    assert sources.method_sha(partial(find_method("random"))) is None
+    assert sources.method_sha(partial(pruners.some_edges)) is not None
 
 
 def test_the_commit_is_that_of_the_checkout_and_says_where_it_was_changed(tmp_path, monkeypatch):

@@ -124,7 +124,7 @@ def test_junit_has_a_case_for_each_seed_with_its_own_word(case):
 
 def test_the_plugin_passes_only_where_every_seed_holds(case):
     words, whole = case
-    entry = SimpleNamespace(path=Path("hist.py"), asked="hist")
+    entry = SimpleNamespace(path=Path("hist.py"), named_as="hist")
     plugin = SimpleNamespace(compiled={entry.path: zoo.compiled("hist")}, replay_options=())
     plugin.verdicts = lambda *_: judged(words)
     plugin.told = partial(GatePlugin.told, plugin)

@@ -18,6 +18,7 @@ from tracrcheck.generator import accept
 from tracrcheck.generator.accept import Draws, numbered
 from tracrcheck.generator.features import Composition, Features, Quotas, head_attends_by_tokens
 from tracrcheck.grading.by_name import find_method
+from tracrcheck.grading.method_process import InProcess
 from tracrcheck.records import sources
 from tracrcheck.records.reading import plain
 from tracrcheck.runs import base, fuzz_program, fuzz_score, regressions
@@ -64,7 +65,8 @@ def test_a_method_that_is_right_holds_in_every_setting_of_a_program():
 
 def test_the_seed_of_the_method_is_the_number_of_the_draw(monkeypatch):
     seen = []
-    monkeypatch.setattr(fuzz_program, "find_method", lambda name: lambda task: seen.append(task.seed) or [])
+    here = InProcess(lambda task: seen.append(task.seed) or [])
+    monkeypatch.setattr(fuzz_program, "examinee", lambda name: here)
     fuzz_program.examine(5, 2, SETTINGS[:1], method="mine", timeout=60)
     assert seen == [2]
 
@@ -330,7 +332,9 @@ def test_two_processes_give_the_same_rows_as_one():
 @pytest.mark.slow
 def test_a_process_that_is_killed_costs_no_row(here, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    run = run_of(method="tests.tracrcheck.runs.pruners:dies_once", programs=4, settings=SETTINGS[:1], jobs=2)
+    run = run_of(
+        method="tests.tracrcheck.runs.pruners:kills_its_judge_once", programs=4, settings=SETTINGS[:1], jobs=2
+    )
     assert Path("died").exists()
     assert [row.verdict.verdict for row in run.results().rows] == ["HOLDS"] * 4
 
@@ -375,7 +379,9 @@ def test_failures_are_told_saved_and_replayed(call, here):
     again = call("fuzz", "--replay", path)
     assert (again.exit_code, again.stdout.split()[0]) == (1, "fails")
     case = replace(regressions.read(path), method=RIGHT)
-    assert call("fuzz", "--replay", regressions.save(case, here / "saved", "mended")).exit_code == 0
+    mended = regressions.save(case, here / "saved", "mended")
+    assert call("fuzz", "--replay", mended).exit_code == 0
+    assert call("fuzz", "--replay", mended, "--replay", path).exit_code == 1
 
 
 def test_one_draw_is_examined_by_its_number(call):
@@ -384,10 +390,9 @@ def test_one_draw_is_examined_by_its_number(call):
     assert call("fuzz", *words, "--method", "random").exit_code == 1
 
 
-def test_an_interrupted_run_keeps_what_was_finished_and_goes_on(call, here, monkeypatch):
-    monkeypatch.setattr("tests.tracrcheck.runs.pruners._ASKED", [])
+def test_an_interrupted_run_keeps_what_was_finished_and_goes_on(call, here):
     words = ["--programs", "4", "--seed", "5", "--ablation", "zero", "--json", "out.json"]
-    words += ["--method", "tests.tracrcheck.runs.pruners:killed_at_the_third"]
+    words += ["--method", "tests.tracrcheck.runs.pruners:interrupted_at_the_third"]
     stopped = call("fuzz", *words)
     assert stopped.exit_code == 130
     assert "the bar is not reached" in stopped.stdout

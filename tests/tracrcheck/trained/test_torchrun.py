@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from tests.tracrcheck import pruners
-from tracrcheck.grading.run_method import ask, ask_all
+from tracrcheck.grading.method_process import InProcess
+from tracrcheck.grading.run_method import ask
 from tracrcheck.truth.setting import Setting
 from tracrcheck.truth.task import task_of
 
@@ -16,6 +17,10 @@ SEEDS = (0, 1, 2)
 @pytest.fixture
 def task(compiled):
     return task_of(compiled("hist"), Setting())
+
+
+def ask_all(method, task, **how):
+    return InProcess(method).ask_all(task, **how)
 
 
 def told(answers):

@@ -80,6 +80,55 @@ def test_a_broken_entry_is_computed_again_and_mended(empty, counted, damage):
     assert len(counted) == 2
 
 
+@pytest.mark.parametrize("wrong", ["nothing", "one edge fewer", "one edge more", "rows of another list"])
+def test_an_entry_that_the_model_contradicts_is_reported_and_computed_again(empty, counted, caplog, wrong):
+    """Whoever wrote it knew how: its own hash is right."""
+    compiled, setting = program("xproportion"), Setting()
+    first = cache.certificate_of(compiled, setting)
+    (path,) = empty.iterdir()
+    entry = json.loads(path.read_text())
+    record = entry["certificate"]
+    required, surplus = record["required"], sorted({*record["permitted"]} - {*record["required"]})
+    record["required"] = {
+        "nothing": [], "one edge fewer": required[1:], "one edge more": [*required, *surplus[:1]],
+    }.get(wrong, required)  # fmt: skip
+    if wrong == "rows of another list":
+        record["telling"] = [10**6]
+    path.write_text(json.dumps(entry | {"sha256": cache._digest(record)}))
+    again = cache.certificate_of(compiled, setting)
+    assert replace(again, seconds=0) == replace(first, seconds=0)
+    assert len(counted) == 2
+    assert caplog.messages == [f"tracrcheck: {path} does not agree with xproportion: it is computed again"]
+    assert cache.certificate_of(compiled, setting) == again
+    assert len(counted) == 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_second_circuit_that_the_model_contradicts_is_noticed(name):
+    compiled, setting = program(name), Setting()
+    found, task = cache.certificate_of(compiled, setting), task_of(compiled, setting)
+    assert cache.agrees(task, found)
+    assert not cache.agrees(task, replace(found, other=found.required))
+    lost = next(iter(found.required))
+    assert not cache.agrees(task, replace(found, other=found.required.without(lost)))
+
+
+def test_where_a_method_has_run_another_process_computes_and_this_one_writes_nothing(empty, monkeypatch):
+    from edgeprune_core.criterion import Outcome
+    from tracrcheck.processes.clean import foreign_code_runs_here
+
+    compiled, setting = program("hist"), Setting()
+    task = task_of(compiled, setting)
+    foreign_code_runs_here()
+    with monkeypatch.context() as patched:  # as a method may leave the core behind
+        patched.setattr(Outcome, "deviation", lambda self, got, want, scored: scored.sum(-1) * 0.0)
+        assert len(cache.certify(task, setting).required) == 0
+        found = cache.certificate_for(task, setting)
+    assert len(found.required) == 6
+    assert len([*empty.iterdir()]) == 1
+    assert replace(cache.certify(task, setting), seconds=0) == replace(found, seconds=0)
+
+
 def test_a_cache_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("TRACRCHECK_CACHE", str(tmp_path / "file" / "cache"))

@@ -25,9 +25,10 @@ _SIGNS = {"UNKNOWN": "?", "error": "?"}
 
 def page(document: doc.Document) -> str:
     """Provenance, outcome, and every section."""
+    state = ", NOT FINISHED" if document.unfinished else ""
     template = templates(escaped=False).get_template("page.md")
     return template.render(
-        document=document, run=document.run, text=_text, indented=_indented, in_words=in_words,
+        document=document, run=document.run, state=state, text=_text, indented=_indented, in_words=in_words,
         blocks=lambda section: [part for one in section.blocks for part in _block(one)],
     )  # fmt: skip
 

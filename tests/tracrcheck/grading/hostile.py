@@ -1,0 +1,122 @@
+"""Methods that cheat, or harm the process they run in, named as `tests.tracrcheck.grading.hostile:name`."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import inspect
+import os
+import random
+import signal
+import sys
+import threading
+import time
+
+import numpy as np
+import torch
+
+from edgeprune_core.criterion import Outcome
+from tests.tracrcheck.pruners import everything, knows_the_answer, some_edges
+
+
+def makes_every_circuit_right(task):
+    """From now on, in this process, no output deviates."""
+    Outcome.deviation = lambda self, got, want, scored: torch.zeros(got.shape[:-2], dtype=got.dtype)
+    return []
+
+
+def asks_for_the_certificate(task):
+    from tracrcheck.truth.cache import certificate_for
+    from tracrcheck.truth.setting import Setting
+
+    return certificate_for(task, Setting(ablation=task.ablation.name)).required
+
+
+def reads_the_frames_above(task):
+    """The first certificate that any caller holds, by whatever name."""
+    for frame in inspect.stack():
+        for value in frame.frame.f_locals.values():
+            if type(value).__name__ == "Certificate":
+                return value.required
+    return everything(task)
+
+
+def reads_the_memory(task):
+    import gc
+
+    found = [thing for thing in gc.get_objects() if type(thing).__name__ == "Certificate"]
+    return found[0].required if found else everything(task)
+
+
+def looks_for_our_settings(task):
+    ours = {name: value for name, value in os.environ.items() if name.startswith("TRACRCHECK_")}
+    raise ValueError(f"settings {ours}")
+
+
+def changes_folder(task):
+    os.chdir("/")
+    return knows_the_answer(task)
+
+
+def prints(task):
+    sys.stdout.write("in Python")
+    sys.stdout.flush()
+    os.write(1, b", and below it\n")
+    sys.stderr.write("an error\n")
+    return knows_the_answer(task)
+
+
+def closes_standard_output(task):
+    found = knows_the_answer(task)
+    sys.stdout.close()
+    os.close(1)
+    return found
+
+
+def hangs_in_c(task):
+    """A call that holds the lock of the interpreter: no signal handler of Python's runs."""
+    ctypes.PyDLL(None).sleep(60)
+
+
+def swallows_everything(task):
+    while True:
+        with contextlib.suppress(BaseException):
+            time.sleep(60)
+
+
+def leaves_a_thread_at_work(task):
+    threading.Thread(target=time.sleep, args=(60,)).start()
+    return knows_the_answer(task)
+
+
+def hoards_memory(task):
+    bytearray(2**31)
+
+
+def dies_of_a_signal(task):
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def spoils_what_is_global(task):
+    torch.set_default_dtype(torch.float16)
+    torch.set_grad_enabled(False)
+    for seed in (random.seed, np.random.seed, torch.manual_seed):
+        seed(1)
+    return knows_the_answer(task)
+
+
+def draws(task):
+    """What the generators of Python, NumPy and torch give."""
+    raise ValueError(f"{random.random():.6f} {np.random.rand():.6f} {torch.rand(()).item():.6f}")
+
+
+def knows_its_process(task):
+    raise ValueError(str(os.getpid()))
+
+
+def sends_nonsense(task):
+    """Into every pipe that is open, so that it arrives as the answer."""
+    for fd in range(3, 64):
+        with contextlib.suppress(OSError):
+            os.write(fd, b"\x08" + bytes(7) + b"nonsense")
+    return some_edges(task)

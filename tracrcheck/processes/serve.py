@@ -1,0 +1,153 @@
+"""The fork server, and what its children do: answer requests, one at a time.
+
+The server is a fresh Python that has imported torch and never computes anything, so it has no threads and knows nothing of
+the process that started it: forking it takes milliseconds, and a child starts clean. A child reads requests from one pipe
+and writes answers to another; its standard output and error are a third. All of them end with the process that started
+the server.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import importlib
+import json
+import os
+import resource
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, TextIO
+
+# Requests to the server: an operation and a process. FORK comes with three file descriptors.
+COMMAND = struct.Struct("=ci")
+FORK, LOOK, REAP = b"f", b"l", b"r"
+# The server's answer: the new process; or how a process ended (`os.waitid`), ALIVE if it has not.
+REPLY = struct.Struct("=ii")
+ALIVE = -1
+# A frame on a pipe: its length, then as many bytes.
+LENGTH = struct.Struct("=Q")
+
+
+def main(control: int, preload: Sequence[str]) -> None:
+    """The server. control: its end of a socket pair."""
+    for module in preload:
+        importlib.import_module(module)
+    gc.collect()
+    gc.freeze()  # a collection in a child would copy every page that holds an object
+    with socket.socket(fileno=control) as connection:
+        while True:
+            message, fds, _, _ = socket.recv_fds(connection, COMMAND.size, 3, socket.MSG_WAITALL)
+            if len(message) < COMMAND.size:
+                return
+            operation, process = COMMAND.unpack(message)
+            connection.sendall(REPLY.pack(*_done(operation, process, fds, connection)))
+
+
+def _done(operation: bytes, process: int, fds: list[int], connection: socket.socket) -> tuple[int, int]:
+    if operation == FORK:
+        server = os.getpid()
+        if (child := os.fork()) == 0:
+            connection.close()
+            _child(server, *fds)
+        for fd in fds:
+            os.close(fd)
+        return child, 0
+    wait = os.WNOHANG | os.WNOWAIT if operation == LOOK else 0
+    ended = os.waitid(os.P_PID, process, os.WEXITED | wait)
+    return (ALIVE, 0) if ended is None else (ended.si_code, ended.si_status)
+
+
+def _end_with(parent: int) -> None:
+    """The system kills this process when its parent ends. On systems without this call, it ends with its pipe."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+# In a child --------------------------------------------------------------------------------------------
+
+
+def _child(server: int, requests: int, answers: int, prints: int) -> None:
+    """Never returns."""
+    try:
+        os.setsid()  # a group of its own, which is killed as one; Ctrl-C does not reach it
+        _end_with(server)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        _Prints.fd = prints
+        print_to_the_pipe()
+        if (first := _receive(requests)) is not None:
+            handle = _settle(**json.loads(first))
+            while (request := _receive(requests)) is not None:
+                _send(answers, handle(request))
+    finally:
+        os._exit(0)
+
+
+class _Prints:
+    fd: int
+
+
+def print_to_the_pipe() -> None:
+    """Makes standard output and error what they were at first."""
+    with suppress(OSError):  # the method may have closed it
+        for fd in (1, 2):
+            os.dup2(_Prints.fd, fd)
+    sys.stdout, sys.stderr = map(_writer, (1, 2))
+
+
+def _writer(fd: int) -> TextIO:
+    return open(fd, "w", buffering=1, errors="backslashreplace", closefd=False)
+
+
+def _settle(
+    module: str, environment: dict[str, str], path: list[str], folder: str, memory_mib: int | None
+) -> Callable[[bytes], Any]:
+    """Makes this process one like that which asks for it. Returns what answers requests."""
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.path[:] = path
+    os.chdir(folder)
+    handle = importlib.import_module(module).handle
+    if memory_mib is not None:
+        resource.setrlimit(resource.RLIMIT_DATA, (_data_bytes() + memory_mib * 2**20,) * 2)
+    return handle
+
+
+def _data_bytes() -> int:
+    """What this process has allocated, as RLIMIT_DATA counts it."""
+    with suppress(OSError), open("/proc/self/statm") as file:
+        return int(file.read().split()[5]) * resource.getpagesize()
+    return 0
+
+
+def _receive(fd: int) -> bytes | None:
+    """A frame; None at the end of the pipe."""
+    head = _read(fd, LENGTH.size)
+    return None if head is None else _read(fd, LENGTH.unpack(head)[0])
+
+
+def _read(fd: int, size: int) -> bytes | None:
+    parts: list[bytes] = []
+    while size:
+        part = os.read(fd, min(size, 2**20))
+        if not part:
+            return None
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def _send(fd: int, answer: Any) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):  # the method may have closed or replaced it
+            stream.flush()
+    data = json.dumps(answer).encode()
+    left = memoryview(LENGTH.pack(len(data)) + data)
+    while left:
+        left = left[os.write(fd, left) :]

@@ -15,12 +15,15 @@ PROFILE ?= quick
 # `make quick BASELINE=main.json`: compared with another version's quick.json. PROGRAMS: some only.
 BASELINE ?=
 PROGRAMS ?=
+# `make versions PYTHON=python3.13 CONSTRAINTS=`: with the newest packages that pip finds.
+CONSTRAINTS ?= ci/oldest.txt
+VERSION_TESTS ?= tests/edgeprune_core tests/tracrcheck tests/contracts --ignore tests/tracrcheck/reports/test_browser.py
 # Other programs every night.
 FUZZ_SEED ?= $(shell date -u +%Y%m%d)
 FUZZ_PROGRAMS ?= 500
 SEEDS ?= 20
 
-.PHONY: help gate test lint pins recheck bench ci quick nightly slow kernels gpu certificates full mutants suite-faults targeted-faults fuzz invariants peers coverage pages docs
+.PHONY: help gate test lint pins recheck bench ci quick nightly slow kernels versions gpu certificates full mutants suite-faults targeted-faults fuzz invariants peers coverage pages docs
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
 
@@ -53,13 +56,18 @@ quick: $(STAMP) ## the gate of a pull request: every program, zero and resample;
 	PATH="$(CURDIR)/$(BIN):$$PATH" METHOD=$(METHOD) PROFILE=$(PROFILE) PROGRAMS="$(PROGRAMS)" JOBS=$(JOBS) \
 	    BASELINE=$(BASELINE) RESULT=$(OUT)/quick.json ci/gate/run
 
-nightly: slow kernels certificates full mutants fuzz invariants coverage ## hours; .github/workflows/nightly.yml runs the same
+nightly: slow kernels certificates full mutants fuzz invariants coverage versions ## hours; .github/workflows/nightly.yml runs the same
 
 slow: $(STAMP) ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow -n auto
 
 kernels: $(STAMP) ## the default tests with each set of kernels that the processor has, and in two threads
 	$(BIN)/python ci/kernels.py $(BIN)/python -m pytest -n auto
+
+versions: ## the default tests but those of this checkout, with the oldest versions that pyproject.toml allows
+	$(PYTHON) -m venv --clear build/versions
+	build/versions/bin/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --editable '.[test]'
+	build/versions/bin/python -m pytest -n auto $(VERSION_TESTS)
 
 gpu: $(STAMP) ## the tests that need a CUDA device: steps per second and memory too (tests/gpu/conftest.py)
 	$(BIN)/python -m pytest tests/gpu -m gpu

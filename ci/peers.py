@@ -119,12 +119,19 @@ def page(document: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {found}" for name, found in document["versions"].items())
     return f"""# Published methods on proved truths
 
-{len(programs)} programs: {", ".join(programs)}. {versions}; commit {document["commit"]}. A row counts the programs on which an
-edge is required. The circuit of a method that scores edges is the shortest head of its ranking within the tolerance.
-`eap_ig:` and `autocircuit:` are the tools themselves, unmodified, each in its registered settings (docs/peers.md);
-the other rows are our own methods. Seconds are of one thread, on a machine that did other work.
+{len(programs)} programs: {", ".join(programs)}. {versions}; commit {document["commit"]}.
+
+A row counts the programs on which an edge is required. The circuit of a method that scores edges is the shortest head of its
+ranking within the tolerance. `eap_ig:` and `autocircuit:` are the tools themselves, unmodified, in their registered settings
+(docs/peers.md says what is done around them); the other rows are our own methods. One seed. Seconds are of one thread, on a
+machine that did other work. A method without a row was not run.
 
 {table(document)}
+
+Why some are not exact: on a staircase of ReLUs the gradient is zero at every clean input, so the edges before it tie at zero with
+useless ones (`hist`); the squared error, which AutoCircuit's attribution takes for numbers, has no gradient where nothing is
+cut; a KL divergence over a single number is constant, so ACDC removes everything; information flow routes score by size, not by
+effect.
 
 Made by `make peers`; the rows are in `ci/results/peers/rows.json`.
 """

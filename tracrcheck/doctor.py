@@ -56,7 +56,7 @@ USES = {
     "transformer-lens": ("transformer_lens", "tracrcheck.peers: methods of other tools"),
 }
 # Extras for those who work on tracrcheck itself.
-OURS = ("dev", "docs")
+OURS = ("dev", "docs", "test")
 
 
 @dataclass(frozen=True, slots=True)

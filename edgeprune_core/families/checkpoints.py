@@ -108,10 +108,10 @@ def of_live(model: Any) -> Checkpoint:
 
 def _indexed(path: Path) -> list[str]:
     """The files that an index names; all must lie in the folder of the index."""
-    told = _json(path).get("weight_map")
-    if not isinstance(told, dict) or not all(isinstance(f, str) and Path(f).name == f for f in told.values()):
+    rows = _json(path).get("weight_map")
+    if not isinstance(rows, dict) or not all(isinstance(f, str) and Path(f).name == f for f in rows.values()):
         raise user_error("EP177.index", where=path)
-    return sorted(set(told.values()))
+    return sorted(set(rows.values()))
 
 
 def _names(path: Path) -> list[str]:

@@ -93,12 +93,12 @@ class Llama:
 
 def _rotary(config: Config) -> tuple[float, float]:
     """Base and linear scaling, as version 4 (`rope_theta`, `rope_scaling`) and 5 (`rope_parameters`) say it."""
-    told = config.get("rope_parameters") or config.get("rope_scaling") or {}
-    kind = told.get("rope_type") or told.get("type") or "default"
-    if kind not in ("default", "linear") or told.get("partial_rotary_factor", 1.0) != 1.0:
-        raise user_error("EP172.rotary", got=told)
-    theta = told.get("rope_theta") or config.get("rope_theta") or 10_000.0
-    return float(theta), float(told.get("factor", 1.0)) if kind == "linear" else 1.0
+    given = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    kind = given.get("rope_type") or given.get("type") or "default"
+    if kind not in ("default", "linear") or given.get("partial_rotary_factor", 1.0) != 1.0:
+        raise user_error("EP172.rotary", got=given)
+    theta = given.get("rope_theta") or config.get("rope_theta") or 10_000.0
+    return float(theta), float(given.get("factor", 1.0)) if kind == "linear" else 1.0
 
 
 def _into_heads(theirs: str, ours: str, heads: int) -> Row:

@@ -55,15 +55,15 @@ def tensors_of(family: Family, config: Config, model: Model) -> dict[str, Tensor
     """
     if (spec := family.spec(config)) != model.spec:
         raise user_error("EP179.shape", got=spec, wanted=model.spec)
-    ours, told, out = model.weights.tensors(), set(), {}
+    ours, written, out = model.weights.tensors(), set(), {}
     for name, (row, layer) in _lines(family, spec, config):
         parts = [ours[key] if layer is None else ours[key][layer] for key in row.ours]
         out[name] = row.write(*parts).contiguous()
-        told |= set(row.ours)
+        written |= set(row.ours)
     if family.tied(config):
         _same_as_embedding(ours["unembed"].T, ours["tok"])
-        told.add("unembed")
-    if lost := sorted(key for key in set(ours) - told if ours[key].any()):
+        written.add("unembed")
+    if lost := sorted(key for key in set(ours) - written if ours[key].any()):
         raise user_error("EP179.zeros", got=_some(lost), kind=family.model_type)
     return out
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.version import Version
 
 from tracrcheck import __version__
 from tracrcheck.rasp.library import shipped_folder
@@ -173,6 +174,19 @@ def test_every_direct_dependency_is_pinned():
     pinned = dict(line.split("==") for line in lines)
     assert names <= set(pinned)
     assert pinned["torch"] == "2.13.0"
+
+
+def test_the_oldest_versions_that_are_tested_are_the_declared_bounds():
+    """`make versions` installs them; the extra `transformer-lens` needs newer packages than the others."""
+    optional = project()["optional-dependencies"]
+    lines = [
+        *project()["dependencies"],
+        *(x for name in ("models", "cluster", "properties") for x in optional[name]),
+    ]
+    bounds = dict(re.match(r"([\w-]+)[>=]=([\d.]+)", line).groups() for line in lines)
+    lines = [x for x in (ROOT / "ci" / "oldest.txt").read_text().splitlines() if x and not x.startswith("#")]
+    pinned = dict(line.split("==") for line in lines)
+    assert {name: Version(pinned[name]) for name in bounds} == {n: Version(bounds[n]) for n in bounds}
 
 
 def test_every_import_of_the_packages_is_a_declared_dependency():

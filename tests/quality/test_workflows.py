@@ -115,6 +115,9 @@ def made_by(document: dict) -> list[str]:
             elif step.get("run") == 'make "$TARGET"':
                 assert step["env"] == {"TARGET": "${{ matrix.target }}"}
                 targets += job["strategy"]["matrix"]["target"]
+            elif step.get("run") == "make versions":
+                assert step["env"] == {"CONSTRAINTS": "${{ matrix.constraints }}"}
+                targets.append("versions")
             else:
                 beside = (None, "ci/browser.sh", 'make --silent pages >> "$GITHUB_STEP_SUMMARY"')
                 assert step.get("run") in beside, step

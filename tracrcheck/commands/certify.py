@@ -35,11 +35,13 @@ def programs(
     ] = None,
 ) -> None:
     """List the programs: vocabulary, longest input, layers x heads, edges."""
+    from tracrcheck.truth import pins
+
     library = Library.here(folder or [])
+    truths = None if pinned is None else pins.read(pinned)
     with loading():
         from tracrcheck.compiler.compile import compile_program
         from tracrcheck.reports import program as report
-        from tracrcheck.truth import pins
 
     found, wrong = [], []
     for path in library.files():
@@ -49,10 +51,10 @@ def programs(
         except CheckError as error:
             wrong.append(error.at(str(path)))
     found.sort(key=lambda row: row[0].program.name)
-    if pinned is None:
+    if truths is None:
         terminal.show(report.programs_table([compiled for compiled, _ in found]))
     else:
-        typer.echo(report.programs_page(found, pins.read(pinned)), nl=False)
+        typer.echo(report.programs_page(found, truths), nl=False)
     stop_at(wrong)
     library.all()
 
@@ -68,6 +70,7 @@ def certify(
     write: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the pins to FILE.")] = None,
 ) -> None:
     """Prove which edges are required. Exit 1 if `sufficient` or `minimal` is not proved, or a pin differs."""
+    from tracrcheck.truth import pins
     from tracrcheck.truth.setting import CRITERIA
 
     pinning = check is not None or write is not None
@@ -78,13 +81,13 @@ def certify(
     if write is not None and not everything:
         raise user_error("TC117.write", where="--write", got="names")
     files.check_writable(write)
+    pinned = pins.read(check) if check else None
     settings = setting.settings(["all"], CRITERIA if pinning else ["value"])
     entries = Library.here(folder or []).chosen(program or [])
     with loading():
         from tracrcheck.reports import certify as report
-        from tracrcheck.truth import cache, pins
+        from tracrcheck.truth import cache
 
-    pinned = pins.read(check) if check else None
     ready = prepared(entries, settings)
     found = []
     for compiled, one in terminal.progress(

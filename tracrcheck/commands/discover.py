@@ -118,9 +118,10 @@ class MethodOptions:
     def chosen(self) -> Callable[..., Any]:
         """The method in these settings. Errors: TC113, TC117."""
         from tracrcheck.grading.by_name import find_method
+
+        found: Any = find_method(self.method)  # a wrong name is refused before torch is loaded
         from tracrcheck.trained.method_settings import started_from, with_settings
 
-        found: Any = find_method(self.method)
         named: dict[str, Any] = {"steps": self.steps, "circuits": self.circuits, "fresh": self.batch}
         named |= {"learning_rate": self.learning_rate}
         options = {"fresh": "--batch"}

@@ -37,13 +37,14 @@ def report(
 ) -> None:
     """Show a results file as Markdown, as a page for a browser, or as JUnit XML."""
     Outputs(html=html, junit=junit, md=md).check()
+    from tracrcheck.reports import saved
+
     with loading():
-        from tracrcheck.reports import saved
+        found = saved.read(file)
         from tracrcheck.reports.context import context_of
         from tracrcheck.reports.kinds import comment_of, page_of
         from tracrcheck.runs.baseline import compared
 
-    found = saved.read(file)
     before = baseline.baseline
     against = None if before is None else compared(found, before, factor=baseline.slower)
     context = context_of(found, Library.here(folder or []), drawn=html is not None)

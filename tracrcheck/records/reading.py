@@ -132,10 +132,11 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 @cache
 def _later(kind: Any) -> frozenset[str]:
-    """Fields that older files do not have."""
+    """Fields that older files do not have, those of flat fields among them."""
     if is_typeddict(kind):
         return frozenset(kind.__optional_keys__)
-    return frozenset(f.name for f in fields(kind) if f.metadata.get("later"))
+    own = (f.name for f in fields(kind) if f.metadata.get("later"))
+    return frozenset(own).union(*(_later(of) for name, of in _hints(kind).items() if name in _flat(kind)))
 
 
 @cache

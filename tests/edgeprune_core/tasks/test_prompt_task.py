@@ -68,6 +68,18 @@ def test_outputs_are_those_of_each_prompt_alone(model, name):
         assert task.scored[row].tolist() == [True]
 
 
+def test_each_item_is_read_at_its_own_place_whatever_is_run_beside_it(model):
+    task = prompt_task("ioi", model, some(), WORDS)
+    places = task.places[task.items[:, 0], 0].tolist()
+    assert len(set(places)) > 1
+    assert places[0] != places[-1]
+    full = to_mask(Circuit.full(task.graph), dtype=torch.float64)
+    whole = task.outputs(full, task.items)
+    for n in range(len(task.items)):
+        assert torch.allclose(task.outputs(full, task.items[n : n + 1]), whole[:, n : n + 1], atol=1e-12)
+    assert torch.allclose(task.outputs(full, task.items.flip(0)), whole.flip(1), atol=1e-12)
+
+
 def test_no_edge_kept_under_resampling_is_the_model_on_the_corrupted_prompt(model):
     the_pairs = some("gendered_pronoun")
     task = prompt_task("gendered_pronoun", model, the_pairs, WORDS)

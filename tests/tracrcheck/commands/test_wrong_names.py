@@ -1,4 +1,4 @@
-"""A wrong name is refused before torch, jax or dask is loaded, which takes a second or more."""
+"""A wrong name, and a file that cannot be read, is refused before torch, jax or dask is loaded, which takes a second or more."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 
 CALLS = [
     (["gate", "hist", "--method", "wrong"], "TC113"),
-    (["gate", "hist", "--method", "nowhere:wrong"], "TC113"),
     (["gate", "hist", "--ablation", "wrong"], "TC111"),
     (["gate", "hist", "--criterion", "wrong"], "TC111"),
     (["gate", "hist", "--profile", "wrong"], "TC117"),
@@ -29,6 +28,9 @@ CALLS = [
     (["faithfulness", "wrong.json", "--task", "ioi", "--metric", "wrong"], "TC113"),
     (["overlap", "a.json", "b.json", "--task-a", "ioi", "--task-b", "wrong"], "TC171"),
     (["recheck", "wrong.json"], "TC143"),
+    (["report", "wrong.json"], "TC143"),
+    (["certify", "--all", "--check", "wrong.json"], "TC119"),
+    (["programs", "--pins", "missing.json"], "TC119"),
 ]
 
 # One process for all: a name that loads torch is seen at the call after which torch is there.

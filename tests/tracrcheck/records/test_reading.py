@@ -7,7 +7,7 @@ from typing import Any, Literal, TypedDict
 
 import pytest
 
-from tracrcheck.records.reading import read
+from tracrcheck.records.reading import LATER, read
 
 
 @dataclass(frozen=True)
@@ -92,3 +92,24 @@ def test_every_problem_is_listed_at_once_and_a_long_value_is_cut():
     problems.clear()
     read(Shape, 3, "", problems, GIVEN)
     assert problems == ["file: 3, wanted an object"]
+
+
+@dataclass(frozen=True)
+class Later:
+    x: int
+    z: int = field(default=7, metadata=LATER)
+
+
+@dataclass(frozen=True)
+class Holder:
+    name: str
+    point: Later = field(metadata={"flat": True})
+
+
+@pytest.mark.parametrize("record", [{"name": "a", "x": 1}, {"name": "a", "x": 1, "z": 7}])
+def test_older_files_lack_the_later_fields_of_a_flat_part_too(record):
+    problems: list[str] = []
+    assert read(Holder, record, "file", problems) == Holder("a", Later(1))
+    assert problems == []
+    assert read(Holder, {"name": "a"}, "file", problems) is None
+    assert problems == ["file.x: not there"]

@@ -10,14 +10,15 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tests import zoo
-from tests.tracrcheck.reports.hostile import results, verdict
+from tests.tracrcheck.reports.hostile import RUN, results, verdict
 from tracrcheck.grading.verdict import exit_code
 from tracrcheck.pytest_items import GateItem, NotRecovered
-from tracrcheck.reports.context import Context
-from tracrcheck.reports.document import plain
+from tracrcheck.reports.context import Context, replay_of
+from tracrcheck.reports.document import Edges, plain
 from tracrcheck.reports.gate import document
 from tracrcheck.reports.kinds import comment_of, html_of, junit_of, page_of
 from tracrcheck.reports.saved import CertificatesFile
+from tracrcheck.reports.text import share
 from tracrcheck.truth.cache import certificate_of
 from tracrcheck.truth.setting import Setting
 
@@ -78,3 +79,40 @@ def test_what_holds_on_a_sample_is_nowhere_called_proved(sampled):
     saved, said = CertificatesFile(certificates=(found.to_json(),)), "sampled 120 of 9999"
     for text in (page_of(saved, Context()), html_of(saved, Context()), found.says("sufficient")):
         assert (said in text) == (sampled is not None)
+
+
+def test_a_run_that_is_not_finished_says_so_wherever_it_is_shown():
+    of, context = results([verdict()], RUN | {"finished": False}), Context()
+    assert "(NOT FINISHED)" in comment_of(of, context).splitlines()[0]
+    assert ", NOT FINISHED" in page_of(of, context)
+    whole = results([verdict()])
+    assert not any("NOT FINISHED" in made(whole, context) for made in (comment_of, page_of))
+
+
+def test_failures_of_different_kinds_are_each_told_and_equal_ones_once():
+    seeds = [verdict(seed=n, missing=("a",) if n < 2 else ("b",), found_sha=str(n // 2)) for n in range(3)]
+    made = document(results(seeds), Context())
+    findings = next(s for s in made.sections if "not right" in s.title).blocks[0].of
+    assert [[plain(cell) for cell in f.cells][2] for f in findings] == ["0, 1", "2"]
+
+
+def test_vacuous_verdicts_are_counted_apart_by_ablation():
+    rows = [verdict(verdict="HOLDS", reason=None, seed=n, vacuous=n > 0) for n in range(3)]
+    table = next(s for s in document(results(rows), Context()).sections if s.title == "By ablation").blocks[0]
+    named = dict(zip([c.name for c in table.columns], map(plain, table.rows[0]), strict=True))
+    assert (named["exact"], named["of"], named["vacuous"]) == ("1", "1", "2")
+
+
+def test_a_share_is_rounded_down_and_a_list_says_what_it_leaves_out():
+    assert [share(x) for x in (1.0, 0.99999, 0.9994, None)] == ["1.000", "0.999", "0.999", "-"]
+    assert plain(Edges(tuple(map(str, range(20))))).endswith("11, and 8 more")
+    assert plain(Edges(("a", "b"))) == "a, b"
+
+
+@pytest.mark.parametrize(("lengths", "score_bos"), [(None, False), ([2, 3], False), ([2, 3], True)])
+def test_the_replay_of_a_saved_run_repeats_its_setting_and_its_seed(lengths, score_bos):
+    run = RUN | {"asked": RUN["asked"] | {"lengths": lengths, "score_bos": score_bos}}
+    words = replay_of(run)(verdict(seed=7))
+    assert ("--lengths 2-3" in words) == (lengths is not None)
+    assert ("--score-bos" in words) == score_bos
+    assert " --seed 7" in words

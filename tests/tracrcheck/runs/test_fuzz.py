@@ -379,7 +379,9 @@ def test_failures_are_told_saved_and_replayed(call, here):
     again = call("fuzz", "--replay", path)
     assert (again.exit_code, again.stdout.split()[0]) == (1, "fails")
     case = replace(regressions.read(path), method=RIGHT)
-    assert call("fuzz", "--replay", regressions.save(case, here / "saved", "mended")).exit_code == 0
+    mended = regressions.save(case, here / "saved", "mended")
+    assert call("fuzz", "--replay", mended).exit_code == 0
+    assert call("fuzz", "--replay", mended, "--replay", path).exit_code == 1
 
 
 def test_one_draw_is_examined_by_its_number(call):

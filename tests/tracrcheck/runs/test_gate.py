@@ -396,6 +396,16 @@ def test_a_baseline_of_other_settings_is_refused(call, main, more, differs):
     assert result.stderr.splitlines()[1] == f"    got     {differs}"
 
 
+@pytest.mark.parametrize(("more", "seconds"), [((), 1800.0), (("--timeout", "7"), 7.0)])
+def test_the_time_limit_reaches_the_plan(call, monkeypatch, more, seconds):
+    from tracrcheck.runs import gate
+
+    limits = []
+    monkeypatch.setattr(gate, "gate", lambda programs, plan, **rest: iter(limits.append(plan.timeout) or ()))
+    call("gate", "hist", "--ablation", "zero", "--method", SOME, *more)
+    assert limits == [seconds]
+
+
 def test_a_baseline_of_another_schema_is_refused(call, main):
     edit("main.json", lambda found: found.update(schema="tracrcheck.gate/0"))
     result = finished(call(*main, "--baseline", "main.json"), 2)

@@ -37,9 +37,8 @@ class Oracle:
 
         It is compiled once per shape of `tokens`, which takes longer than running it.
         """
-        import jax
 
-        with jax.enable_x64(True), one_order():
+        with _in_float64(), one_order():
             found = self._forward(self.assembled.params, tokens.numpy()).transformer_output
             return [torch.tensor(np.asarray(x)) for x in (found.input_embeddings, *found.residuals)]
 
@@ -60,12 +59,19 @@ class Oracle:
         return jax.jit(transformed.apply)
 
 
+def _in_float64() -> Any:
+    """A context in which JAX computes in float64. Before JAX 0.8 it was experimental."""
+    import jax
+    import jax.experimental
+
+    return (jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64)(True)
+
+
 def compile_by_haiku(program: Program) -> Oracle:
     """Program -> Haiku parameters -> torch. Takes a second; `compile_program` takes milliseconds."""
-    import jax
     from tracr.compiler import compiling
 
-    with jax.enable_x64(True), one_order(), _initialised_with_zeros():
+    with _in_float64(), one_order(), _initialised_with_zeros():
         assembled = compiling.compile_rasp_to_model(
             build(program),
             set(program.vocab),

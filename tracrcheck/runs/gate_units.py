@@ -185,6 +185,8 @@ def certify_all(
     def lost(unit: Unit, why: str) -> dict[str, Any]:
         return to_record(certificate_for(task_of(by_name[unit.program], unit.setting), unit.setting))
 
+    if not units:
+        return
     files = {unit.path for unit in units}
     for record in plan.workers.each(_certify_unit, units, lost=lost, files=files):
         found = from_record(record, by_name[record["program"]].graph)

@@ -272,6 +272,15 @@ def test_a_method_is_told_its_seed(hist):
     assert hist.ask(pruners.only_for_even_seeds, seed=3).reason == "raised"
 
 
+def test_the_generator_of_torch_is_seeded_for_a_method_and_left_alone(hist):
+    drawn = []
+    before = torch.get_rng_state()
+    for seed in (1, 2, 1):
+        hist.ask(lambda task: drawn.append(float(torch.rand(()))) or [], seed=seed)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert drawn[0] == drawn[2] != drawn[1]
+
+
 # Sums --------------------------------------------------------------------------------------------------
 
 

@@ -100,7 +100,9 @@ def test_a_command_hands_its_units_to_the_cluster_and_says_what_its_workers_must
     result = call(*COMMANDS[command], "--cluster", "tcp://there:1")
     assert result.exit_code == (0 if command == "mutants" else CODES[command]), result.output
     n = {"gate": 8, "mutants": 2}.get(command, 4)
-    assert given == [(n, 1, Cluster(address="tcp://there:1", **needs))]
+    certified, handed_out = given[:-1], given[-1]  # the gate certifies first what is not cached
+    assert handed_out == (n, 1, Cluster(address="tcp://there:1", **needs))
+    assert all(cluster.files == needs["files"] for _, _, cluster in certified)
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,8 @@ def _in_float64() -> Any:
     import jax
     import jax.experimental
 
-    return (jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64)(True)
+    home: Any = jax if hasattr(jax, "enable_x64") else jax.experimental
+    return home.enable_x64(True)
 
 
 def compile_by_haiku(program: Program) -> Oracle:

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.error_codes import user_error
-from edgeprune_core.mask import from_edge_values, in_circuit
+from edgeprune_core.mask import edge_flags, mask_from_edge_values
 from edgeprune_core.metrics import METRICS, Metric
 from edgeprune_core.task import Task
 
@@ -149,7 +149,7 @@ def _circuits(
     task: Task, circuit: Circuit, draws: int, generator: torch.Generator
 ) -> Float[Tensor, "circuit edge"]:
     """Rows: full, empty, the circuit kept, the circuit knocked out, then random circuits kept, then knocked out."""
-    kept = in_circuit(circuit)
+    kept = edge_flags(circuit)
     n = task.graph.n_edges
     random = torch.zeros(draws, n)
     for row in random:
@@ -165,7 +165,7 @@ def _values(
     """Every metric by name, not yet rescaled."""
     found: dict[str, list[Tensor]] = {metric.name: [] for metric in metrics}
     for chunk in circuits.split(CIRCUITS):
-        mask = from_edge_values(task.graph, chunk.to(task.model.dtype).to(task.model.device))
+        mask = mask_from_edge_values(task.graph, chunk.to(task.model.dtype).to(task.model.device))
         parts: dict[str, list[Tensor]] = {name: [] for name in found}
         for items, got in task.in_parts(mask):
             for metric in metrics:

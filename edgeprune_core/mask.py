@@ -1,7 +1,7 @@
 """Masks: a circuit as a tensor `reader writer`, and back.
 
 A mask entry is the share of an edge that is kept: 1 keeps, 0 cuts, anything between mixes. Entries with no
-edge behind them (a writer that has not yet written) are 0 and read by nobody.
+edge behind them (a writer that has not yet written) are 0 and never read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from edgeprune_core.error_codes import user_error
 from edgeprune_core.graph import ResidualGraph
 
 
-def legal(graph: ResidualGraph, *, device: torch.device | None = None) -> Bool[Tensor, "reader writer"]:
+def edge_mask(graph: ResidualGraph, *, device: torch.device | None = None) -> Bool[Tensor, "reader writer"]:
     """True where the graph has an edge."""
     reach = torch.tensor(graph.reach, device=device)
     return torch.arange(len(graph.writers), device=device) < reach[:, None]
@@ -42,38 +42,38 @@ def to_mask(
     return mask.to(device)
 
 
-def to_circuit(graph: ResidualGraph, kept: Bool[Tensor, "reader writer"]) -> Circuit:
+def circuit_from_mask(graph: ResidualGraph, kept: Bool[Tensor, "reader writer"]) -> Circuit:
     """The circuit of the edges that `kept` marks."""
     if tuple(kept.shape) != (len(graph.readers), len(graph.writers)):
         raise user_error("EP141", got=tuple(kept.shape), wanted=(len(graph.readers), len(graph.writers)))
-    on = kept & legal(graph, device=kept.device)
+    on = kept & edge_mask(graph, device=kept.device)
     starts = [0]
     for reach in graph.reach:
         starts.append(starts[-1] + reach)
     return Circuit(graph, frozenset(graph.edges[starts[r] + w] for r, w in on.nonzero().tolist()))
 
 
-def circuit_of(graph: ResidualGraph, on: Bool[Tensor, " edge"]) -> Circuit:
+def circuit_from_flags(graph: ResidualGraph, on: Bool[Tensor, " edge"]) -> Circuit:
     """The circuit of the edges that are `on`, in the order of `graph.edges`."""
     return Circuit(
         graph, frozenset(edge for edge, kept in zip(graph.edges, on.tolist(), strict=True) if kept)
     )
 
 
-def in_circuit(circuit: Circuit) -> Bool[Tensor, " edge"]:
-    """The inverse of `circuit_of`."""
+def edge_flags(circuit: Circuit) -> Bool[Tensor, " edge"]:
+    """The inverse of `circuit_from_flags`."""
     return torch.tensor([edge in circuit.edges for edge in circuit.graph.edges])
 
 
 def edge_values(graph: ResidualGraph, mask: Tensor) -> Tensor:
     """The legal entries of `[..., reader, writer]`, flat in the order of `graph.edges`: `[..., edge]`."""
-    return mask[..., legal(graph, device=mask.device)]
+    return mask[..., edge_mask(graph, device=mask.device)]
 
 
-def from_edge_values(
+def mask_from_edge_values(
     graph: ResidualGraph, values: Float[Tensor, "circuit edge"]
 ) -> Float[Tensor, "circuit reader writer"]:
     """The inverse of `edge_values`: differentiable, zero where there is no edge."""
-    on = legal(graph, device=values.device)
+    on = edge_mask(graph, device=values.device)
     mask = values.new_zeros(len(values), *on.shape)
     return mask.masked_scatter(on.expand_as(mask), values) if values.numel() else mask

@@ -24,7 +24,7 @@ from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.distributed.process_group import Group
 from edgeprune_core.engine import live_writers
-from edgeprune_core.mask import from_edge_values
+from edgeprune_core.mask import mask_from_edge_values
 from edgeprune_core.methods.edge_pruning import EdgePruning, EdgePruningTraining
 from edgeprune_core.task import Task
 from edgeprune_core.training.checkpoint import finished
@@ -57,7 +57,7 @@ class ShardedTraining(EdgePruningTraining):
         task = self.task
         own, share = self._share(rows)
         items = task.items[rows[own]]
-        mask = from_edge_values(task.graph, gates)
+        mask = mask_from_edge_values(task.graph, gates)
         got = task.outputs(mask, items, live=live_writers(mask, task.graph), recompute=True).to(gates.dtype)
         loss, wrong = self._judged(got, items)
         loss = share * loss
@@ -69,7 +69,7 @@ class ShardedTraining(EdgePruningTraining):
         if share > 0:
             everywhere[:, own] = wrong.int()
         self.group.add(everywhere)
-        self.pool.learn(rows, everywhere > 0)
+        self.pool.remember_failures(rows, everywhere > 0)
         price = self._price()
         price.backward()
         self.loss = loss.detach()

@@ -26,7 +26,7 @@ from torch.utils._pytree import tree_leaves
 from edgeprune_core.distributed.sharded_weights import gathered, unit_of
 from edgeprune_core.engine import run, trace
 from edgeprune_core.graph import ResidualGraph
-from edgeprune_core.mask import from_edge_values
+from edgeprune_core.mask import mask_from_edge_values
 from edgeprune_core.metrics.divergence import kl
 from edgeprune_core.spec import ModelSpec
 from edgeprune_core.training.gates import HardConcrete
@@ -118,7 +118,7 @@ def _step(model: Model, step: Step, meter: _Meter) -> None:
         moments = torch.zeros(2, graph.n_edges, dtype=_GATES, device=_META)
         noise = torch.zeros(step.circuits, graph.n_edges, dtype=_GATES, device=_META)
         gates = gate.sample(log_alpha, noise)
-        mask = from_edge_values(graph, gates)
+        mask = mask_from_edge_values(graph, gates)
     with meter.phase("background"):
         background = trace(model, tokens).writers
     with meter.phase("forward"):

@@ -12,8 +12,8 @@ each reader by itself. A batch of circuits is run at once along the leading `cir
 Two options save work or memory and change no result:
 
     first_layer  Methods that go from `out` back to the embeddings (ACDC) cut edges of a layer while everything before it
-                 is kept. Earlier layers then write what they write in the unpruned model, and are not run: over a whole
-                 sweep, less than half of the work.
+                 is kept. Earlier layers then write what they write in the unpruned model, and are not run: a whole
+                 sweep then costs less than half as much.
     recompute    Each layer is a checkpoint (Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost", arXiv
                  1604.06174): its activations are dropped, and computed again in the backward pass. Only what writers
                  wrote is kept, once: a layer reads a prefix of that buffer, and computing it again writes the same rows
@@ -71,7 +71,7 @@ def run(
     written:     what every writer writes in the unpruned model on these tokens.
     recompute:   drop activations, and compute them again in the backward pass.
 
-    The mask may have another dtype than the model; its gradient has the mask's.
+    The mask's dtype may differ from the model's; its gradient has the mask's dtype.
     """
     alive = [True] * mask.shape[-1] if live is None else live.tolist()
     stream = Stream(model, mask, background, tokens.shape, alive)
@@ -82,7 +82,7 @@ def run(
         n = _writers_before(model, first_layer)
         stream.write(written[None, :n].expand(len(mask), -1, -1, -1, -1), range(n))
         for bias in model.weights.b_o[:first_layer]:
-            stream.shift(bias)
+            stream.add_bias(bias)
     return _forward(model, stream, valid, places, first_layer, recompute and stream.tape is not None)
 
 
@@ -120,7 +120,7 @@ def live_writers(
     mask: Float[Tensor, "circuit reader writer"], graph: ResidualGraph
 ) -> Bool[Tensor, " writer"]:
     """Writers that some kept path of some circuit joins to `out`."""
-    # In NumPy: the operations are tiny, and torch's cost several times as much.
+    # In NumPy: the operations are tiny, and torch would take several times as long.
     kept = (mask != 0).any(0).cpu().numpy()
     live = kept[-1].copy()
     for writer in reversed(graph.writers):
@@ -172,7 +172,7 @@ def _writers_before(model: Model, layer: int) -> int:
 def _layer(
     model: Model, layer: int, graph: ResidualGraph, stream: Stream | Plain, valid: Tensor | None
 ) -> None:
-    """The heads' readers and the MLP's share one read of what was written before; the MLP's goes on from there."""
+    """The readers of the heads and of the MLP share one read of the stream before the layer; the MLP then adds the heads' outputs."""
     spec = model.spec
     first, row = _writers_before(model, layer), layer * graph.readers_per_layer
     mlp, mlp_row = first + spec.n_heads, row + graph.readers_per_layer - 1
@@ -186,18 +186,18 @@ def _layer(
     if heads:
         k_row, v_row = row + spec.n_heads, row + spec.n_heads + spec.n_kv_heads
         rows = [row + h for h in heads] + [k_row + h for h in kv] + [v_row + h for h in kv]
-        ports, seen = stream.heads(layer, [*rows, mlp_row] if alive else rows, heads, kv, beside=alive)
+        ports, seen = stream.heads(layer, [*rows, mlp_row] if alive else rows, heads, kv, with_mlp=alive)
         out = attended(model, layer, *ports, heads=heads, valid=valid, summed=stream.summed)
         stream.write(out, [first + h for h in heads])
     elif alive:
         seen = stream.read(mlp_row)
     stream.skip([first + h for h in range(spec.n_heads) if h not in heads])
-    stream.shift(model.weights.b_o[layer])
+    stream.add_bias(model.weights.b_o[layer])
     if seen is None:
         stream.skip([mlp])
         return
     if not graph.parallel_blocks:
-        seen = stream.read_on(mlp_row, seen, base, written)
+        seen = stream.continue_read(mlp_row, seen, base, written)
     stream.write(mlp_output(model, layer, seen), [mlp])
 
 
@@ -223,7 +223,7 @@ def _checkpointed(stream: Stream | Plain, work: Callable[[Stream], Tensor]) -> T
     """`work` on a copy of the stream: now without a graph, and again in the backward pass.
 
     It uses the reentrant kind of checkpoint. The gradients of what writers wrote pass through the buffer's twin, which
-    autograd does not see, and only this kind finishes one layer's backward pass before it starts the one before.
+    autograd does not see, and only this kind finishes a layer's backward pass before it starts that of the previous layer.
     """
     assert isinstance(stream, Stream)
 

@@ -23,7 +23,7 @@ from edgeprune_core.weights import Model
 class Stream:
     """The stream of a masked run. `alive`: writers that are computed."""
 
-    summed = False  # every head's output is wanted by itself
+    summed = False  # each head's output is kept separate, since each is a writer
 
     def __init__(
         self, model: Model, mask: Tensor, background: Tensor | None, shape: Sequence[int], alive: list[bool]
@@ -37,6 +37,7 @@ class Stream:
         self.base = torch.zeros(self.shape, dtype=model.dtype, device=model.device)
         self.written = 0
         self.deltas = Deltas(self.base.new_empty(len(mask), sum(alive), self.base.numel()))
+        # A scalar that threads autograd through the in-place buffer; None if no gradient is wanted.
         self.tape: Tensor | None = None
         if torch.is_grad_enabled() and mask.requires_grad:
             self.tape = self.base.new_zeros((), requires_grad=True)
@@ -57,25 +58,25 @@ class Stream:
         self.written += len(keep)
 
     def skip(self, writers: Sequence[int]) -> None:
-        """Dead writers write nothing but their background (or are in GQA layers computed with the rest)."""
+        """Adds the background of dead writers, which are not computed."""
         if self.background is not None and writers:
             self.base = self.base + self.background[_span(writers)].sum(0)
 
-    def shift(self, bias: Float[Tensor, " d_model"]) -> None:
-        """Adds what belongs to no writer."""
+    def add_bias(self, bias: Float[Tensor, " d_model"]) -> None:
+        """Adds an output bias, which belongs to no writer."""
         self.base = self.base + bias
 
     def heads(
-        self, layer: int, rows: Sequence[int], heads: list[int], kv_heads: list[int], *, beside: bool
+        self, layer: int, rows: Sequence[int], heads: list[int], kv_heads: list[int], *, with_mlp: bool
     ) -> tuple[Ports, Tensor | None]:
-        """Queries, keys and values of the readers in `rows`, and the input of the last one, where it is `beside` them."""
+        """Queries, keys and values of the readers in `rows`. `with_mlp`: the last row is the MLP's reader; its input is also returned."""
         spec, w = self.model.spec, self.model.weights
         sizes = [len(heads), len(kv_heads), len(kv_heads)]
         if self.tape is None or spec.norm not in ("none", "rms"):
-            *ports, rest = self._read(rows, self.base, 0).split([*sizes, int(beside)], 1)
+            *ports, rest = self._read(rows, self.base, 0).split([*sizes, int(with_mlp)], 1)
             return projected(
                 self.model, layer, ports, heads=heads, kv_heads=kv_heads
-            ), rest if beside else None
+            ), rest if with_mlp else None
         chosen = heads if len(heads) < spec.n_heads else slice(None)
         weights = w.w_q[layer][chosen], w.w_k[layer][chosen], w.w_v[layer][chosen]
         biases = w.b_q[layer][chosen], w.b_k[layer][chosen], w.b_v[layer][chosen]
@@ -84,21 +85,21 @@ class Stream:
             self.tape, self._rows(rows)[:, :, slots], self.base, self.deltas, slots, weights, biases, eps
         )
         ports = p.unflatten(2, self.shape[:2]).split(sizes, 1)
-        return ports, rest.view(len(rest), 1, *self.shape) if beside else None
+        return ports, rest.view(len(rest), 1, *self.shape) if with_mlp else None
 
     def read(self, row: int) -> Tensor:
         """The input of one reader."""
         return self._read([row], self.base, 0)
 
-    def read_on(self, row: int, seen: Tensor, base: Tensor, written: int) -> Tensor:
-        """The same, of which `seen` is what it saw when `written` writers and `base` were there."""
+    def continue_read(self, row: int, seen: Tensor, base: Tensor, written: int) -> Tensor:
+        """The input of one reader, from `seen`: what it read when the stream held `base` and `written` writers."""
         seen = seen + (self.base - base)
         return self._read([row], seen[:, 0], written) if self.written > written else seen
 
     def read_last(
         self, row: int, places: Int[Tensor, " place"] | None
     ) -> Float[Tensor, "circuit place d_model"]:
-        """The input of `out`, at these places of `batch*pos`, or at all."""
+        """The input of `out`, at these places of `batch*pos`, or at every place."""
         rows = self._rows([row])
         if self.tape is None:
             return last(rows, self.base, self.deltas, places)
@@ -137,19 +138,19 @@ class Plain:
     def skip(self, writers: Sequence[int]) -> None:
         assert not writers
 
-    def shift(self, bias: Float[Tensor, " d_model"]) -> None:
+    def add_bias(self, bias: Float[Tensor, " d_model"]) -> None:
         self.base = self.base + bias
 
     def heads(
-        self, layer: int, rows: Sequence[int], heads: list[int], kv_heads: list[int], *, beside: bool
+        self, layer: int, rows: Sequence[int], heads: list[int], kv_heads: list[int], *, with_mlp: bool
     ) -> tuple[Ports, Tensor | None]:
         seen = self.base[None, None]
-        return projected(self.model, layer, (seen, seen, seen)), seen if beside else None
+        return projected(self.model, layer, (seen, seen, seen)), seen if with_mlp else None
 
     def read(self, row: int) -> Tensor:
         return self.base[None, None]
 
-    def read_on(self, row: int, seen: Tensor, base: Tensor, written: int) -> Tensor:
+    def continue_read(self, row: int, seen: Tensor, base: Tensor, written: int) -> Tensor:
         return self.base[None, None]
 
     def read_last(self, row: int, places: Int[Tensor, " place"] | None) -> Float[Tensor, "1 place d_model"]:

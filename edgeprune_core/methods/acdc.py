@@ -33,7 +33,7 @@ from torch import Tensor
 
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.graph import Reader
-from edgeprune_core.mask import edge_values, legal, to_circuit
+from edgeprune_core.mask import circuit_from_mask, edge_mask, edge_values
 from edgeprune_core.methods.base import Candidate
 from edgeprune_core.metrics.divergence import Divergence
 from edgeprune_core.task import Task
@@ -70,7 +70,7 @@ class Acdc:
         metric, tried = _Remembered(self, task), 0
         for tau in self.taus:
             kept, growth = _prune(metric, tau)
-            circuit = to_circuit(task.graph, kept).connected()
+            circuit = circuit_from_mask(task.graph, kept).connected()
             tried += 1
             if accepted := task.accepts(circuit):
                 break
@@ -85,7 +85,7 @@ class Acdc:
         """The circuit of each threshold in `swept`, accepted or not. Runs that begin alike are shared."""
         metric = _Remembered(self, task)
         for tau in self.swept:
-            yield f"tau {tau:.2g}", to_circuit(task.graph, _prune(metric, tau)[0]).connected()
+            yield f"tau {tau:.2g}", circuit_from_mask(task.graph, _prune(metric, tau)[0]).connected()
 
 
 @dataclass(slots=True)
@@ -115,7 +115,7 @@ def _prune(metric: _Remembered, tau: float) -> tuple[Tensor, Tensor]:
     Edges of skipped nodes are not tried: cutting them changes nothing, and their increase is 0.
     """
     graph = metric.task.graph
-    kept = legal(graph, device=metric.task.model.device)
+    kept = edge_mask(graph, device=metric.task.model.device)
     growth = torch.zeros(kept.shape, dtype=metric.task.model.dtype, device=kept.device)
     (now,) = metric.of(kept[None])
     nodes = _nodes(metric.task)

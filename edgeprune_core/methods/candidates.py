@@ -16,7 +16,7 @@ from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
-from edgeprune_core.mask import circuit_of
+from edgeprune_core.mask import circuit_from_flags
 from edgeprune_core.task import Task
 
 
@@ -88,4 +88,4 @@ class Candidates:
 
 def open_circuit(task: Task, on: Tensor) -> Circuit:
     """The open edges, without those that no open path joins to `out`."""
-    return circuit_of(task.graph, on).connected()
+    return circuit_from_flags(task.graph, on).connected()

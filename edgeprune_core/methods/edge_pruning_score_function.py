@@ -16,7 +16,7 @@ from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
-from edgeprune_core.mask import in_circuit
+from edgeprune_core.mask import edge_flags
 from edgeprune_core.methods.candidates import Candidates, Restarts, open_circuit
 from edgeprune_core.task import Task
 from edgeprune_core.training.cross_entropy import EliteSettings, train_by_elites
@@ -98,7 +98,7 @@ class _Run(Candidates):
         if not self.circuit or self.spent:
             return False
         pool = self.pool.recalling(kicks.fresh)
-        known = in_circuit(self.circuit)
+        known = edge_flags(self.circuit)
         followed = train_by_elites(task, kicks.elites, known, pool, outside=outside)
         self.steps += followed.steps
         if (p := followed.p) is None:

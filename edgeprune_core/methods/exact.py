@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from edgeprune_core.discovery import Discovery
-from edgeprune_core.mask import from_edge_values
+from edgeprune_core.mask import mask_from_edge_values
 from edgeprune_core.methods.top_edges import discovered
 from edgeprune_core.task import Task
 
@@ -45,6 +45,6 @@ class Exact:
         for cut in torch.arange(n, device=task.model.device).split(self.circuits_at_once):
             kept = torch.ones(len(cut), n, dtype=task.model.dtype, device=task.model.device)
             kept[torch.arange(len(cut)), cut] = 0
-            moved = task.deviations(from_edge_values(task.graph, kept))
+            moved = task.deviations(mask_from_edge_values(task.graph, kept))
             parts.append(moved.amax(1) if self.over == "worst" else moved.mean(1))
         return torch.cat(parts)

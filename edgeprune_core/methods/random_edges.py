@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from edgeprune_core.discovery import Discovery
-from edgeprune_core.mask import circuit_of
+from edgeprune_core.mask import circuit_from_flags
 from edgeprune_core.task import Task
 
 
@@ -20,5 +20,5 @@ class RandomEdges:
     def __call__(self, task: Task) -> Discovery:
         generator = torch.Generator().manual_seed(task.seed)
         scores = torch.rand(task.graph.n_edges, generator=generator)
-        circuit = circuit_of(task.graph, scores < self.keep_fraction)
+        circuit = circuit_from_flags(task.graph, scores < self.keep_fraction)
         return Discovery(circuit=circuit.connected(), scores=-scores)

@@ -1,8 +1,8 @@
 """Pairs of any task from a JSON-lines file, one object per line, read lazily.
 
 Fields: `clean` and `corrupted` (texts), `answer` (a text that continues the clean prompt, or a list of them); and,
-where known, `foil` (wrong ones) and `corrupted_answer` (what is right after the corrupted prompt). Other fields are
-passed over. Blank lines are too.
+where known, `foil` (wrong ones) and `corrupted_answer` (what is right after the corrupted prompt). Other fields and
+blank lines are ignored.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from edgeprune_core.tasks.base import Pair
 
 
 def read_pairs(path: str | Path) -> Iterator[Pair]:
-    """Errors: EP180 (no pair in it), EP181 (a line that is no pair; no such file), with the line's number."""
+    """Errors: EP180 (no pair in it), EP181 (a line that is not a pair, with its number, or no such file)."""
     any_pair = False
     try:
         with open(path, "rb") as file:
@@ -29,7 +29,7 @@ def read_pairs(path: str | Path) -> Iterator[Pair]:
     except OSError as error:
         raise user_error("EP181.file", where=path, got=error.strerror) from None
     if not any_pair:
-        raise user_error("EP180", where=path, got="an empty file", wanted="one a line")
+        raise user_error("EP180", where=path, got="an empty file", wanted="one pair per line")
 
 
 def _pair(line: bytes, where: str) -> Pair:
@@ -53,7 +53,7 @@ def _pair(line: bytes, where: str) -> Pair:
 def _text(record: dict[str, Any], field: str, where: str) -> str:
     value = record.get(field)
     if not isinstance(value, str) or not value:
-        raise _lacks(record, field, where, "a text")
+        raise _field_error(record, field, where, "a text")
     return value
 
 
@@ -65,10 +65,10 @@ def _texts(
         return None
     values = [value] if isinstance(value, str) else value
     if not isinstance(values, list) or not values or not all(isinstance(v, str) and v for v in values):
-        raise _lacks(record, field, where, "a text, or a list of texts")
+        raise _field_error(record, field, where, "a text, or a list of texts")
     return tuple(values)
 
 
-def _lacks(record: dict[str, Any], field: str, where: str, wanted: str) -> CheckError:
+def _field_error(record: dict[str, Any], field: str, where: str, wanted: str) -> CheckError:
     got = repr(record[field]) if field in record else "fields " + ", ".join(sorted(record))
     return user_error("EP181.field", where=where, got=got, wanted=f"{field}: {wanted}", field=field)

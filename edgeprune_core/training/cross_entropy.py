@@ -111,7 +111,7 @@ def _elites(
     for part in rows.tensor_split(torch.tensor(settings.screens).cumsum(0)):
         if fewer.any() and len(part):
             wrong = wrong_items(task, gates[fewer], part)
-            pool.learn(part, wrong)
+            pool.remember_failures(part, wrong)
             fewer = fewer.masked_scatter(fewer, ~wrong.any(1))
     return fewer
 

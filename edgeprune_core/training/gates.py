@@ -23,7 +23,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-# The distance of u from 0 and 1, so that logit(u) is finite in float32.
+# u is kept this far from 0 and 1, so that logit(u) is finite in float32.
 MARGIN = 1e-6
 
 
@@ -60,7 +60,7 @@ class HardConcrete:
 
 @dataclass(frozen=True, eq=False)
 class EdgeGates:
-    """The gates of a task in training. With node gates, an edge's gate is multiplied with that of its writer.
+    """The gates of a task in training. With node gates, an edge's gate is multiplied by its writer's gate.
 
     edges, nodes: log-alphas; nodes None: writers have no gates. writer_of_edge: indices, in the order of `graph.edges`.
     """
@@ -87,7 +87,7 @@ class EdgeGates:
         return of_edges
 
     def scores(self) -> Float[Tensor, " edge"]:
-        """Edges with larger scores are kept longer: an edge is as sure as the less sure of its own and its writer's gate."""
+        """Edges with larger scores are kept longer: an edge scores the lower of its own and its writer's log-alpha."""
         if self.nodes is None:
             return self.edges.detach()
         return torch.minimum(self.edges, self.nodes[self.writer_of_edge]).detach()
@@ -111,9 +111,9 @@ def stratified_uniform(
 ) -> Float[Tensor, "circuit *gates"]:
     """Stratified uniform noise: each gate has one circuit in each stratum [j/n, (j+1)/n), in a random order.
 
-    Each entry is uniform. Over the circuits a gate closes its expected number of times, give or take one (Latin hypercube
-    sampling, McKay et al. 1979; for two circuits: antithetic pairs). The noise is drawn on the generator's device, so
-    a seed gives the same noise on every device.
+    Each entry is uniform. The number of circuits in which a gate is closed differs from its expectation by less than
+    one (Latin hypercube sampling, McKay et al. 1979; two circuits are antithetic pairs). The noise is drawn on the generator's device, so a seed gives the
+    same noise on every device.
     """
     order = torch.rand(circuits, *shape, generator=generator).argsort(0)
     return ((order + torch.rand(circuits, *shape, generator=generator)) / circuits).to(device, dtype)

@@ -15,8 +15,11 @@ from torch import Tensor
 
 @dataclass
 class ItemPool:
-    """n_items: in the whole list. fresh, kept: how many random and hard items a step sees. memory: how many hard items are
-    remembered in all."""
+    """Chooses the items of each step.
+
+    n_items: in the whole list. fresh, kept: how many random and hard items a step sees. memory: how many hard items are
+    remembered in all.
+    """
 
     n_items: int
     fresh: int
@@ -32,23 +35,25 @@ class ItemPool:
             return torch.arange(self.n_items)
         return torch.cat([self.hard, torch.randint(self.n_items, (self.fresh,), generator=self.generator)])
 
-    def learn(self, rows: Int[Tensor, " item"], wrong: Bool[Tensor, "circuit item"], learn: int = 4) -> None:
-        """Keeps one wrong item from each of the circuits that were wrong on the fewest items."""
+    def remember_failures(
+        self, rows: Int[Tensor, " item"], wrong: Bool[Tensor, "circuit item"], *, n_circuits: int = 4
+    ) -> None:
+        """Keeps one wrong item from each of the `n_circuits` circuits that were wrong on the fewest items, but on some."""
         share = wrong.float().mean(1)
-        found = [self.hard]
-        for circuit in torch.where(share > 0, share, 2.0).argsort()[:learn].tolist():
+        candidates = [self.hard]
+        for circuit in torch.where(share > 0, share, 2.0).argsort()[:n_circuits].tolist():
             items = wrong[circuit].nonzero()[:, 0]
             if len(items):
                 pick = torch.randint(len(items), (1,), generator=self.generator)
-                found.append(rows[items[pick]])
-        self.remembered = self._some(torch.cat([self.remembered, *found]), self.memory)
-        self.hard = self._some(torch.cat(found), self.kept)
+                candidates.append(rows[items[pick]])
+        self.remembered = self._at_most(torch.cat([self.remembered, *candidates]), self.memory)
+        self.hard = self._at_most(torch.cat(candidates), self.kept)
 
     def recalling(self, fresh: int) -> ItemPool:
         """A pool that shows every remembered item at every step."""
         return replace(self, fresh=fresh, kept=self.memory, hard=self.remembered)
 
-    def _some(self, items: Tensor, most: int) -> Tensor:
+    def _at_most(self, items: Tensor, most: int) -> Tensor:
         items = items.unique()
         if len(items) > most:
             items = items[torch.randperm(len(items), generator=self.generator)[:most]]

@@ -31,7 +31,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from edgeprune_core.engine import live_writers
-from edgeprune_core.mask import circuit_of, from_edge_values, in_circuit
+from edgeprune_core.mask import circuit_from_flags, edge_flags, mask_from_edge_values
 from edgeprune_core.task import Task
 from edgeprune_core.training.gates import stratified_uniform
 from edgeprune_core.training.item_pool import ItemPool
@@ -120,7 +120,7 @@ def _step(
     gates = (stratified_uniform(settings.circuits, p.shape, pool.generator) < p).to(p.dtype)
     rows = pool.draw()
     wrong = wrong_items(task, gates.flatten(0, 1), rows)
-    pool.learn(rows, wrong)
+    pool.remember_failures(rows, wrong)
 
     wrong = wrong.view(*gates.shape[:2], -1)  # circuit chain item
     weight, n_ok = _ok_weights(wrong)
@@ -138,7 +138,7 @@ def wrong_items(
 ) -> Bool[Tensor, "circuit item"]:
     """Which circuits are outside the tolerance on which items. Equal circuits, of which there are many, are run once."""
     gates, which = gates.unique(dim=0, return_inverse=True)
-    mask = from_edge_values(task.graph, gates.to(task.model.device, task.model.dtype))
+    mask = mask_from_edge_values(task.graph, gates.to(task.model.device, task.model.dtype))
     items = task.items[rows]
     with torch.no_grad():
         got = task.outputs(mask, items, live=live_writers(mask, task.graph))
@@ -158,7 +158,7 @@ def _close(task: Task, settings: ScoreSettings, state: Chains, on: Int[Tensor, "
     falling = (state.log_alpha <= settings.off) & ~state.closed
     state.closed |= falling
     for chain in falling.any(1).nonzero()[:, 0].tolist():
-        joined = circuit_of(task.graph, ~state.closed[chain]).connected()
-        state.closed[chain] |= ~in_circuit(joined)
+        joined = circuit_from_flags(task.graph, ~state.closed[chain]).connected()
+        state.closed[chain] |= ~edge_flags(joined)
     sure = ((state.log_alpha >= settings.sure) | state.closed).all(1) & ~falling.any(1)
     state.quiet[on] = torch.where(sure, state.quiet + 1, 0)[on]

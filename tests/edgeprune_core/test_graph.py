@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.errors import CheckError, did_you_mean
 from edgeprune_core.graph import ResidualGraph
-from edgeprune_core.mask import edge_values, from_edge_values, legal, to_circuit, to_mask
+from edgeprune_core.mask import circuit_from_mask, edge_mask, edge_values, mask_from_edge_values, to_mask
 from edgeprune_core.spec import ModelSpec
 from tests.edgeprune_core import naive
 from tests.edgeprune_core.models import SPECS, shape_of
@@ -187,15 +187,15 @@ def test_a_circuit_reads_back_from_its_mask(circuit):
     mask = to_mask(circuit)
     assert mask.shape == (1, len(circuit.graph.readers), len(circuit.graph.writers))
     assert mask.sum() == len(circuit)
-    assert to_circuit(circuit.graph, mask[0] > 0.5) == circuit
+    assert circuit_from_mask(circuit.graph, mask[0] > 0.5) == circuit
 
 
 @given(specs())
 def test_the_legal_entries_of_a_mask_are_the_edges_in_their_order(spec):
     graph = ResidualGraph.of(spec)
-    assert int(legal(graph).sum()) == graph.n_edges
+    assert int(edge_mask(graph).sum()) == graph.n_edges
     values = torch.arange(2.0 * graph.n_edges).view(2, -1)
-    mask = from_edge_values(graph, values)
+    mask = mask_from_edge_values(graph, values)
     assert torch.equal(edge_values(graph, mask), values)
     for number, edge in enumerate(graph.edges):
         assert mask[0, edge.reader.index, edge.writer.index] == number
@@ -204,7 +204,7 @@ def test_the_legal_entries_of_a_mask_are_the_edges_in_their_order(spec):
 def test_entries_without_an_edge_behind_them_make_no_edge():
     graph = ResidualGraph(1, 1, 1)
     everything = torch.ones(len(graph.readers), len(graph.writers), dtype=torch.bool)
-    assert to_circuit(graph, everything) == Circuit.full(graph)
+    assert circuit_from_mask(graph, everything) == Circuit.full(graph)
 
 
 # ---------------------------------------------------------------- errors, word for word
@@ -285,7 +285,7 @@ ERRORS = {
         "EP122 a circuit file lacks a part\n    got     KeyError('edges')\n    wanted  graph and edges",
     ),
     "a mask of another graph": (
-        lambda: to_circuit(_GRAPH, torch.ones(2, 2, dtype=torch.bool)),
+        lambda: circuit_from_mask(_GRAPH, torch.ones(2, 2, dtype=torch.bool)),
         "EP141 a mask of another graph\n    got     (2, 2)\n    wanted  (5, 4)",
     ),
 }

@@ -21,7 +21,10 @@ from tracrcheck.reports.render import terminal
 @command
 def report(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A file that --json of a command with --html wrote.")
+        Path,
+        typer.Argument(
+            metavar="FILE", help="A results file, written by --json of a command that also has --html."
+        ),
     ],
     baseline: BaselineOptions,
     md: Annotated[
@@ -73,14 +76,17 @@ def recheck(
         float,
         typer.Option(min=0, max=1, help="Share of the verdicts (or drawn units) to run again; at least one."),
     ] = 0.02,
-    most_seconds: Annotated[
+    max_seconds: Annotated[
         float,
         typer.Option(
-            min=0, metavar="SECONDS", help="At most this much work to run again, by the times in the file."
+            "--most-seconds",
+            min=0,
+            metavar="SECONDS",
+            help="Run at most this much work again, by the times in the file.",
         ),
     ] = 40.0,
     seed: Annotated[
-        int | None, typer.Option(help="Seed of the sample. By default random, and printed.")
+        int | None, typer.Option(help="Seed of the sample. By default it is drawn, and printed.")
     ] = None,
     folder: Folders = None,
 ) -> None:
@@ -94,7 +100,7 @@ def recheck(
         terminal.show(*text.stale_lines(found, differs))
         raise typer.Exit(0)
     number = secrets.randbelow(2**31) if seed is None else seed
-    chosen = checking.sample(found.units, share=share, seed=number, most_seconds=most_seconds)
+    chosen = checking.sample(found.units, share=share, seed=number, max_seconds=max_seconds)
     terminal.show(text.sample_line(found, len(chosen), number))
     pairs = list(
         terminal.progress(checking.again(found, chosen, library), checking.n_pairs(found, chosen), "recheck")

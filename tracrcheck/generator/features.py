@@ -119,7 +119,7 @@ class Composition:
             median_required_zero=statistics.median([p.required_zero for p in programs] or [0]),
         )
 
-    def short_of(self, quotas: Quotas) -> dict[str, tuple[float, float]]:
+    def unmet(self, quotas: Quotas) -> dict[str, tuple[float, float]]:
         """Unmet quotas: name -> (value, minimum)."""
         return {
             name: (getattr(self, name), least)

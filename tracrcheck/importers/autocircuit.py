@@ -2,7 +2,7 @@
 
 An edge is named `{source}->{destination}` (`auto_circuit/types.py`): sources `Resid Start` (both embeddings), `A0.1`,
 `MLP 0`; destinations `A0.1.Q` (and K, V) where q, k and v are separate, else `A0.1`, then `MLP 0` and `Resid End`.
-Read are
+These are read:
 
     a list of names                          a circuit
     name -> list of token positions          a circuit, as in `metrics/official_circuits/`

@@ -33,7 +33,7 @@ from torch import Tensor
 
 from edgeprune_core.attribution import margin_gradient
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.mask import edge_values, from_edge_values
+from edgeprune_core.mask import edge_values, mask_from_edge_values
 from edgeprune_core.task import Task
 from edgeprune_core.weights import Model, Weights
 from tracrcheck.invariants.base import Violation, Violations, close, each_task, invariant, of_largest
@@ -170,5 +170,5 @@ def mask_gradient(task: Task, seed: int) -> Violations:
 def _slopes(task: Task, mask: Tensor, items: Tensor, weight: Tensor, edges: Tensor, h: float) -> Tensor:
     nudges = h * torch.eye(task.graph.n_edges, dtype=torch.float64)[edges]
     both = torch.cat([nudges, -nudges]) + edge_values(task.graph, mask)
-    values = (task.outputs(from_edge_values(task.graph, both), items) * weight).sum((1, 2, 3))
+    values = (task.outputs(mask_from_edge_values(task.graph, both), items) * weight).sum((1, 2, 3))
     return (values[: len(edges)] - values[len(edges) :]) / (2 * h)

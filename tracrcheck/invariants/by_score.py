@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from edgeprune_core.mask import from_edge_values
+from edgeprune_core.mask import mask_from_edge_values
 from edgeprune_core.task import Task
 from edgeprune_core.training.gates import stratified_uniform
 from edgeprune_core.training.item_pool import ItemPool
@@ -42,7 +42,7 @@ def wrong_by_hand(task: Task, gates: Tensor, rows: Tensor) -> Tensor:
     """`circuit item`."""
     items = task.items[rows]
     with torch.no_grad():
-        got = task.outputs(from_edge_values(task.graph, gates.to(task.model.dtype)), items)
+        got = task.outputs(mask_from_edge_values(task.graph, gates.to(task.model.dtype)), items)
     off = (got - task.reference[items[:, 0]]).abs().amax(-1)
     return torch.where(task.scored[items[:, 0]], off, 0.0).amax(-1) > task.outcome.tolerance
 
@@ -73,7 +73,7 @@ def _trained(task: Task, pool: ItemPool) -> tuple[Tensor, Tensor]:
         gates = (noise < p).float()
         rows = pool.draw()
         wrong = wrong_by_hand(task, gates, rows)
-        pool.learn(rows, wrong)
+        pool.remember_failures(rows, wrong)
         count = wrong.sum(1)
         right = gates[count == count.min()]
         gain = (right.mean(0) - gates.mean(0)) / (p * (1 - p)).clamp(min=1e-3)
@@ -100,7 +100,7 @@ def hard_items(subject: Subject, seed: int) -> Violations:
         yield Violation("items seen in 60 draws of 6 from 200", len(seen), "more than half")
     rows = torch.tensor([150, 151, 152, 153])
     wrong = torch.tensor([[False, False, True, False], [False] * 4, [True] * 4])
-    pool.learn(rows, wrong, learn=1)
+    pool.remember_failures(rows, wrong, n_circuits=1)
     for what, shown in (("the next draw", pool), ("a pool that recalls everything", pool.recalling(2))):
         if 152 not in (drawn := shown.draw().tolist()):
             yield Violation(f"{what}, after a circuit failed on item 152 alone", drawn, "152 among them")

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.graph import ResidualGraph
-from edgeprune_core.mask import from_edge_values, to_mask
+from edgeprune_core.mask import mask_from_edge_values, to_mask
 from edgeprune_core.task import Task
 from tracrcheck.invariants.subjects import generator_of
 
@@ -32,7 +32,7 @@ def mask_of(task: Task, *circuits: Circuit) -> Float[Tensor, "circuit reader wri
 def some_shares(task: Task, seed: int, n: int = 2) -> Float[Tensor, "circuit reader writer"]:
     """Masks with a random share for every edge."""
     values = torch.rand(n, task.graph.n_edges, generator=generator_of(seed), dtype=torch.float64)
-    return from_edge_values(task.graph, values.to(task.model.dtype))
+    return mask_from_edge_values(task.graph, values.to(task.model.dtype))
 
 
 @torch.no_grad()

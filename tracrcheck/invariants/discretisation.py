@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.mask import edge_values, from_edge_values, to_circuit, to_mask
+from edgeprune_core.mask import circuit_from_mask, edge_values, mask_from_edge_values, to_mask
 from edgeprune_core.methods import EdgePruningBounded, RandomEdges
 from edgeprune_core.methods.candidates import Restarts
 from edgeprune_core.task import Task
@@ -47,14 +47,16 @@ def masks_and_circuits(subject: Subject, seed: int) -> Violations:
         marked = {(str(graph.writers[w]), str(graph.readers[r])) for r, w in (mask != 0).nonzero().tolist()}
         yield from equal("edges in the mask of a circuit, and out of it", sorted(marked ^ by_name)[:4], [])
         yield from equal("entries of a mask", set(mask.flatten().tolist()) - {0.0, 1.0}, set())
-        again = from_edge_values(graph, edge_values(graph, mask[None]))[0]
-        yield from equal("a circuit read back from its mask", to_circuit(graph, mask > 0), circuit)
-        yield from equal("a circuit read back from its edges' values", to_circuit(graph, again > 0), circuit)
+        again = mask_from_edge_values(graph, edge_values(graph, mask[None]))[0]
+        yield from equal("a circuit read back from its mask", circuit_from_mask(graph, mask > 0), circuit)
+        yield from equal(
+            "a circuit read back from its edges' values", circuit_from_mask(graph, again > 0), circuit
+        )
     everywhere = torch.ones_like(mask, dtype=torch.bool)
     some = torch.rand(mask.shape, generator=generator_of(seed)) < 0.5
     for how, marks in (("everywhere", everywhere), ("at random", some), ("in all other places", ~some)):
         named = frozenset(e for e in graph.edges if marks[e.reader.index, e.writer.index])
-        yield from equal(f"marks {how}, legal or not", to_circuit(graph, marks), Circuit(graph, named))
+        yield from equal(f"marks {how}, legal or not", circuit_from_mask(graph, marks), Circuit(graph, named))
     circuits = some_circuits(graph, seed)
     for circuit, mask in zip(circuits, to_mask(circuits), strict=True):
         yield from close("the mask of a circuit in a batch", mask, to_mask(circuit)[0], 0)
@@ -70,6 +72,6 @@ def reported_circuit(task: Task, seed: int) -> Violations:
         above = found.scores > threshold
         kept = circuit_of(task.graph, above).connected()
         yield from equal(f"the circuit of {name} and its scores above {threshold:g}", found.circuit, kept)
-        gates = from_edge_values(task.graph, above[None].to(task.model.dtype))
+        gates = mask_from_edge_values(task.graph, above[None].to(task.model.dtype))
         got = task.outputs(mask_of(task, found.circuit), items)
         yield from expected(task, gates, items).violations(f"outputs of the circuit of {name}", got)

@@ -21,7 +21,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from edgeprune_core.mask import from_edge_values
+from edgeprune_core.mask import mask_from_edge_values
 from edgeprune_core.methods import EdgePruning
 from edgeprune_core.task import Task
 from edgeprune_core.training.gates import stratified_uniform
@@ -94,7 +94,7 @@ def _trained(task: Task, settings: EdgePruning, generator: torch.Generator) -> l
         z = gates[0] * gates[1][:, writers] if target else gates[0]
         rows = pool.draw()
         loss, wrong = _loss(task, z, rows, sharp=target)
-        pool.learn(rows, wrong)
+        pool.remember_failures(rows, wrong)
         kept = [1 - torch.sigmoid(TEMPERATURE * math.log(-LOW / HIGH) - x) for x in leaves]
         if not target:
             loss = loss + PENALTY.per_edge * kept[0].sum()
@@ -123,7 +123,7 @@ def _gate(log_alpha: Tensor, u: Tensor) -> Tensor:
 
 def _loss(task: Task, z: Tensor, rows: Tensor, *, sharp: bool) -> tuple[Tensor, Tensor]:
     items = task.items[rows]
-    got = task.outputs(from_edge_values(task.graph, z), items)
+    got = task.outputs(mask_from_edge_values(task.graph, z), items)
     want, scored = task.reference[items[:, 0]], task.scored[items[:, 0]]
     with torch.no_grad():
         off = task.outcome.deviation(got, want.expand_as(got), scored.expand(got.shape[:-1]))

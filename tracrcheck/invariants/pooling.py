@@ -29,9 +29,12 @@ def pooling(task: Task, seed: int) -> Violations:
     for what, pooled in (("means", False), ("pooled means", True)):
         found = Mean(pooled=pooled).of(task.model, batches).table
         for n in by_length:
-            own = {n: wrote[n]} if not pooled else wrote
-            columns = [torch.cat([w[:, :, p] for m, w in own.items() if m > p], 1).mean(1) for p in range(n)]
-            want = torch.stack(columns, 1)
+            own = wrote if pooled else {n: wrote[n]}
+            means = [
+                torch.cat([x[:, :, pos] for length, x in own.items() if length > pos], 1).mean(1)
+                for pos in range(n)
+            ]
+            want = torch.stack(means, 1)
             yield from close(
                 f"{what} of length {n}, one input per batch", found[n], want, of_largest(want, CLOSE)
             )

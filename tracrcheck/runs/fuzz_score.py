@@ -109,6 +109,6 @@ def _short(overall: Share, ablations: dict[str, Share], composition: Composition
             for name, share in ablations.items()
             if share.counted < bar.settings
         ]
-    for name, (got, least) in composition.short_of(bar.quotas).items():
+    for name, (got, least) in composition.unmet(bar.quotas).items():
         found.append(f"programs, {name.replace('_', ' ')}: {got:g}, at least {least:g} wanted")
     return found

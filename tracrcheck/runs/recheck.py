@@ -62,17 +62,17 @@ def stale(results: RunResults, library: Library) -> list[str]:
 
 
 def sample(
-    units: Sequence[Any], *, share: float = SHARE, seed: int, most_seconds: float = MOST_SECONDS
+    units: Sequence[Any], *, share: float = SHARE, seed: int, max_seconds: float = MOST_SECONDS
 ) -> list[Any]:
-    """At least one of the units of a file, at most `share` of them, and little more than `most_seconds` of work.
+    """At least one of the units of a file, at most `share` of them, and little more than `max_seconds` of work.
 
     A unit that takes longer than that by itself is drawn only if all do: a survivor, for which every check was run.
     """
-    order = [unit for unit in units if unit.seconds <= most_seconds] or list(units)
+    order = [unit for unit in units if unit.seconds <= max_seconds] or list(units)
     random.Random(seed).shuffle(order)
     chosen: list[Any] = []
     for unit in order[: max(1, math.ceil(share * len(units)))]:
-        if chosen and sum(u.seconds for u in chosen) + unit.seconds > most_seconds:
+        if chosen and sum(u.seconds for u in chosen) + unit.seconds > max_seconds:
             continue
         chosen.append(unit)
     return chosen

@@ -4,8 +4,8 @@ The search runs on a few items. That is sound: a circuit that is faithful on the
 part of it, so what does not exist on the part does not exist at all. (`certify` checks what is found on the
 whole list, and adds the item on which it fails.)
 
-Forward, in the order in which nodes write. A *variant* of a node is one thing it can write on the items, over
-all circuits inside `permitted`; a *derivation* is one way to it: which writers' variants it reads through which
+Forward, in the order in which nodes write. A *variant* of a node is one output it can write on the items, over
+all circuits inside `permitted`; a *derivation* is one way to get it: which writers' variants it reads through which
 edges. Circuits that make a node write the same are merged into one variant, so cost follows distinct functions
 and not 2^edges. That two variants of different nodes need the same node to write different things is ignored
 here, so there may be variants no circuit has, never the reverse.
@@ -78,7 +78,8 @@ class _Node:
     """A writer, or `out`, with all its variants.
 
     outputs:    `variant item pos column`, differences from the background on the columns it writes.
-    bounds:     per variant, fewest edges below it, at least. own: per variant, fewest edges into it.
+    bounds:     per variant, a lower bound on the edges into it and below it.
+    own:        per variant, the fewest edges into it.
     """
 
     def __init__(self, index: int, readers: tuple[Reader, ...]) -> None:
@@ -108,11 +109,11 @@ class _Node:
 
 
 class _Variants:
-    """The different outputs seen so far, each by the first that came.
+    """The different outputs seen so far; the first of each stands for those that equal it.
 
     Outputs are looked up by their product with one random vector c, which differs by at most |c|_1 SAME between
-    outputs that are one variant: they are in one bin of that width, or in two that touch. No rounding of single
-    coordinates, which lie anywhere once the stream is turned and would now and then fall on both sides of a step.
+    outputs that are one variant: they are in one bin of that width, or in two adjacent ones. Rounding single
+    coordinates would not do: they can have any value after a rotation of the stream, and two equal outputs could round apart.
     """
 
     def __init__(self) -> None:
@@ -150,9 +151,9 @@ class _Variants:
 def faithful_circuits(
     task: Task, permitted: Circuit, items: Tensor, budget: int, limits: Limits
 ) -> Iterator[Circuit]:
-    """Circuits inside `permitted` of at most `budget` edges, faithful on `items`, with no smaller exchange.
+    """Circuits inside `permitted` of at most `budget` edges that are faithful on `items`.
 
-    Yields every smallest one. Errors: `SearchTooLarge`.
+    Yields every smallest one. Larger ones that an exchange (b) would make smaller are left out. Errors: `SearchTooLarge`.
     """
     if task.model.spec.norm != "none" or task.model.spec.gated_mlp:
         raise SearchTooLarge("models with normalisation or gated MLPs are not searched")

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from edgeprune_core.distributed.edge_pruning import ShardedTraining
-from edgeprune_core.mask import from_edge_values
+from edgeprune_core.mask import mask_from_edge_values
 from edgeprune_core.methods import EdgePruning
 from tracrcheck.invariants.subjects import small
 
@@ -33,7 +33,7 @@ def test_the_shares_of_all_processes_add_up_to_the_mean_over_all_scored_position
     task, settings = ragged(), EdgePruning(steps=1, circuits=2, dtype=torch.float64)
     rows = torch.arange(len(task.items))[:9]
     gates = torch.rand(2, task.graph.n_edges, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    mask, total, taken = from_edge_values(task.graph, gates), 0.0, []
+    mask, total, taken = mask_from_edge_values(task.graph, gates), 0.0, []
     for rank in range(size):
         training = ShardedTraining(settings, task, Alone(rank, size))
         own, share = training._share(rows)

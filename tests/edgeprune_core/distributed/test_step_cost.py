@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from edgeprune_core.distributed.step_cost import Step, cost, weight_count
 from edgeprune_core.engine import forward
 from edgeprune_core.graph import ResidualGraph
-from edgeprune_core.mask import from_edge_values
+from edgeprune_core.mask import mask_from_edge_values
 from edgeprune_core.spec import ModelSpec
 from edgeprune_core.weights import Model, Weights, expected_shapes
 
@@ -110,7 +110,7 @@ def test_flops_are_those_that_torch_counts_in_a_real_run():
     missed = {torch.ops.aten.baddbmm_: lambda own, a, b, **_: 2 * a[0] * a[1] * a[2] * b[2]}
     with FlopCounterMode(display=False, custom_mapping=missed) as counter:
         background = forward.trace(model, tokens).writers
-        mask = from_edge_values(graph, gates)
+        mask = mask_from_edge_values(graph, gates)
         forward.run(model, tokens, mask, background, places=places).square().sum().backward()
     assert cost(spec, step).flops == counter.get_total_flops()
 

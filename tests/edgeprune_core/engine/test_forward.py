@@ -17,7 +17,7 @@ from edgeprune_core.engine.blocks.rotary import rotate
 from edgeprune_core.engine.stream import _span
 from edgeprune_core.fold_norms import folded
 from edgeprune_core.graph import ResidualGraph
-from edgeprune_core.mask import edge_values, from_edge_values, to_mask
+from edgeprune_core.mask import edge_values, mask_from_edge_values, to_mask
 from tests.edgeprune_core import models, naive
 
 EXACT = 1e-10  # float64 sums of a few hundred terms of order 1-10, in another order
@@ -37,7 +37,7 @@ def masks_of(graph, rng, n=4):
     """Half of them whole edges, half shares of edges."""
     values = torch.tensor(rng.random((n, graph.n_edges)))
     values[: n // 2] = (values[: n // 2] < 0.6).double()
-    return from_edge_values(graph, values)
+    return mask_from_edge_values(graph, values)
 
 
 def kept_by(graph, mask):
@@ -398,7 +398,7 @@ def test_the_gradient_with_respect_to_the_mask_is_that_of_finite_differences(nam
     weigh = torch.tensor(np.random.default_rng(7).normal(size=(len(LENGTHS), 4, model.spec.d_out)))
 
     def score(given):
-        out = run(model, tokens, from_edge_values(graph, given), background, valid=valid)
+        out = run(model, tokens, mask_from_edge_values(graph, given), background, valid=valid)
         return (out * weigh * valid[..., None]).sum((1, 2, 3))
 
     leaf = values.clone().requires_grad_()
@@ -419,7 +419,7 @@ def test_the_gradient_of_a_mask_entry_without_an_edge_is_zero():
     leaf = masks.clone().requires_grad_()
     run(model, tokens, leaf, background, valid=valid).square().sum().backward()
     graph = ResidualGraph.of(model.spec)
-    outside = leaf.grad - from_edge_values(graph, edge_values(graph, leaf.grad))
+    outside = leaf.grad - mask_from_edge_values(graph, edge_values(graph, leaf.grad))
     assert (outside == 0).all()
     assert (edge_values(graph, leaf.grad) != 0).any()
 
@@ -501,7 +501,7 @@ def test_the_gradient_of_a_mask_is_of_its_own_precision_whatever_the_models():
 def test_a_writer_of_which_less_than_a_half_is_kept_is_live():
     graph = ResidualGraph.of(models.SPECS["gpt2"])
     for share in (0.49, 1e-6):
-        assert live_writers(from_edge_values(graph, torch.full((1, graph.n_edges), share)), graph).all()
+        assert live_writers(mask_from_edge_values(graph, torch.full((1, graph.n_edges), share)), graph).all()
     weak = to_mask(Circuit.of(graph, ["tok -> m0", "m0 -> out"])) * 0.3
     assert [str(graph.writers[i]) for i in live_writers(weak, graph).nonzero()[:, 0]] == ["tok", "m0"]
 

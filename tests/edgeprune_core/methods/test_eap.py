@@ -10,7 +10,7 @@ import torch
 from edgeprune_core.attribution import margin_gradient
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.engine import trace
-from edgeprune_core.mask import from_edge_values, to_mask
+from edgeprune_core.mask import mask_from_edge_values, to_mask
 from edgeprune_core.methods import METHODS, Eap
 from edgeprune_core.ties import levelled
 from tests import zoo
@@ -34,7 +34,9 @@ def by_differences(task) -> torch.Tensor:
     values[:n] += STEP * torch.eye(n)
     values[n:] -= STEP * torch.eye(n)
     with torch.no_grad():
-        out = task.margins(task.outputs(from_edge_values(task.graph, values), task.items), task.items).mean(1)
+        out = task.margins(
+            task.outputs(mask_from_edge_values(task.graph, values), task.items), task.items
+        ).mean(1)
     return (out[:n] - out[n:]) / (2 * STEP)
 
 

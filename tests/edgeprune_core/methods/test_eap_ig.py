@@ -10,7 +10,7 @@ from edgeprune_core.attribution import margin_gradient, margin_gradient_along_in
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.criterion import Outcome
 from edgeprune_core.engine import trace
-from edgeprune_core.mask import from_edge_values, to_mask
+from edgeprune_core.mask import mask_from_edge_values, to_mask
 from edgeprune_core.methods import Eap, EapIg
 from edgeprune_core.task import Task
 from tests.edgeprune_core import models, naive
@@ -34,7 +34,7 @@ def test_along_masks_scores_are_the_mean_of_brute_force_gradients(name, model):
         values = torch.full((2 * n, n), k / m, dtype=torch.float64)
         values[:n] += STEP * torch.eye(n)
         values[n:] -= STEP * torch.eye(n)
-        masks = from_edge_values(task.graph, values)
+        masks = mask_from_edge_values(task.graph, values)
         with torch.no_grad():
             margins = task.margins(task.outputs(masks, task.items), task.items).mean(1)
         want += (margins[:n] - margins[n:]) / (2 * STEP) / m

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.mask import from_edge_values
+from edgeprune_core.mask import mask_from_edge_values
 from edgeprune_core.methods import METHODS, EdgePruning, EdgePruningBounded
 from edgeprune_core.metrics.divergence import kl
 from edgeprune_core.training.prices import FixedPrice, SparsityTarget
@@ -82,7 +82,7 @@ def test_a_higher_price_leaves_fewer_gates_open():
 def test_the_loss_is_the_mean_divergence_in_nats_of_logits_that_are_not_sharpened():
     task = prompts(llama(), n=3)
     gates = torch.rand(5, task.graph.n_edges, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    outputs = task.outputs(from_edge_values(task.graph, gates), task.items)
+    outputs = task.outputs(mask_from_edge_values(task.graph, gates), task.items)
     got, _ = QUICK.begin(task)._judged(outputs, task.items)
     clean = task.items[:, 0]
     assert float(got) == pytest.approx(float(kl(outputs, task.reference[clean], task.scored[clean]).mean()))

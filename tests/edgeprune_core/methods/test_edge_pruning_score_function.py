@@ -135,7 +135,7 @@ def test_the_pool_keeps_items_that_tell_circuits_apart_and_no_more_than_it_may()
         rows = torch.arange(start, start + 4)
         wrong = torch.zeros(2, 4, dtype=torch.bool)
         wrong[1, 2] = True
-        pool.learn(rows, wrong)
+        pool.remember_failures(rows, wrong)
     assert len(pool.hard) == 3
     assert set((pool.hard % 4).tolist()) == {2}
     assert pool.draw()[:3].tolist() == pool.hard.tolist()
@@ -144,7 +144,7 @@ def test_the_pool_keeps_items_that_tell_circuits_apart_and_no_more_than_it_may()
 def test_what_the_pool_remembers_outlives_what_it_shows_and_is_all_shown_where_it_is_recalled():
     pool = ItemPool(1000, fresh=4, kept=3, generator=torch.Generator().manual_seed(0), memory=6)
     for start in range(0, 40, 4):
-        pool.learn(torch.arange(start, start + 4), torch.tensor([[False, False, True, False]]))
+        pool.remember_failures(torch.arange(start, start + 4), torch.tensor([[False, False, True, False]]))
     assert len(pool.remembered) == 6
     assert set((pool.remembered % 4).tolist()) == {2}
     assert set(pool.hard.tolist()) <= set(range(2, 40, 4))

@@ -12,7 +12,7 @@ from edgeprune_core.errors import CheckError
 from edgeprune_core.methods import EdgePruningScoreFunction
 from tracrcheck.generator.accept import Draws, compiled_of, draw
 from tracrcheck.generator.recipe import OPERATIONS, Above, Number, Recipe, from_json, program, to_json
-from tracrcheck.rasp.interpreter import Walk
+from tracrcheck.rasp.interpreter import Evaluator
 from tracrcheck.truth.certify import certify
 from tracrcheck.truth.setting import Setting
 from tracrcheck.truth.task import task_of
@@ -78,4 +78,4 @@ def test_edge_pruning_finds_the_certified_truth_of_programs_nobody_wrote(seed, a
 
 def test_above_is_more_than_the_threshold():
     recipe = Recipe(n_tokens=3, max_seq_len=3, operations=(Number(0, (2, 3, 4)), Above(2, 3)))
-    assert Walk([0, 1, 2], causal=False)(program(recipe).build()) == [0, 0, 1]
+    assert Evaluator([0, 1, 2], causal=False)(program(recipe).build()) == [0, 0, 1]

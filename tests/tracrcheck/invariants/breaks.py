@@ -45,23 +45,23 @@ def temperature_lost(patch) -> None:
 
 
 def one_too_many_legal(patch) -> None:
-    def legal(graph, *, device=None):
+    def edge_mask(graph, *, device=None):
         reach = torch.tensor(graph.reach) - 1
         return torch.arange(len(graph.writers)) < reach[:, None]
 
-    patch.setattr(mask, "legal", legal)
+    patch.setattr(mask, "edge_mask", edge_mask)
 
 
 def marks_of_no_edge_are_read(patch) -> None:
-    before = mask.legal
+    before = mask.edge_mask
     everywhere = lambda graph, *, device=None: torch.ones_like(before(graph, device=device))  # noqa: E731
 
-    def to_circuit(graph, kept):
+    def circuit_from_mask(graph, kept):
         with pytest.MonkeyPatch.context() as inner:
-            inner.setattr(mask, "legal", everywhere)
-            return mask.to_circuit(graph, kept)
+            inner.setattr(mask, "edge_mask", everywhere)
+            return mask.circuit_from_mask(graph, kept)
 
-    patch.setattr(discretisation, "to_circuit", to_circuit)
+    patch.setattr(discretisation, "circuit_from_mask", circuit_from_mask)
 
 
 def saved_in_single(patch) -> None:
@@ -118,16 +118,16 @@ def query_reads_as_key(patch) -> None:
 
 
 def mlp_blind_to_its_heads(patch) -> None:
-    read_on = stream.Stream.read_on
+    continue_read = stream.Stream.continue_read
 
     def blind(own, row, seen, base, written):
         whole, own.written = own.written, own.written - 1  # the last head before the MLP
         try:
-            return read_on(own, row, seen, base, written)
+            return continue_read(own, row, seen, base, written)
         finally:
             own.written = whole
 
-    patch.setattr(stream.Stream, "read_on", blind)
+    patch.setattr(stream.Stream, "continue_read", blind)
 
 
 def shares_rounded(patch) -> None:
@@ -384,8 +384,8 @@ def multipliers_stay(patch) -> None:
 
 
 def cuts_pile_up(patch) -> None:
-    values = exact.from_edge_values
-    patch.setattr(exact, "from_edge_values", lambda graph, kept: values(graph, kept.cumprod(0)))
+    values = exact.mask_from_edge_values
+    patch.setattr(exact, "mask_from_edge_values", lambda graph, kept: values(graph, kept.cumprod(0)))
 
 
 def one_edge_more(patch) -> None:
@@ -398,8 +398,8 @@ def gates_reopen(patch) -> None:
 
 
 def items_forgotten(patch) -> None:
-    some = ItemPool._some
-    patch.setattr(ItemPool, "_some", lambda pool, items, most: some(pool, items, most)[:0])
+    some = ItemPool._at_most
+    patch.setattr(ItemPool, "_at_most", lambda pool, items, most: some(pool, items, most)[:0])
 
 
 def judged_by_the_mean(patch) -> None:

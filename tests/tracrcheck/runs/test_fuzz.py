@@ -183,7 +183,7 @@ def features(n_layers=2, attends_by_tokens=True, numerical=True, required_zero=6
     ],
 )
 def test_a_quota_that_is_not_met_is_told(change, short):
-    assert set(Composition.of([features(**change)] * 4).short_of(Quotas())) == short
+    assert set(Composition.of([features(**change)] * 4).unmet(Quotas())) == short
 
 
 def test_the_first_programs_of_the_seed_of_the_bar_meet_its_quotas():
@@ -192,7 +192,7 @@ def test_the_first_programs_of_the_seed_of_the_bar_meet_its_quotas():
         task = task_of(compiled, SETTINGS[0])
         required = fuzz_program.certificate_for(task, SETTINGS[0]).required
         found.append(Features.of(number, numbered(20261123, number), task, required))
-    assert not Composition.of(found).short_of(Quotas())
+    assert not Composition.of(found).unmet(Quotas())
 
 
 # The bar -----------------------------------------------------------------------------------------------

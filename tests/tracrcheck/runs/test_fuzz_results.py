@@ -162,11 +162,11 @@ def test_a_share_of_the_programs_is_chosen_and_no_more_than_the_seconds_allow(pu
 
     put(slow)
     units = read_any(Path("out.json")).units
-    assert [len(recheck.sample(units, share=share, seed=1, most_seconds=1e9)) for share in (0.02, 0.6)] == [
+    assert [len(recheck.sample(units, share=share, seed=1, max_seconds=1e9)) for share in (0.02, 0.6)] == [
         1,
         2,
     ]
-    assert len(recheck.sample(units, share=1, seed=1, most_seconds=60)) == 2  # 30 s each
+    assert len(recheck.sample(units, share=1, seed=1, max_seconds=60)) == 2  # 30 s each
 
 
 @pytest.mark.parametrize("part", ["packages", "method"])

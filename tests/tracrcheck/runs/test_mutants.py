@@ -168,9 +168,9 @@ def test_what_takes_longer_than_the_limit_is_drawn_only_where_all_does():
         runner.Found(name=str(n), why="", status="killed", killed_by="x", seconds=float(n))
         for n in (1, 5, 900)
     ]
-    drawn = {recheck.sample(rows, share=0.02, seed=s, most_seconds=40)[0].name for s in range(20)}
+    drawn = {recheck.sample(rows, share=0.02, seed=s, max_seconds=40)[0].name for s in range(20)}
     assert drawn == {"1", "5"}
-    assert recheck.sample(rows[2:], share=0.02, seed=0, most_seconds=40) == rows[2:]
+    assert recheck.sample(rows[2:], share=0.02, seed=0, max_seconds=40) == rows[2:]
 
 
 def test_the_page_of_faults_has_scores_survivors_and_a_row_each(hunted, call):  # noqa: F811

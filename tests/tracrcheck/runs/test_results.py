@@ -169,7 +169,7 @@ def test_a_sample_has_one_verdict_at_least_and_ends_where_the_work_gets_long(put
     put(slow)
     found = read_any(Path("out.json"))
     assert len(recheck.sample(found.units, share=0.0001, seed=1)) == 1
-    assert len(recheck.sample(found.units, share=0.5, seed=1, most_seconds=1e9)) == 4
+    assert len(recheck.sample(found.units, share=0.5, seed=1, max_seconds=1e9)) == 4
     assert len(recheck.sample(found.units, share=1, seed=1)) == 2  # 30 s, where 40 are allowed
     assert recheck.sample(found.units, share=0.5, seed=1) == recheck.sample(found.units, share=0.5, seed=1)
 
@@ -262,5 +262,5 @@ def test_committed_files_are_sound_and_a_few_verdicts_are_made_again_where_they_
                 continue
             seed = secrets.randbelow(2**31)
             terminal.show("", f"{path.name}: a sample of seed {seed} is made again")
-        chosen = recheck.sample(found.units, share=recheck.SHARE, seed=seed, most_seconds=10.0)
+        chosen = recheck.sample(found.units, share=recheck.SHARE, seed=seed, max_seconds=10.0)
         assert [pair for pair in recheck.again(found, chosen, library) if not pair.same] == []

@@ -25,7 +25,9 @@ from tracrcheck.reports.render.templates import templates, text
 
 # Findings shown in full; the tables list the others. Items above which a list is folded.
 MOST_FINDINGS, LONG = 40, 8
-LONG_TEXT = 40  # characters of a cell that gets room, so that it does not wrap into a high and narrow one
+LONG_TEXT = (
+    40  # a cell with more characters gets a wide column, so that it does not wrap into a tall, narrow one
+)
 _BADGES = {
     "good": ("HOLDS", "killed", "quiet", "proved", "held", "faithful", "made"),
     "bad": ("FAILS", "survived", "red", "broken", "not faithful", "FAILED"),
@@ -85,7 +87,7 @@ def _value(cell: doc.Inline) -> str:
     return str(cell.by) if isinstance(cell, doc.Sorted) else doc.plain(cell)
 
 
-# The frame -------------------------------------------------------------------------------------------------
+# Style, script and policy -------------------------------------------------------------------------------------------------
 
 
 @cache

@@ -26,7 +26,7 @@ from hypothesis import event, reject
 from hypothesis import strategies as st
 
 from tracrcheck.compiler.compile import Compiled
-from tracrcheck.generator.accept import ABLATIONS, Rejected, compiled_of
+from tracrcheck.generator.accept import PROVED_UNDER, Rejected, compiled_of
 from tracrcheck.generator.recipe import Recipe
 from tracrcheck.generator.sample import COUNTS, draft
 from tracrcheck.program import Program
@@ -89,6 +89,6 @@ def programs(
     return compiled_programs(max_operations=max_operations, rejected=rejected).map(lambda c: c.program)
 
 
-def settings(*, ablations: Sequence[str] = ABLATIONS) -> st.SearchStrategy[Setting]:
+def settings(*, ablations: Sequence[str] = PROVED_UNDER) -> st.SearchStrategy[Setting]:
     """Settings by their ablation, `zero` the simplest; by value, every length, position 0 not judged."""
     return st.sampled_from(list(ablations)).map(lambda name: Setting(ablation=name))

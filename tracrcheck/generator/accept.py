@@ -23,7 +23,8 @@ from tracrcheck.truth.task import task_of
 
 T = TypeVar("T")
 
-ABLATIONS = ("zero", "mean", "resample")
+# A program is kept if its output can change under one of these. With others, a seed would give other programs.
+PROVED_UNDER = ("zero", "mean", "resample")
 REASONS = {
     "TC106": "Tracr refuses it",
     "TC107": "Tracr compiles it wrongly",
@@ -112,6 +113,6 @@ class Draws:
         if digest in self.seen:
             raise Rejected(AGAIN)
         self.seen.add(digest)
-        if all(vacuous(compiled, ablation) for ablation in ABLATIONS):
+        if all(vacuous(compiled, ablation) for ablation in PROVED_UNDER):
             raise Rejected(VACUOUS)
         return compiled

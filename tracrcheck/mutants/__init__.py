@@ -6,8 +6,8 @@ from tracrcheck.mutants import faults
 from tracrcheck.mutants.base import Mutant
 
 TOPICS = (
-    "masks", "engine", "fused", "blocks", "ablations", "gates", "training", "metrics", "scores", "tasks", "blind", "further", "truth",
-    "surfaces",
+    "masks", "engine", "fused", "blocks", "ablations", "gates", "training", "metrics", "scores", "tasks", "blind",
+    "core_tests_only", "truth", "runs_and_reports",
 )  # fmt: skip
 FOLDER = Path(faults.__file__).parent
 MUTANTS: dict[str, Mutant] = faults.read_tables(FOLDER / f"{topic}.toml" for topic in TOPICS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edgeprune_core.ablations import ABLATIONS
 from edgeprune_core.errors import CheckError
 from tracrcheck.error_codes import unknown_name, user_error
 
@@ -20,7 +21,7 @@ class Profile:
 
 PROFILES = {
     "quick": Profile(ablations=("zero", "resample"), seeds=1),  # for every commit
-    "full": Profile(ablations=("zero", "mean", "resample"), seeds=20),  # for a release: hours
+    "full": Profile(ablations=tuple(ABLATIONS), seeds=20),  # for a release: hours
     # For each seeded fault: a minute, on what differs most. Heads side by side and one after another, a MLP alone,
     # positions alone, numbers of a small and of a large range, causal, no value at some places, several ways at once.
     "mutants": Profile(ablations=("zero", "mean", "resample"), seeds=1, programs=(

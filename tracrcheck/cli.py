@@ -28,6 +28,7 @@ from tracrcheck.commands.plan import plan
 from tracrcheck.commands.plant import plant
 from tracrcheck.commands.program import check, explain, new, show
 from tracrcheck.commands.results import recheck, report
+from tracrcheck.processes.clean import only_a_command_runs_here
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -83,6 +84,7 @@ def main() -> None:
     """The entry point of `tracrcheck`."""
     # Before torch is loaded. The matrices are small; and the number of threads can change the last digit of a sum.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    only_a_command_runs_here()
     app(prog_name="tracrcheck")
 
 

@@ -70,7 +70,7 @@ def gate(
 ) -> None:
     """Run a method on programs, and fail if it does not find the proved circuit."""
     from tracrcheck.grading.verdict import exit_code
-    from tracrcheck.processes.process import server as start_server
+    from tracrcheck.processes.process import serve_from_here
     from tracrcheck.runs import profiles
 
     asked = profiles.chosen(profile, setting.ablation or [], seeds, programs=program or [])
@@ -80,7 +80,8 @@ def gate(
     settings = setting.settings(asked.ablations)
     method.check()
     if not process.in_process and (":" in method.method or (run.jobs == 1 and run.cluster is None)):
-        start_server()  # it imports what the method needs while we import the rest
+        with loading():
+            serve_from_here()  # before anything is known that a method must not see
     with loading():
         from tracrcheck.commands.resumable import run_or_read
         from tracrcheck.grading.method_process import examinee_of

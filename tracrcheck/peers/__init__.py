@@ -11,6 +11,15 @@
 Ready-made methods are in `eap_ig.py` and `autocircuit.py`; `docs/peers.md` lists them.
 """
 
-from tracrcheck.peers.peer import Peer, hooked
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edgeprune_core.lazy import exports
+
+if TYPE_CHECKING:
+    from tracrcheck.peers.peer import Peer, hooked
 
 __all__ = ["Peer", "hooked"]
+
+__getattr__ = exports(__name__, {"peer": ("Peer", "hooked")})

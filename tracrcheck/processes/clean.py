@@ -1,10 +1,15 @@
-"""Whether code that is judged has run in this process: what this process proves from then on is not kept."""
+"""What this process is: whether code that is judged has run in it, and whether it was started for one command.
+
+What a process proves after such code has run is not kept. A process that does nothing but a command knows no truth before the
+command compiles a program.
+"""
 
 from __future__ import annotations
 
 
 class _Here:
     clean = True
+    only_a_command = False
 
 
 def foreign_code_runs_here() -> None:
@@ -14,3 +19,12 @@ def foreign_code_runs_here() -> None:
 
 def is_clean() -> bool:
     return _Here.clean
+
+
+def only_a_command_runs_here() -> None:
+    """To be called by the program that is one command."""
+    _Here.only_a_command = True
+
+
+def is_only_a_command() -> bool:
+    return _Here.only_a_command

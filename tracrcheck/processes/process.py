@@ -8,6 +8,7 @@ it with all that it started, whatever it is doing. What it prints goes to standa
 from __future__ import annotations
 
 import atexit
+import importlib
 import json
 import os
 import selectors
@@ -15,13 +16,15 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from tracrcheck.processes.serve import ALIVE, COMMAND, FORK, LENGTH, LOOK, REAP, REPLY
+from tracrcheck.processes.clean import is_only_a_command
+from tracrcheck.processes.serve import ALIVE, COMMAND, FORK, LENGTH, LOOK, REAP, REPLY, copy_of_this_process
 
 # Imported by the fork server.
 PRELOAD = ("tracrcheck.grading.method_child",)
@@ -245,31 +248,37 @@ def _path() -> list[str]:
 
 
 class _Server:
-    """The fork server of this process."""
+    """The fork server of this process: a fresh Python, or a copy of this one (`serve_from_here`)."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, copied: bool = False) -> None:
         self.of = os.getpid()
         self._connection, theirs = socket.socketpair()
+        with theirs:
+            self._process = copy_of_this_process(theirs.fileno()) if copied else self._fresh(theirs.fileno())
+
+    def _fresh(self, control: int) -> int:
         code = (
             f"import sys; sys.path[:] = {_path()!r}; from tracrcheck.processes.serve import main; "
-            f"main({theirs.fileno()}, {PRELOAD!r})"
+            f"main({control}, {PRELOAD!r})"
         )
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", code], stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )  # fmt: skip
+        started = subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.DEVNULL, pass_fds=[control], start_new_session=True
+        )
+        started.returncode = 0  # it is waited for here, by its number
+        return started.pid
 
     @property
     def alive(self) -> bool:
-        return self.of == os.getpid() and self._process.poll() is None
+        with suppress(ChildProcessError):
+            return self.of == os.getpid() and os.waitpid(self._process, os.WNOHANG)[0] == 0
+        return False
 
     def end(self) -> None:
         """Kills it. The system kills its children with it."""
         self._connection.close()
-        if self.of == os.getpid():
-            self._process.kill()
-            self._process.wait()
+        if self.alive:
+            os.kill(self._process, signal.SIGKILL)
+            os.waitpid(self._process, 0)
 
     def ask(self, operation: bytes, process: int = 0, *, fds: Sequence[int] = ()) -> tuple[int, int]:
         socket.send_fds(self._connection, [COMMAND.pack(operation, process)], list(fds))
@@ -294,6 +303,29 @@ def server() -> _Server:
             _server.end()
         _server = _Server()
     return _server
+
+
+def serve_from_here() -> None:
+    """Makes a copy of this process the fork server: one import of torch serves both.
+
+    To be called by a command before it compiles a program, so that the copy knows no truth. The server is a fresh Python where
+    the process does more than this command, or has threads, whose locks a copy may never get.
+    """
+    global _server
+    if _server is not None:
+        return
+    for module in PRELOAD:
+        importlib.import_module(module)
+    alone = threading.active_count() == 1 and _native_threads() == 1
+    _server = _Server(copied=is_only_a_command() and alone)
+    atexit.register(_end_server)
+
+
+def _native_threads() -> int:
+    """As the system counts them; 2, where it does not say."""
+    with suppress(OSError):
+        return len(os.listdir("/proc/self/task"))
+    return 2
 
 
 def _end_server() -> None:

@@ -1,7 +1,7 @@
 """The fork server, and what its children do: answer requests, one at a time.
 
-The server is a fresh Python that has imported torch and never computes anything, so it has no threads and knows nothing of
-the process that started it: forking it takes milliseconds, and a child starts clean. A child reads requests from one pipe
+The server is a fresh Python that has imported torch, or a copy of a command that has imported torch and
+compiled no program yet. It never computes anything, so it has no threads and knows no truth: forking it takes milliseconds, and a child starts clean. A child reads requests from one pipe
 and writes answers to another; its standard output and error are a third. All of them end with the process that started
 the server.
 """
@@ -38,6 +38,7 @@ def main(control: int, preload: Sequence[str]) -> None:
         importlib.import_module(module)
     gc.collect()
     gc.freeze()  # a collection in a child would copy every page that holds an object
+    gc.enable()  # a copy of a command that was importing has it off
     with socket.socket(fileno=control) as connection:
         while True:
             message, fds, _, _ = socket.recv_fds(connection, COMMAND.size, 3, socket.MSG_WAITALL)
@@ -45,6 +46,25 @@ def main(control: int, preload: Sequence[str]) -> None:
                 return
             operation, process = COMMAND.unpack(message)
             connection.sendall(REPLY.pack(*_done(operation, process, fds, connection)))
+
+
+def copy_of_this_process(control: int) -> int:
+    """Forks the server. control: its end of the socket pair, the only file that it keeps. Returns its process."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()  # or the copy has the same text to print
+    if (process := os.fork()) != 0:
+        return process
+    try:
+        os.setsid()  # as a fresh one: Ctrl-C does not reach it
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.closerange(3, control)
+        os.closerange(control + 1, os.sysconf("SC_OPEN_MAX"))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
+            signal.signal(number, signal.SIG_DFL)
+        main(control, ())
+    finally:
+        os._exit(0)
 
 
 def _done(operation: bytes, process: int, fds: list[int], connection: socket.socket) -> tuple[int, int]:

@@ -33,6 +33,8 @@ ELSEWHERE = {
     ("gate", "--resume"): HERE + "test_resume.py::test_a_finished_run_that_is_resumed_stays_red_and_writes_its_reports",
     ("grade", "--allow-unknown"): HERE + "test_grade.py::test_unknown_verdicts_can_be_allowed",
     ("grade", "--rest"): HERE + "test_grade.py",
+    ("certify", "--inputs"): HERE + "test_program.py::test_how_many_inputs_a_list_holds_is_an_option",
+    ("certify", "--require-whole"): HERE + "test_program.py::test_a_sample_is_said_to_be_one_and_how_it_was_found",
     ("certify", "--all"): HERE + "test_json.py::test_pins_cover_every_program_ablation_and_criterion_and_check_out",
     ("certify", "--write"): HERE + "test_json.py::test_pins_cover_every_program_ablation_and_criterion_and_check_out",
 }  # fmt: skip

@@ -41,6 +41,7 @@ USES = {
     "torch": ("", "the engine and the methods"),
     "jaxtyping": ("", "shapes in signatures"),
     "joblib": ("", "--jobs"),
+    "cloudpickle": ("", "sending a method to its process"),
     "packaging": ("", "versions"),
     "jinja2": ("", "HTML reports"),
     "markupsafe": ("", "HTML reports"),

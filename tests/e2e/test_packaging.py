@@ -193,7 +193,7 @@ def test_every_import_of_the_packages_is_a_declared_dependency():
     optional = project()["optional-dependencies"]
     lines = [
         *project()["dependencies"],
-        *(x for name in ("models", "cluster", "transformer-lens") for x in optional[name]),
+        *(x for name in ("models", "cluster", "gguf", "transformer-lens") for x in optional[name]),
     ]
     declared = {re.match(r"[\w-]+", line)[0] for line in lines}
     modules = {

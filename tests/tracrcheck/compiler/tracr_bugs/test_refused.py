@@ -224,7 +224,7 @@ def test_functions_that_see_what_was_meant_are_not_told(made):
 
 def test_the_gate_refuses_what_check_refuses(tmp_path):
     for case in (c for c in CASES if c.kind == "author"):
-        entry = Entry(case.program, tmp_path / "fault.py", asked="fault")
+        entry = Entry(case.program, tmp_path / "fault.py", named_as="fault")
         ready, (error,) = prepare([entry])
         assert (ready, error.code) == ([], case.code)
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import itertools
 import json
-from dataclasses import dataclass
 
 import pytest
 import torch
 
-from edgeprune_core.ablations import ABLATIONS, Ablation
+from edgeprune_core.ablations import ABLATIONS
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.engine import trace
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.trained_models import load_model
 from tests import zoo
+from tests.tracrcheck.commands.own_ablations import Halved, Ramp
 from tests.tracrcheck.commands.test_gate import METHODS, RIGHT, finished
 from tracrcheck.truth import cache
 from tracrcheck.truth.certify import certify
@@ -22,30 +21,6 @@ from tracrcheck.truth.setting import Setting
 from tracrcheck.truth.task import task_of
 
 FEW = ["--prompts", "4", "--draws", "2"]
-
-
-@dataclass(frozen=True)
-class Ramp(Ablation):
-    """The same for every writer, and in coordinates to which it never writes."""
-
-    top: float = 1.0
-    name: str = "ramp"
-
-    def background(self, model, corrupted, valid):
-        n, d_model = len(ResidualGraph.of(model.spec).writers), model.spec.d_model
-        return torch.linspace(0, self.top, d_model, dtype=model.dtype).expand(n, *valid.shape, d_model)
-
-
-@dataclass(frozen=True)
-class Halved(Ablation):
-    """Half of what the writer writes on the paired corrupted input."""
-
-    name: str = "halved"
-    paired: bool = True
-    within_span: bool = True
-
-    def background(self, model, corrupted, valid):
-        return trace(model, corrupted, valid=valid).writers / 2
 
 
 @pytest.fixture(params=[Ramp(), Halved()], ids=lambda row: row.name)

@@ -274,8 +274,8 @@ def rounding_is_a_difference(patch) -> None:
 
 
 def gap_forgotten(patch) -> None:
-    record = cache._to_record
-    patch.setattr(cache, "_to_record", lambda certificate: record(certificate) | {"gap_above": None})
+    record = cache.to_record
+    patch.setattr(cache, "to_record", lambda certificate: record(certificate) | {"gap_above": None})
 
 
 def first_edge_is_dear(patch) -> None:

@@ -51,8 +51,11 @@ def _sha(path: Path) -> str:
 
 
 def _method(name: str) -> str:
-    """The hash of a method's sources; it is not imported. Our own methods are part of our sources."""
-    return (method_sha(name) if ":" in name else None) or "ours"
+    """The hash of a method's sources, or why there is none; it is not imported. Our own methods are part of our sources."""
+    module, colon, _ = name.partition(":")
+    if not colon or module.partition(".")[0] in OURS:
+        return "ours"
+    return method_sha(name) or f"No module named '{module}'"
 
 
 def _version(name: str) -> str:

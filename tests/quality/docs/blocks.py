@@ -60,6 +60,12 @@ class Page:
         if block.not_run is None:
             getattr(self, f"_{block.kind or 'text'}")(block.text)
 
+    def forget_modules(self) -> None:
+        """A file of a block may be written anew by a later one."""
+        for name, module in list(sys.modules.items()):
+            if str(getattr(module, "__file__", None)).startswith(str(self.folder)):
+                del sys.modules[name]
+
     def _python(self, text: str) -> None:
         if named := re.match(r"# (\S+\.py)\n", text):
             path = self.folder / named[1]
@@ -77,7 +83,7 @@ class Page:
 
     def _console(self, text: str) -> None:
         for command, wanted, code in steps(text):
-            self._forget_modules()
+            self.forget_modules()
             done = command_line(command)
             assert done.exit_code == code, f"{command}: exit code {done.exit_code}\n{done.output}"
             if wanted:
@@ -101,12 +107,6 @@ class Page:
 
     def _text(self, text: str) -> None:
         pass
-
-    def _forget_modules(self) -> None:
-        """A file of a block may be written anew by a later one."""
-        for name, module in list(sys.modules.items()):
-            if str(getattr(module, "__file__", None)).startswith(str(self.folder)):
-                del sys.modules[name]
 
 
 def steps(text: str) -> Iterator[tuple[str, str, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator
 
 import pytest
 
@@ -16,7 +17,7 @@ def cache(tmp_path_factory):
 
 
 @pytest.fixture
-def page(cache, tmp_path, monkeypatch) -> Page:
+def page(cache, tmp_path, monkeypatch) -> Iterator[Page]:
     monkeypatch.setenv("TRACRCHECK_CACHE", str(cache))
     for name in ("TRACRCHECK_DEBUG", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
@@ -25,4 +26,6 @@ def page(cache, tmp_path, monkeypatch) -> Page:
         importlib.util.find_spec("eap") is None
     ):  # the tool is not on PyPI: scores that it once gave are replayed
         monkeypatch.syspath_prepend(str(STAND_IN))
-    return Page(tmp_path)
+    found = Page(tmp_path)
+    yield found
+    found.forget_modules()  # other tests have modules of the same names

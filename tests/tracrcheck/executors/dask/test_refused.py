@@ -23,6 +23,7 @@ from tracrcheck.executors import fingerprint
 from tracrcheck.executors.dask_cluster import Cluster
 from tracrcheck.executors.dask_worker import Terms
 from tracrcheck.executors.pool import sweep
+from tracrcheck.records.sources import method_sha
 
 ROOT = Path(__file__).parents[4]
 WORKER = [sys.executable, "-m", "distributed.cli.dask_worker"]
@@ -103,10 +104,15 @@ def test_a_method_that_a_worker_cannot_import_is_told_with_the_worker(at, tmp_pa
     monkeypatch.syspath_prepend(tmp_path)
     told = refused("TC176", pool_work.square, replace(at, methods=("here_only:method",)))
     assert told.startswith("TC176 tcp://127.0.0.1:")
-    assert (
-        "the method 'here_only:method' cannot be imported (ModuleNotFoundError: No module named 'here_only')"
-        in told
-    )
+    now = method_sha("here_only:method")
+    assert f"got     method here_only:method: No module named 'here_only' there, {now[:12]} now\n" in told
+
+
+def test_our_methods_are_part_of_our_sources_however_they_are_named():
+    names = ["random", "edgeprune_core.methods.random_edges:RandomEdges", "no_such_module.at_all:method"]
+    assert list(fingerprint.fingerprint([], names)["method"].values()) == [
+        "ours", "ours", "No module named 'no_such_module.at_all'",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("part", ["python", "versions"])

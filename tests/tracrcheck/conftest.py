@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from tests.modules_of import forget_modules_of
 from tracrcheck.cli import app
 
 
@@ -32,10 +34,11 @@ def _clean(monkeypatch):
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch) -> Path:
+def here(tmp_path, monkeypatch) -> Iterator[Path]:
     """An empty current folder."""
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    yield tmp_path
+    forget_modules_of(tmp_path)
 
 
 @pytest.fixture

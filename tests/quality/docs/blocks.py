@@ -15,7 +15,6 @@ import doctest
 import json
 import re
 import shlex
-import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from typing import Any
 import yaml
 from typer.testing import CliRunner
 
+from tests.modules_of import forget_modules_of
 from tracrcheck.cli import app
 
 BLOCK = re.compile(
@@ -60,12 +60,6 @@ class Page:
         if block.not_run is None:
             getattr(self, f"_{block.kind or 'text'}")(block.text)
 
-    def forget_modules(self) -> None:
-        """A file of a block may be written anew by a later one."""
-        for name, module in list(sys.modules.items()):
-            if str(getattr(module, "__file__", None)).startswith(str(self.folder)):
-                del sys.modules[name]
-
     def _python(self, text: str) -> None:
         if named := re.match(r"# (\S+\.py)\n", text):
             path = self.folder / named[1]
@@ -83,7 +77,7 @@ class Page:
 
     def _console(self, text: str) -> None:
         for command, wanted, code in steps(text):
-            self.forget_modules()
+            forget_modules_of(self.folder)  # a file of a block may be written anew by a later one
             done = command_line(command)
             assert done.exit_code == code, f"{command}: exit code {done.exit_code}\n{done.output}"
             if wanted:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.modules_of import forget_modules_of
 from tests.quality.docs.blocks import Page
 from tests.tracrcheck.peers.conftest import STAND_IN
 
@@ -26,6 +27,5 @@ def page(cache, tmp_path, monkeypatch) -> Iterator[Page]:
         importlib.util.find_spec("eap") is None
     ):  # the tool is not on PyPI: scores that it once gave are replayed
         monkeypatch.syspath_prepend(str(STAND_IN))
-    found = Page(tmp_path)
-    yield found
-    found.forget_modules()  # other tests have modules of the same names
+    yield Page(tmp_path)
+    forget_modules_of(tmp_path)

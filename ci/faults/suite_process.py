@@ -14,9 +14,10 @@ Left out, because they are not about what the core computes, or cannot run on a 
     tests/tracrcheck/mutants          knows the faults, and would run hunts within a hunt
     tests/e2e                         builds wheels and installs them
     tests/programs                    texts
-    commands, runs (but fuzz and invariants), grading, records, executors, reports, trained, pytest_plugin
+    commands, runs (but fuzz and invariants), grading, records, executors, processes, reports, trained, pytest_plugin
                                       commands, files, committed results: they pass on what the core finds
     tests/gpu, distributed            other ways to run the core, compared with the engine itself, in separate processes
+    peers                             models for other tools, compared with the engine itself, and the answers of those tools
 
 A test that is left out can only lower the share of faults that is caught.
 """

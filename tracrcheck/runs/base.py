@@ -37,8 +37,17 @@ def ledger_path(results: Path) -> Path:
 def header(
     kind: str, command: str, asked: Mapping[str, Any], sources: Mapping[str, str | None]
 ) -> dict[str, Any]:
-    """What a run is, and what it is made with."""
-    return {"kind": kind, **made_now(command), "asked": plain(asked), "sources": dict(sources)}
+    """What a run is, and what it is made with, in the order of docs/json.md."""
+    now = made_now(command)
+    return {
+        "kind": kind,
+        "command": command,
+        "asked": plain(asked),
+        "commit": now["commit"],
+        "sources": dict(sources),
+        "machine": now["machine"],
+        "started": now["started"],
+    }
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,12 +35,16 @@ VERDICT = [
     "seconds",
     "witness",
     "ranking",
+    "judged",
+    "selector",
 ]
 WITNESS = ["input", "corruption", "position", "want", "got"]
 RANKING = ["precision", "recall", "f1", "auroc", "average_precision", "exact_threshold"]
 TOP = ["schema", "run", "verdicts", "summary"]
 RUN = ["command", "asked", "commit", "sources", "machine", "started", "sittings", "finished", "seconds"]
-ASKED = ["programs", "method", "ablations", "criteria", "lengths", "score_bos", "seeds", "timeout"]
+ASKED = [
+    "programs", "method", "ablations", "criteria", "lengths", "score_bos", "seeds", "timeout", "judge", "select",
+]  # fmt: skip
 SOURCES = ["packages", "programs", "method"]
 MACHINE = ["cpu", "cores", "memory_gib", "platform", "python", "torch", "numpy"]
 SUMMARY = ["holds", "fails", "unknown", "vacuous", "seconds"]

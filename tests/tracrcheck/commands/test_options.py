@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from tracrcheck.cli import app
 COMMANDS = {command.callback.__name__: command.callback for command in app.registered_commands}
 # What only writes options down, or names those that were given.
 ONLY = ("recorded", "given")
+# What only starts the method's server early: the conditions for it do none of the work of the options they read.
+EARLY = "serve_from_here()"
 
 
 class Source:
@@ -75,9 +77,10 @@ def _is_read(function: ast.AST, name: str) -> bool:
 
 
 def at_work(function: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of a function, without statements that only check an option, and without what only records it."""
+    """The nodes of a function, without statements that only check an option or start a server, and what only records it."""
     for node in ast.iter_child_nodes(function):
         only = isinstance(node, ast.Expr) and "check" in ast.unparse(node).partition("(")[0]
+        only |= isinstance(node, ast.If) and EARLY in ast.unparse(node)
         if not (only or (isinstance(node, ast.Attribute) and node.attr in ONLY)):
             yield node
             yield from at_work(node)
@@ -93,17 +96,21 @@ def _of_group(source: Source, function: ast.AST, name: str, group: type) -> Iter
                 yield from _of_thing(callee, parameter, group)
 
 
-def _of_attribute(group: type, attribute: str) -> Iterator[str]:
-    """A field, or the fields that a method or property of the group reads."""
+def _of_attribute(group: type, attribute: str, kinds: Sequence[type] | None = None) -> Iterator[str]:
+    """A field, or the fields that a method or property of the group reads. kinds: where to look for it, in order."""
+    kinds = kinds or group.__mro__
     if attribute in {field.name for field in fields(group)}:
         yield attribute
         return
-    owner = next(kind for kind in group.__mro__ if attribute in vars(kind))
+    owner = next(kind for kind in kinds if attribute in vars(kind))
     own = source_of(owner)
     body = own.named[owner.__name__]
     assert isinstance(body, ast.ClassDef)
     (method,) = (n for n in body.body if isinstance(n, ast.FunctionDef) and n.name == attribute)
     yield from _of_group(own, method, "self", group)
+    for node in at_work(method):
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "super()":
+            yield from _of_attribute(group, node.attr, kinds[kinds.index(owner) + 1 :])
     names = [node.value for node in ast.walk(method) if isinstance(node, ast.Constant)]
     yield from (name for name in names if name in {field.name for field in fields(group)})  # by getattr
 

@@ -142,8 +142,8 @@ def test_what_is_run_exists_and_knows_no_faults():
         )
     }
     assert left_out == {
-        "commands", "dask", "distributed", "docs", "e2e", "executors", "gpu", "grading", "mutants", "programs",
-        "pytest_plugin", "quality", "records", "reports", "trained",
+        "commands", "dask", "distributed", "docs", "e2e", "executors", "gpu", "grading", "mutants", "peers",
+        "processes", "programs", "pytest_plugin", "quality", "records", "reports", "trained",
     }  # fmt: skip
     named = left_out - {"dask", "docs"}  # folders of executors and quality
     assert all(name in (suite_process.__doc__ or "") for name in named)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from itertools import permutations
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +19,7 @@ from tracrcheck.reports import kinds
 from tracrcheck.reports.document import plain
 from tracrcheck.reports.render import terminal
 from tracrcheck.reports.saved import CertificatesFile
+from tracrcheck.runs.gate_units import Plan
 from tracrcheck.testing import Case
 
 # Words of the seeds of one program and setting, in every order -> the word of all of them together.
@@ -122,12 +122,13 @@ def test_junit_has_a_case_for_each_seed_with_its_own_word(case):
         )
 
 
-def test_the_plugin_passes_only_where_every_seed_holds(case):
+def test_the_plugin_passes_only_where_every_seed_holds(case, monkeypatch):
     words, whole = case
     entry = SimpleNamespace(path=Path("hist.py"), named_as="hist")
-    plugin = SimpleNamespace(compiled={entry.path: zoo.compiled("hist")}, replay_options=())
-    plugin.verdicts = lambda *_: judged(words)
-    plugin.told = partial(GatePlugin.told, plugin)
+    plan = Plan(settings=(), method="random", method_name="random")
+    plugin = GatePlugin(plan=plan, profile="quick", names=(), json=None, replay_options=())
+    plugin.compiled[entry.path] = zoo.compiled("hist")
+    monkeypatch.setattr(plugin, "verdicts", lambda *_: judged(words))
     item = SimpleNamespace(plugin=plugin, entry=entry, setting=None)
     if whole == "HOLDS":
         GateItem.runtest(item)
@@ -154,52 +155,65 @@ def test_a_case_of_a_test_is_exact_only_where_it_holds(word, monkeypatch):
 
 PROVED = ["sufficient", "minimal", "smallest", "unique"]
 TRUTHS = {
-    "proved": (certificate(proved=PROVED), ["proved"] * 4, True),
-    "not unique": (certificate(proved=PROVED[:3], other=["m0 -> out"]), ["proved"] * 3 + ["no"], True),
+    "proved": (certificate(proved=PROVED), ["proved"] * 4, "proved"),
+    "not unique": (certificate(proved=PROVED[:3], other=["m0 -> out"]), ["proved"] * 3 + ["no"], "proved"),
     "sampled": (
         certificate(proved=PROVED, sampled=1000, n_inputs=20),
         ["sampled 20 of 1000", "proved", "proved", "proved"],
-        True,
+        "sampled",
     ),
     "smallest is unknown": (
         certificate(proved=PROVED[:2], unknown={"smallest": "too many edges"}),
         ["proved", "proved", "UNKNOWN", "UNKNOWN"],
-        True,
+        "proved",
     ),
     "minimal is unknown": (
         certificate(proved=PROVED[:1], unknown={"minimal": "a narrow gap"}),
         ["proved", "UNKNOWN", "UNKNOWN", "UNKNOWN"],
-        False,
+        "not proved",
     ),
-    "nothing is known": (certificate(proved=[], unknown={"sufficient": "no time"}), ["UNKNOWN"] * 4, False),
+    "nothing is known": (
+        certificate(proved=[], unknown={"sufficient": "no time"}),
+        ["UNKNOWN"] * 4,
+        "not proved",
+    ),
 }
 
 
 @pytest.mark.parametrize("truth", TRUTHS)
 @pytest.mark.parametrize("others", [0, 1])
 def test_a_certificate_says_what_is_proved_on_every_surface(truth, others, capsys):
-    record, words, usable = TRUTHS[truth]
+    record, words, word = TRUTHS[truth]
+    usable = word != "not proved"
+    sampled = [True] * (word == "sampled")  # a table of its own comes first
     record = {"n_inputs": 20, **record}
     right = {**TRUTHS["proved"][0], "program": "first", "n_inputs": 20}
     file = CertificatesFile(certificates=(*[right] * others, record))
     document = kinds.document_of(file)
-    (table,) = document.sections[1].blocks
+    ((table,),) = [section.blocks for section in document.sections if section.title == "Certificates"]
     names = [column.name for column in table.columns]
     at = names.index("sufficient")
     assert [plain(cell) for cell in table.rows[-1][at : at + 4]] == words
-    assert document.word == ("proved" if usable else "not proved")
+    assert document.word == word
     terminal.show_document(document)
-    (row,) = [line for line in capsys.readouterr().out.splitlines() if re.match(r"hist\s+zero", line)]
+    out = capsys.readouterr().out
+    *samples, row = [line for line in out.splitlines() if re.match(r"hist\s+zero", line)]
+    assert [line.rstrip().endswith("sampled 20 of 1000") for line in samples] == sampled
     assert re.findall(r"sampled 20 of 1000|proved|UNKNOWN|\bno\b", row) == words
     for text in (kinds.page_of(file), kinds.comment_of(file)):
-        row = next(line for line in text.splitlines() if line.startswith("| <code>hist</code> | zero"))
+        *samples, row = [
+            line for line in text.splitlines() if line.startswith("| <code>hist</code> | zero, value | ")
+        ]
+        assert [line.endswith("| sampled 20 of 1000 |") for line in samples] == sampled
         assert [cell.strip(" *") for cell in row.split("|")[5:9]] == words
     assert kinds.comment_of(file).startswith(f"### {'✓' if usable else '✗'}")
     page = kinds.html_of(file)
-    assert f'<p class="lead"><b class="badge {"good" if usable else "unsure"}">{document.word}</b>' in page
+    kind = "good" if word == "proved" else "unsure"
+    assert f'<p class="lead"><b class="badge {kind}">{document.word}</b>' in page
     last = page[page.index("<caption>Certificates by") :].split("</table>")[0].split("<tr>")[-1]
     assert re.findall(r"sampled 20 of 1000|proved|UNKNOWN|>(?:no)\b", last) == [
         w if w != "no" else ">no" for w in words
     ]
     suites = ElementTree.fromstring(kinds.junit_of(file))
-    assert [child.tag for child in list(suites.iter("testcase"))[-1]] == ([] if usable else ["error"])
+    told = {"proved": [], "sampled": ["system-out"], "not proved": ["error"]}
+    assert [child.tag for child in list(suites.iter("testcase"))[-1]] == told[word]

@@ -31,7 +31,7 @@ LONG_TEXT = (
 _BADGES = {
     "good": ("HOLDS", "killed", "quiet", "proved", "held", "faithful", "made"),
     "bad": ("FAILS", "survived", "red", "broken", "not faithful", "FAILED"),
-    "unsure": ("UNKNOWN", "error", "not proved", "partly faithful", "not judged"),
+    "unsure": ("UNKNOWN", "error", "not proved", "sampled", "partly faithful", "not judged"),
 }
 _KIND = {word: kind for kind, words in _BADGES.items() for word in words}
 

@@ -182,7 +182,8 @@ TRUTHS = {
 
 @pytest.mark.parametrize("truth", TRUTHS)
 @pytest.mark.parametrize("others", [0, 1])
-def test_a_certificate_says_what_is_proved_on_every_surface(truth, others, capsys):
+def test_a_certificate_says_what_is_proved_on_every_surface(truth, others, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")  # the table is a list on a narrow terminal
     record, words, word = TRUTHS[truth]
     usable = word != "not proved"
     sampled = [True] * (word == "sampled")  # a table of its own comes first

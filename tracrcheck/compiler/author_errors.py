@@ -79,7 +79,7 @@ def _asked(program: Program, line: str) -> CheckError:
 class _Seen:
     """A function when it was first given to an expression, and what its variables held then."""
 
-    function: FunctionType  # kept alive: functions are told apart by identity
+    function: FunctionType  # a reference, so that its identity is not reused
     held: tuple[Any, ...]
 
     def changed(self, at: int) -> bool:

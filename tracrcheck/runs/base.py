@@ -52,7 +52,7 @@ def header(
 
 @dataclass(frozen=True, kw_only=True)
 class Plan(ABC):
-    """What a run is asked for. The fields are `run.asked` of the results file."""
+    """The settings of a run, which the results file keeps as `run.asked`."""
 
     kind: ClassVar[str]
 

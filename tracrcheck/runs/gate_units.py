@@ -55,7 +55,7 @@ class Asked(AlwaysAsked, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is asked of every program: settings x seeds, of one method.
+    """One method, with the settings and seeds under which it runs on every program.
 
     method: its name, or the object. memory_mib: limit on what the method's process may allocate. in_process: the method runs
     in the process that judges it, for debugging. workers: other processes need `paths`, the file of each program, and find

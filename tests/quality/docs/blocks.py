@@ -77,7 +77,7 @@ class Page:
 
     def _console(self, text: str) -> None:
         for command, wanted, code in steps(text):
-            forget_modules_of(self.folder)  # a file of a block may be written anew by a later one
+            forget_modules_of(self.folder)  # a later block may overwrite this block's file
             done = command_line(command)
             assert done.exit_code == code, f"{command}: exit code {done.exit_code}\n{done.output}"
             if wanted:

@@ -30,7 +30,7 @@ def counted(predicate):
 
 
 def steep():
-    """Widths are told apart by a step between each two: its slope multiplies a rounding difference by thousands."""
+    """A steep step separates each width from the next: its slope multiplies a rounding difference by thousands."""
 
     def build():
         same = rasp.Select(rasp.tokens, rasp.tokens, rasp.Comparison.EQ)

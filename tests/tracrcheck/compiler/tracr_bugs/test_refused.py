@@ -23,7 +23,7 @@ from tracrcheck.rasp.interpreter import Evaluator
 from tracrcheck.rasp.library import Entry
 from tracrcheck.truth.program_check import prepare
 
-# Values of several types are put in one order; labels are counted anew, so no two expressions share one.
+# Values of several types are put in one order; each build numbers its labels from the start, so no two expressions share one.
 HARMLESS_HERE = ("TC316", "TC317")
 
 

@@ -21,8 +21,8 @@ from edgeprune_core.task import Task
 from edgeprune_core.training.prices import SparsityTarget
 from tracrcheck.error_codes import user_error
 
-# Beyond so many edges, keeping every prompt within the tolerance takes half of the graph (measured on SmolLM2), and a share
-# of the edges is the better question.
+# Graphs with more edges are cut to a share of them by default: the tolerance bounds the worst prompt, and each try costs a
+# pass over all of them.
 LARGE = 10_000
 LARGE_SPARSITY = 0.95
 

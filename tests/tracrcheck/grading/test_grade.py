@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -12,7 +14,7 @@ from tests.tracrcheck import pruners
 from tracrcheck.compiler.compile import compile_program
 from tracrcheck.grading.grade import grade
 from tracrcheck.grading.run_method import Answer, ask
-from tracrcheck.grading.verdict import Summary, exit_code
+from tracrcheck.grading.verdict import Summary, edges_sha, exit_code
 from tracrcheck.rasp.library import Library
 from tracrcheck.truth.cache import certificate_for
 from tracrcheck.truth.setting import Setting
@@ -290,6 +292,13 @@ def test_every_verdict_is_counted_once(hist):
     vacuous = replace(holds, vacuous=True)
     summary = Summary.of([holds, holds, fails, unknown, vacuous], 1.0)
     assert summary.to_json() == {"holds": 2, "fails": 1, "unknown": 1, "vacuous": 1, "seconds": 1.0}
+
+
+def test_the_hash_of_a_circuit_is_that_of_its_set_of_edges():
+    edges = ["tok -> m0", "m0 -> out", "pos -> out"]
+    assert len({edges_sha(order) for order in itertools.permutations(edges)}) == 1
+    assert len({edges_sha(some) for n in range(4) for some in itertools.combinations(edges, n)}) == 8
+    assert edges_sha(edges) == hashlib.sha256(b"m0 -> out\npos -> out\ntok -> m0").hexdigest()[:16]
 
 
 def test_the_exit_code_follows_the_worst_verdict(hist):

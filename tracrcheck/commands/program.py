@@ -9,7 +9,7 @@ import typer
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import parse_edge
-from tracrcheck.commands.arguments import Folders, SettingOptions, Name
+from tracrcheck.commands.arguments import Folders, Name, SettingOptions
 from tracrcheck.commands.base import command, prepared, stop_at
 from tracrcheck.commands.loading import loading
 from tracrcheck.error_codes import user_error

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from tracrcheck.error_codes import user_error
 from tracrcheck.grading.verdict import Verdict
-from tracrcheck.records.journal import differences
 from tracrcheck.rasp.domain import WHOLE
+from tracrcheck.records.journal import differences
 from tracrcheck.records.machine import in_words
 from tracrcheck.runs.gate import GATE, Results
 from tracrcheck.runs.results import loaded

@@ -85,7 +85,10 @@ def test_a_verdict_against_a_sampled_truth_says_so_everywhere(call, here):
     record = json.loads((here / "out.json").read_text())
     assert [verdict["sampled"] for verdict in record["verdicts"]] == [None, sample]
     assert (record["summary"]["sampled"], record["run"]["asked"]["inputs"]) == (1, 200)
-    assert f"<system-out>against a truth that is sampled {sample}</system-out>" in (here / "out.junit").read_text()
+    assert (
+        f"<system-out>against a truth that is sampled {sample}</system-out>"
+        in (here / "out.junit").read_text()
+    )
     for page in ("out.html", "out.md"):
         assert "1 of them against a sampled truth" in (here / page).read_text(), page
     assert f"sampled {sample}" in (here / "out.html").read_text()

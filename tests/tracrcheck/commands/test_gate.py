@@ -210,7 +210,7 @@ def test_a_program_given_by_path_is_replayed_by_path(call, write):
 def test_what_a_verdict_depends_on_is_in_its_replay_and_the_replay_gives_it_again(call, write):
     folder = write("flip").parent
     asked = ["--criterion", "decoded", "--seed", "3", "--lengths", "1-2", "--score-bos", "--judge", "ranking"]
-    asked += ["--select", "top_n:2", "--timeout", "900", "--memory", "4096", "--in-process"]
+    asked += ["--select", "top_n:2", "--timeout", "900", "--memory", "4096", "--in-process", "--inputs", "5"]
     words = ["gate", "flip", "--ablation", "zero", "--method", METHODS + "as_discovery"]
     words += ["--programs-dir", str(folder)]
     result = finished(call(*words, *asked), 1)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from edgeprune_core.circuit import Circuit
+from edgeprune_core.criterion import Outcome
 from tests.tracrcheck import pruners
 from tracrcheck.compiler.compile import compile_program
-from tracrcheck.grading.grade import grade
+from tracrcheck.grading.grade import _worst, grade
 from tracrcheck.grading.run_method import Answer, ask
 from tracrcheck.grading.verdict import Summary, edges_sha, exit_code
 from tracrcheck.rasp.library import Library
@@ -169,6 +172,18 @@ def test_a_witness_by_decoding_shows_a_position_that_decodes_otherwise():
     exam = Exam("reverse", ablation="zero", criterion="decoded")
     witness = exam.grade(Circuit.empty(exam.task.graph)).witness
     assert (witness.input, witness.want, witness.got) == (("b",), "b", "a")
+
+
+@pytest.mark.parametrize(
+    ("criterion", "moved", "position"),
+    [("value", 1.9, 1), ("decoded", 1.9, 2), ("value", 1.3, 2), ("decoded", 1.3, 2), ("value", math.nan, 1)],
+)
+def test_a_witness_is_shown_where_the_criterion_sees_it(criterion, moved, position):
+    """Position 0 is not scored; 1 is moved and decodes alike; 2 is moved by 0.6 and decodes otherwise."""
+    want = torch.tensor([[0.0, 1.0], [1.0, 0.0], [1.0, 0.0]])
+    got = torch.tensor([[9.0, 0.0], [moved, 0.0], [0.4, 0.6]])
+    task = SimpleNamespace(outcome=Outcome(categorical=True, criterion=criterion))
+    assert _worst(task, got, want, torch.tensor([False, True, True])) == position
 
 
 def test_a_witness_of_a_numerical_output_shows_numbers():

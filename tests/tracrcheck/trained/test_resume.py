@@ -282,9 +282,7 @@ def test_the_header_changes_with_every_part_of_the_task_and_with_the_method():
     ],
     ids=["torch", "threads", "device"],
 )
-def test_another_torch_number_of_threads_or_device_is_another_run(
-    where, name, value, now, here, monkeypatch
-):
+def test_another_torch_number_of_threads_or_device_is_another_run(where, name, value, now, here, monkeypatch):
     task = task_of()
     header = checkpoint.header_of(quick, task) | {"steps": "0"}
     checkpoint.write(here / "state", header, quick.begin(task).tensors())

@@ -98,6 +98,17 @@ def test_pairs_above_the_limit_are_a_sample_that_is_always_the_same():
     assert certify(one, setting).says("sufficient") == f"sampled {len(one.items)} of {one.sampled}"
 
 
+def test_pairs_of_a_sampled_list_are_a_sample_however_few_they_are():
+    drawn = replace(zoo.program("hist"), inputs=lambda rng: iter([["a"], ["b"], ["a", "b"]]))
+    setting = Setting(ablation="resample")
+    task = task_of(compile_program(drawn), setting)
+    assert (len(task.items), task.sampled) == (5, "unknown")
+    assert certify(task, setting).says("sufficient") == "sampled 5 of unknown"
+    one_each = task_of(zoo.compiled("hist"), replace(setting, inputs=4))  # one list of each length
+    letters = len(zoo.program("hist").vocab)
+    assert (len(one_each.items), one_each.sampled) == (4, sum(letters ** (2 * n) for n in range(1, 5)))
+
+
 @pytest.mark.parametrize("limits", [Limits(combinations=1), Limits(seconds=0.0)], ids=["ways", "time"])
 def test_a_search_over_its_limits_leaves_smallest_and_unique_unknown(limits):
     setting = Setting()
@@ -295,7 +306,11 @@ def test_another_circuit_is_of_the_size_that_is_smallest_in_the_end(two, monkeyp
     task.graph = ResidualGraph(n_layers=2, n_heads=1, n_kv_heads=1)
 
     def found(task, allowed, items, budget, limits):
-        every = (Circuit.of(task.graph, edges) for n in range(budget, -1, -1) for edges in combinations(list(allowed), n))
+        every = (
+            Circuit.of(task.graph, edges)
+            for n in range(budget, -1, -1)
+            for edges in combinations(list(allowed), n)
+        )
         return (circuit for circuit in every if task.faithful(set(circuit.texts), 0))
 
     monkeypatch.setattr(certifying, "faithful_circuits", found)

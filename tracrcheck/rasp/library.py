@@ -23,6 +23,10 @@ from tracrcheck.program import Program
 from tracrcheck.rasp.tracr_without_jax import defer_jax
 
 
+# The program file in the folder of a planted model (planted/folder.py): the folder stands for it.
+PLANTED_PROGRAM = "program.py"
+
+
 @dataclass(frozen=True)
 class Entry:
     """A program, its file, and how the user named it: by its name, or by a path."""
@@ -66,7 +70,12 @@ class Library:
         return found
 
     def load(self, name: str) -> Entry:
-        """The program of this name or path. If a file has the program's name, no other file is imported."""
+        """The program of this name or path. If a file has the program's name, no other file is imported.
+
+        The folder of a planted model stands for the program file in it, unless a program has its name.
+        """
+        if (Path(name) / PLANTED_PROGRAM).is_file() and all(path.stem != name for path in self.files()):
+            return replace(load_file(Path(name) / PLANTED_PROGRAM), named_as=name)
         if name.endswith(".py") or "/" in name:
             return replace(load_file(Path(name)), named_as=name)
         files = self.files()

@@ -58,7 +58,9 @@ def gate(
     model: Annotated[
         str | None,
         typer.Option(
-            metavar="DIR", help="A planted GPT-2 (docs/planted.md), in place of a program.", show_default=False
+            metavar="DIR",
+            help="A planted GPT-2 (docs/planted.md), in place of a program.",
+            show_default=False,
         ),
     ] = None,
     seeds: Annotated[
@@ -80,7 +82,9 @@ def gate(
     from tracrcheck.runs import profiles
 
     asked = profiles.chosen(profile, setting.ablation or [], seeds, programs=program or [])
-    entries = Library.here(folder or []).chosen([*(asked.programs or []), *([] if model is None else [model])])
+    entries = Library.here(folder or []).chosen(
+        [*(asked.programs or []), *([] if model is None else [model])]
+    )
     if allow_known and baseline.baseline is None:
         raise user_error("TC117.allow_known", where="--allow-known", got="no --baseline")
     settings = setting.settings(asked.ablations, entries=entries if profile is None else ())

@@ -33,8 +33,13 @@ if TYPE_CHECKING:
 @command
 def grade(
     circuit: CircuitFile,
-    program: Annotated[str, typer.Option(
-            "--program", "--model", metavar="NAME", help="A name, a program file, or the folder of a planted GPT-2."
+    program: Annotated[
+        str,
+        typer.Option(
+            "--program",
+            "--model",
+            metavar="NAME",
+            help="A name, a program file, or the folder of a planted GPT-2.",
         ),
     ],
     setting: SettingOptions,

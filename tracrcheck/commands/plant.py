@@ -22,13 +22,16 @@ def plant(
     family: Annotated[
         str | None,
         typer.Option(
-            metavar="gpt2", help="Write a Hugging Face checkpoint of this family, with its truth, to the folder --out."
+            metavar="gpt2",
+            help="Write a Hugging Face checkpoint of this family, with its truth, to the folder --out.",
         ),
     ] = None,
     layers: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Layers of the large model. With --family, by default the program's.", show_default=False
+            min=1,
+            help="Layers of the large model. With --family, by default the program's.",
+            show_default=False,
         ),
     ] = None,
     heads: Annotated[
@@ -48,7 +51,7 @@ def plant(
     d_mlp: Annotated[
         int | None,
         typer.Option(
-            help="Units per MLP. By default the program's; with --family and a size, 4 d_model.", show_default=False
+            help="Units per MLP. By default the program's; with --family, 4 d_model.", show_default=False
         ),
     ] = None,
     slots: Annotated[
@@ -63,7 +66,9 @@ def plant(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="FILE.py", help="Write a program file that makes the model; with --family, a folder."
+            "--out",
+            metavar="FILE.py",
+            help="Write a program file that makes the model; with --family, a folder.",
         ),
     ] = None,
     weights: Annotated[
@@ -80,7 +85,9 @@ def plant(
     if family is not None:
         if family != "gpt2":
             raise unknown_name("TC160.family", family, ("gpt2",), where="--family")
-        if given := [name for name, value in (("--d-head", d_head), ("--weights", weights)) if value is not None]:
+        if given := [
+            name for name, value in (("--d-head", d_head), ("--weights", weights)) if value is not None
+        ]:
             raise user_error("TC166", where="--family", got=", ".join(given))
         if out is None:
             raise user_error("TC160.folder", where="--out", got="none")

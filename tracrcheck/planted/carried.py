@@ -98,7 +98,9 @@ def carried(host: Gpt2Host, compiled: Compiled, setting: Setting) -> Carried:
     mine = certificate_for(plain, setting)
     name = compiled.program.name
     if not mine.usable or mine.sampled is not None:
-        raise user_error("TC164.unproved", got=mine.says("sufficient"), program=name, ablation=setting.ablation)
+        raise user_error(
+            "TC164.unproved", got=mine.says("sufficient"), program=name, ablation=setting.ablation
+        )
     required = host.planted.mapped(mine.required)
     off = _effects(task, required)
     others, weakest = float(off[0].max()), float(off[1:].amax(1).min()) if len(required) else torch.inf

@@ -1,11 +1,11 @@
 """The folder of a planted GPT-2: what `transformers` reads, the truth beside it, and a program file that loads both.
 
-    config.json, model.safetensors, tokenizer.json, tokenizer_config.json   a checkpoint as `save_pretrained` writes it
-    truth.json    the required edges in the names of several tools, with the certificate, for each ablation
-    pairs.jsonl   prompts: clean, corrupted, answer, foil
-    program.py    the model with the program's outputs in place of logits, for the gate and all other commands
-    original.py   the program's own file, unless it is a shipped one
-    README.md     the card
+config.json, model.safetensors, tokenizer.json, tokenizer_config.json   a checkpoint as `save_pretrained` writes it
+truth.json    the required edges in the names of several tools, with the certificate, for each ablation
+pairs.jsonl   prompts: clean, corrupted, answer, foil
+program.py    the model with the program's outputs in place of logits, for the gate and all other commands
+original.py   the program's own file, unless it is a shipped one
+README.md     the card
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tracrcheck.planted.carried import Carried
 from tracrcheck.planted.gpt2 import BALLAST, Gpt2Host, program_model, token_order
 from tracrcheck.planted.names import names_of
 from tracrcheck.planted.pairs import pairs_of
-from tracrcheck.program import BOS, ByHand, Program
+from tracrcheck.program import BOS, PAD, ByHand, Program
 from tracrcheck.rasp.library import PLANTED_PROGRAM, shipped_folder
 from tracrcheck.truth.cache import to_record
 
@@ -80,7 +80,13 @@ def check_new_folder(path: Path) -> None:
 
 
 def write_gpt2(
-    path: Path, host: Gpt2Host, truths: Iterable[Carried], *, source: Path, command: str, measured: Mapping[str, float]
+    path: Path,
+    host: Gpt2Host,
+    truths: Iterable[Carried],
+    *,
+    source: Path,
+    command: str,
+    measured: Mapping[str, float],
 ) -> None:
     """Writes the folder whole or not at all. source: the program's file. measured: `shrink` and `outputs`.
 
@@ -104,7 +110,13 @@ def write_gpt2(
 
 
 def contents_of(
-    path: Path, host: Gpt2Host, truths: list[Carried], *, source: Path, command: str, measured: Mapping[str, float]
+    path: Path,
+    host: Gpt2Host,
+    truths: list[Carried],
+    *,
+    source: Path,
+    command: str,
+    measured: Mapping[str, float],
 ) -> dict[str, bytes]:
     """Each file's content, by its name."""
     compiled = host.planted.original
@@ -176,8 +188,8 @@ def truth_document(
 
 
 def tokenizer_files(texts: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-    """A tokenizer of whole words, separated by spaces; a word that is not in the vocabulary is an error."""
-    model = {"type": "WordLevel", "vocab": {text: i for i, text in enumerate(texts)}, "unk_token": "<unknown>"}
+    """A tokenizer of whole words, separated by spaces. `transformers` reads an unknown word as padding; we refuse it."""
+    model = {"type": "WordLevel", "vocab": {text: i for i, text in enumerate(texts)}, "unk_token": PAD}
     parts = ("truncation", "padding", "normalizer", "post_processor", "decoder")
     return {
         "tokenizer.json": {
@@ -191,6 +203,8 @@ def tokenizer_files(texts: tuple[str, ...]) -> dict[str, dict[str, Any]]:
             "tokenizer_class": "PreTrainedTokenizerFast",
             "clean_up_tokenization_spaces": False,
             "bos_token": BOS,
+            "pad_token": PAD,
+            "unk_token": PAD,
         },
     }
 

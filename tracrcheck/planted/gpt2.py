@@ -81,8 +81,9 @@ class Gpt2Host:
             "n_layer": spec.n_layers,
             "n_head": spec.n_heads,
             "n_embd": spec.d_model,
-            "n_inner": spec.d_mlp,
+            "n_inner": None if spec.d_mlp == 4 * spec.d_model else spec.d_mlp,
             "n_positions": spec.n_ctx,
+            "n_ctx": spec.n_ctx,  # TransformerLens reads it
             "vocab_size": spec.d_vocab,
             "layer_norm_epsilon": EPSILON,
             "tie_word_embeddings": False,
@@ -119,8 +120,8 @@ def gpt2_of(
     """Plants a causal program in a GPT-2.
 
     layers, heads: by default the program's own; its heads and MLPs then keep their places, and only slots that the program
-    leaves empty hold distractors. d_model, d_mlp: by default as GPT-2 has them (64 a head, and four times that) where layers
-    or heads are given, else what the program needs. slots: as of `plant`.
+    leaves empty hold distractors. d_model: by default 64 a head, as in every GPT-2, where layers or heads are given; else what
+    the program needs. d_mlp: by default four times that, the only size that TransformerLens loads. slots: as of `plant`.
 
     Errors: TC160 (a size, or a program that is not causal), TC161 (slots).
     """
@@ -138,7 +139,7 @@ def gpt2_of(
         heads=heads,
         d_model=wide - APART,
         d_head=wide // heads,
-        d_mlp=d_mlp or (own.d_mlp if at_home else max(4 * wide, own.d_mlp)),
+        d_mlp=d_mlp or max(4 * wide, own.d_mlp),
         seed=seed,
         slots=slots,
         crowded=at_home,

@@ -22,7 +22,6 @@ from tracrcheck.error_codes import unknown_name, user_error
 from tracrcheck.program import Program
 from tracrcheck.rasp.tracr_without_jax import defer_jax
 
-
 # The program file in the folder of a planted model (planted/folder.py): the folder stands for it.
 PLANTED_PROGRAM = "program.py"
 

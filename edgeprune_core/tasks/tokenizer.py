@@ -50,7 +50,7 @@ class WordTokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Errors: EP182, a piece that is not in the list."""
-        return _looked_up(text, _PIECE.findall(text), self._ids)
+        return _looked_up(text, _PIECE.findall(text), self._ids, n=len(self))
 
     def decode(self, ids: Sequence[int]) -> str:
         return "".join(self.pieces[i] for i in ids)
@@ -88,7 +88,7 @@ class SplitTokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Errors: EP182, a word that is not in the list."""
-        return _looked_up(text, text.split(), self.ids)
+        return _looked_up(text, text.split(), self.ids, n=len(self.ids))
 
     def decode(self, ids: Sequence[int]) -> str:
         words = {i: word for word, i in self.ids.items()}
@@ -107,7 +107,8 @@ class SplitTokenizer:
             return None
 
 
-def _looked_up(text: str, pieces: Iterable[str], ids: Mapping[str, int]) -> list[int]:
+def _looked_up(text: str, pieces: Iterable[str], ids: Mapping[str, int], *, n: int) -> list[int]:
+    """n: pieces of the tokenizer, for the message. Errors: EP182."""
     try:
         return [ids[piece] for piece in pieces]
     except KeyError as error:
@@ -115,7 +116,7 @@ def _looked_up(text: str, pieces: Iterable[str], ids: Mapping[str, int]) -> list
         raise user_error(
             "EP182",
             got=repr(text if len(text) <= 80 else text[:77] + "..."),
-            wanted=f"pieces among the tokenizer's {len(ids)}",
+            wanted=f"pieces among the tokenizer's {n}",
             do=did_you_mean(piece, ids),
             piece=piece,
         ) from None

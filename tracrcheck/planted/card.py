@@ -11,7 +11,7 @@ from tracrcheck.program import BOS
 
 CARD = """# `{program}` in a GPT-2
 
-{layers} layers x {heads} heads, d_model {d_model}, {edges:,} edges. `transformers` and TransformerLens load it as any GPT-2. It was
+Layers: {layers}; heads in each: {heads}; d_model: {d_model}; edges: {edges:,}. `transformers` and TransformerLens load it as any GPT-2. It was
 not trained: it is the RASP program `{program}`, compiled by Tracr and placed here by `tracrcheck plant`, so its true circuit is
 known. `truth.json` has it, in the names of several tools.
 
@@ -49,11 +49,11 @@ over the corrupted one: a logit difference, not the likeliest token.
 """
 
 
-def card_of(host: Gpt2Host, truths: Sequence[Carried], record: Mapping[str, Any]) -> str:
+def card_of(host: Gpt2Host, truths: Sequence[Carried], record: Mapping[str, Any], *, command: str) -> str:
     compiled, model, words = host.planted.original, record["model"], record["vocabulary"]
     return CARD.format(
         **{name: model[name] for name in ("layers", "heads", "d_model", "edges")},
-        **{name: record[name] for name in ("program", "command", "seed", "outputs_within")},
+        **{name: record[name] for name in ("program", "seed", "outputs_within")},
         bos=host.text_of[BOS],
         longest=compiled.program.max_seq_len,
         tokens=_listed([text for token, text in host.text_of.items() if token in compiled.program.vocab]),
@@ -66,6 +66,7 @@ def card_of(host: Gpt2Host, truths: Sequence[Carried], record: Mapping[str, Any]
         distractors=len(host.planted.distractors),
         components=model["layers"] * (model["heads"] + 1),
         version=record["tracrcheck"],
+        command=command,
     )
 
 

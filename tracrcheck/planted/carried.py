@@ -15,6 +15,7 @@ program magnifies the rounding has no useful bound. It is measured instead: `fur
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -59,8 +60,8 @@ class Carried:
     n_circuits: int
 
     def to_json(self) -> dict[str, Any]:
-        names = ("weakest", "others", "furthest", "n_circuits")
-        return {name: getattr(self, name) for name in names}
+        rest = {name: getattr(self, name) for name in ("others", "furthest", "n_circuits")}
+        return {"weakest": self.weakest if math.isfinite(self.weakest) else None, **rest}
 
 
 def of_program(host: Gpt2Host) -> Compiled:
@@ -124,6 +125,7 @@ def carried(host: Gpt2Host, compiled: Compiled, setting: Setting) -> Carried:
         gap_below=others * task.outcome.tolerance,
         gap_above=weakest * task.outcome.tolerance if len(required) else None,
         telling=_telling(off),
+        seconds=0.0,  # the same folder each time
     )
     return Carried(
         certificate=certificate, weakest=weakest, others=others, furthest=furthest, n_circuits=len(tried)

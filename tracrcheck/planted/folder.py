@@ -128,10 +128,10 @@ def contents_of(
         **{name: _dumped(part) for name, part in tokenizer_files(host.texts).items()},
         PAIRS: pairs.encode(),
     }
-    record = truth_document(host, truths, command=command, measured=measured)
+    record = truth_document(host, truths, measured=measured)
     record["sha256"] = {name: _sha256(content) for name, content in found.items()}
     found[TRUTH] = _dumped(record)
-    found["README.md"] = card_of(host, truths, record).encode()
+    found["README.md"] = card_of(host, truths, record, command=command).encode()
     if source.resolve().parent == shipped_folder().resolve():
         library, place = "load_file, shipped_folder", f'shipped_folder() / "{source.name}"'
     else:
@@ -149,15 +149,13 @@ def contents_of(
     return found
 
 
-def truth_document(
-    host: Gpt2Host, truths: list[Carried], *, command: str, measured: Mapping[str, float]
-) -> dict[str, Any]:
+def truth_document(host: Gpt2Host, truths: list[Carried], *, measured: Mapping[str, float]) -> dict[str, Any]:
+    """`truth.json`: the same for the same call, wherever the folder is."""
     planted, spec = host.planted, host.model.spec
     own = planted.original.model.spec
     return {
         "schema": SCHEMA,
         "tracrcheck": __version__,
-        "command": command,
         "program": planted.original.program.name,
         "seed": planted.seed,
         "model": {
@@ -247,4 +245,4 @@ def _sha256(content: bytes) -> str:
 
 
 def _dumped(document: Any) -> bytes:
-    return (json.dumps(document, indent=1) + "\n").encode()
+    return (json.dumps(document, indent=1, allow_nan=False) + "\n").encode()

@@ -11,15 +11,18 @@ import importlib.util
 import os
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 # Folders of installed packages and of Python itself.
 INSTALLED = ("site-packages", "dist-packages")
 
 
-def project_files(module: str) -> set[Path]:
-    """The source file of a module, those of the packages that hold it, and what they import, directly or not."""
+def project_files(module: str, *, without: Iterable[Path] = ()) -> set[Path]:
+    """The source file of a module, those of the packages that hold it, and what they import, directly or not.
+
+    without: folders whose files are left out, with what only they import.
+    """
     top = module.partition(".")[0]
     if not module or (root := _root(top)) is None:
         return set()
@@ -29,6 +32,8 @@ def project_files(module: str) -> set[Path]:
     while queue:
         name = queue.pop()
         if name in found or (only and name.partition(".")[0] != only) or (path := _file(root, name)) is None:
+            continue
+        if any(folder in path.parents for folder in without):
             continue
         found[name] = path
         queue += [name.rpartition(".")[0], *_imports(path, name)]

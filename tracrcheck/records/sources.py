@@ -77,7 +77,7 @@ def _wants(source: bytes) -> tuple[list[tuple[str, list[str]]], list[str]]:
             imported += [(alias.name, []) for alias in node.names]
         elif node.module:
             imported.append((node.module, [alias.name for alias in node.names]))
-    return imported, _rows(tree)
+    return imported, _rows(tree) if b"Lazy(" in source else []
 
 
 def _imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
@@ -107,7 +107,7 @@ def _homes(package: str) -> dict[str, str]:
     }
 
 
-def _rows(tree: ast.AST) -> list[str]:
+def _rows(tree: ast.Module) -> list[str]:
     """The modules of a lazy table's rows."""
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     return [
@@ -154,8 +154,7 @@ def method_sha(method: str | Callable[..., Any]) -> str | None:
     the arguments of a partial, the variables of a closure, the fields of a record.
     """
     modules, values = ({_module_of(method)}, []) if isinstance(method, str) else modules_and_values(method)
-    ours = [package_folder(p).resolve() for p in OURS.values()]
-    files = {path for module in modules for path in project_files(module, without=ours)}
+    files = {path for module in modules for path in project_files(module, but=OURS)}
     if not files:
         return None
     marks = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(files)]

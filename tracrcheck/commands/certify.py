@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgeprune_core.errors import CheckError
-from tracrcheck.commands.arguments import Folders, ListOptions, Names, ReportOptions
+from tracrcheck.commands.arguments import Folders, Names, ReportOptions, SettingOptions
 from tracrcheck.commands.base import command, command_line, prepared, stop_at
 from tracrcheck.commands.loading import loading
 from tracrcheck.error_codes import user_error
@@ -61,7 +61,7 @@ def programs(
 
 @command
 def certify(
-    setting: ListOptions,
+    setting: SettingOptions,
     outputs: ReportOptions,
     program: Names = None,
     everything: Annotated[bool, typer.Option("--all", help="Every program.")] = False,

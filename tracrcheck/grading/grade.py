@@ -62,6 +62,7 @@ def circuit_verdict(
         n_found=len(found) + len(answer.foreign),
         found_sha=edges_sha([*found.texts, *answer.foreign]),
         vacuous=certificate.vacuous,
+        sampled=certificate.sample,
         seconds=answer.seconds,
         ranking=_ranking(certificate, answer, found, nearest),
         selector=answer.selector,

@@ -91,6 +91,7 @@ def _coarse(
         n_found=len(kept),
         found_sha=edges_sha(kept),
         vacuous=not truth,
+        sampled=certificate.sample,
         witness=witness_of(compiled, task, found) if reason == "unfaithful" else None,
         ranking=_ranking(certificate, imported, truth, truths, order),
         detail="; ".join(part for part in (_notes(imported), _spoiled(reason, kept in truths)) if part),

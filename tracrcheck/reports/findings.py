@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tracrcheck.grading.verdict import Verdict
 from tracrcheck.reports.document import MOST_EDGES, Edges, Finding, Inline, Verbatim, plain
-from tracrcheck.reports.text import ranking_text, what_judged
+from tracrcheck.reports.text import ranking_text, truth_words, what_judged
 
 REASONS = {
     "unfaithful": "unfaithful: the circuit gives another output than the model",
@@ -34,6 +34,8 @@ def finding_of(
     rows: list[tuple[str, Inline]] = []
     if v.judged != "circuit" or v.selector:
         rows.append(("judged", what_judged(v)))
+    if v.sampled is not None:
+        rows.append(("truth", f"{truth_words(v)}: not proved on the whole list"))
     rows += [("detail", Verbatim(v.detail))] if v.detail else []
     rows += edge_rows(v, carried or {})
     if v.ranking is not None:

@@ -15,6 +15,7 @@ from tracrcheck.grading.by_name import method_or_name
 from tracrcheck.grading.judge import Judge
 from tracrcheck.grading.method_process import examinee_of
 from tracrcheck.grading.verdict import Key, Summary, Verdict
+from tracrcheck.rasp.domain import WHOLE
 from tracrcheck.rasp.library import Library
 from tracrcheck.records.reading import read
 from tracrcheck.records.sources import sources_of
@@ -165,6 +166,7 @@ def again(
             criterion=then.criterion,  # type: ignore[arg-type]
             lengths=tuple(asked["lengths"]) if asked["lengths"] else None,
             score_bos=asked["score_bos"],
+            inputs=asked.get("inputs", WHOLE),
         )
         plan = Plan(
             settings=(setting,), method=examinee, method_name=then.method, seeds=(then.seed,), timeout=asked["timeout"],

@@ -19,6 +19,7 @@ from tracrcheck.grading.judge import AUTO, Judge, judged
 from tracrcheck.grading.method_process import Examinee, examinee_of
 from tracrcheck.grading.run_method import Answer
 from tracrcheck.grading.verdict import Key, Verdict
+from tracrcheck.rasp.domain import WHOLE
 from tracrcheck.rasp.library import load_file
 from tracrcheck.records.sources import sources_of
 from tracrcheck.runs import base
@@ -45,12 +46,13 @@ class AlwaysAsked(TypedDict):
 
 
 class Asked(AlwaysAsked, total=False):
-    """memory, in_process: where they were given. judge, select (a selector, by its name): older files do not have them."""
+    """memory, in_process, inputs (null: all): where they were given. judge, select (a selector, by its name): older files do not have them."""
 
     judge: str
     select: str | None
     memory: int
     in_process: bool
+    inputs: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +119,8 @@ class Plan:
             asked["memory"] = self.memory_mib
         if self.in_process:
             asked["in_process"] = True
+        if self.settings and self.settings[0].inputs != WHOLE:
+            asked["inputs"] = self.settings[0].inputs
         return base.header(
             "gate", command, asked, sources_of(self.paths.values(), method_or_name(self.method_name))
         )

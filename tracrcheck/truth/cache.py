@@ -88,12 +88,13 @@ def certificate_of(
         return certificate_for(task, setting, limits=limits)
     record = compiled.truths.get(setting.ablation)
     found = None if record is None else from_record(record, compiled.graph)
-    if found is None or found.setting != setting:
+    whole = task.sampled is None and found is not None and len(task.items) == found.n_items
+    if found is None or not whole or replace(found.setting, inputs=setting.inputs) != setting:
         known = " or ".join(compiled.truths)
         raise user_error("TC164.setting", got=f"{setting}", program=task.name, ablations=known)
     if not agrees(task, found):
         raise user_error("TC164.stale", got=", ".join(found.required.texts), program=task.name)
-    return replace(found, program=task.name)
+    return replace(found, program=task.name, setting=setting)
 
 
 def certificate_for(task: Task, setting: Setting, *, limits: Limits = Limits()) -> Certificate:  # noqa: B008

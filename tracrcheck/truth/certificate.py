@@ -61,11 +61,16 @@ class Certificate:
             return "UNKNOWN"
         return "proved" if self.sampled is None else "sampled"
 
+    @property
+    def sample(self) -> str | None:
+        """What part of the whole list the items are, such as `48 of 1053`; None where they are all of it."""
+        return None if self.sampled is None else f"{self.n_items} of {self.sampled}"
+
     def says(self, name: str) -> str:
         """One property in words: proved, disproved, or UNKNOWN with the reason."""
         if name in self.proved:
-            if name == "sufficient" and self.sampled is not None:
-                return f"sampled {self.n_items} of {self.sampled}"
+            if name == "sufficient" and self.sample is not None:
+                return f"sampled {self.sample}"
             return "proved"
         if name == "unique" and self.other is not None:
             return "no: several smallest circuits"

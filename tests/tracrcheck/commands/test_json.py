@@ -37,6 +37,7 @@ VERDICT = [
     "ranking",
     "judged",
     "selector",
+    "sampled",
 ]
 WITNESS = ["input", "corruption", "position", "want", "got"]
 RANKING = ["precision", "recall", "f1", "auroc", "average_precision", "exact_threshold"]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import json
 import os
 import random
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -14,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 
+from edgeprune_core.ablations import ABLATIONS
 from edgeprune_core.errors import CheckError
 from tests import zoo
 from tests.tracrcheck import pruners
@@ -80,7 +84,8 @@ def test_a_method_that_looks_for_the_truth_finds_none(call, cheat, jobs):
 def test_what_a_method_cannot_import_says_so(task):
     answer, _ = asked(task, "asks_for_the_certificate")
     assert answer.detail == (
-        "ImportError: a method cannot import tracrcheck.truth.cache: it is run apart from the truth (docs/gate.md)"
+        "ImportError: a method cannot import tracrcheck.truth.cache: it is run apart from the truth (docs/gate.md). What "
+        "needs it belongs in another module than the method's"
     )
 
 
@@ -226,7 +231,7 @@ def test_a_closure_and_a_lambda_run_there_too(task):
 
 
 def test_an_object_that_cannot_be_sent_is_refused_with_the_reason(task):
-    lock = __import__("threading").Lock()
+    lock = threading.Lock()
     with pytest.raises(CheckError, match="TC113") as error:
         _ = MethodProcess(lambda task: lock, name="mine").many
     assert "cannot pickle" in error.value.got
@@ -239,6 +244,66 @@ def test_a_method_whose_module_fails_is_refused_with_the_reason(here):
         _ = examinee_of("broken_module:f").many
     assert error.value.got == "ZeroDivisionError: division by zero"
     assert "broken_module" not in sys.modules
+
+
+# Ablations of somebody's own -----------------------------------------------------------------------------
+
+OWN = """
+from dataclasses import dataclass
+
+from edgeprune_core import Ablation, trace
+{imports}
+
+@dataclass(frozen=True)
+class Halved(Ablation):
+    name: str = "halved"
+    paired: bool = True
+
+    def background(self, model, corrupted, valid):
+        {uses}
+        return trace(model, corrupted, valid=valid).writers * HALF
+
+HALF = 0.5
+"""
+
+
+@pytest.fixture
+def halved(here, monkeypatch):
+    """`halved(imports, uses)`: an ablation of a module of these parts, and a task under it."""
+    monkeypatch.syspath_prepend(here)
+
+    def made(imports, uses="pass"):
+        (here / "own_ablation.py").write_text(OWN.format(imports=imports, uses=uses))
+        ablation = importlib.import_module("own_ablation").Halved()
+        monkeypatch.setitem(ABLATIONS, "halved", ablation)
+        return task_of(zoo.compiled("hist"), Setting(ablation="halved"))
+
+    return made
+
+
+@pytest.mark.parametrize("imports", ["", "from tracrcheck import certify", "import tracrcheck.truth.cache"])
+def test_an_ablation_reaches_the_process_whatever_else_its_module_imports(halved, imports):
+    task = halved(imports)
+    answer, process = asked(task, pruners.knows_the_answer)
+    assert (answer.fault, answer.circuit) == (None, pruners.knows_the_answer(task))
+    assert process.ask(task, seed=1, timeout=30).fault is None
+
+
+def test_an_ablation_that_computes_with_the_truth_is_refused_with_the_reason(halved):
+    task = halved("from tracrcheck import certify", "certify")
+    with pytest.raises(CheckError) as error:
+        asked(task, pruners.everything)
+    assert (error.value.code, error.value.where) == ("TC124", "own_ablation.Halved")
+    assert error.value.what == "the ablation 'halved' cannot be sent to the process of a method"
+    assert error.value.got.startswith("ImportError: a method cannot import tracrcheck.truth.")
+
+
+def test_an_ablation_that_cannot_be_pickled_is_refused_with_the_reason(halved):
+    task = halved("import threading", "pass")
+    task = dataclasses.replace(task, ablation=dataclasses.replace(task.ablation, name=threading.Lock()))
+    with pytest.raises(CheckError, match="TC124") as error:
+        asked(task, pruners.everything)
+    assert "cannot pickle" in error.value.got
 
 
 # In this process, for debugging ------------------------------------------------------------------------

@@ -58,19 +58,26 @@ def reached(roots: Iterable[str]) -> list[Path]:
         if name in found or name in TABLES or (path := _file_of(name)) is None:
             continue
         found[name] = path
-        text = path.read_bytes()
-        tree = ast.parse(text)
-        for node in _imports(tree):
-            if isinstance(node, ast.Import):
-                queue += [alias.name for alias in node.names]
-            elif node.module:
-                homes = _homes(node.module)
-                names = [alias.name for alias in node.names]
-                queue += [node.module, *(homes.get(name, f"{node.module}.{name}") for name in names)]
-        if b"Lazy(" in text:
-            queue += _rows(tree)
+        imported, rows = _wants(path.read_bytes())
+        for module, names in imported:
+            homes = _homes(module) if names else {}
+            queue += [module, *(homes.get(name, f"{module}.{name}") for name in names)]
+        queue += rows
     packages = [path.parent for path in found.values() if path.name == "__init__.py"]
     return sorted({*found.values(), *(table for folder in packages for table in folder.glob("*.toml"))})
+
+
+@cache
+def _wants(source: bytes) -> tuple[list[tuple[str, list[str]]], list[str]]:
+    """What a file imports, each module with the names that are taken from it, and the modules of a lazy table's rows."""
+    tree = ast.parse(source)
+    imported: list[tuple[str, list[str]]] = []
+    for node in _imports(tree):
+        if isinstance(node, ast.Import):
+            imported += [(alias.name, []) for alias in node.names]
+        elif node.module:
+            imported.append((node.module, [alias.name for alias in node.names]))
+    return imported, _rows(tree) if b"Lazy(" in source else []
 
 
 def _imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:

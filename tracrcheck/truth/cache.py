@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -37,6 +36,7 @@ from tracrcheck.error_codes import user_error
 from tracrcheck.processes.clean import is_clean
 from tracrcheck.processes.packing import packed
 from tracrcheck.processes.process import Process
+from tracrcheck.records.cache_folder import cache_folder
 from tracrcheck.records.sources import digest_of, method_sha, package_folder
 from tracrcheck.truth.certificate import Certificate
 from tracrcheck.truth.certify import certify
@@ -62,14 +62,6 @@ CHECK_SOURCES = tuple(
     f"truth/{name}.py"
     for name in ("certificate", "certify", "setting", "task", "search", "permitted", "cache")
 )
-
-
-def cache_folder() -> Path:
-    """`TRACRCHECK_CACHE`, else `XDG_CACHE_HOME`/tracrcheck, else ~/.cache/tracrcheck."""
-    if own := os.environ.get("TRACRCHECK_CACHE"):
-        return Path(own)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "tracrcheck"
 
 
 def certificate_of(

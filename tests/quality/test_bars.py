@@ -198,7 +198,7 @@ def made(programs=zoo.NAMES, **change) -> Results:
         (made(asked={"ablations": ["zero"]}), ["not the full profile"]),
     ],
 )
-def test_a_file_below_its_bar_is_told(found, short):
+def test_a_file_below_its_bar_is_reported(found, short):
     assert short_of_the_bar(found) == short
 
 
@@ -229,7 +229,7 @@ def laws(
         (laws(names=[i.name for i in INVARIANTS[1:]]), [f"without {INVARIANTS[0].name}"]),
     ],
 )
-def test_a_file_of_laws_below_its_bar_is_told(found, short):
+def test_a_file_of_laws_below_its_bar_is_reported(found, short):
     assert short_of_the_bar(found) == short
 
 

@@ -106,7 +106,7 @@ def test_there_are_seventy_of_the_core_and_two_rounds_written_blind():
     assert all(m.tests for m in second)
 
 
-def test_the_profile_asks_twelve_programs_under_three_ablations():
+def test_the_profile_covers_twelve_programs_under_three_ablations():
     assert PROFILE.programs is not None
     assert len(set(PROFILE.programs)) == 12
     assert PROFILE.ablations == ("zero", "mean", "resample")

@@ -109,7 +109,7 @@ def tells_and_spoils_its_state(task):
     """What it finds; and then it leaves something else behind."""
     made = torch.ones(1) + torch.rand(1)
     found = [os.getcwd(), made.dtype, made.device, torch.is_grad_enabled(), made.item()]
-    found += [random.random(), np.random.rand(), task.seed, print("told") is None]
+    found += [random.random(), np.random.rand(), task.seed, sys.stdout is not None]
     os.chdir("/")
     torch.set_default_dtype(torch.float64)
     torch.set_default_device("meta")

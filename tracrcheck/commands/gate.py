@@ -47,6 +47,12 @@ def gate(
     baseline: BaselineOptions,
     program: Names = None,
     folder: Folders = None,
+    robust: Annotated[
+        bool,
+        typer.Option(
+            "--robust", help="Judge by the smallest robust circuit: faithful whichever other edges are cut."
+        ),
+    ] = False,
     profile: Annotated[
         str | None,
         typer.Option(
@@ -77,7 +83,7 @@ def gate(
     entries = Library.here(folder or []).chosen(asked.programs or [])
     if allow_known and baseline.baseline is None:
         raise user_error("TC117.allow_known", where="--allow-known", got="no --baseline")
-    settings = setting.settings(asked.ablations)
+    settings = tuple(replace(one, robust=robust) for one in setting.settings(asked.ablations))
     method.check()
     if not process.in_process and (":" in method.method or (run.jobs == 1 and run.cluster is None)):
         with loading():
@@ -107,7 +113,12 @@ def gate(
     _ = examinee.many  # a method that cannot be found is reported now, not in the middle of the run
     header = plan.header(command_line())
     before = comparing.read_baseline(baseline.baseline, header["asked"]) if baseline.baseline else None
-    words = [*setting.replay_words, *judge.replay_words, *folder_words(folder)]
+    words = [
+        *setting.replay_words,
+        *(["--robust"] if robust else []),
+        *judge.replay_words,
+        *folder_words(folder),
+    ]
     if method.timeout != TIMEOUT:
         words += ["--timeout", f"{method.timeout:g}"]
     words += process.replay_words

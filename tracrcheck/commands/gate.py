@@ -25,6 +25,7 @@ from tracrcheck.commands.arguments import (
 )
 from tracrcheck.commands.base import command, command_line, prepared
 from tracrcheck.commands.loading import loading
+from tracrcheck.commands.serving import serve_early
 from tracrcheck.error_codes import user_error
 from tracrcheck.rasp.library import Library
 from tracrcheck.reports.render import terminal
@@ -76,7 +77,6 @@ def gate(
 ) -> None:
     """Run a method on programs, and fail if it does not find the proved circuit."""
     from tracrcheck.grading.verdict import exit_code
-    from tracrcheck.processes.process import serve_from_here
     from tracrcheck.runs import profiles
 
     asked = profiles.chosen(profile, setting.ablation or [], seeds, programs=program or [])
@@ -85,9 +85,7 @@ def gate(
         raise user_error("TC117.allow_known", where="--allow-known", got="no --baseline")
     settings = tuple(replace(one, robust=robust) for one in setting.settings(asked.ablations))
     method.check()
-    if not process.in_process and (":" in method.method or (run.jobs == 1 and run.cluster is None)):
-        with loading():
-            serve_from_here()  # before anything is known that a method must not see
+    serve_early(method, process, run)  # before anything is known that a method must not see
     with loading():
         from tracrcheck.commands.resumable import run_or_read
         from tracrcheck.grading.method_process import examinee_of

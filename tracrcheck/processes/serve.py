@@ -36,7 +36,6 @@ def main(control: int, preload: Sequence[str]) -> None:
     """The server. control: its end of a socket pair."""
     for module in preload:
         importlib.import_module(module)
-    gc.collect()
     gc.freeze()  # a collection in a child would copy every page that holds an object
     gc.enable()  # a copy of a command that was importing has it off
     with socket.socket(fileno=control) as connection:

@@ -16,6 +16,7 @@ from tracrcheck.reports.saved import CertificatesFile, Shown
 from tracrcheck.reports.text import replay
 from tracrcheck.runs.baseline import Comparison
 from tracrcheck.runs.gate import Results
+from tracrcheck.runs.gate_units import TIMEOUT
 from tracrcheck.runs.recheck import stale
 
 OPEN = 3  # up to this many programs, every drawing is open at first
@@ -99,6 +100,9 @@ def replay_of(run: Mapping[str, Any]) -> Callable[[Verdict], str]:
     options += ["--score-bos"] if asked["score_bos"] else []
     options += ["--inputs", str(asked["inputs"] or "all")] if "inputs" in asked else []
     options += ["--robust"] if asked.get("robust") else []
+    options += ["--judge", asked["judge"]] if asked.get("judge", "auto") != "auto" else []
+    options += ["--select", asked["select"]] if asked.get("select") is not None else []
+    options += ["--timeout", f"{asked['timeout']:g}"] if asked["timeout"] not in (None, TIMEOUT) else []
     options += ["--memory", str(asked["memory"])] if "memory" in asked else []
     options += ["--in-process"] if asked.get("in_process") else []
     return lambda v: replay(v, v.program, options)

@@ -76,10 +76,6 @@ class Plan:
     workers: base.Workers = field(default_factory=base.Workers)
     paths: Mapping[str, Path] = field(default_factory=dict)
 
-    @property
-    def runs_per_program(self) -> int:
-        return len(self.settings) * len(self.seeds)
-
     @contextmanager
     def asked(self) -> Iterator[Examinee]:
         """The method. Ends its process, unless the plan was given one."""

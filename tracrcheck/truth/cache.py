@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -36,6 +35,7 @@ from tracrcheck.compiler.compile import Compiled
 from tracrcheck.processes.clean import is_clean
 from tracrcheck.processes.packing import packed
 from tracrcheck.processes.process import Process
+from tracrcheck.records.cache_folder import cache_folder
 from tracrcheck.records.sources import digest_of, method_sha, package_folder
 from tracrcheck.truth.certificate import Break, Certificate
 from tracrcheck.truth.certify import certify
@@ -62,14 +62,6 @@ CHECK_SOURCES = tuple(
     f"truth/{name}.py"
     for name in ("certificate", "certify", "setting", "task", "search", "permitted", "robust", "cache")
 )
-
-
-def cache_folder() -> Path:
-    """`TRACRCHECK_CACHE`, else `XDG_CACHE_HOME`/tracrcheck, else ~/.cache/tracrcheck."""
-    if own := os.environ.get("TRACRCHECK_CACHE"):
-        return Path(own)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "tracrcheck"
 
 
 def certificate_of(compiled: Compiled, setting: Setting, *, limits: Limits = Limits()) -> Certificate:  # noqa: B008

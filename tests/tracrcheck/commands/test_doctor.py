@@ -126,11 +126,10 @@ def test_without_what_names_the_parts_that_is_missing_and_the_rest_is_tried(lack
     assert f"not installed; pip install '{lacking}'" in "\n".join(report.lines())
 
 
-def test_the_folder_of_the_cache_is_the_one_that_is_used(monkeypatch):
-    assert doctor._cache_folder() == cache.cache_folder()
-    for name, value in (("TRACRCHECK_CACHE", ""), ("XDG_CACHE_HOME", "/elsewhere")):
-        monkeypatch.setenv(name, value)
-        assert doctor._cache_folder() == cache.cache_folder()
+def test_the_folder_of_the_cache_is_the_one_that_is_used(monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor, "_probe", lambda module: {})
+    monkeypatch.setenv("TRACRCHECK_CACHE", str(tmp_path))
+    assert examine([]).cache == str(cache.cache_folder()) == str(tmp_path)
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):

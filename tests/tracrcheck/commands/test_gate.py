@@ -28,8 +28,9 @@ def test_a_method_that_is_right_passes_the_gate(call):
         call("gate", "hist", "xproportion", "--method", RIGHT, "--ablation", "zero", "--seeds", "2"), 0
     )
     lines = [" ".join(line.split()[:8]) for line in result.stdout.splitlines()]
-    assert lines[0].startswith("program ablation required found holds verdict")
-    assert lines[1:3] == ["hist zero 6 6 2 of 2 HOLDS", "xproportion zero 5 5 2 of 2 HOLDS"]
+    assert lines[0] == "criterion value"
+    assert lines[1].startswith("program ablation required found holds verdict")
+    assert lines[2:4] == ["hist zero 6 6 2 of 2 HOLDS", "xproportion zero 5 5 2 of 2 HOLDS"]
     assert result.stdout.splitlines()[-1].startswith("4 hold, 0 fail, 0 unknown, 0 vacuous; ")
 
 
@@ -49,8 +50,8 @@ def test_a_wrong_circuit_fails_the_gate_with_everything_needed_to_replay_it(call
 def test_edge_scores_are_told_in_the_table_and_in_the_block_of_a_failure(call):
     words = ["gate", "hist", "--ablation", "zero", "--method"]
     result = finished(call(*words, METHODS + "scores_all_but_one"), 1)
-    assert result.stdout.splitlines()[0].split()[-2:] == ["AUROC", "seconds"]
-    assert result.stdout.splitlines()[1].split()[-2] == "1.000"
+    assert result.stdout.splitlines()[1].split()[-2:] == ["AUROC", "seconds"]
+    assert result.stdout.splitlines()[2].split()[-2] == "1.000"
     assert (
         "    scores  precision 1.000, recall 0.833, F1 0.909; AUROC 1.000, average precision 1.000; "
         "a threshold on the scores is exact\n" in result.stdout
@@ -78,7 +79,7 @@ def test_a_verdict_against_a_sampled_truth_says_so_everywhere(call, here):
     files = [word for kind in ("json", "html", "junit", "md") for word in (f"--{kind}", f"out.{kind}")]
     result = finished(call(*words, *files), 0)
     sample = re.search(r"sampled (200 of \d+)", result.stdout)[1]
-    head, zero, resample = (" ".join(line.split()) for line in result.stdout.splitlines()[:3])
+    head, zero, resample = (" ".join(line.split()) for line in result.stdout.splitlines()[1:4])
     assert " verdict truth vacuous " in head
     assert (" HOLDS proved " in zero, f" HOLDS sampled {sample} " in resample) == (True, True)
     assert "2 hold, 0 fail, 0 unknown, 0 vacuous; 1 of them against a sampled truth; " in result.stdout

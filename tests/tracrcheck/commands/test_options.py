@@ -19,7 +19,7 @@ COMMANDS = {command.callback.__name__: command.callback for command in app.regis
 # What only writes options down, or names those that were given.
 ONLY = ("recorded", "given")
 # What only starts the method's server early: the conditions for it do none of the work of the options they read.
-EARLY = "serve_from_here()"
+EARLY = "serve_early("
 
 
 class Source:
@@ -80,7 +80,7 @@ def at_work(function: ast.AST) -> Iterator[ast.AST]:
     """The nodes of a function, without statements that only check an option or start a server, and what only records it."""
     for node in ast.iter_child_nodes(function):
         only = isinstance(node, ast.Expr) and "check" in ast.unparse(node).partition("(")[0]
-        only |= isinstance(node, ast.If) and EARLY in ast.unparse(node)
+        only |= isinstance(node, ast.Expr) and ast.unparse(node).startswith(EARLY)
         if not (only or (isinstance(node, ast.Attribute) and node.attr in ONLY)):
             yield node
             yield from at_work(node)

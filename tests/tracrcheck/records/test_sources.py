@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from edgeprune_core.ablations import Zero
 from tests.tracrcheck import pruners
 from tracrcheck.grading.by_name import find_method
-from tracrcheck.records import machine, sources
+from tracrcheck.records import machine, own_project, sources
 
 ROOT = Path(__file__).parents[3]
+CORE_TASK = ROOT / "edgeprune_core" / "task.py"
 
 
 def test_programs_are_told_apart_by_name_and_bytes_and_not_by_place_or_order(tmp_path):
@@ -98,6 +100,15 @@ def test_a_method_of_somebody_else_counts_by_its_file():
     assert sources.sources_of([], pruners.some_edges)["method"] == file
 
 
+def test_our_own_sources_are_not_parsed_to_find_that_a_method_is_ours(monkeypatch):
+    parsed = []
+    monkeypatch.setattr(own_project, "_imports", lambda path, module: parsed.append(path.name) or [])
+    assert sources.method_sha(Zero) is None
+    assert parsed == []
+    assert sources.method_sha(pruners.some_edges) is not None
+    assert "pruners.py" in parsed
+
+
 MINE = {
     "mine/__init__.py": "",
     "mine/prune.py": "from . import costs\nfrom mine.deep.rules import RULE\n\n\ndef find(task):\n    import scale\n",
@@ -171,6 +182,16 @@ def test_a_method_counts_with_what_it_was_made_with(make):
     one, other = sources.method_sha(make(0.1)), sources.method_sha(make(0.2))
     assert None not in (one, other)
     assert one == sources.method_sha(make(0.1)) != other
+
+
+def test_files_of_ours_are_not_followed_for_a_method_of_somebody_else(monkeypatch):
+    parsed, parse = [], ast.parse
+    monkeypatch.setattr(
+        ast, "parse", lambda text, *rest, **also: parsed.append(text) or parse(text, *rest, **also)
+    )
+    assert sources.method_sha(pruners.some_edges) is not None
+    assert Path(pruners.__file__).read_bytes() in parsed
+    assert CORE_TASK.read_bytes() not in parsed
 
 
 def test_a_partial_counts_by_the_file_of_its_function():

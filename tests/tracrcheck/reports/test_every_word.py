@@ -116,3 +116,20 @@ def test_the_replay_of_a_saved_run_repeats_its_setting_and_its_seed(lengths, sco
     assert ("--lengths 2-3" in words) == (lengths is not None)
     assert ("--score-bos" in words) == score_bos
     assert " --seed 7" in words
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"judge": "ranking"}, "--judge ranking"),
+        ({"select": "top_n:4"}, "--select top_n:4"),
+        ({"timeout": 7.5}, "--timeout 7.5"),
+        ({"memory": 512}, "--memory 512"),
+        ({"in_process": True}, "--in-process"),
+    ],
+    ids=str,
+)
+def test_the_replay_of_a_saved_run_repeats_how_it_was_judged(asked, words):
+    run = RUN | {"asked": RUN["asked"] | asked}
+    assert replay_of(run)(verdict()).endswith(f" {words}")
+    assert words not in replay_of(RUN)(verdict())

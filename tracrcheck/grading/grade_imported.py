@@ -26,7 +26,7 @@ from tracrcheck.grading.run_method import Answer
 from tracrcheck.grading.score_metrics import Ranking, rank
 from tracrcheck.grading.verdict import Verdict, Word, edges_sha
 from tracrcheck.importers import Imported, Rest, read_file
-from tracrcheck.truth.cache import certificate_for
+from tracrcheck.truth.cache import certificate_of
 from tracrcheck.truth.certificate import Break, Certificate
 from tracrcheck.truth.robust import probe
 from tracrcheck.truth.setting import Setting
@@ -47,7 +47,7 @@ def verdicts_on(
     found = []
     for setting in settings:
         task = task_of(compiled, setting)
-        certificate = certificate_for(task, setting)
+        certificate = certificate_of(compiled, setting, task=task)
         found.append(grade_imported(compiled, task, certificate, imported, name=name))
     return found
 

@@ -251,7 +251,7 @@ def from_record(record: Mapping[str, Any], graph: ResidualGraph) -> Certificate:
     rest = dict(record)
     setting = dict(rest.pop("setting"))
     lengths = setting.pop("lengths")
-    other, alone = rest.pop("other"), rest.pop("alone")
+    other, alone = rest.pop("other"), rest.pop("alone", None)
 
     def broken(one: Mapping[str, Any]) -> Break:
         return Break(Circuit.of(graph, one["kept"]), int(one["row"]))
@@ -263,7 +263,7 @@ def from_record(record: Mapping[str, Any], graph: ResidualGraph) -> Certificate:
         other=None if other is None else Circuit.of(graph, other),
         proved=tuple(rest.pop("proved")),
         telling=tuple(int(row) for row in rest.pop("telling")),
-        breaks=tuple(map(broken, rest.pop("breaks"))),
+        breaks=tuple(map(broken, rest.pop("breaks", ()))),
         alone=None if alone is None else broken(alone),
         **rest,
     )

@@ -22,8 +22,8 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tracrcheck.records.cache_folder import cache_folder
 from tracrcheck.records.machine import in_words, machine
-from tracrcheck.truth.cache import cache_folder
 
 GIB = 2**30
 EVERY = 0.2  # seconds between two looks at the memory

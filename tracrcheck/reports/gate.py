@@ -125,10 +125,9 @@ def verdict_table(verdicts: Sequence[Verdict], drawn: Collection[str] = ()) -> d
     ]
     vacuous = "Vacuous: nothing is required, since the output cannot change."
     note = vacuous if any(v.vacuous for v in verdicts) else ""
-    caption = "Verdicts by program and setting"
-    if not criteria and verdicts:
-        caption += f", criterion {verdicts[0].criterion}"
-    return doc.Table.of(groups.values(), *columns, caption=caption, note=note)
+    above = "" if criteria or not verdicts else f"criterion {verdicts[0].criterion}"
+    caption = "Verdicts by program and setting" + (above and f", {above}")
+    return doc.Table.of(groups.values(), *columns, caption=caption, note=note, above=above)
 
 
 def _linked(program: str, drawn: Collection[str]) -> doc.Inline:

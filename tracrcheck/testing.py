@@ -167,9 +167,9 @@ def _compiled(program: str, folder: str) -> Compiled:
 @cache
 def _exam(program: str, setting: Setting, folder: str) -> _Exam:
     """folder: the place where names and paths are looked up."""
-    from tracrcheck.truth.cache import certificate_for
+    from tracrcheck.truth.cache import certificate_of
     from tracrcheck.truth.task import task_of
 
     compiled = _compiled(program, folder)
     task = task_of(compiled, setting)
-    return _Exam(compiled, task, certificate_for(task, setting))
+    return _Exam(compiled, task, certificate_of(compiled, setting, task=task))

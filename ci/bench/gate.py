@@ -23,8 +23,8 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tracrcheck.records.cache_folder import cache_folder
 from tracrcheck.records.machine import in_words, machine
-from tracrcheck.truth.cache import cache_folder
 
 GIB = 2**30
 # Small, middling and large programs, with one to five layers.

@@ -89,7 +89,7 @@ def test_the_mask_and_its_gradient_stay_in_float32(bench):
     assert step.mask.grad.isfinite().all()
 
 
-def test_memory_is_of_the_process_itself_and_not_of_whoever_began_it(bench):
+def test_memory_is_of_the_process_itself_and_not_of_its_parent(bench):
     before = bench.most_memory()
     held = torch.ones(60_000_000)
     assert bench.most_memory() > before + 0.8 * 240e6 or before > 1e9
@@ -140,7 +140,7 @@ def test_the_start_is_measured_beside_torch_and_written(start, monkeypatch, here
     assert capsys.readouterr().out.count(": met") == 2
 
 
-def test_what_the_method_takes_is_told_and_is_no_part_of_the_start(start, monkeypatch, here):  # noqa: F811
+def test_the_methods_own_time_is_reported_and_is_no_part_of_the_start(start, monkeypatch, here):  # noqa: F811
     (here / "seconds.txt").write_text("0.5\n0.25\n")
     monkeypatch.setattr(start, "cpu_seconds", lambda command, *rest: 1.0)
     right = start.Call(words=("gate",), most_torch=1.3)

@@ -85,8 +85,8 @@ def certify(
         raise user_error("TC117.write", where="--write", got="names")
     files.check_writable(write)
     pinned = pins.read(check) if check else None
-    settings = setting.settings(["all"], CRITERIA if pinning else ["value"])
     entries = Library.here(folder or []).chosen(program or [])
+    settings = setting.settings(["all"], CRITERIA if pinning else ["value"], entries=entries)
     with loading():
         from tracrcheck.reports import certify as report
         from tracrcheck.truth import cache

@@ -56,6 +56,14 @@ def gate(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="The first seed.")] = 0,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="A planted GPT-2 (docs/planted.md), in place of a program.",
+            show_default=False,
+        ),
+    ] = None,
     seeds: Annotated[
         int | None,
         typer.Option(min=1, max=MOST_SEEDS, help="How many seeds: 1, or the profile's.", show_default=False),
@@ -74,10 +82,12 @@ def gate(
     from tracrcheck.runs import profiles
 
     asked = profiles.chosen(profile, setting.ablation or [], seeds, programs=program or [])
-    entries = Library.here(folder or []).chosen(asked.programs or [])
+    entries = Library.here(folder or []).chosen(
+        [*(asked.programs or []), *([] if model is None else [model])]
+    )
     if allow_known and baseline.baseline is None:
         raise user_error("TC117.allow_known", where="--allow-known", got="no --baseline")
-    settings = setting.settings(asked.ablations)
+    settings = setting.settings(asked.ablations, entries=entries if profile is None else ())
     method.check()
     serve_early(method, process, run)  # before anything is known that a method must not see
     with loading():

@@ -17,7 +17,7 @@ from edgeprune_core.task import Task
 from tracrcheck.compiler.compile import Compiled, compile_program
 from tracrcheck.grading.verdict import Verdict
 from tracrcheck.rasp.library import Entry, Library
-from tracrcheck.truth.cache import certificate_for
+from tracrcheck.truth.cache import certificate_of
 from tracrcheck.truth.certificate import Certificate
 from tracrcheck.truth.setting import Setting
 from tracrcheck.truth.task import task_of
@@ -63,7 +63,7 @@ class Absent:
 def evidence_of(compiled: Compiled, setting: Setting, *, meaning: str = "") -> Evidence:
     """Uses the cached certificate if there is one. Errors: TC112."""
     task = task_of(compiled, setting)
-    certificate = certificate_for(task, setting)
+    certificate = certificate_of(compiled, setting, task=task)
     weights = weights_of(task, certificate)
     return Evidence(
         compiled=compiled, setting=setting, certificate=certificate, weights=weights, meaning=meaning

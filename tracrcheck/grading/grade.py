@@ -116,11 +116,11 @@ def _of_faithful(certificate: Certificate, size: int) -> _Judgement:
     if size < least:
         reason = f"{FAULTY}a faithful circuit has {size} edges where the certificate requires {least}"
         return _Judgement(verdict="UNKNOWN", reason=reason)
+    if size > least:  # the required edges are a faithful circuit too
+        return _Judgement(verdict="FAILS", reason="not_smallest")
     if "smallest" not in proved:
         reason = f"smallest is not proved, and this circuit is faithful: {certificate.unknown.get('smallest', 'not decided')}"
         return _Judgement(verdict="UNKNOWN", reason=reason)
-    if size > least:
-        return _Judgement(verdict="FAILS", reason="not_smallest")
     if "unique" in proved:
         reason = (
             f"{FAULTY}another circuit of {size} edges is faithful, where one was proved to be the only one"

@@ -26,7 +26,7 @@ from tracrcheck.grading.run_method import Answer
 from tracrcheck.grading.score_metrics import Ranking, rank
 from tracrcheck.grading.verdict import Verdict, Word, edges_sha
 from tracrcheck.importers import Imported, Rest, read_file
-from tracrcheck.truth.cache import certificate_for
+from tracrcheck.truth.cache import certificate_of
 from tracrcheck.truth.certificate import Certificate
 from tracrcheck.truth.setting import Setting
 from tracrcheck.truth.task import task_of
@@ -46,7 +46,7 @@ def verdicts_on(
     found = []
     for setting in settings:
         task = task_of(compiled, setting)
-        certificate = certificate_for(task, setting)
+        certificate = certificate_of(compiled, setting, task=task)
         found.append(grade_imported(compiled, task, certificate, imported, name=name))
     return found
 

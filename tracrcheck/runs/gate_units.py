@@ -23,7 +23,7 @@ from tracrcheck.rasp.domain import WHOLE
 from tracrcheck.rasp.library import load_file
 from tracrcheck.records.sources import sources_of
 from tracrcheck.runs import base
-from tracrcheck.truth.cache import cached, certificate_for, from_record, to_record
+from tracrcheck.truth.cache import cached, certificate_of, from_record, to_record
 from tracrcheck.truth.certificate import Certificate
 from tracrcheck.truth.setting import Setting
 from tracrcheck.truth.task import task_of
@@ -74,10 +74,6 @@ class Plan:
     in_process: bool = False
     workers: base.Workers = field(default_factory=base.Workers)
     paths: Mapping[str, Path] = field(default_factory=dict)
-
-    @property
-    def runs_per_program(self) -> int:
-        return len(self.settings) * len(self.seeds)
 
     @contextmanager
     def asked(self) -> Iterator[Examinee]:
@@ -180,14 +176,15 @@ def certify_all(
         if what in known:
             continue
         task = task_of(compiled, setting)
-        found = certificate_for(task, setting) if plan.workers.here else cached(task, setting)
+        here = plan.workers.here or compiled.truths is not None
+        found = certificate_of(compiled, setting, task=task) if here else cached(task, setting)
         if found is None:
             units.append(_unit(compiled, setting, plan))
         else:
             yield what, found
 
     def lost(unit: Unit, why: str) -> dict[str, Any]:
-        return to_record(certificate_for(task_of(by_name[unit.program], unit.setting), unit.setting))
+        return to_record(certificate_of(by_name[unit.program], unit.setting))
 
     if not units:
         return
@@ -287,7 +284,7 @@ def _judge_unit(
 
 
 def _certify_unit(unit: Unit) -> dict[str, Any]:
-    return to_record(certificate_for(task_of(_compiled(unit.path), unit.setting), unit.setting))
+    return to_record(certificate_of(_compiled(unit.path), unit.setting))
 
 
 @cache

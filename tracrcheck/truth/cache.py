@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -33,9 +32,11 @@ from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.task import Task
 from tracrcheck.compiler.compile import Compiled
+from tracrcheck.error_codes import user_error
 from tracrcheck.processes.clean import is_clean
 from tracrcheck.processes.packing import packed
 from tracrcheck.processes.process import Process
+from tracrcheck.records.cache_folder import cache_folder
 from tracrcheck.records.sources import digest_of, method_sha, package_folder
 from tracrcheck.truth.certificate import Certificate
 from tracrcheck.truth.certify import certify
@@ -63,21 +64,33 @@ CHECK_SOURCES = tuple(
 )
 
 
-def cache_folder() -> Path:
-    """`TRACRCHECK_CACHE`, else `XDG_CACHE_HOME`/tracrcheck, else ~/.cache/tracrcheck."""
-    if own := os.environ.get("TRACRCHECK_CACHE"):
-        return Path(own)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "tracrcheck"
+def certificate_of(
+    compiled: Compiled,
+    setting: Setting,
+    *,
+    task: Task | None = None,
+    limits: Limits = Limits(),  # noqa: B008
+) -> Certificate:
+    """The certificate of a program in a setting: the one that its model brings along, else from the cache if it is there.
 
-
-def certificate_of(compiled: Compiled, setting: Setting, *, limits: Limits = Limits()) -> Certificate:  # noqa: B008
-    """The certificate of a program in a setting, from the cache if it is there."""
-    return certificate_for(task_of(compiled, setting), setting, limits=limits)
+    task: that of the setting, if it exists already. Errors: TC164 (none is known for this setting, or it is wrong).
+    """
+    task = task_of(compiled, setting) if task is None else task
+    if compiled.truths is None:
+        return certificate_for(task, setting, limits=limits)
+    record = compiled.truths.get(setting.ablation)
+    found = None if record is None else from_record(record, compiled.graph)
+    whole = task.sampled is None and found is not None and len(task.items) == found.n_items
+    if found is None or not whole or replace(found.setting, inputs=setting.inputs) != setting:
+        known = " or ".join(compiled.truths)
+        raise user_error("TC164.setting", got=f"{setting}", program=task.name, ablations=known)
+    if not agrees(task, found):
+        raise user_error("TC164.stale", got=", ".join(found.required.texts), program=task.name)
+    return replace(found, program=task.name, setting=setting)
 
 
 def certificate_for(task: Task, setting: Setting, *, limits: Limits = Limits()) -> Certificate:  # noqa: B008
-    """As `certificate_of`, for a task that exists already."""
+    """The certificate of a task, from the cache if it is there, proved otherwise."""
     if (found := cached(task, setting, limits=limits)) is None:
         found = (_made if is_clean() else _made_elsewhere)(task, setting, limits)
     return replace(found, program=task.name)

@@ -47,7 +47,7 @@ def test_a_wrong_circuit_fails_the_gate_with_everything_needed_to_replay_it(call
     )
 
 
-def test_edge_scores_are_told_in_the_table_and_in_the_block_of_a_failure(call):
+def test_edge_scores_are_reported_in_the_table_and_in_the_block_of_a_failure(call):
     words = ["gate", "hist", "--ablation", "zero", "--method"]
     result = finished(call(*words, METHODS + "scores_all_but_one"), 1)
     assert result.stdout.splitlines()[1].split()[-2:] == ["AUROC", "seconds"]
@@ -298,7 +298,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_call_is_told_and_ends_with_2(call, case, here):
+def test_a_wrong_call_is_reported_and_ends_with_2(call, case, here):
     words, start = WRONG[case]
     result = finished(call(*words), 2)
     assert result.stderr.startswith(start)
@@ -333,19 +333,19 @@ PROGRAMS = {
         *((c, "TC321") for c in ("certify", "check", "show", "explain")),
     ],
 )
-def test_a_program_that_cannot_be_used_is_told_and_ends_with_2(call, write, code, command):
+def test_a_program_that_cannot_be_used_is_reported_and_ends_with_2(call, write, code, command):
     path = write("bad", **PROGRAMS[code])
     result = finished(call(command, path, *(["tok -> out"] if command == "explain" else [])), 2)
     assert result.stderr.startswith(f"{code} {path}")
 
 
-def test_the_mistakes_of_all_programs_are_told_before_anything_runs(call, write):
+def test_the_mistakes_of_all_programs_are_reported_before_anything_runs(call, write):
     one, two = write("one", build="rasp.tokens"), write("two", rest="domain=lambda tokens: False,")
     result = finished(call("gate", "hist", one, two, "--method", METHODS + "hangs"), 2)
     assert re.findall(r"^TC\d+", result.stderr, re.MULTILINE) == ["TC321", "TC105"]
 
 
-def test_a_fault_of_our_own_is_told_without_a_traceback(call, monkeypatch):
+def test_an_internal_error_is_reported_without_a_traceback(call, monkeypatch):
     from tracrcheck.truth import program_check
 
     def broken(*args):
@@ -380,7 +380,7 @@ def test_the_programs_are_listed(call):
     assert rows["shuffle_dyck2"].endswith("2,102")
 
 
-def test_a_broken_file_among_the_programs_is_told_after_the_list(call, write):
+def test_a_broken_file_among_the_programs_is_reported_after_the_list(call, write):
     folder = write("bad", text="x = 1\n").parent
     result = finished(call("programs", "--programs-dir", folder), 2)
     assert "reverse" in result.stdout

@@ -191,7 +191,7 @@ def test_any_difference_from_the_pins_is_shown_and_ends_with_1(pinned, here, old
 @pytest.mark.parametrize(
     "text", ["{", "[]", "{}", '{"schema": "tracrcheck.pins/1", "programs": {"a": {"b": 1}}}']
 )
-def test_a_file_that_holds_no_pins_is_told(tmp_path, text):
+def test_a_file_that_holds_no_pins_is_reported(tmp_path, text):
     path = tmp_path / "pins.json"
     path.write_text(text)
     with pytest.raises(CheckError) as caught:

@@ -89,7 +89,7 @@ def test_a_run_that_is_not_finished_says_so_wherever_it_is_shown():
     assert not any("NOT FINISHED" in made(whole, context) for made in (comment_of, page_of))
 
 
-def test_failures_of_different_kinds_are_each_told_and_equal_ones_once():
+def test_failures_of_different_kinds_are_each_reported_and_equal_ones_once():
     seeds = [verdict(seed=n, missing=("a",) if n < 2 else ("b",), found_sha=str(n // 2)) for n in range(3)]
     made = document(results(seeds), Context())
     findings = next(s for s in made.sections if "not right" in s.title).blocks[0].of

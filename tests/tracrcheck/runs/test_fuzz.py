@@ -182,7 +182,7 @@ def features(n_layers=2, attends_by_tokens=True, numerical=True, required_zero=6
         ({"required_zero": 5}, {"median_required_zero"}),
     ],
 )
-def test_a_quota_that_is_not_met_is_told(change, short):
+def test_a_quota_that_is_not_met_is_reported(change, short):
     assert set(Composition.of([features(**change)] * 4).unmet(Quotas())) == short
 
 
@@ -372,7 +372,7 @@ def test_a_right_method_reaches_the_bar_and_the_file_holds_what_is_documented(ca
     assert names <= documented, names - documented
 
 
-def test_failures_are_told_saved_and_replayed(call, here):
+def test_failures_are_reported_saved_and_replayed(call, here):
     words = ["--programs", "1", "--seed", "5", "--method", "tests.tracrcheck.runs.pruners:forgets_positions"]
     result = call("fuzz", *words, "--ablation", "zero", "--save", "saved")
     assert result.exit_code == 1

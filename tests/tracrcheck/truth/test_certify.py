@@ -129,7 +129,7 @@ def test_a_deviation_near_the_tolerance_leaves_everything_unknown():
     assert "narrow gap" in got.says("sufficient")
 
 
-def test_a_gap_with_nothing_beyond_the_tolerance_is_told_as_that():
+def test_a_gap_with_nothing_beyond_the_tolerance_is_reported_as_such():
     compiled = compiled_of(numbered(0, 0))  # nothing is required under mean ablation, with 0.001 to spare
     setting = Setting(ablation="mean")
     got = certify(task_of(compiled, setting), setting)

@@ -18,6 +18,7 @@ from tracrcheck.reports.outputs import Outputs
 if TYPE_CHECKING:
     from edgeprune_core.trained_models import TrainedModel
     from tracrcheck.grading.judge import Judge
+    from tracrcheck.rasp.library import Entry
     from tracrcheck.runs.base import Workers
     from tracrcheck.truth.setting import Setting
 
@@ -110,8 +111,15 @@ class SettingOptions:
         _parse_lengths(self.lengths)
         _parse_inputs(self.inputs)
 
-    def settings(self, ablations: Sequence[str], criteria: Sequence[str] = ("value",)) -> tuple[Setting, ...]:
-        """Every ablation with every criterion; the arguments are used where the options were not given. Errors: TC111."""
+    def settings(
+        self, ablations: Sequence[str], criteria: Sequence[str] = ("value",), *, entries: Sequence[Entry] = ()
+    ) -> tuple[Setting, ...]:
+        """Every ablation with every criterion; the arguments are used where the options were not given. Errors: TC111.
+
+        entries: the programs. Where the truth of any is known under some ablations only, those are the default.
+        """
+        for entry in entries:
+            ablations = entry.program.ablations or ablations
         return settings_of(
             self.ablation or ablations,
             (self.criterion,) if self.criterion else criteria,

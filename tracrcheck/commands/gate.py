@@ -48,6 +48,12 @@ def gate(
     baseline: BaselineOptions,
     program: Names = None,
     folder: Folders = None,
+    robust: Annotated[
+        bool,
+        typer.Option(
+            "--robust", help="Judge by the smallest robust circuit: faithful whichever other edges are cut."
+        ),
+    ] = False,
     profile: Annotated[
         str | None,
         typer.Option(
@@ -56,6 +62,14 @@ def gate(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="The first seed.")] = 0,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="A planted GPT-2 (docs/planted.md), in place of a program.",
+            show_default=False,
+        ),
+    ] = None,
     seeds: Annotated[
         int | None,
         typer.Option(min=1, max=MOST_SEEDS, help="How many seeds: 1, or the profile's.", show_default=False),
@@ -74,10 +88,13 @@ def gate(
     from tracrcheck.runs import profiles
 
     asked = profiles.chosen(profile, setting.ablation or [], seeds, programs=program or [])
-    entries = Library.here(folder or []).chosen(asked.programs or [])
+    entries = Library.here(folder or []).chosen(
+        [*(asked.programs or []), *([] if model is None else [model])]
+    )
     if allow_known and baseline.baseline is None:
         raise user_error("TC117.allow_known", where="--allow-known", got="no --baseline")
-    settings = setting.settings(asked.ablations)
+    chosen = setting.settings(asked.ablations, entries=entries if profile is None else ())
+    settings = tuple(replace(one, robust=robust) for one in chosen)
     method.check()
     serve_early(method, process, run)  # before anything is known that a method must not see
     with loading():
@@ -105,7 +122,12 @@ def gate(
     _ = examinee.many  # a method that cannot be found is reported now, not in the middle of the run
     header = plan.header(command_line())
     before = comparing.read_baseline(baseline.baseline, header["asked"]) if baseline.baseline else None
-    words = [*setting.replay_words, *judge.replay_words, *folder_words(folder)]
+    words = [
+        *setting.replay_words,
+        *(["--robust"] if robust else []),
+        *judge.replay_words,
+        *folder_words(folder),
+    ]
     if method.timeout != TIMEOUT:
         words += ["--timeout", f"{method.timeout:g}"]
     words += process.replay_words

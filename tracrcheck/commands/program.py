@@ -38,8 +38,8 @@ def new(
 @command
 def check(program: Name, setting: SettingOptions, folder: Folders = None) -> None:
     """Compare interpreter, reference, torch and JAX on the whole domain, and certify. Reports all problems at once."""
-    settings = setting.settings(["all"])
     entry = Library.here(folder or []).load(program)
+    settings = setting.settings(["all"], entries=[entry])
     with loading():
         from tracrcheck.reports import program as report
         from tracrcheck.truth import program_check
@@ -59,8 +59,8 @@ def show(
 ) -> None:
     """Draw the circuit: required edges solid, permitted ones faint. Without --out, a tree."""
     files.check_writable(out)
-    settings = setting.settings(["zero"])
     entry = Library.here(folder or []).load(program)
+    settings = setting.settings(["zero"], entries=[entry])
     with loading():
         from tracrcheck.reports import program as report
         from tracrcheck.truth import cache
@@ -87,12 +87,12 @@ def explain(
     folder: Folders = None,
 ) -> None:
     """Say why an edge is required or not."""
-    settings = setting.settings(["zero"])
     try:
         parse_edge(edge)
     except CheckError as error:
         raise error.at(program) from None
     entry = Library.here(folder or []).load(program)
+    settings = setting.settings(["zero"], entries=[entry])
     with loading():
         from tracrcheck.grading.explain import explain as explanation_of
         from tracrcheck.reports import program as report

@@ -158,7 +158,12 @@ def test_every_option_of_a_command_is_read(command):
         ("gate", "allow_unknown=allow_unknown", "", "allow_unknown"),
         ("gate", "workers=run.workers()", "workers=base.Workers()", "jobs"),
         ("invariants", ", stop=stop", "", "stop"),
-        ("check", 'setting.settings(["all"])', "settings_of(setting.ablation or ['all'])", "lengths"),
+        (
+            "check",
+            'setting.settings(["all"], entries=[entry])',
+            "settings_of(setting.ablation or ['all'])",
+            "lengths",
+        ),
         ("discover", "options.prompts", "200", "prompts"),
     ],
 )

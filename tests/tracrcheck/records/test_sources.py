@@ -14,10 +14,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from edgeprune_core.ablations import Zero
 from tests.tracrcheck import pruners
 from tracrcheck.grading.by_name import find_method
-from tracrcheck.records import machine, own_project, sources
+from tracrcheck.records import machine, sources
 
 ROOT = Path(__file__).parents[3]
 CORE_TASK = ROOT / "edgeprune_core" / "task.py"
@@ -98,15 +97,6 @@ def test_a_third_party_method_counts_by_its_file():
     assert file is not None
     assert sources.method_sha(pruners.everything) != file  # another function of the same file
     assert sources.sources_of([], pruners.some_edges)["method"] == file
-
-
-def test_our_own_sources_are_not_parsed_to_find_that_a_method_is_ours(monkeypatch):
-    parsed = []
-    monkeypatch.setattr(own_project, "_imports", lambda path, module: parsed.append(path.name) or [])
-    assert sources.method_sha(Zero) is None
-    assert parsed == []
-    assert sources.method_sha(pruners.some_edges) is not None
-    assert "pruners.py" in parsed
 
 
 MINE = {

@@ -41,6 +41,18 @@ def test_a_circuit_is_read_back_as_it_was(program, name):
         assert found.named is None or found.named == {str(edge) for edge in graph.edges}
 
 
+def test_a_file_for_eap_ig_keeps_what_it_would_drop_otherwise():
+    """It drops nodes without inputs; positions are what the MLP of the front layer writes there, from the tokens."""
+    graph = zoo.compiled("hist").graph
+    for circuit in circuits(graph):
+        document = EXPORTERS["eap_ig_hooked"].write(circuit, d_model=7)
+        kept = [name.split("->") for name, told in document["edges"].items() if told["in_graph"]]
+        assert ["input", "m0"] in kept
+        senders = {"input", "logits", *(sender for sender, _ in kept)}
+        assert {name for name, told in document["nodes"].items() if told["in_graph"]} == senders
+        assert ("m0" in senders) == any(edge.writer.kind == "pos" for edge in circuit)
+
+
 def test_what_can_be_written_is_what_the_page_says():
     assert set(EXPORTERS) == {"tracrcheck", "edge_pruning", "acdc", "eap_ig_hooked", "autocircuit_hooked"}
 

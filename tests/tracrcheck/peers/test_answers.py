@@ -72,9 +72,10 @@ def test_a_list_of_some_edges_is_refused_unless_the_rest_is_cut():
     message = refused("TC194", some)
     assert message.what.startswith(f"9 of the {GRAPH.n_edges} edges have no score")
     assert message.got == "input->a1.h0<q>, m0->a1.h0<q>, input->a1.h0<k> and 6 more"
-    found = scores_of(some, HOOKED, names="eap_ig", by_magnitude=None, rest="cut")
-    assert found.isfinite().tolist() == [e.reader.kind == "out" for e in GRAPH.edges]
-    assert (found[~found.isfinite()] == -math.inf).all()
+    for by_magnitude in (None, True, False):
+        found = scores_of(some, HOOKED, names="eap_ig", by_magnitude=by_magnitude, rest="cut")
+        assert found.isfinite().tolist() == [e.reader.kind == "out" for e in GRAPH.edges]
+        assert (found[~found.isfinite()] == -math.inf).all()
 
 
 def test_scores_of_another_model_are_refused():

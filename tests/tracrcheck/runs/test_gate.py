@@ -180,11 +180,16 @@ def test_a_run_that_was_killed_goes_on_from_its_last_verdict(call, here):
     killed = process(*words, cwd=here)
     assert killed.returncode == -signal.SIGKILL
     assert not (here / "out.json").exists()
+    begun = json.loads((here / "out.json.part").read_text().splitlines()[0])
     result = finished(call("gate", *words, "--resume"), 1)
     assert result.stderr.startswith("resumed: 2 of 6 verdicts were finished before")
     assert (here / "asked").read_text() == "0 1 2 2 0 1 2 "  # nothing that was finished is done again
     resumed, base = verdicts(), document()["run"]
     assert (base["sittings"], base["finished"]) == (2, True)
+    assert {name: base[name] for name in ("command", "started", "machine", "commit")} == {
+        name: begun[name] for name in ("command", "started", "machine", "commit")
+    }  # of the session that began it
+    assert "--resume" not in base["command"]
     assert [p.name for p in here.iterdir() if "part" in p.name] == []
     finished(call("gate", *words), 1)
     assert resumed == verdicts()

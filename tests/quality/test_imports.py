@@ -195,7 +195,7 @@ def test_a_file_imports_only_from_its_own_layer_and_those_before(path):
     ],
 )
 def test_a_wrong_import_is_noticed(file, source, fault):
-    assert any(fault in told for told in faults(ROOT / file, source))
+    assert any(fault in message for message in faults(ROOT / file, source))
 
 
 # The one file that reads and writes a format of torch: that of MIB and EAP-IG, tensors and texts.

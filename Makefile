@@ -22,8 +22,11 @@ VERSION_TESTS ?= tests/edgeprune_core tests/tracrcheck tests/contracts --ignore 
 FUZZ_SEED ?= $(shell date -u +%Y%m%d)
 FUZZ_PROGRAMS ?= 500
 SEEDS ?= 20
+# The causal programs, which fit into a GPT-2.
+CAUSAL ?= bracket_depth changes count_distinct drop_duplicates even_fraction forward_fill frac_prevs induction last_a mean_of_bits \
+    nesting_level running_max running_parity segment_fraction since_marker slow_motion
 
-.PHONY: help gate test lint pins recheck bench ci quick nightly slow kernels versions gpu certificates full mutants suite-faults targeted-faults fuzz invariants peers coverage pages docs
+.PHONY: help gate test lint pins recheck bench ci quick nightly slow kernels versions gpu certificates full mutants suite-faults targeted-faults fuzz invariants peers planted coverage pages docs
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
 
@@ -96,6 +99,12 @@ invariants: $(STAMP) $(OUT) ## the invariants on SEEDS seeds, of 15 seconds each
 
 peers: $(STAMP) $(OUT) ## published methods, where their tools are installed, and ours: the table in ci/results/peers.md
 	$(BIN)/python -m ci.peers run $(PROGRAMS) --out $(OUT)/peers
+
+planted: $(STAMP) $(OUT) ## edge pruning on every causal program as a GPT-2, five seeds: hours; a second call resumes
+	set -e; for program in $(CAUSAL); do test -d $(OUT)/planted/$$program || { mkdir -p $(OUT)/planted; \
+	    $(BIN)/tracrcheck plant $$program --family gpt2 --out $(OUT)/planted/$$program; }; done
+	$(BIN)/tracrcheck gate $(addprefix $(OUT)/planted/,$(CAUSAL)) --method edge_pruning --seeds 5 --jobs $(JOBS) \
+	    --json ci/results/planted.json --resume
 
 coverage: $(STAMP) $(OUT) ## which lines and branches of edgeprune_core the default tests run
 	$(BIN)/python -m coverage run -m pytest

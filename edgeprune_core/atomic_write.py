@@ -1,4 +1,4 @@
-"""A file that appears whole or not at all."""
+"""A file that appears whole or not at all, and whether one can be written."""
 
 from __future__ import annotations
 
@@ -6,6 +6,15 @@ import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+
+
+def check_writable(path: Path) -> None:
+    """Raises `OSError` if no file can be written there. Changes nothing."""
+    if path.is_dir():
+        raise IsADirectoryError(f"'{path}' is a folder")
+    handle, probe = tempfile.mkstemp(dir=path.resolve().parent)
+    os.close(handle)
+    os.unlink(probe)
 
 
 def write_whole(path: Path, content: str | bytes) -> None:

@@ -112,6 +112,13 @@ def _rows(codes: dict[str, Any]) -> Iterator[tuple[str, Message]]:
             yield row, Message(**texts)
 
 
+def shortened(text: str, most: int = 60) -> str:
+    """A value as errors show it: the first 12 digits of a hash, the first `most` characters of anything else."""
+    if len(text) == 64 and set(text) <= set("0123456789abcdef"):
+        return text[:12]
+    return text if len(text) <= most else text[:most] + "..."
+
+
 def did_you_mean(name: str, known: Collection[str]) -> str:
     """Advice for a failed look-up: the nearest names, or all of them if none is near."""
     known = sorted(known)

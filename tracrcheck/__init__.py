@@ -6,9 +6,9 @@ A name loads its module when it is first used: `import tracrcheck` alone loads t
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from edgeprune_core.lazy import exports
 from tracrcheck._version import __version__
 from tracrcheck.program import ByHand, Program
 
@@ -44,7 +44,6 @@ _HOMES = {
     "truth.setting": ("Setting",),
     "truth.task": ("task_of",),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "IMPORTERS",
@@ -76,12 +75,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = exports(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

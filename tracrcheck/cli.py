@@ -12,22 +12,7 @@ from typing import Annotated
 import typer
 
 from tracrcheck._version import __version__
-from tracrcheck.commands.certify import certify, programs
-from tracrcheck.commands.compare import compare
-from tracrcheck.commands.discover import discover, faithfulness
-from tracrcheck.commands.doctor import doctor
-from tracrcheck.commands.export import export
-from tracrcheck.commands.fuzz import fuzz
-from tracrcheck.commands.gate import gate
-from tracrcheck.commands.grade import grade
-from tracrcheck.commands.invariants import invariants
-from tracrcheck.commands.models import models
-from tracrcheck.commands.mutants import mutants
-from tracrcheck.commands.overlap import overlap
-from tracrcheck.commands.plan import plan
-from tracrcheck.commands.plant import plant
-from tracrcheck.commands.program import check, explain, new, show
-from tracrcheck.commands.results import recheck, report
+from tracrcheck.commands import COMMANDS
 from tracrcheck.processes.clean import only_a_command_runs_here
 
 app = typer.Typer(
@@ -38,31 +23,8 @@ app = typer.Typer(
     help="Proves what a circuit-discovery method must find, and fails the build when it does not.",
 )
 
-for command in (
-    gate,
-    report,
-    recheck,
-    certify,
-    programs,
-    new,
-    check,
-    show,
-    explain,
-    plant,
-    fuzz,
-    grade,
-    export,
-    discover,
-    compare,
-    faithfulness,
-    overlap,
-    plan,
-    invariants,
-    mutants,
-    models,
-    doctor,
-):
-    app.command()(command)
+for name, command in COMMANDS.items():
+    app.command(name)(command)
 
 
 def _version(wanted: bool) -> None:

@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 from edgeprune_core.errors import CheckError
 from tracrcheck._version import __version__
+from tracrcheck.records.cache_folder import cache_folder
 from tracrcheck.records.machine import machine
 from tracrcheck.reports import files
 
@@ -166,7 +167,7 @@ def examine(wanted: Sequence[Part] | None = None) -> Report:
             Part(name, "", "", "the list of what is required", status="missing", detail="not installed"),
         )
         ours = _probe("")
-    folder = _cache_folder()
+    folder = cache_folder()
     return Report(
         parts=found,
         devices=tuple(device for probe in probed for device in probe.get("devices", ())),
@@ -253,14 +254,6 @@ def _environment() -> dict[str, str]:
 
 
 # Places ------------------------------------------------------------------------------------------------
-
-
-def _cache_folder() -> Path:
-    """That of `truth.cache`, which loads torch."""
-    if own := os.environ.get("TRACRCHECK_CACHE"):
-        return Path(own)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path(os.path.expanduser("~")) / ".cache") / "tracrcheck"
 
 
 def _writable(folder: Path) -> bool:

@@ -24,12 +24,14 @@ class ByHand:
     tokens:        the token of each row of the embedding, BOS and PAD included.
     output_values: what each output coordinate stands for; None for a single number.
     provenance:    writer name -> what it computes, in words.
+    truths:        ablation -> certificate, as a record, where the truth is known from elsewhere; None: it is proved when needed.
     """
 
     model: Any
     tokens: Sequence[Token]
     output_values: Sequence[Any] | None
     provenance: Mapping[str, Sequence[str]]
+    truths: Mapping[str, Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -49,6 +51,7 @@ class Program:
     mlp_exactness: Tracr's compile option of that name (its default is 100).
     by_hand:       makes the model, instead of Tracr. `build` still gives the SOp that the interpreter
                    evaluates, and everything is compared with it as ever.
+    ablations:     those under which its truth is known; None: all.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Program:
     inputs: Iterable[Sequence[Token]] | Callable[[random.Random], Iterable[Sequence[Token]]] | None = None
     mlp_exactness: float = 100
     by_hand: Callable[[], ByHand] | None = None
+    ablations: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.inputs, Iterator):

@@ -40,6 +40,7 @@ class Case:
     lengths: tuple[int, int] | None = None
     score_bos: bool = False
     seed: int = 0
+    robust: bool = False
 
     def __post_init__(self) -> None:
         """Accepts any pair as lengths, and refuses anything else at once."""
@@ -104,7 +105,11 @@ class Case:
         from tracrcheck.truth.setting import Setting
 
         setting = Setting(
-            ablation=self.ablation, criterion=self.criterion, lengths=self.lengths, score_bos=self.score_bos
+            ablation=self.ablation,
+            criterion=self.criterion,
+            lengths=self.lengths,
+            score_bos=self.score_bos,
+            robust=self.robust,
         )
         return _exam(self.program, setting, str(Path.cwd()))
 
@@ -167,9 +172,9 @@ def _compiled(program: str, folder: str) -> Compiled:
 @cache
 def _exam(program: str, setting: Setting, folder: str) -> _Exam:
     """folder: the place where names and paths are looked up."""
-    from tracrcheck.truth.cache import certificate_for
+    from tracrcheck.truth.cache import certificate_of
     from tracrcheck.truth.task import task_of
 
     compiled = _compiled(program, folder)
     task = task_of(compiled, setting)
-    return _Exam(compiled, task, certificate_for(task, setting))
+    return _Exam(compiled, task, certificate_of(compiled, setting, task=task))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -50,17 +50,7 @@ class WordTokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Errors: EP182, a piece that is not in the list."""
-        try:
-            return [self._ids[piece] for piece in _PIECE.findall(text)]
-        except KeyError as error:
-            piece = error.args[0]
-            raise user_error(
-                "EP182",
-                got=repr(text if len(text) <= 80 else text[:77] + "..."),
-                wanted=f"pieces among the tokenizer's {len(self)}",
-                do=did_you_mean(piece, self.pieces),
-                piece=piece,
-            ) from None
+        return _looked_up(text, _PIECE.findall(text), self._ids, n=len(self))
 
     def decode(self, ids: Sequence[int]) -> str:
         return "".join(self.pieces[i] for i in ids)
@@ -88,3 +78,45 @@ class WordTokenizer:
         if not pieces or pieces[0] != END or len(set(pieces)) < len(pieces):
             raise user_error("EP188.file", where=path, wanted=f"{SCHEMA}, pieces once each, {END} first")
         return cls(tuple(pieces))
+
+
+@dataclass(frozen=True)
+class SplitTokenizer:
+    """Words separated by spaces: `WordLevel` after `WhitespaceSplit` of the `tokenizers` package, without special tokens."""
+
+    ids: Mapping[str, int]
+
+    def encode(self, text: str) -> list[int]:
+        """Errors: EP182, a word that is not in the list."""
+        return _looked_up(text, text.split(), self.ids, n=len(self.ids))
+
+    def decode(self, ids: Sequence[int]) -> str:
+        words = {i: word for word, i in self.ids.items()}
+        return " ".join(words[i] for i in ids)
+
+    @classmethod
+    def of_file(cls, path: Path) -> SplitTokenizer | None:
+        """That of a `tokenizer.json`; None if it says another kind, or is no such file."""
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            model, kind = record["model"], record["pre_tokenizer"]["type"]
+            plain = not any(record.get(name) for name in ("normalizer", "post_processor", "added_tokens"))
+            fits = plain and model["type"] == "WordLevel" and kind == "WhitespaceSplit"
+            return cls(dict(model["vocab"])) if fits else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+def _looked_up(text: str, pieces: Iterable[str], ids: Mapping[str, int], *, n: int) -> list[int]:
+    """n: pieces of the tokenizer, for the message. Errors: EP182."""
+    try:
+        return [ids[piece] for piece in pieces]
+    except KeyError as error:
+        piece = error.args[0]
+        raise user_error(
+            "EP182",
+            got=repr(text if len(text) <= 80 else text[:77] + "..."),
+            wanted=f"pieces among the tokenizer's {n}",
+            do=did_you_mean(piece, ids),
+            piece=piece,
+        ) from None

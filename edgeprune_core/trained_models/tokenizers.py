@@ -1,4 +1,4 @@
-"""The tokenizer that belongs to a model: a word list of ours in its folder, else what `transformers` finds."""
+"""The tokenizer that belongs to a model: a word list of ours or a list of whole words in its folder, else what `transformers` finds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from edgeprune_core.error_codes import user_error
 from edgeprune_core.errors import CheckError
 from edgeprune_core.families.gguf import is_gguf
-from edgeprune_core.tasks.tokenizer import Tokenizer, WordTokenizer
+from edgeprune_core.tasks.tokenizer import SplitTokenizer, Tokenizer, WordTokenizer
 
 WORDS = "words.json"
 
@@ -18,6 +18,8 @@ def tokenizer_of(source: str | Path) -> Tokenizer:
     folder = Path(source).expanduser()
     if (folder / WORDS).exists():
         return WordTokenizer.load(folder / WORDS)
+    if (words := SplitTokenizer.of_file(folder / "tokenizer.json")) is not None:
+        return words
     try:
         from transformers import AutoTokenizer
     except ImportError:

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -27,10 +25,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from edgeprune_core.atomic_write import write_whole
+from edgeprune_core.atomic_write import check_writable, write_whole
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.error_codes import user_error
-from edgeprune_core.errors import CheckError
+from edgeprune_core.errors import CheckError, shortened
 from edgeprune_core.task import Task
 
 SCHEMA = "edgeprune_core.checkpoint/1"
@@ -234,7 +232,10 @@ def _check_same(path: Path, there: Mapping[str, str], here: Mapping[str, str]) -
         raise user_error(
             "EP203",
             where=path,
-            got="; ".join(f"{n}: {_short(there.get(n))} there, {_short(here.get(n))} now" for n in names),
+            got="; ".join(
+                f"{n}: {shortened(there.get(n, 'nothing'))} there, {shortened(here.get(n, 'nothing'))} now"
+                for n in names
+            ),
         )
 
 
@@ -249,11 +250,7 @@ def _check_names(path: Path, tensors: Mapping[str, Tensor], training: Training) 
 def _check_writable(path: Path) -> None:
     """Fails before the first step rather than after it. Errors: EP205."""
     try:
-        if path.is_dir():
-            raise IsADirectoryError(f"'{path}' is a folder")
-        handle, probe = tempfile.mkstemp(dir=path.resolve().parent)
-        os.close(handle)
-        os.unlink(probe)
+        check_writable(path)
     except OSError as error:
         raise _unwritable(path, error) from None
 
@@ -270,11 +267,3 @@ def _text(value: Any) -> str:
     if callable(value) and not isinstance(value, type) and getattr(value, "__name__", None):
         return f"{value.__module__}:{value.__name__}"
     return value if isinstance(value, str) else repr(value)
-
-
-def _short(text: str | None, most: int = 60) -> str:
-    if text is None:
-        return "nothing"
-    if len(text) == 64 and set(text) <= set("0123456789abcdef"):
-        return text[:12]
-    return text if len(text) <= most else text[:most] + "..."

@@ -22,14 +22,16 @@ from edgeprune_core.training.gates import EdgeGates
 
 
 class Price(Protocol):
+    """Only `cost` is needed."""
+
     @property
     def trains_nodes(self) -> bool:
         """Whether writers have gates too."""
-        ...
+        return False
 
     def edges_kept(self, n_edges: int) -> int | None:
-        """How many edges the circuit must have, of so many; None where the price leaves that open."""
-        ...
+        """How many of the edges the circuit must have; None where the price leaves that open."""
+        return None
 
     def cost(self, gates: EdgeGates, step: int, multipliers: Tensor) -> Tensor:
         """step: counts from 0. multipliers: four, for edges (l1, l2) and writers (l1, l2)."""
@@ -37,11 +39,11 @@ class Price(Protocol):
 
     def ascend(self, multipliers: Tensor) -> None:
         """Moves the multipliers along the gradient that the last backward pass left on them, and clears it."""
-        ...
+        return
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FixedPrice:
+class FixedPrice(Price):
     """per_edge, per_node: in units of the divergence; per_node None trains no node gates."""
 
     per_edge: float
@@ -51,20 +53,15 @@ class FixedPrice:
     def trains_nodes(self) -> bool:
         return self.per_node is not None
 
-    def edges_kept(self, n_edges: int) -> int | None:
-        return None
-
     def cost(self, gates: EdgeGates, step: int, multipliers: Tensor) -> Tensor:
         price = self.per_edge * gates.kind.p_kept(gates.edges).sum()
         if gates.nodes is None or self.per_node is None:
             return price
         return price + self.per_node * gates.kind.p_kept(gates.nodes).sum()
 
-    def ascend(self, multipliers: Tensor) -> None: ...
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RisingPrice:
+class RisingPrice(Price):
     """A price per edge that stops at each of a geometric series, so that one training passes through every size.
 
     first, last: in units of the divergence. stops: how many prices. steps: at each of them.
@@ -76,8 +73,6 @@ class RisingPrice:
     stops: int = 28
     steps: int = 40
     warm_up: int = 100
-
-    trains_nodes = False
 
     @property
     def per_stop(self) -> list[float]:
@@ -91,17 +86,12 @@ class RisingPrice:
         """The number of the stop that a step belongs to."""
         return max(0, step - self.warm_up) // self.steps
 
-    def edges_kept(self, n_edges: int) -> int | None:
-        return None
-
     def cost(self, gates: EdgeGates, step: int, multipliers: Tensor) -> Tensor:
         return FixedPrice(per_edge=self.per_stop[self.stop(step)]).cost(gates, step, multipliers)
 
-    def ascend(self, multipliers: Tensor) -> None: ...
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SparsityTarget:
+class SparsityTarget(Price):
     """Sparsities are shares of the edges, or of the writers, that are cut.
 
     edges: the target. nodes: the target of the writers; None trains no node gates.

@@ -93,7 +93,7 @@ def test_how_to_cite_it_is_valid():
     assert (cited["title"], cited["license"]) == (project()["name"], project()["license"])
 
 
-def test_whoever_builds_the_documentation_can_test_it():
+def test_an_environment_that_builds_the_documentation_can_test_it():
     optional = project()["optional-dependencies"]
     assert set(optional["docs"]) <= set(optional["dev"])
 
@@ -149,7 +149,7 @@ def test_the_wheel_alone_gates_a_program_and_is_well(installed, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_wheel_tells_a_type_checker_its_types(installed, tmp_path):
+def test_the_wheel_ships_its_types_to_a_type_checker(installed, tmp_path):
     (tmp_path / "user.py").write_text(
         "from tracrcheck import Program\n\nreveal_type(Program.name)\nProgram(name=3)\n"
     )

@@ -38,7 +38,7 @@ def test_a_model_reads_back_equal_from_its_file(name, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["model.safetensors"]
 
 
-def test_the_digest_tells_models_apart_by_any_tensor_and_by_the_spec():
+def test_the_digest_distinguishes_models_by_any_tensor_and_by_the_spec():
     model = models.model("gpt2")
     digests = {model.digest()}
     for name, tensor in model.weights.tensors().items():

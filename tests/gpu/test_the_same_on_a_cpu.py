@@ -78,13 +78,13 @@ def pool(task: Task) -> ItemPool:
 
 @pytest.mark.parametrize("ablation", ["zero", "resample"])
 @pytest.mark.parametrize("trainer", TRAINERS)
-def test_nothing_is_made_beside_the_models_device(meta, trainer, ablation):
+def test_nothing_is_made_outside_the_models_device(meta, trainer, ablation):
     found = TRAINERS[trainer](random_task(SMALL, meta, ablation))
     if isinstance(found, torch.Tensor):
         assert found.device == meta
 
 
-def test_what_is_made_beside_the_models_device_is_noticed(meta, monkeypatch):
+def test_what_is_made_outside_the_models_device_is_noticed(meta, monkeypatch):
     def on_the_cpu(*args, device=None, **kwargs):
         return stratified_uniform(*args, **kwargs)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import json
 import sys
 from dataclasses import replace
@@ -13,6 +14,7 @@ import torch
 
 from edgeprune_core.weights import expected_shapes
 from tests.tracrcheck.conftest import here  # noqa: F401
+from tracrcheck.commands.arguments import MethodOptions
 
 STEP = Path(__file__).parents[2] / "ci" / "bench" / "step.py"
 
@@ -87,7 +89,7 @@ def test_the_mask_and_its_gradient_stay_in_float32(bench):
     assert step.mask.grad.isfinite().all()
 
 
-def test_memory_is_of_the_process_itself_and_not_of_whoever_began_it(bench):
+def test_memory_is_of_the_process_itself_and_not_of_its_parent(bench):
     before = bench.most_memory()
     held = torch.ones(60_000_000)
     assert bench.most_memory() > before + 0.8 * 240e6 or before > 1e9
@@ -136,6 +138,21 @@ def test_the_start_is_measured_beside_torch_and_written(start, monkeypatch, here
         assert row["ratio"] == pytest.approx(row["seconds"] / row["torch_seconds"], abs=1e-3)
     assert {"command", "machine"} < told.keys()
     assert capsys.readouterr().out.count(": met") == 2
+
+
+def test_the_methods_own_time_is_reported_and_is_no_part_of_the_start(start, monkeypatch, here):  # noqa: F811
+    (here / "seconds.txt").write_text("0.5\n0.25\n")
+    monkeypatch.setattr(start, "cpu_seconds", lambda command, *rest: 1.0)
+    right = start.Call(words=("gate",), most_torch=1.3)
+    figure = start.measure(right, here, 1)
+    assert (figure.seconds, figure.method_seconds, figure.ratio) == (0.25, 0.75, 0.25)
+    assert "the method 0.75 s besides" in figure.line()
+    assert start.measure(right, here, 1).method_seconds == 0  # those of this command, and of none before
+
+
+def test_the_timed_method_is_the_default_of_the_gate(start):
+    default = inspect.signature(MethodOptions).parameters["method"].default
+    assert f'METHODS["{default}"]' in start.TIMED
 
 
 def test_a_start_over_its_bar_is_an_exit_code_and_another_end_a_stop(start, monkeypatch, capsys):

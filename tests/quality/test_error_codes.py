@@ -104,7 +104,7 @@ def test_a_row_that_is_missing_or_lacks_a_field_is_noticed(call, mistake):
     assert list(mistakes(call)) == [mistake]
 
 
-def test_an_error_beside_the_tables_is_noticed():
+def test_an_error_outside_the_tables_is_noticed():
     assert by_hand('raise errors.CheckError("TC115", "cannot write")') == ["'TC115'"]
 
 

@@ -35,7 +35,7 @@ def kernels(monkeypatch):
         ("SVE256", ["default", "two threads"]),
     ],
 )
-def test_no_kernels_are_asked_for_that_the_processor_lacks(kernels, most, names):
+def test_no_kernels_are_requested_that_the_processor_lacks(kernels, most, names):
     assert list(kernels.settings(most)) == names
 
 
@@ -45,7 +45,7 @@ def test_what_is_already_chosen_hides_nothing_that_the_processor_has(kernels, mo
     assert kernels.best() == found
 
 
-def test_pytorch_takes_the_kernels_that_it_is_told_to_take(kernels, capfd):
+def test_pytorch_uses_the_kernels_it_is_set_to_use(kernels, capfd):
     code = "import torch; print('took', torch.backends.cpu.get_cpu_capability())"
     assert kernels.main([sys.executable, "-c", code]) == 0
     most = kernels.best()
@@ -70,7 +70,7 @@ def test_the_tests_take_the_number_of_threads_from_the_environment(kernels, monk
     assert got == ["1", "2"]
 
 
-def test_a_failure_with_some_kernels_is_told_and_the_others_run_all_the_same(kernels, monkeypatch, capfd):
+def test_a_failure_with_some_kernels_is_reported_and_the_others_run_all_the_same(kernels, monkeypatch, capfd):
     monkeypatch.setattr(kernels, "best", lambda: "AVX2")
     code = "import os, sys; sys.exit(7 * (os.environ.get('OPENBLAS_CORETYPE') == 'Nehalem'))"
     assert kernels.main([sys.executable, "-c", code]) == 1

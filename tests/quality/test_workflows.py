@@ -200,7 +200,7 @@ def test_a_browser_that_is_there_is_not_installed_again(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_an_installation_that_brings_no_browser_is_told(tmp_path):
+def test_an_installation_that_brings_no_browser_is_reported(tmp_path):
     done = without_a_browser(tmp_path, apt_get="", sudo='shift; "$@"')
     assert done.returncode == 1
     assert "apt-get installed no browser" in done.stderr
@@ -326,7 +326,7 @@ def asked_of(folder: Path) -> list[str]:
     return [line for line in (folder / "calls").read_text().splitlines() if line.startswith("gate")]
 
 
-def test_without_a_stored_result_the_gate_is_asked_alone_and_the_page_says_so(gate, tmp_path):
+def test_without_a_stored_result_the_gate_runs_alone_and_the_page_says_so(gate, tmp_path):
     done = gate(BASELINE="main.json", ALLOW_KNOWN="true")
     assert done.returncode == 0, done.stderr
     assert asked_of(tmp_path) == [
@@ -363,7 +363,7 @@ def test_what_is_known_is_allowed_only_where_that_is_asked_for(gate, tmp_path):
     assert "--allow-known" not in asked_of(tmp_path)[0]
 
 
-def test_a_stored_result_that_cannot_be_read_is_told_and_not_compared_with(gate, tmp_path):
+def test_a_stored_result_that_cannot_be_read_is_reported_and_not_compared_with(gate, tmp_path):
     (tmp_path / "unreadable.json").write_text("{}")
     assert gate(BASELINE="unreadable.json").returncode == 0
     assert "--baseline" not in asked_of(tmp_path)[0]

@@ -18,6 +18,7 @@ from tracrcheck.reports.outputs import Outputs
 if TYPE_CHECKING:
     from edgeprune_core.trained_models import TrainedModel
     from tracrcheck.grading.judge import Judge
+    from tracrcheck.rasp.library import Entry
     from tracrcheck.runs.base import Workers
     from tracrcheck.truth.setting import Setting
 
@@ -80,7 +81,7 @@ ModelOption = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class SettingOptions:
-    """What a cut edge carries, which inputs count, and how outputs are compared. Errors: TC117 (lengths)."""
+    """What a cut edge carries, which inputs count, and how outputs are compared. Errors: TC117 (lengths, inputs)."""
 
     ablation: Ablations = None
     criterion: Annotated[
@@ -97,28 +98,6 @@ class SettingOptions:
         False
     )
 
-    def __post_init__(self) -> None:
-        _parse_lengths(self.lengths)
-
-    def settings(self, ablations: Sequence[str], criteria: Sequence[str] = ("value",)) -> tuple[Setting, ...]:
-        """Every ablation with every criterion; the arguments are used where the options were not given. Errors: TC111."""
-        chosen = (self.criterion,) if self.criterion else criteria
-        return settings_of(self.ablation or ablations, chosen, **self._rest())
-
-    def _rest(self) -> dict[str, Any]:
-        return {"lengths": _parse_lengths(self.lengths), "score_bos": self.score_bos}
-
-    @property
-    def replay_words(self) -> list[str]:
-        """What the command that repeats a verdict needs besides ablation and criterion."""
-        words = ["--lengths", self.lengths] if self.lengths else []
-        return words + (["--score-bos"] if self.score_bos else [])
-
-
-@dataclass(frozen=True, kw_only=True)
-class ListOptions(SettingOptions):
-    """A setting, and how many inputs its list may hold. Errors: TC117 (lengths, inputs)."""
-
     inputs: Annotated[
         str | None,
         typer.Option(
@@ -132,8 +111,29 @@ class ListOptions(SettingOptions):
         _parse_lengths(self.lengths)
         _parse_inputs(self.inputs)
 
-    def _rest(self) -> dict[str, Any]:
-        return super()._rest() | {"inputs": _parse_inputs(self.inputs)}
+    def settings(
+        self, ablations: Sequence[str], criteria: Sequence[str] = ("value",), *, entries: Sequence[Entry] = ()
+    ) -> tuple[Setting, ...]:
+        """Every ablation with every criterion; the arguments are used where the options were not given. Errors: TC111.
+
+        entries: the programs. Where the truth of any is known under some ablations only, those are the default.
+        """
+        for entry in entries:
+            ablations = entry.program.ablations or ablations
+        return settings_of(
+            self.ablation or ablations,
+            (self.criterion,) if self.criterion else criteria,
+            lengths=_parse_lengths(self.lengths),
+            score_bos=self.score_bos,
+            inputs=_parse_inputs(self.inputs),
+        )
+
+    @property
+    def replay_words(self) -> list[str]:
+        """What the command that repeats a verdict needs besides ablation and criterion."""
+        words = ["--lengths", self.lengths] if self.lengths else []
+        words += ["--score-bos"] if self.score_bos else []
+        return words + (["--inputs", self.inputs] if self.inputs else [])
 
 
 def settings_of(

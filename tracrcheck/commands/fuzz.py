@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,12 +11,14 @@ from tracrcheck.commands.arguments import (
     LARGEST_SEED,
     Ablations,
     MethodOptions,
+    ProcessOptions,
     RunOptions,
     refuse_beside,
     settings_of,
 )
 from tracrcheck.commands.base import command, command_line
 from tracrcheck.commands.loading import loading
+from tracrcheck.commands.serving import serve_early
 from tracrcheck.reports import files
 from tracrcheck.reports.render import terminal
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 @command
 def fuzz(
     method: MethodOptions,
+    process: ProcessOptions,
     run: RunOptions,
     programs: Annotated[
         int, typer.Option(min=1, help="How many programs, not counting rejected ones.")
@@ -48,6 +51,7 @@ def fuzz(
     files.check_folder(save)
     ablations = tuple(setting.ablation for setting in settings_of(ablation or ["all"]))
     method.check()
+    serve_early(method, process, run)  # before anything is known that a method must not see
     with loading():
         from tracrcheck.commands.resumable import run_or_read
         from tracrcheck.reports import fuzz as report
@@ -56,12 +60,15 @@ def fuzz(
         from tracrcheck.runs.fuzz_program import examinee
         from tracrcheck.runs.fuzz_score import Bar
 
-    _ = examinee(method.method).many  # a method that cannot be found is reported now
+    how: dict[str, Any] = {"memory_mib": process.memory, "in_process": process.in_process}
+    _ = examinee(method.method, **how).many  # a method that cannot be found is reported now
     if replay:
         found = [
-            (path, regressions.replay(regressions.read(path), timeout=method.timeout)) for path in replay
+            (path, regressions.replay(regressions.read(path), timeout=method.timeout, **how))
+            for path in replay
         ]
         terminal.show(*(report.replayed(str(path), done) for path, done in found))
+        terminal.show(*report.where_it_ran(in_process=process.in_process))
         raise typer.Exit(0 if all(done.passes for _, done in found) else 1)
     plan = Plan(
         seed=seed,
@@ -69,6 +76,8 @@ def fuzz(
         method=method.method,
         ablations=ablations,
         timeout=method.timeout,
+        memory=process.memory,
+        in_process=process.in_process,
     )
     workers = run.workers()
     if number is not None:
@@ -94,7 +103,8 @@ def _one(plan: Plan, number: int, save: Path | None) -> None:
 
     rows = examined(plan, number).rows
     for row in rows:
-        terminal.show(report.one(row, plan.seed))
+        terminal.show(report.one(row, plan))
+    terminal.show(*report.where_it_ran(in_process=plan.in_process))
     for path in regressions.save_failures(rows, seed=plan.seed, folder=save):
         terminal.show(f"saved {path}")
     raise typer.Exit(0 if all(row.holds for row in rows) else 1)

@@ -25,6 +25,7 @@ from tracrcheck.commands.arguments import (
 )
 from tracrcheck.commands.base import command, command_line, prepared
 from tracrcheck.commands.loading import loading
+from tracrcheck.commands.serving import serve_early
 from tracrcheck.error_codes import user_error
 from tracrcheck.rasp.library import Library
 from tracrcheck.reports.render import terminal
@@ -47,6 +48,12 @@ def gate(
     baseline: BaselineOptions,
     program: Names = None,
     folder: Folders = None,
+    robust: Annotated[
+        bool,
+        typer.Option(
+            "--robust", help="Judge by the smallest robust circuit: faithful whichever other edges are cut."
+        ),
+    ] = False,
     profile: Annotated[
         str | None,
         typer.Option(
@@ -55,6 +62,14 @@ def gate(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="The first seed.")] = 0,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="A planted GPT-2 (docs/planted.md), in place of a program.",
+            show_default=False,
+        ),
+    ] = None,
     seeds: Annotated[
         int | None,
         typer.Option(min=1, max=MOST_SEEDS, help="How many seeds: 1, or the profile's.", show_default=False),
@@ -70,18 +85,18 @@ def gate(
 ) -> None:
     """Run a method on programs, and fail if it does not find the proved circuit."""
     from tracrcheck.grading.verdict import exit_code
-    from tracrcheck.processes.process import serve_from_here
     from tracrcheck.runs import profiles
 
     asked = profiles.chosen(profile, setting.ablation or [], seeds, programs=program or [])
-    entries = Library.here(folder or []).chosen(asked.programs or [])
+    entries = Library.here(folder or []).chosen(
+        [*(asked.programs or []), *([] if model is None else [model])]
+    )
     if allow_known and baseline.baseline is None:
         raise user_error("TC117.allow_known", where="--allow-known", got="no --baseline")
-    settings = setting.settings(asked.ablations)
+    chosen = setting.settings(asked.ablations, entries=entries if profile is None else ())
+    settings = tuple(replace(one, robust=robust) for one in chosen)
     method.check()
-    if not process.in_process and (":" in method.method or (run.jobs == 1 and run.cluster is None)):
-        with loading():
-            serve_from_here()  # before anything is known that a method must not see
+    serve_early(method, process, run)  # before anything is known that a method must not see
     with loading():
         from tracrcheck.commands.resumable import run_or_read
         from tracrcheck.grading.method_process import examinee_of
@@ -107,7 +122,12 @@ def gate(
     _ = examinee.many  # a method that cannot be found is reported now, not in the middle of the run
     header = plan.header(command_line())
     before = comparing.read_baseline(baseline.baseline, header["asked"]) if baseline.baseline else None
-    words = [*setting.replay_words, *judge.replay_words, *folder_words(folder)]
+    words = [
+        *setting.replay_words,
+        *(["--robust"] if robust else []),
+        *judge.replay_words,
+        *folder_words(folder),
+    ]
     if method.timeout != TIMEOUT:
         words += ["--timeout", f"{method.timeout:g}"]
     words += process.replay_words

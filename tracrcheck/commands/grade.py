@@ -33,7 +33,15 @@ if TYPE_CHECKING:
 @command
 def grade(
     circuit: CircuitFile,
-    program: Annotated[str, typer.Option("--program", metavar="NAME", help="A name, or a program file.")],
+    program: Annotated[
+        str,
+        typer.Option(
+            "--program",
+            "--model",
+            metavar="NAME",
+            help="A name, a program file, or the folder of a planted GPT-2.",
+        ),
+    ],
     setting: SettingOptions,
     folder: Folders = None,
     format: Annotated[
@@ -65,8 +73,8 @@ def grade(
     if rest not in (None, "cut"):
         raise user_error("TC117.rest", where="--rest", got=rest)
     files.check_writable(json)
-    settings = setting.settings(["zero"])
     entry = Library.here(folder or []).load(program)
+    settings = setting.settings(["zero"], entries=[entry])
     with loading():
         from tracrcheck.grading import grade_imported
         from tracrcheck.reports import grade as report

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from tracrcheck.processes.clean import is_only_a_command
 
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """Imports without the garbage collector, which would walk over a million objects that live as long as the process."""
-    if "torch" in sys.modules or not gc.isenabled():
+    """Imports without the garbage collector, which would walk over a million objects that live as long as the command."""
+    if not is_only_a_command() or not gc.isenabled():
         yield
         return
     gc.disable()

@@ -9,7 +9,7 @@ import typer
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import parse_edge
-from tracrcheck.commands.arguments import Folders, ListOptions, Name
+from tracrcheck.commands.arguments import Folders, Name, SettingOptions
 from tracrcheck.commands.base import command, prepared, stop_at
 from tracrcheck.commands.loading import loading
 from tracrcheck.error_codes import user_error
@@ -36,10 +36,10 @@ def new(
 
 
 @command
-def check(program: Name, setting: ListOptions, folder: Folders = None) -> None:
+def check(program: Name, setting: SettingOptions, folder: Folders = None) -> None:
     """Compare interpreter, reference, torch and JAX on the whole domain, and certify. Reports all problems at once."""
-    settings = setting.settings(["all"])
     entry = Library.here(folder or []).load(program)
+    settings = setting.settings(["all"], entries=[entry])
     with loading():
         from tracrcheck.reports import program as report
         from tracrcheck.truth import program_check
@@ -53,14 +53,14 @@ def check(program: Name, setting: ListOptions, folder: Folders = None) -> None:
 @command
 def show(
     program: Name,
-    setting: ListOptions,
+    setting: SettingOptions,
     folder: Folders = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=".svg, .html or .dot.")] = None,
 ) -> None:
     """Draw the circuit: required edges solid, permitted ones faint. Without --out, a tree."""
     files.check_writable(out)
-    settings = setting.settings(["zero"])
     entry = Library.here(folder or []).load(program)
+    settings = setting.settings(["zero"], entries=[entry])
     with loading():
         from tracrcheck.reports import program as report
         from tracrcheck.truth import cache
@@ -83,16 +83,16 @@ def show(
 def explain(
     program: Name,
     edge: Annotated[str, typer.Argument(metavar="EDGE", help="Such as 'a0.h0 -> m0'.")],
-    setting: ListOptions,
+    setting: SettingOptions,
     folder: Folders = None,
 ) -> None:
     """Say why an edge is required or not."""
-    settings = setting.settings(["zero"])
     try:
         parse_edge(edge)
     except CheckError as error:
         raise error.at(program) from None
     entry = Library.here(folder or []).load(program)
+    settings = setting.settings(["zero"], entries=[entry])
     with loading():
         from tracrcheck.grading.explain import explain as explanation_of
         from tracrcheck.reports import program as report

@@ -6,7 +6,7 @@ holds every number already, so we stop there and assemble the weights ourselves 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Real
@@ -35,6 +35,7 @@ class Compiled:
     token_ids:     token -> row of the embedding, BOS and PAD included.
     output_values: what each output coordinate stands for; None for a numerical output.
     provenance:    writer name -> the RASP expressions it computes.
+    truths:        ablation -> certificate, as a record, where a hand-made model brings its truth along; else None.
     """
 
     program: Program
@@ -44,6 +45,7 @@ class Compiled:
     token_ids: dict[Token, int]
     output_values: tuple[Any, ...] | None
     provenance: dict[str, tuple[str, ...]]
+    truths: Mapping[str, Mapping[str, Any]] | None = None
 
     @cached_property
     def graph(self) -> ResidualGraph:
@@ -123,6 +125,7 @@ def _by_hand(program: Program, sop: rasp.SOp, domain: Domain) -> Compiled:
         token_ids={token: row for row, token in enumerate(made.tokens)},
         output_values=None if values is None else tuple(values),
         provenance={writer: tuple(computed) for writer, computed in made.provenance.items()},
+        truths=made.truths,
     )
 
 

@@ -21,18 +21,12 @@ from functools import cache
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
+from tracrcheck.processes.process import Died, TookTooLong
+
 # Seconds between two looks at whether the parent lives, and whether a result is still wanted.
 LOOK = 0.5
 # Libraries that take their number of threads from the environment.
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-
-
-class Died(Exception):
-    """The process died during the call. The argument says how."""
-
-
-class TookTooLong(Exception):
-    """The call exceeded its time limit, and its process was killed."""
 
 
 class Unwanted(Exception):

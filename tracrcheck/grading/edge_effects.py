@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -17,7 +18,7 @@ from edgeprune_core.task import Task
 from tracrcheck.compiler.compile import Compiled, compile_program
 from tracrcheck.grading.verdict import Verdict
 from tracrcheck.rasp.library import Entry, Library
-from tracrcheck.truth.cache import certificate_for
+from tracrcheck.truth.cache import certificate_of
 from tracrcheck.truth.certificate import Certificate
 from tracrcheck.truth.setting import Setting
 from tracrcheck.truth.task import task_of
@@ -63,7 +64,7 @@ class Absent:
 def evidence_of(compiled: Compiled, setting: Setting, *, meaning: str = "") -> Evidence:
     """Uses the cached certificate if there is one. Errors: TC112."""
     task = task_of(compiled, setting)
-    certificate = certificate_for(task, setting)
+    certificate = certificate_of(compiled, setting, task=task)
     weights = weights_of(task, certificate)
     return Evidence(
         compiled=compiled, setting=setting, certificate=certificate, weights=weights, meaning=meaning
@@ -115,32 +116,24 @@ def settings_judged(verdicts: Iterable[Verdict]) -> dict[str, list[tuple[str, st
 def collect(
     judged: Mapping[str, Sequence[tuple[str, str]]],
     library: Library,
-    *,
-    lengths: tuple[int, int] | None,
-    score_bos: bool,
+    asked: Mapping[str, Any],
 ) -> Iterator[Evidence | Absent]:
-    """For each program and setting with a verdict. A program that is missing or not usable yields `Absent`."""
+    """For each program and setting with a verdict. A program that is missing or not usable yields `Absent`.
+
+    asked: the rest of the setting, as a file says it.
+    """
     for program, settings in judged.items():
         try:
             entry = library.load(program)
-            yield from _of_program(entry, settings, lengths=lengths, score_bos=score_bos)
+            yield from _of_program(entry, settings, asked)
         except CheckError as error:
             yield Absent(program=program, why=f"{error.code} {error.what}")
 
 
 def _of_program(
-    entry: Entry,
-    settings: Sequence[tuple[str, str]],
-    *,
-    lengths: tuple[int, int] | None,
-    score_bos: bool,
+    entry: Entry, settings: Sequence[tuple[str, str]], asked: Mapping[str, Any]
 ) -> Iterator[Evidence]:
     compiled, meaning = compile_program(entry.program), entry.meaning
     for ablation, criterion in settings:
-        setting = Setting(
-            ablation=ablation,
-            criterion="decoded" if criterion == "decoded" else "value",
-            lengths=lengths,
-            score_bos=score_bos,
-        )
+        setting = Setting.of_record(asked, ablation=ablation, criterion=criterion)
         yield evidence_of(compiled, setting, meaning=meaning)

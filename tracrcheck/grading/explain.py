@@ -10,7 +10,7 @@ from edgeprune_core.graph import Edge
 from tracrcheck.compiler.compile import Compiled
 from tracrcheck.grading.grade import witness_of
 from tracrcheck.grading.verdict import Witness
-from tracrcheck.truth.cache import certificate_for
+from tracrcheck.truth.cache import certificate_of
 from tracrcheck.truth.certificate import Certificate
 from tracrcheck.truth.setting import Setting
 from tracrcheck.truth.task import task_of
@@ -32,7 +32,7 @@ def explain(compiled: Compiled, setting: Setting, text: str) -> Explanation:
     """Errors: EP111-EP113 (the text is not an edge of the program's graph)."""
     edge = compiled.graph.edge(text)
     task = task_of(compiled, setting)
-    certificate = certificate_for(task, setting)
+    certificate = certificate_of(compiled, setting, task=task)
     if edge not in certificate.permitted:
         return Explanation(edge=edge, kind="carries nothing", why=_weights(certificate.permitted, edge))
     if edge in certificate.required:

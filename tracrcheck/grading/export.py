@@ -12,7 +12,7 @@ from tracrcheck.error_codes import unknown_name, user_error
 from tracrcheck.grading.grade_imported import read_circuit
 from tracrcheck.importers import EXPORTERS
 from tracrcheck.peers.peer import lens_file
-from tracrcheck.truth.cache import certificate_for
+from tracrcheck.truth.cache import certificate_of
 from tracrcheck.truth.setting import Setting
 from tracrcheck.truth.task import task_of
 
@@ -34,7 +34,7 @@ def circuit_of(compiled: Compiled, path: Path | None, *, format: str, ablation: 
     """The circuit in a file, or the required one. Errors: those of `read_circuit`."""
     if path is None:
         setting = Setting(ablation=ablation)
-        return certificate_for(task_of(compiled, setting), setting).required
+        return certificate_of(compiled, setting).required
     found = read_circuit(path, compiled, format=format, threshold=None)
     return found.granularity.expand(compiled.graph, found.kept)
 

@@ -30,7 +30,8 @@ class _NoTruth(MetaPathFinder):
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
         if fullname.startswith(FORBIDDEN) and fullname not in ALLOWED:
             raise ImportError(
-                f"a method cannot import {fullname}: it is run apart from the truth (docs/gate.md)"
+                f"a method cannot import {fullname}: it is run apart from the truth (docs/gate.md). What needs it belongs "
+                "in another module than the method's"
             )
 
 
@@ -45,7 +46,8 @@ def handle(request: bytes) -> dict[str, Any]:
     """The answer to a request: `found`, `results`, or what was `raised`, as `Type: text`."""
     try:
         operation, *rest = unpacked(request)
-        return _find(*rest) if operation == "find" else _run(*rest)
+        operations: dict[str, Callable[..., dict[str, Any]]] = {"find": _find, "take": _take, "run": _run}
+        return operations[operation](*rest)
     except CheckError as error:
         return {"refused": error.parts}
     except BaseException as error:  # also what a test framework raises to skip a test
@@ -63,6 +65,12 @@ def _find(method: str | bytes, where: str, threads: int) -> dict[str, Any]:
     except CheckError as error:
         return {"error": error.parts}
     return {"found": True, "many": callable(getattr(_Asked.method, "many", None))}
+
+
+def _take(thing: bytes) -> dict[str, Any]:
+    """Whether a part of a task can be unpacked here."""
+    unpacked(thing)
+    return {"taken": True}
 
 
 def _run(task: Task, seeds: Sequence[int], together: bool) -> dict[str, Any]:

@@ -7,6 +7,7 @@ that is started for it, and used for all its tasks; only `in_process`, which is 
 from __future__ import annotations
 
 import os
+import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +30,9 @@ Method = Callable[[Task], Any]
 
 # Ours are for the process that judges.
 OURS = "TRACRCHECK_"
+NOT_SENT = "TC124"
+# Seconds that finding a method may take: importing its module, and making the object that is named.
+FINDING = 600.0
 
 
 class Examinee(ABC):
@@ -105,6 +109,9 @@ class MethodProcess(Examinee):
         hidden: Mapping[str, str | None] = {key: None for key in os.environ if key.startswith(OURS)}
         self._method, self._where = method, where
         self._found_at = 0  # in which of its processes the method has been found
+        self._sent_with: dict[
+            type, tuple[str, ...]
+        ] = {}  # types of ablations -> modules that are sent with them
         self._process = Process(
             "tracrcheck.grading.method_child",
             name=name or (method if isinstance(method, str) else getattr(method, "__name__", "method")),
@@ -128,7 +135,10 @@ class MethodProcess(Examinee):
                 method: str | bytes = self._method
             else:
                 method = packed(self._method)
-            said = self._process.call(packed(("find", method, self._where, torch.get_num_threads())))
+            request = packed(("find", method, self._where, torch.get_num_threads()))
+            said = self._process.call(request, seconds=FINDING)
+        except TookTooLong:
+            raise self._not_found(f"its module is not imported within {FINDING:g} s") from None
         except Died as death:
             raise self._not_found(str(death)) from None
         except Exception as error:  # an object that cannot be sent
@@ -164,18 +174,53 @@ class MethodProcess(Examinee):
         try:
             if self._found_at != self._process.starts or not self._process.alive:
                 self._find()
-            request = packed(("run", replace(task), seeds, together))  # without what a task has computed
+            whole = self._modules_with(task, timeout)
+            request = packed(
+                ("run", replace(task), seeds, together), whole=whole
+            )  # without what a task has computed
             started = time.monotonic()
             answers = _read(self._process.call(request, seconds=timeout), task)
         except TookTooLong:
             answers = [Answer(fault="timeout", detail=f"no answer within {timeout:g} s")]
         except (Died, CheckError) as error:
+            if isinstance(error, CheckError) and error.code == NOT_SENT:
+                raise
             answers = [Answer(fault="raised", detail=str(error))]
         seconds = time.monotonic() - started
         return [replace(answer, seconds=seconds) for answer in answers]
 
+    def _modules_with(self, task: Task, timeout: float | None) -> tuple[str, ...]:
+        """The modules of an ablation of somebody's own that are sent with it, where the process cannot import them.
+
+        Errors: TC124.
+        """
+        ablation, kind, why = task.ablation, type(task.ablation), ""
+        modules = _modules_of_others(kind)
+        if not modules or kind in self._sent_with:
+            return self._sent_with.get(kind, ())
+        for whole in ((), modules):
+            try:
+                sent = packed(ablation, whole=whole)
+            except Exception as error:
+                why = why or f"{type(error).__name__}: {error}"
+                continue
+            match self._process.call(packed(("take", sent)), seconds=timeout):
+                case {"taken": True}:
+                    self._sent_with[kind] = whole
+                    return whole
+                case {"raised": str(reason)}:
+                    why = why or reason
+        raise user_error("TC124", where=f"{kind.__module__}.{kind.__qualname__}", name=ablation.name, got=why)
+
     def end(self) -> None:
         self._process.end()
+
+
+def _modules_of_others(kind: type) -> tuple[str, ...]:
+    """The modules that a class and its bases are defined in, without ours, torch's and Python's."""
+    names = dict.fromkeys(base.__module__ for base in kind.__mro__)
+    known = {"edgeprune_core", "tracrcheck", "torch", "typing_extensions", *sys.stdlib_module_names}
+    return tuple(name for name in names if name.partition(".")[0] not in known)
 
 
 def _read(said: Any, task: Task) -> list[Answer]:

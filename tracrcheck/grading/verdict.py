@@ -16,7 +16,7 @@ Key = tuple[str, str, str, int]  # program, ablation, criterion, seed
 
 # Why a method FAILS: before its circuit is graded, and after.
 METHOD_FAULTS = ("raised", "timeout", "nan", "foreign_edges", "no_result", "refused")
-CIRCUIT_FAULTS = ("unfaithful", "not_smallest", "no_threshold")
+CIRCUIT_FAULTS = ("unfaithful", "not_robust", "not_smallest", "no_threshold")
 WRONG_CALLS = ("foreign_edges", "refused")  # exit code 2
 
 
@@ -68,6 +68,7 @@ class Verdict:
     judged:  what the verdict is on: the circuit; the ranking by scores (`missing` and `extra` are then those of the nearest
              threshold); or the nodes, of which all counts are then. selector: what made the circuit of the scores, if the
              method or the call named one (`edgeprune_core.methods.selectors`).
+    sampled: what part of the whole list the truth was tested on, such as `48 of 1053`; None where it is proved on all of it.
     detail:  the exception or the foreign edges, in words; not part of the JSON form.
     """
 
@@ -89,6 +90,7 @@ class Verdict:
     ranking: Ranking | None = None
     judged: Judged = field(default="circuit", metadata=LATER)
     selector: str | None = field(default=None, metadata=LATER)
+    sampled: str | None = field(default=None, metadata=LATER)
     detail: str = field(default="", compare=False)
 
     @property
@@ -129,18 +131,23 @@ class Verdict:
             "ranking": self.ranking.to_json() if self.ranking else None,
             "judged": self.judged,
             "selector": self.selector,
+            "sampled": self.sampled,
         }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """Counts each verdict once: HOLDS in a vacuous setting counts as `vacuous`, not as `holds`."""
+    """Counts each verdict once: HOLDS in a vacuous setting counts as `vacuous`, not as `holds`.
+
+    sampled: how many of them are against a truth that was tested on a sample of the inputs.
+    """
 
     holds: int
     fails: int
     unknown: int
     vacuous: int
     seconds: float
+    sampled: int = 0
 
     @classmethod
     def of(cls, verdicts: Iterable[Verdict], seconds: float) -> Summary:
@@ -152,6 +159,7 @@ class Summary:
             unknown=sum(v.verdict == "UNKNOWN" for v in rows),
             vacuous=sum(v.vacuous for v in holding),
             seconds=round(seconds, 3),
+            sampled=sum(v.sampled is not None for v in rows),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -161,6 +169,7 @@ class Summary:
             "unknown": self.unknown,
             "vacuous": self.vacuous,
             "seconds": self.seconds,
+            **({"sampled": self.sampled} if self.sampled else {}),
         }
 
 

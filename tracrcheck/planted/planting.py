@@ -118,12 +118,14 @@ def plant(
     d_mlp: int | None = None,
     seed: int = 0,
     slots: Mapping[str, str] | None = None,
+    crowded: bool = False,
 ) -> Planted:
     """Hides a program in a transformer of `layers` x `heads`. The same call gives the same model.
 
     d_model: at least one more than the program's; by default twice the program's.
     d_head, d_mlp: at least the program's, which is the default.
     slots:   component -> writer of the host, for every component; drawn at random by default.
+    crowded: the program may take more than half of the heads of a layer.
 
     Errors: TC160 (a size, or a model of another kind), TC161 (slots).
     """
@@ -142,7 +144,7 @@ def plant(
     if slots is None:
         placed = random_slots(stages, graph, generator=torch.Generator().manual_seed(seed))
     else:
-        placed = check_slots(slots, stages, graph)
+        placed = check_slots(slots, stages, graph, crowded=crowded)
     draw = Draw.of(seed)
     host = Host(compiled, spec, placed, draw)
     host.put_program()

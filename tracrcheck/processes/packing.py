@@ -5,14 +5,24 @@ Only what this process sends is unpickled, and only there. What comes back is JS
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
+from contextlib import ExitStack
 from typing import Any
 
 import cloudpickle
 
 
-def packed(thing: Any) -> bytes:
-    """Errors: whatever pickling raises."""
-    return cloudpickle.dumps(thing)
+def packed(thing: Any, *, whole: Iterable[str] = ()) -> bytes:
+    """whole: modules whose functions and classes are sent themselves, so that nobody has to import the module.
+
+    Errors: whatever pickling raises.
+    """
+    with ExitStack() as stack:
+        for name in whole:
+            cloudpickle.register_pickle_by_value(sys.modules[name])
+            stack.callback(cloudpickle.unregister_pickle_by_value, sys.modules[name])
+        return cloudpickle.dumps(thing)
 
 
 def unpacked(data: bytes) -> Any:

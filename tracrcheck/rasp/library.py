@@ -22,6 +22,9 @@ from tracrcheck.error_codes import unknown_name, user_error
 from tracrcheck.program import Program
 from tracrcheck.rasp.tracr_without_jax import defer_jax
 
+# The program file in the folder of a planted model (planted/folder.py): the folder stands for it.
+PLANTED_PROGRAM = "program.py"
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -66,7 +69,12 @@ class Library:
         return found
 
     def load(self, name: str) -> Entry:
-        """The program of this name or path. If a file has the program's name, no other file is imported."""
+        """The program of this name or path. If a file has the program's name, no other file is imported.
+
+        The folder of a planted model stands for the program file in it, unless a program has its name.
+        """
+        if (Path(name) / PLANTED_PROGRAM).is_file() and all(path.stem != name for path in self.files()):
+            return replace(load_file(Path(name) / PLANTED_PROGRAM), named_as=name)
         if name.endswith(".py") or "/" in name:
             return replace(load_file(Path(name)), named_as=name)
         files = self.files()

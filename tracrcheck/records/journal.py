@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from edgeprune_core.errors import CheckError
+from edgeprune_core.errors import CheckError, shortened
 from tracrcheck.error_codes import unwritable, user_error
 
 SCHEMA = "tracrcheck.ledger/1"
@@ -158,11 +158,8 @@ def differences(there: Mapping[str, Any], here: Mapping[str, Any], parts: Iterab
     return found
 
 
-def _short(value: Any, most: int = 60) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
-    if len(text) == 64 and set(text) <= set("0123456789abcdef"):
-        return text[:12]
-    return text if len(text) <= most else text[:most] + "..."
+def _short(value: Any) -> str:
+    return shortened(value if isinstance(value, str) else json.dumps(value, default=str))
 
 
 def _locked(path: Path) -> int:

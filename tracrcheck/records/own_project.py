@@ -11,24 +11,28 @@ import importlib.util
 import os
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 # Folders of installed packages and of Python itself.
 INSTALLED = ("site-packages", "dist-packages")
 
 
-def project_files(module: str) -> set[Path]:
-    """The source file of a module, those of the packages that hold it, and what they import, directly or not."""
+def project_files(module: str, *, but: Collection[str] = ()) -> set[Path]:
+    """The source file of a module, those of the packages that hold it, and what they import, directly or not.
+
+    but: top-level packages whose files are left out.
+    """
     top = module.partition(".")[0]
-    if not module or (root := _root(top)) is None:
+    if not module or top in but or (root := _root(top)) is None:
         return set()
     only = top if root.name in INSTALLED else None
     found: dict[str, Path] = {}
     queue = [module]
     while queue:
         name = queue.pop()
-        if name in found or (only and name.partition(".")[0] != only) or (path := _file(root, name)) is None:
+        top = name.partition(".")[0]
+        if name in found or top in but or only not in (None, top) or (path := _file(root, name)) is None:
             continue
         found[name] = path
         queue += [name.rpartition(".")[0], *_imports(path, name)]

@@ -58,16 +58,26 @@ def reached(roots: Iterable[str]) -> list[Path]:
         if name in found or name in TABLES or (path := _file_of(name)) is None:
             continue
         found[name] = path
-        for node in _imports(ast.parse(path.read_bytes())):
-            if isinstance(node, ast.Import):
-                queue += [alias.name for alias in node.names]
-            elif node.module:
-                homes = _homes(node.module)
-                names = [alias.name for alias in node.names]
-                queue += [node.module, *(homes.get(name, f"{node.module}.{name}") for name in names)]
-        queue += _rows(path)
+        imported, rows = _wants(path.read_bytes())
+        for module, names in imported:
+            homes = _homes(module) if names else {}
+            queue += [module, *(homes.get(name, f"{module}.{name}") for name in names)]
+        queue += rows
     packages = [path.parent for path in found.values() if path.name == "__init__.py"]
     return sorted({*found.values(), *(table for folder in packages for table in folder.glob("*.toml"))})
+
+
+@cache
+def _wants(source: bytes) -> tuple[list[tuple[str, list[str]]], list[str]]:
+    """What a file imports, each module with the names that are taken from it, and the modules of a lazy table's rows."""
+    tree = ast.parse(source)
+    imported: list[tuple[str, list[str]]] = []
+    for node in _imports(tree):
+        if isinstance(node, ast.Import):
+            imported += [(alias.name, []) for alias in node.names]
+        elif node.module:
+            imported.append((node.module, [alias.name for alias in node.names]))
+    return imported, _rows(tree) if b"Lazy(" in source else []
 
 
 def _imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
@@ -97,9 +107,9 @@ def _homes(package: str) -> dict[str, str]:
     }
 
 
-def _rows(path: Path) -> list[str]:
+def _rows(tree: ast.Module) -> list[str]:
     """The modules of a lazy table's rows."""
-    calls = [node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.Call)]
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     return [
         ast.literal_eval(call.args[0]).partition(":")[0]
         for call in calls
@@ -144,11 +154,7 @@ def method_sha(method: str | Callable[..., Any]) -> str | None:
     the arguments of a partial, the variables of a closure, the fields of a record.
     """
     modules, values = ({_module_of(method)}, []) if isinstance(method, str) else modules_and_values(method)
-    ours = [package_folder(p).resolve() for p in OURS.values()]
-    files = {
-        path for module in modules for path in project_files(module)
-        if not any(folder in path.parents for folder in ours)
-    }  # fmt: skip
+    files = {path for module in modules for path in project_files(module, but=OURS)}
     if not files:
         return None
     marks = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(files)]

@@ -109,21 +109,24 @@ number, choice = partial(Column, number=True), partial(Column, choice=True)
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """The first column holds the headings of the rows."""
+    """The first column holds the headings of the rows. above: a line above it on a terminal, which shows no caption."""
 
     caption: str = ""
     columns: Sequence[Column]
     rows: Sequence[Sequence[Inline]]
     note: str = ""
+    above: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.rows)
 
     @classmethod
-    def of(cls, items: Iterable[Any], *columns: Column, caption: str = "", note: str = "") -> Table:
+    def of(
+        cls, items: Iterable[Any], *columns: Column, caption: str = "", note: str = "", above: str = ""
+    ) -> Table:
         """A row for each item."""
         rows = [[column.cell(item) for column in columns] for item in items]
-        return cls(caption=caption, columns=columns, rows=rows, note=note)
+        return cls(caption=caption, columns=columns, rows=rows, note=note, above=above)
 
     def narrow(self) -> Table:
         """Without the wide columns."""

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgeprune_core.atomic_write import write_whole
+from edgeprune_core import atomic_write
 from tracrcheck.error_codes import unwritable, user_error
 
 if TYPE_CHECKING:
     from edgeprune_core.weights import Model
     from tracrcheck.grading.verdict import Summary
     from tracrcheck.peers.hooked_model import LensFile
-    from tracrcheck.truth.certificate import Certificate
 
 
 def judged_document(verdicts: Sequence[dict[str, Any]], summary: Summary) -> dict[str, Any]:
@@ -26,20 +23,12 @@ def judged_document(verdicts: Sequence[dict[str, Any]], summary: Summary) -> dic
     return {"verdicts": list(verdicts), "summary": summary.to_json()}
 
 
-def certify_document(certificates: Sequence[Certificate]) -> dict[str, Any]:
-    return {"certificates": [c.to_json() for c in certificates]}
-
-
 def check_writable(path: Path | None) -> None:
     """Raises TC115 if `path` cannot be written, before any work is done."""
     if path is None or is_device(path):
         return
     with _writing(path):
-        if path.is_dir():
-            raise IsADirectoryError(f"'{path}' is a folder")
-        handle, probe = tempfile.mkstemp(dir=path.resolve().parent)
-        os.close(handle)
-        os.unlink(probe)
+        atomic_write.check_writable(path)
 
 
 def check_suffix(option: str, path: Path | None, wanted: str) -> None:
@@ -99,7 +88,7 @@ def write_text(path: Path, text: str) -> None:
         if is_device(path):
             path.write_text(text, encoding="utf-8")
         else:
-            write_whole(path.resolve(), text)
+            atomic_write.write_whole(path.resolve(), text)
 
 
 def write_model(path: Path, model: Model | LensFile) -> None:

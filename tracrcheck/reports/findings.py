@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from tracrcheck.grading.verdict import Verdict
 from tracrcheck.reports.document import MOST_EDGES, Edges, Finding, Inline, Verbatim, plain
-from tracrcheck.reports.text import ranking_text, what_judged
+from tracrcheck.reports.text import ranking_text, truth_words, what_judged
 
 REASONS = {
     "unfaithful": "unfaithful: the circuit gives another output than the model",
+    "not_robust": "not_robust: the circuit is faithful only if everything else is cut",
     "not_smallest": "not_smallest: the circuit is faithful, with edges that are not needed",
     "raised": "raised: the method raised an exception",
     "timeout": "timeout: the method did not answer in time",
@@ -34,6 +35,8 @@ def finding_of(
     rows: list[tuple[str, Inline]] = []
     if v.judged != "circuit" or v.selector:
         rows.append(("judged", what_judged(v)))
+    if v.sampled is not None:
+        rows.append(("truth", f"{truth_words(v)}: not proved on the whole list"))
     rows += [("detail", Verbatim(v.detail))] if v.detail else []
     rows += edge_rows(v, carried or {})
     if v.ranking is not None:

@@ -10,32 +10,38 @@ from typing import TYPE_CHECKING
 from tracrcheck.reports import document as doc
 from tracrcheck.reports.document import choice, number
 from tracrcheck.reports.findings import block, edge_rows, finding_of, title_of
+from tracrcheck.reports.text import IN_PROCESS
 from tracrcheck.runs.fuzz_score import Bar, Score
+from tracrcheck.runs.gate_units import TIMEOUT
 
 if TYPE_CHECKING:
-    from tracrcheck.runs.fuzz import FuzzResults
+    from tracrcheck.runs.fuzz import FuzzResults, Plan
     from tracrcheck.runs.fuzz_program import Row
     from tracrcheck.runs.regressions import Replayed
 
 
 def document(results: FuzzResults) -> doc.Document:
     bar, asked, rows = Bar(), results.run["asked"], results.rows
-    score, seed = results.score(bar), asked["seed"]
+    score, plan = results.score(bar), results.plan
+    within = ", in process" if plan.in_process else ""
     o = score.overall
-    failing = [finding(row, seed) for row in rows if row.counts and not row.holds]
+    failing = [finding(row, plan) for row in rows if row.counts and not row.holds]
     kind = "bad" if score.short else "good"
 
     def case(row: Row) -> doc.Case:
-        return doc.Case(row.ablation, row.verdict.seconds, None if row.holds else finding(row, seed))
+        return doc.Case(
+            f"{row.ablation}{within}", row.verdict.seconds, None if row.holds else finding(row, plan)
+        )
 
     return doc.Document(
         command="fuzz",
-        title=f"Fuzzing: {asked['method']}",
+        title=f"Fuzzing: {asked['method']}{within}",
         word="FAILS" if score.short else "HOLDS",
         good=not score.short,
         outcome="the bar is not reached" if score.short else "the bar is reached",
-        scope=f"{asked['programs']:,} programs drawn from seed {seed}, {asked['timeout']:g} s for each run of the method.",
+        scope=f"{asked['programs']:,} programs drawn from seed {plan.seed}, {plan.timeout:g} s for each run of the method{within}.",
         summary=(
+            *where_it_ran(in_process=plan.in_process),
             f"{o.exact:,} of {o.counted:,} settings exact: {o.share:.2%} (95 % interval {o.low:.2%} to {o.high:.2%}); "
             f"the bar is {'not ' if score.short else ''}reached",
         ),
@@ -61,18 +67,26 @@ def document(results: FuzzResults) -> doc.Document:
     )
 
 
-def finding(row: Row, seed: int) -> doc.Finding:
+def where_it_ran(*, in_process: bool) -> list[str]:
+    """What is said where the method has no process of its own."""
+    return [IN_PROCESS] if in_process else []
+
+
+def finding(row: Row, plan: Plan) -> doc.Finding:
     """Why one setting is not exact, and the command that replays it."""
     v = row.verdict
-    words = ["tracrcheck", "fuzz", "--seed", str(seed), "--number", str(row.number)]
-    replay = shlex.join([*words, "--ablation", row.ablation, "--method", v.method])
+    words = ["tracrcheck", "fuzz", "--seed", str(plan.seed), "--number", str(row.number)]
+    words += ["--ablation", row.ablation, "--method", v.method]
+    words += [] if plan.timeout == TIMEOUT else ["--timeout", f"{plan.timeout:g}"]
+    words += [] if plan.memory is None else ["--memory", str(plan.memory)]
+    replay = shlex.join([*words, *(["--in-process"] if plan.in_process else [])])
     return finding_of(v, replay=replay, cells=(doc.Code(v.program), row.ablation, v.reason))
 
 
-def one(row: Row, seed: int) -> str:
+def one(row: Row, plan: Plan) -> str:
     """A single setting, for `--number`."""
     if not row.holds:
-        return block(finding(row, seed))
+        return block(finding(row, plan))
     return f"{row.verdict.verdict} {title_of(row.verdict)}{'' if row.counts else ' (vacuous)'}"
 
 

@@ -13,7 +13,7 @@ from tracrcheck.reports.document import choice, grouped, number
 from tracrcheck.reports.findings import finding_of, title_of
 from tracrcheck.reports.picture import MOST, Layer, judged_layer
 from tracrcheck.reports.render.templates import lines
-from tracrcheck.reports.text import IN_PROCESS, count, share, summary_line, what_judged
+from tracrcheck.reports.text import IN_PROCESS, count, share, summary_line, truth_words, what_judged
 from tracrcheck.runs.baseline import FLOOR, Comparison
 from tracrcheck.runs.gate import Results
 
@@ -33,7 +33,8 @@ def document(results: Results, context: Context, *, allow_unknown: bool = False)
 
     def case(v: Verdict) -> doc.Case:
         finding = None if v.verdict == "HOLDS" else finding_of(v, replay=context.replay(v))
-        return doc.Case(f"{v.ablation}, {v.criterion}, seed {v.seed}{within}", v.seconds, finding)
+        note = "" if v.sampled is None else f"against a truth that is {truth_words(v)}"
+        return doc.Case(f"{v.ablation}, {v.criterion}, seed {v.seed}{within}", v.seconds, finding, note)
 
     wrong = doc.Findings(
         ("program", "ablation", "seed", "why", "missing", "extra"), _wrong(verdicts, drawn, context)
@@ -44,7 +45,8 @@ def document(results: Results, context: Context, *, allow_unknown: bool = False)
         title=f"Gate: {asked['method']}{within}",
         word=worst(verdicts),
         good=not bad,
-        outcome=f"{bad:,} of {n:,} verdicts do not hold" if bad else f"{n:,} of {n:,} verdicts hold",
+        outcome=(f"{bad:,} of {n:,} verdicts do not hold" if bad else f"{n:,} of {n:,} verdicts hold")
+        + (f", {s['sampled']:,} of them against a sampled truth" if s.get("sampled") else ""),
         scope=f"{asked['method']} on {programs} under {', '.join(asked['ablations'])} ablation, criterion "
         f"{', '.join(asked['criteria'])}, {count(len(asked['seeds']), 'seed')}{within}.",
         summary=(*([IN_PROCESS] if within else []), summary_line(s, allow_unknown=allow_unknown)),
@@ -53,6 +55,7 @@ def document(results: Results, context: Context, *, allow_unknown: bool = False)
             doc.Tile("fail", s["fails"], "bad" if s["fails"] else "plain"),
             doc.Tile("unknown", s["unknown"], "unsure" if s["unknown"] else "plain"),
             doc.Tile("vacuous", s["vacuous"]),
+            *([doc.Tile("sampled", s["sampled"], "unsure")] if s.get("sampled") else []),
             doc.Tile("seconds", f"{s['seconds']:,.1f}"),
         ),
         sections=(
@@ -103,6 +106,7 @@ def verdict_table(verdicts: Sequence[Verdict], drawn: Collection[str] = ()) -> d
     criteria = len({v.criterion for v in verdicts}) > 1
     ranked = any(v.ranking for v in verdicts)
     many = len(groups) < len(verdicts)
+    sampled = any(v.sampled is not None for v in verdicts)
     judged = any(v.judged != "circuit" or v.selector for v in verdicts)
     columns = [
         doc.Column("program", lambda of: _linked(of[0].program, drawn)),
@@ -113,6 +117,7 @@ def verdict_table(verdicts: Sequence[Verdict], drawn: Collection[str] = ()) -> d
         number("found", _sizes),
         number("holds", _holding),
         choice("verdict", lambda of: doc.Badge(worst(of))),
+        *([choice("truth", lambda of: truth_words(of[0]))] if sampled else []),
         choice("vacuous", lambda of: "vacuous" if of[0].vacuous else ""),
         *([number("lowest AUROC" if many else "AUROC", _lowest_auroc)] if ranked else []),
         number("seconds", lambda of: f"{sum(v.seconds for v in of):.1f}"),
@@ -120,10 +125,9 @@ def verdict_table(verdicts: Sequence[Verdict], drawn: Collection[str] = ()) -> d
     ]
     vacuous = "Vacuous: nothing is required, since the output cannot change."
     note = vacuous if any(v.vacuous for v in verdicts) else ""
-    caption = "Verdicts by program and setting"
-    if not criteria and verdicts:
-        caption += f", criterion {verdicts[0].criterion}"
-    return doc.Table.of(groups.values(), *columns, caption=caption, note=note)
+    above = "" if criteria or not verdicts else f"criterion {verdicts[0].criterion}"
+    caption = "Verdicts by program and setting" + (above and f", {above}")
+    return doc.Table.of(groups.values(), *columns, caption=caption, note=note, above=above)
 
 
 def _linked(program: str, drawn: Collection[str]) -> doc.Inline:
@@ -169,6 +173,7 @@ def _every(verdicts: Sequence[Verdict]) -> doc.Table:
         choice("ablation"),
         choice("seed", number=True),
         choice("verdict", lambda v: doc.Badge(v.verdict)),
+        *([choice("truth", truth_words)] if any(v.sampled is not None for v in verdicts) else []),
         choice("why", lambda v: "UNKNOWN" if v.verdict == "UNKNOWN" else v.reason),
         number("missing", lambda v: len(v.missing)),
         number("extra", lambda v: len(v.extra)),

@@ -30,6 +30,11 @@ def what_judged(v: Verdict) -> str:
     return f"circuit by {v.selector}" if v.judged == "circuit" and v.selector else v.judged
 
 
+def truth_words(v: Verdict) -> str:
+    """Whether the truth that a verdict is against is proved on the whole list, or tested on a sample of it."""
+    return "proved" if v.sampled is None else f"sampled {v.sampled}"
+
+
 def ranking_text(r: Ranking) -> str:
     some = "a" if r.exact_threshold else "no"
     return (
@@ -53,7 +58,9 @@ def summary_line(summary: Mapping[str, Any], *, allow_unknown: bool = False) -> 
     """summary: as in the JSON of the gate."""
     counts = ", ".join(f"{summary[name]:,} {word}" for name, word in _COUNTS.items())
     lifted = " (unknown verdicts allowed)" if allow_unknown and summary["unknown"] else ""
-    return f"{counts}{lifted}; {summary['seconds']:.1f} s"
+    n = summary.get("sampled", 0)
+    sampled = f"; {n:,} of them against a sampled truth" if n else ""
+    return f"{counts}{lifted}{sampled}; {summary['seconds']:.1f} s"
 
 
 _COUNTS = {"holds": "hold", "fails": "fail", "unknown": "unknown", "vacuous": "vacuous"}

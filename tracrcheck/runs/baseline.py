@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from tracrcheck.error_codes import user_error
 from tracrcheck.grading.verdict import Verdict
+from tracrcheck.rasp.domain import WHOLE
 from tracrcheck.records.journal import differences
 from tracrcheck.records.machine import in_words
 from tracrcheck.runs.gate import GATE, Results
@@ -21,8 +22,8 @@ FLOOR = 0.5  # seconds
 SLOWER = 2.0
 
 # What must be equal in both runs for a comparison to mean anything.
-SAME = ("method", "criteria", "lengths", "score_bos", "judge", "select")
-LATER = {"judge": "auto", "select": None}  # what older files do not say
+SAME = ("method", "criteria", "lengths", "score_bos", "inputs", "robust", "judge", "select")
+LATER = {"inputs": WHOLE, "robust": False, "judge": "auto", "select": None}  # what older files do not say
 
 
 @dataclass(frozen=True, kw_only=True)

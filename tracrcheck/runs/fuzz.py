@@ -14,7 +14,7 @@ from tracrcheck.generator.accept import Draws, name_of
 from tracrcheck.generator.features import Composition, Features
 from tracrcheck.grading.by_name import method_or_name
 from tracrcheck.rasp.library import Library
-from tracrcheck.records.reading import plain, read
+from tracrcheck.records.reading import LATER, plain, read
 from tracrcheck.records.sources import sources_of
 from tracrcheck.runs import base
 from tracrcheck.runs.fuzz_program import ROOTS, Examined, Row, examine
@@ -26,7 +26,10 @@ from tracrcheck.truth.setting import Setting
 
 @dataclass(frozen=True, kw_only=True)
 class Plan(base.Plan):
-    """programs: how many accepted ones of the draws of `seed`; timeout: seconds that one run of the method has."""
+    """programs: how many accepted ones of the draws of `seed`; timeout: seconds that one run of the method has.
+
+    memory: MiB that the method's process may allocate. in_process: it has no process of its own.
+    """
 
     seed: int
     programs: int
@@ -34,6 +37,8 @@ class Plan(base.Plan):
     ablations: tuple[str, ...]
     criteria: tuple[str, ...] = ("value",)
     timeout: float
+    memory: int | None = field(default=None, metadata=LATER)
+    in_process: bool = field(default=False, metadata=LATER)
 
     kind = "fuzz"
 
@@ -229,7 +234,10 @@ class Campaign(base.ResumableRun[int, Examined]):
 
 def examined(plan: Plan, number: int, died: str | None = None) -> Examined:
     """A draw examined as the plan says. died: why it could not be."""
-    return examine(plan.seed, number, plan.settings, method=plan.method, timeout=plan.timeout, died=died)
+    return examine(
+        plan.seed, number, plan.settings, method=plan.method, timeout=plan.timeout,
+        memory_mib=plan.memory, in_process=plan.in_process, died=died,
+    )  # fmt: skip
 
 
 # Made again --------------------------------------------------------------------------------------------

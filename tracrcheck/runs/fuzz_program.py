@@ -100,11 +100,14 @@ def examine(
     *,
     method: str,
     timeout: float,
+    memory_mib: int | None = None,
+    in_process: bool = False,
     died: str | None = None,
 ) -> Examined:
     """The program of a draw. Whatever certifying or the method does, there is a row.
 
-    died: why the method could not be run; it counts as one that raised. Errors: TC153.
+    memory_mib, in_process: as in `examinee_of`. died: why the method could not be run; it counts as one that raised.
+    Errors: TC153.
     """
     recipe = numbered(seed, number)
     try:
@@ -113,17 +116,18 @@ def examine(
         raise user_error("TC153", where=f"--number {number}", got=error.reason) from error.error
     zero = Setting(ablation="zero")
     task = task_of(compiled, zero)
+    asked = examinee(method, memory_mib=memory_mib, in_process=in_process)
     rest: dict[str, Any] = {"number": number, "name": method, "timeout": timeout, "died": died}
     return Examined(
         program=Features.of(number, recipe, task, certificate_for(task, zero).required),
-        rows=tuple(judge(compiled, setting, examinee(method), **rest) for setting in settings),
+        rows=tuple(judge(compiled, setting, asked, **rest) for setting in settings),
     )
 
 
 @cache
-def examinee(method: str) -> Examinee:
+def examinee(method: str, *, memory_mib: int | None = None, in_process: bool = False) -> Examinee:
     """One per method and process. Errors: TC113."""
-    return examinee_of(method)
+    return examinee_of(method, memory_mib=memory_mib, in_process=in_process)
 
 
 def judge(

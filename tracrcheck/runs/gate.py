@@ -160,12 +160,7 @@ def again(
         asked["method"], in_process=asked.get("in_process", False), memory_mib=asked.get("memory")
     )
     for then in verdicts:
-        setting = Setting(
-            ablation=then.ablation,
-            criterion=then.criterion,  # type: ignore[arg-type]
-            lengths=tuple(asked["lengths"]) if asked["lengths"] else None,
-            score_bos=asked["score_bos"],
-        )
+        setting = Setting.of_record(asked, ablation=then.ablation, criterion=then.criterion)
         plan = Plan(
             settings=(setting,), method=examinee, method_name=then.method, seeds=(then.seed,), timeout=asked["timeout"],
             judge=Judge.of(asked.get("judge", "auto"), asked.get("select")),

@@ -19,10 +19,11 @@ from tracrcheck.grading.judge import AUTO, Judge, judged
 from tracrcheck.grading.method_process import Examinee, examinee_of
 from tracrcheck.grading.run_method import Answer
 from tracrcheck.grading.verdict import Key, Verdict
+from tracrcheck.rasp.domain import WHOLE
 from tracrcheck.rasp.library import load_file
 from tracrcheck.records.sources import sources_of
 from tracrcheck.runs import base
-from tracrcheck.truth.cache import cached, certificate_for, from_record, to_record
+from tracrcheck.truth.cache import cached, certificate_of, from_record, to_record
 from tracrcheck.truth.certificate import Certificate
 from tracrcheck.truth.setting import Setting
 from tracrcheck.truth.task import task_of
@@ -45,12 +46,14 @@ class AlwaysAsked(TypedDict):
 
 
 class Asked(AlwaysAsked, total=False):
-    """memory, in_process: where they were given. judge, select (a selector, by its name): older files do not have them."""
+    """memory, in_process, inputs (null: all), robust: where they were given. judge, select (a selector, by its name): older files do not have them."""
 
     judge: str
     select: str | None
     memory: int
     in_process: bool
+    inputs: int | None
+    robust: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,10 +75,6 @@ class Plan:
     in_process: bool = False
     workers: base.Workers = field(default_factory=base.Workers)
     paths: Mapping[str, Path] = field(default_factory=dict)
-
-    @property
-    def runs_per_program(self) -> int:
-        return len(self.settings) * len(self.seeds)
 
     @contextmanager
     def asked(self) -> Iterator[Examinee]:
@@ -117,6 +116,10 @@ class Plan:
             asked["memory"] = self.memory_mib
         if self.in_process:
             asked["in_process"] = True
+        if self.settings and self.settings[0].inputs != WHOLE:
+            asked["inputs"] = self.settings[0].inputs
+        if any(s.robust for s in self.settings):
+            asked["robust"] = True
         return base.header(
             "gate", command, asked, sources_of(self.paths.values(), method_or_name(self.method_name))
         )
@@ -176,14 +179,15 @@ def certify_all(
         if what in known:
             continue
         task = task_of(compiled, setting)
-        found = certificate_for(task, setting) if plan.workers.here else cached(task, setting)
+        here = plan.workers.here or compiled.truths is not None
+        found = certificate_of(compiled, setting, task=task) if here else cached(task, setting)
         if found is None:
             units.append(_unit(compiled, setting, plan))
         else:
             yield what, found
 
     def lost(unit: Unit, why: str) -> dict[str, Any]:
-        return to_record(certificate_for(task_of(by_name[unit.program], unit.setting), unit.setting))
+        return to_record(certificate_of(by_name[unit.program], unit.setting))
 
     if not units:
         return
@@ -283,7 +287,7 @@ def _judge_unit(
 
 
 def _certify_unit(unit: Unit) -> dict[str, Any]:
-    return to_record(certificate_for(task_of(_compiled(unit.path), unit.setting), unit.setting))
+    return to_record(certificate_of(_compiled(unit.path), unit.setting))
 
 
 @cache

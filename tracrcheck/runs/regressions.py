@@ -79,8 +79,8 @@ class Replayed:
     row: Row | None = None
 
 
-def replay(case: Regression, *, timeout: float) -> Replayed:
-    """The check again, from the recipe."""
+def replay(case: Regression, *, timeout: float, **how: Any) -> Replayed:
+    """The check again, from the recipe. how: `memory_mib` and `in_process`, as in `examinee_of`."""
     try:
         compiled = compiled_of(case.recipe)
     except Rejected as error:
@@ -93,8 +93,9 @@ def replay(case: Regression, *, timeout: float) -> Replayed:
         return Replayed(passes=passes, why="" if passes else certificate.says("smallest"))
     assert case.method is not None
     row = judge(
-        compiled, case.setting, examinee(case.method), number=case.seed, name=case.method, timeout=timeout
-    )
+        compiled, case.setting, examinee(case.method, **how),
+        number=case.seed, name=case.method, timeout=timeout,
+    )  # fmt: skip
     return Replayed(passes=row.holds, why="" if row.holds else str(row.verdict.reason), row=row)
 
 

@@ -31,7 +31,7 @@ from edgeprune_core.families.pretrained import checkpoint_of
 from edgeprune_core.trained_models import TrainedModel
 from edgeprune_core.trained_models.tokenizers import tokenizer_of
 from tracrcheck.error_codes import unknown_name, user_error
-from tracrcheck.truth.cache import cache_folder
+from tracrcheck.records.cache_folder import cache_folder
 
 _BLOCK = 1 << 20
 _PIP_SECONDS = 1800

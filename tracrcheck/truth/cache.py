@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -33,17 +32,20 @@ from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.task import Task
 from tracrcheck.compiler.compile import Compiled
+from tracrcheck.error_codes import user_error
 from tracrcheck.processes.clean import is_clean
 from tracrcheck.processes.packing import packed
 from tracrcheck.processes.process import Process
+from tracrcheck.records.cache_folder import cache_folder
 from tracrcheck.records.sources import digest_of, method_sha, package_folder
-from tracrcheck.truth.certificate import Certificate
+from tracrcheck.truth.certificate import Break, Certificate
 from tracrcheck.truth.certify import certify
+from tracrcheck.truth.robust import certify_robust
 from tracrcheck.truth.search import Limits
 from tracrcheck.truth.setting import Setting
 from tracrcheck.truth.task import task_of
 
-SCHEMA = "tracrcheck.cached-certificate/2"
+SCHEMA = "tracrcheck.cached-certificate/3"
 # Items of the list, evenly spaced, on which a circuit is run when its certificate is read.
 SPREAD = 16
 
@@ -59,25 +61,37 @@ CORE_SOURCES = (
 )
 CHECK_SOURCES = tuple(
     f"truth/{name}.py"
-    for name in ("certificate", "certify", "setting", "task", "search", "permitted", "cache")
+    for name in ("certificate", "certify", "setting", "task", "search", "permitted", "robust", "cache")
 )
 
 
-def cache_folder() -> Path:
-    """`TRACRCHECK_CACHE`, else `XDG_CACHE_HOME`/tracrcheck, else ~/.cache/tracrcheck."""
-    if own := os.environ.get("TRACRCHECK_CACHE"):
-        return Path(own)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "tracrcheck"
+def certificate_of(
+    compiled: Compiled,
+    setting: Setting,
+    *,
+    task: Task | None = None,
+    limits: Limits = Limits(),  # noqa: B008
+) -> Certificate:
+    """The certificate of a program in a setting: the one that its model brings along, else from the cache if it is there.
 
-
-def certificate_of(compiled: Compiled, setting: Setting, *, limits: Limits = Limits()) -> Certificate:  # noqa: B008
-    """The certificate of a program in a setting, from the cache if it is there."""
-    return certificate_for(task_of(compiled, setting), setting, limits=limits)
+    task: that of the setting, if it exists already. Errors: TC164 (none is known for this setting, or it is wrong).
+    """
+    task = task_of(compiled, setting) if task is None else task
+    if compiled.truths is None:
+        return certificate_for(task, setting, limits=limits)
+    record = compiled.truths.get(setting.ablation)
+    found = None if record is None else from_record(record, compiled.graph)
+    whole = task.sampled is None and found is not None and len(task.items) == found.n_items
+    if found is None or not whole or replace(found.setting, inputs=setting.inputs) != setting:
+        known = " or ".join(compiled.truths)
+        raise user_error("TC164.setting", got=f"{setting}", program=task.name, ablations=known)
+    if not agrees(task, found):
+        raise user_error("TC164.stale", got=", ".join(found.required.texts), program=task.name)
+    return replace(found, program=task.name, setting=setting)
 
 
 def certificate_for(task: Task, setting: Setting, *, limits: Limits = Limits()) -> Certificate:  # noqa: B008
-    """As `certificate_of`, for a task that exists already."""
+    """The certificate of a task, from the cache if it is there, proved otherwise."""
     if (found := cached(task, setting, limits=limits)) is None:
         found = (_made if is_clean() else _made_elsewhere)(task, setting, limits)
     return replace(found, program=task.name)
@@ -98,7 +112,10 @@ def _path(task: Task, setting: Setting, limits: Limits) -> Path:
 
 
 def _made(task: Task, setting: Setting, limits: Limits) -> Certificate:
-    found = certify(task, setting, limits=limits)
+    if setting.robust:
+        found = certify_robust(task, certificate_for(task, replace(setting, robust=False), limits=limits))
+    else:
+        found = certify(task, setting, limits=limits)
     _write(_path(task, setting, limits), found)
     return found
 
@@ -124,12 +141,30 @@ def agrees(task: Task, c: Certificate) -> bool:
         return False
     if any(len(other) != len(c.required) or other == c.required for other in others):
         return False
+    if c.setting.robust:
+        return _robust_agrees(task, c)
     rows = sorted({*torch.linspace(0, n - 1, min(n, SPREAD)).long().tolist(), *c.telling})
     drops = [c.required.without(edge) for edge in c.required]
     off = task.deviations([c.required, *others, *drops], task.items[rows]) > limit
     whole, dropped = off[: 1 + len(others)], off[1 + len(others) :]
     sufficient = "sufficient" not in c.proved or not bool(whole.any())
     return sufficient and ("minimal" not in c.proved or bool(dropped.any(1).all()))
+
+
+def _robust_agrees(task: Task, c: Certificate) -> bool:
+    """Whether the required circuit and all permitted edges are faithful on a few items, and each break is none."""
+    rows = torch.linspace(0, len(task.items) - 1, min(len(task.items), SPREAD)).long()
+    limit = task.outcome.limit
+    sufficient = bool((task.deviations([c.required, c.permitted], task.items[rows]) <= limit).all())
+    lacking = [c.required.edges - b.kept.edges for b in c.breaks]
+    minimal = all({edge} in lacking for edge in c.required)
+    breaks = c.breaks if c.alone is None else (*c.breaks, c.alone)
+    shown = [float(task.deviations(b.kept, task.items[[b.row]])) > limit for b in breaks]
+    return (
+        ("sufficient" not in c.proved or (sufficient and all(lacking)))
+        and ("minimal" not in c.proved or minimal)
+        and all(shown)
+    )
 
 
 def key_of(task: Task, setting: Setting, limits: Limits) -> str:
@@ -202,14 +237,25 @@ def to_record(c: Certificate) -> dict[str, Any]:
         "sampled": c.sampled,
         "seconds": c.seconds,
         "telling": list(c.telling),
+        "breaks": [_break_record(b) for b in c.breaks],
+        "alone": None if c.alone is None else _break_record(c.alone),
+        "tried": c.tried,
     }
+
+
+def _break_record(b: Break) -> dict[str, Any]:
+    return {"kept": b.kept.texts, "row": b.row}
 
 
 def from_record(record: Mapping[str, Any], graph: ResidualGraph) -> Certificate:
     rest = dict(record)
     setting = dict(rest.pop("setting"))
     lengths = setting.pop("lengths")
-    other = rest.pop("other")
+    other, alone = rest.pop("other"), rest.pop("alone", None)
+
+    def broken(one: Mapping[str, Any]) -> Break:
+        return Break(Circuit.of(graph, one["kept"]), int(one["row"]))
+
     return Certificate(
         setting=Setting(lengths=tuple(lengths) if lengths else None, **setting),
         required=Circuit.of(graph, rest.pop("required")),
@@ -217,5 +263,7 @@ def from_record(record: Mapping[str, Any], graph: ResidualGraph) -> Certificate:
         other=None if other is None else Circuit.of(graph, other),
         proved=tuple(rest.pop("proved")),
         telling=tuple(int(row) for row in rest.pop("telling")),
+        breaks=tuple(map(broken, rest.pop("breaks", ()))),
+        alone=None if alone is None else broken(alone),
         **rest,
     )

@@ -102,7 +102,7 @@ def test_where_one_is_killed_the_other_says_so_within_a_minute_and_leaves_a_whol
     assert header["steps"] == str(STEP_OF_DEATH)
 
 
-def test_what_is_gone_on_with_ends_in_the_same_bits(trained):
+def test_what_is_resumed_ends_in_the_same_bits(trained):
     assert sorted(ended(trained, "resumed")) == [(0, 0, ""), (1, 0, "")]
     for got, want in zip(scores_in(trained / "killed"), scores_in(trained / "two"), strict=True):
         assert torch.equal(got, want)
@@ -146,7 +146,7 @@ def test_a_torch_that_cannot_shard_is_refused(call, monkeypatch):
     assert "wanted  torch 2.6 or newer" in result.stderr
 
 
-def test_a_process_that_torchrun_did_not_start_is_told_how(call, monkeypatch, sharding):
+def test_a_process_that_torchrun_did_not_start_is_refused_with_the_command(call, monkeypatch, sharding):
     monkeypatch.delenv("RANK", raising=False)
     result = call(*WORDS, "--distributed")
     assert result.exit_code == 2
@@ -160,7 +160,7 @@ def test_a_method_that_cannot_be_shared_is_refused(call, one_of_one):
     assert "TC182 --distributed a method that cannot be shared by several processes" in result.stderr
 
 
-def test_a_run_of_other_processes_is_not_gone_on_with(trained, tmp_path):
+def test_a_run_of_other_processes_is_not_resumed(trained, tmp_path):
     header, tensors = checkpoint.read(trained / "two" / "state")
     assert "size=2" in header["method.group"]
     checkpoint.write(tmp_path / "state", header | {"method.group": "Group(size=3)"}, tensors)

@@ -115,7 +115,7 @@ def test_flops_are_those_that_torch_counts_in_a_real_run():
     assert cost(spec, step).flops == counter.get_total_flops()
 
 
-def test_weights_that_are_gathered_are_had_once_for_each_pass():
+def test_gathered_weights_are_fetched_once_per_pass():
     found = cost(GPT2, replace(SINGLE, recompute=True, gathered=True))
     ends = sum(
         torch.Size(expected_shapes(GPT2)[n]).numel()

@@ -474,7 +474,7 @@ def test_two_runs_alive_at_once_do_not_disturb_each_other_and_one_may_go_back_tw
 
 @every_shape
 @pytest.mark.parametrize("ablated", ["zero", "resample"])
-def test_a_gradient_is_had_where_no_writer_is_alive(name, ablated):
+def test_there_is_a_gradient_where_no_writer_is_alive(name, ablated):
     model, tokens, valid, masks, background = _setting(name)
     nothing = torch.zeros_like(masks[:1]).requires_grad_()
     live = live_writers(nothing, ResidualGraph.of(model.spec))

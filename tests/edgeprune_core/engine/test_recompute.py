@@ -101,7 +101,7 @@ def test_going_back_without_computing_again_reads_weights_that_are_gone():
     assert not gradient.isfinite().all()
 
 
-def test_a_layer_keeps_nothing_until_it_is_gone_back_through(monkeypatch):
+def test_a_layer_keeps_nothing_until_its_backward_pass(monkeypatch):
     model, tokens, mask, background, valid = setting("gpt2")
     held, plain = [], forward.mlp_output
 
@@ -129,7 +129,7 @@ def test_a_stacked_tensor_is_never_gathered_whole():
             use(far.weights.w_q)
 
 
-def test_a_model_that_is_gathered_can_be_had_in_another_precision():
+def test_a_gathered_model_can_be_read_in_another_precision():
     model = models.model("llama")
     far = gathered(model, Shelf(model), model.device)
     single = far.to(torch.float32)

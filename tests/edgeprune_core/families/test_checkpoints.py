@@ -152,7 +152,7 @@ def empty_cache(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("empty_cache")
-def test_the_hubs_own_client_offline_is_told_the_same(monkeypatch):
+def test_the_hubs_own_client_offline_is_reported_the_same_way(monkeypatch):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     error = refusal(lambda: load("someone/some-model"))
     assert (error.code, error.what) == ("EP178", "cannot reach the hub for 'someone/some-model'")
@@ -160,13 +160,13 @@ def test_the_hubs_own_client_offline_is_told_the_same(monkeypatch):
 
 
 @pytest.mark.usefixtures("empty_cache")
-def test_a_connection_that_is_refused_is_told_the_same(monkeypatch):
+def test_a_refused_connection_is_reported_the_same_way(monkeypatch):
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
     error = refusal(lambda: load("someone/some-model"))
     assert (error.code, error.what) == ("EP178", "cannot reach the hub for 'someone/some-model'")
 
 
-def test_a_name_that_cannot_be_a_repository_is_told_as_that(monkeypatch):
+def test_a_name_that_cannot_be_a_repository_is_reported_as_such(monkeypatch):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     error = refusal(lambda: load("not a name!"))
     assert (error.code, error.what) == ("EP178", "the hub has no model 'not a name!' for you")

@@ -126,7 +126,7 @@ def test_the_message_of_an_option_says_what_is_computed():
     assert (error.what, error.wanted) == ("the configuration lacks 'n_head'", "n_head")
 
 
-def test_an_architecture_without_a_table_is_told_which_file_to_add():
+def test_an_architecture_without_a_table_is_refused_with_the_file_to_add():
     error = refusal(lambda: family_of({"model_type": "gpt_neox", "architectures": ["GPTNeoXForCausalLM"]}))
     assert str(error) == (
         "EP171 no table for this architecture\n"

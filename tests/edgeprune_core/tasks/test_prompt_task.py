@@ -68,7 +68,7 @@ def test_outputs_are_those_of_each_prompt_alone(model, name):
         assert task.scored[row].tolist() == [True]
 
 
-def test_each_item_is_read_at_its_own_place_whatever_is_run_beside_it(model):
+def test_each_item_is_read_at_its_own_place_whatever_else_is_in_its_batch(model):
     task = prompt_task("ioi", model, some(), WORDS)
     places = task.places[task.items[:, 0], 0].tolist()
     assert len(set(places)) > 1

@@ -185,7 +185,7 @@ def test_every_solved_expression_of_the_few_shot_form_is_solved_rightly():
         assert str(eval(expression, {})) == answer
 
 
-def test_the_two_forms_ask_as_the_paper_does():
+def test_the_two_forms_are_those_of_the_paper():
     tree = Operation("or", (Operation("not", (True,)), False))
     assert written(tree) == "(not True) or False"
     assert evaluate(tree) is False

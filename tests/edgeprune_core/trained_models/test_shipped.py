@@ -65,7 +65,7 @@ def test_the_card_is_made_of_the_figures_and_of_nothing_else(name):
 
 
 @pytest.mark.parametrize("name", SUBJECTS)
-def test_the_word_list_of_a_subject_is_that_of_its_tasks_made_anew(name):
+def test_the_word_list_of_a_subject_is_regenerated_from_its_tasks(name):
     words = WordTokenizer.load(FOLDER / name / WORDS)
     assert words.digest == made_anew(name).digest == tokenizer(name).digest == record(name)["words"]
     assert (FOLDER / name / WORDS).read_text() == words.dumps()

@@ -159,7 +159,7 @@ def test_both_sparsities_reach_their_targets_on_the_shipped_subject():
     assert notes["node_sparsity"] == pytest.approx(0.3, abs=0.05)
 
 
-def test_a_model_that_does_not_survive_being_rounded_is_told_of():
+def test_a_model_that_does_not_survive_being_rounded_is_reported():
     """Planted, its stream turned: bfloat16 is another model before any edge is cut."""
     task = task_of(planted("hist", 3, 2, 3).compiled, Setting(ablation="zero", lengths=(1, 2)))
     method = EdgePruning(steps=1, circuits=2, n_edges=6)

@@ -122,7 +122,7 @@ def test_methods_are_compared_printed_drawn_and_written(call, here):
     assert "1,004 edges" in page
 
 
-def test_a_comparison_that_was_stopped_is_gone_on_with(call, here, monkeypatch):
+def test_a_comparison_that_was_stopped_is_resumed(call, here, monkeypatch):
     made = pareto.curve
 
     def stopped(asked):
@@ -145,7 +145,7 @@ def test_a_comparison_that_was_stopped_is_gone_on_with(call, here, monkeypatch):
     assert "nothing to resume" in again.stderr
 
 
-def test_a_method_that_fails_is_told_and_exits_with_1(call, here, monkeypatch):
+def test_a_method_that_fails_is_reported_and_exits_with_1(call, here, monkeypatch):
     def fault_of(asked):
         try:
             return pareto.curve(asked)
@@ -157,7 +157,7 @@ def test_a_method_that_fails_is_told_and_exits_with_1(call, here, monkeypatch):
     assert "the method gave no circuit" in result.output
 
 
-def test_one_method_that_fails_beside_one_that_does_not_exits_with_1(call, here, monkeypatch):
+def test_one_method_that_fails_and_one_that_does_not_exit_with_1(call, here, monkeypatch):
     def made(asked):
         return pareto.failed(asked, "no") if asked.method == "acdc" else pareto.failed(asked, None)
 
@@ -178,7 +178,7 @@ def test_a_method_of_the_users_is_swept_where_it_has_a_sweep():
     assert made.points[0].n_edges == 3, "without the dangling edge"
 
 
-def test_a_process_of_its_own_gives_the_same_curve_and_tells_its_fault():
+def test_a_process_of_its_own_gives_the_same_curve_and_reports_its_fault():
     here, there = pareto.curve(job("eap")), pareto.curve_elsewhere(job("eap"))
     assert (here.points, here.candidates, here.fault) == (there.points, there.candidates, there.fault)
     assert there.peak_mib > 100
@@ -200,7 +200,7 @@ def test_a_process_of_its_own_gives_the_same_curve_and_tells_its_fault():
         (["--model", "nosuch"], ""),
     ],
 )
-def test_a_wrong_call_is_told_with_exit_code_2(call, here, change, told):
+def test_a_wrong_call_is_reported_with_exit_code_2(call, here, change, told):
     result = finished(call(*CALL, "random", *change), 2)
     code, _, what = told.partition(" ")
     assert result.stderr.startswith(code)
@@ -256,6 +256,6 @@ def test_a_file_that_is_not_sound_is_refused(compared, call, told, change):
     assert told in finished(call("recheck", "out.json"), 2).stderr
 
 
-def test_an_unknown_method_is_told_with_the_nearest():
+def test_an_unknown_method_is_reported_with_the_nearest():
     with pytest.raises(CheckError, match="edge_pruning"):
         pareto.sweep_of("edge_prunin")

@@ -60,7 +60,7 @@ def test_a_circuit_is_printed_judged_drawn_and_written(call, here):
     assert len([t for t in titles if ": " in t and " -> " not in t]) == 1 + 3  # the title, tok, a1.h2 and out
 
 
-def test_what_is_looked_for_is_told_before_the_method_is_asked(call, here):
+def test_what_is_looked_for_is_printed_before_the_method_runs(call, here):
     lines = finished(
         call("discover", "--task", "ioi", "--method", METHODS + "prints", *FEW), 0
     ).stdout.splitlines()
@@ -392,7 +392,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_call_is_told_ends_with_2_and_writes_nothing(call, here, case):
+def test_a_wrong_call_is_reported_ends_with_2_and_writes_nothing(call, here, case):
     (here / "empty.jsonl").write_text("\n")
     (here / "one.jsonl").write_text(json.dumps(PAIR))
     for name, second in LINES.items():
@@ -421,7 +421,7 @@ def test_a_wrong_call_is_told_ends_with_2_and_writes_nothing(call, here, case):
     assert sorted(here.rglob("*")) == before
 
 
-def test_a_hub_that_cannot_be_reached_is_told_with_the_way_by_a_local_folder(call, here, monkeypatch):
+def test_a_hub_that_cannot_be_reached_is_reported_and_a_local_folder_suggested(call, here, monkeypatch):
     import huggingface_hub
 
     def offline(*args, **kwargs):

@@ -53,7 +53,7 @@ def found(report, module: str):
     return next(part for part in report.parts if part.module == module)
 
 
-def test_a_whole_installation_is_told_with_its_versions_and_devices(report):
+def test_a_whole_installation_is_reported_with_its_versions_and_devices(report):
     names = [part.name for part in PARTS]
     found_ok = [part.name for part in report.parts if part.status == "ok"]
     assert found_ok == names
@@ -63,7 +63,7 @@ def test_a_whole_installation_is_told_with_its_versions_and_devices(report):
     assert report.works, report.why
 
 
-def test_optional_parts_that_are_missing_old_or_broken_are_told_and_nothing_fails(report):
+def test_optional_parts_that_are_missing_old_or_broken_are_reported_and_nothing_fails(report):
     told = [(found(report, part.module).status, found(report, part.module).detail) for part in BAD[2:]]
     assert found(report, "no_such_module").status == "missing"
     assert [part.status for part in report.parts if part.wanted == BAD[1].wanted] == ["old"]
@@ -91,7 +91,7 @@ def test_packages_that_import_and_do_not_work_together_fail(report):
     assert "reverse   BROKEN: ValueError: no" in "\n".join(sick.lines())
 
 
-def test_what_is_optional_is_told_with_the_command_that_brings_it(report):
+def test_an_optional_part_is_listed_with_the_command_that_installs_it(report):
     text = "\n".join(report.lines())
     assert "  missing no-such-package" in text
     assert "not installed; pip install 'tracrcheck[more]'" in text
@@ -126,14 +126,13 @@ def test_without_what_names_the_parts_that_is_missing_and_the_rest_is_tried(lack
     assert f"not installed; pip install '{lacking}'" in "\n".join(report.lines())
 
 
-def test_the_folder_of_the_cache_is_the_one_that_is_used(monkeypatch):
-    assert doctor._cache_folder() == cache.cache_folder()
-    for name, value in (("TRACRCHECK_CACHE", ""), ("XDG_CACHE_HOME", "/elsewhere")):
-        monkeypatch.setenv(name, value)
-        assert doctor._cache_folder() == cache.cache_folder()
+def test_the_folder_of_the_cache_is_the_one_that_is_used(monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor, "_probe", lambda module: {})
+    monkeypatch.setenv("TRACRCHECK_CACHE", str(tmp_path))
+    assert examine([]).cache == str(cache.cache_folder()) == str(tmp_path)
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path):
     (tmp_path / "file").write_text("")
     assert doctor._writable(tmp_path / "new" / "deep")
     assert not doctor._writable(tmp_path / "file" / "below")
@@ -153,7 +152,7 @@ backends = S(mps=S(is_available=lambda: False))
         ("lambda: 1 / 0", ("cpu", "cuda cannot be asked: division by zero")),
     ],
 )
-def test_devices_are_named_and_a_driver_that_fails_is_told(count, devices, tmp_path, monkeypatch):
+def test_devices_are_named_and_a_driver_that_fails_is_reported(count, devices, tmp_path, monkeypatch):
     (tmp_path / "torch.py").write_text(TORCH.format(count=count))
     monkeypatch.syspath_prepend(tmp_path)
     found = examine([part for part in PARTS if part.name == "torch"])

@@ -25,6 +25,8 @@ HERE = "tests/tracrcheck/commands/"
 ELSEWHERE = {
     ("gate", "--timeout"): HERE + "test_gate.py::test_a_method_that_hangs_is_stopped_after_the_time_given",
     ("gate", "--memory"): "tests/tracrcheck/grading/test_method_process.py::test_a_method_that_allocates_more_than_its_limit_fails",
+    ("gate", "--model"): HERE
+    + "test_plant_gpt2.py::test_the_gate_judges_a_method_on_the_folder_under_the_ablations_whose_truth_is_known",
     ("gate", "--in-process"): "tests/tracrcheck/grading/test_method_process.py::test_in_process_is_said_wherever_a_verdict_is_shown",
     ("gate", "--allow-unknown"): HERE + "test_gate.py::test_unknown_verdicts_can_be_allowed_and_it_says_so",
     ("gate", "--slower"): "tests/tracrcheck/runs/test_gate.py::test_what_got_slower_by_more_than_the_factor_fails_though_all_is_right",
@@ -61,6 +63,8 @@ CASES = [
     Case(f"gate reverse --ablation zero --method {NOTHING}", "--criterion decoded"),
     Case(GATE, "--lengths 3-4"),
     Case(f"gate xproportion --ablation zero --method {RIGHT}", "--score-bos"),
+    Case(GATE, "--inputs 20"),
+    Case(f"gate checked_copy --ablation mean --method {RIGHT}", "--robust"),
     Case(GATE, "--seed 3"),
     Case(GATE, "--seeds 2"),
     Case(f"gate hist --ablation zero --method {METHODS}as_discovery", "--judge ranking"),
@@ -81,6 +85,7 @@ CASES = [
     Case("certify reverse --ablation zero", "--criterion decoded"),
     Case("certify reverse --ablation resample", "--lengths 4-4"),
     Case("certify xproportion --ablation zero", "--score-bos"),
+    Case("certify checked_copy --ablation mean", "--robust"),
     Case("certify flip", "--programs-dir mine"),
     *(Case("certify hist --ablation zero", f"--{name} out.{name}") for name in ("json", "html", "junit", "md")),
     Case("certify hist --ablation zero", f"--check {ROOT / 'ci' / 'certificates.json'}"),
@@ -90,6 +95,7 @@ CASES = [
     Case("grade empty.json --program reverse", "--criterion decoded"),
     Case("grade empty.json --program reverse", "--lengths 3-4"),
     Case("grade circuit.json --program xproportion", "--score-bos"),
+    Case("grade circuit.json --program hist --ablation resample", "--inputs 20"),
     Case("grade circuit.json --program hist", "--format acdc"),
     Case("grade circuit.json --program hist", "--threshold 0.5"),
     Case("grade circuit.json --program hist", "--json out.json"),

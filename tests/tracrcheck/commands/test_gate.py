@@ -28,8 +28,9 @@ def test_a_method_that_is_right_passes_the_gate(call):
         call("gate", "hist", "xproportion", "--method", RIGHT, "--ablation", "zero", "--seeds", "2"), 0
     )
     lines = [" ".join(line.split()[:8]) for line in result.stdout.splitlines()]
-    assert lines[0].startswith("program ablation required found holds verdict")
-    assert lines[1:3] == ["hist zero 6 6 2 of 2 HOLDS", "xproportion zero 5 5 2 of 2 HOLDS"]
+    assert lines[0] == "criterion value"
+    assert lines[1].startswith("program ablation required found holds verdict")
+    assert lines[2:4] == ["hist zero 6 6 2 of 2 HOLDS", "xproportion zero 5 5 2 of 2 HOLDS"]
     assert result.stdout.splitlines()[-1].startswith("4 hold, 0 fail, 0 unknown, 0 vacuous; ")
 
 
@@ -46,11 +47,11 @@ def test_a_wrong_circuit_fails_the_gate_with_everything_needed_to_replay_it(call
     )
 
 
-def test_edge_scores_are_told_in_the_table_and_in_the_block_of_a_failure(call):
+def test_edge_scores_are_reported_in_the_table_and_in_the_block_of_a_failure(call):
     words = ["gate", "hist", "--ablation", "zero", "--method"]
     result = finished(call(*words, METHODS + "scores_all_but_one"), 1)
-    assert result.stdout.splitlines()[0].split()[-2:] == ["AUROC", "seconds"]
-    assert result.stdout.splitlines()[1].split()[-2] == "1.000"
+    assert result.stdout.splitlines()[1].split()[-2:] == ["AUROC", "seconds"]
+    assert result.stdout.splitlines()[2].split()[-2] == "1.000"
     assert (
         "    scores  precision 1.000, recall 0.833, F1 0.909; AUROC 1.000, average precision 1.000; "
         "a threshold on the scores is exact\n" in result.stdout
@@ -71,6 +72,39 @@ def test_the_other_options_reach_the_setting(call, here):
     (verdict,) = json.loads((here / "out.json").read_text())["verdicts"]
     assert verdict["criterion"] == "decoded"
     assert len(verdict["witness"]["input"]) == 4
+
+
+def test_a_verdict_against_a_sampled_truth_says_so_everywhere(call, here):
+    words = ["gate", "hist", "--ablation", "zero,resample", "--inputs", "200", "--method", RIGHT]
+    files = [word for kind in ("json", "html", "junit", "md") for word in (f"--{kind}", f"out.{kind}")]
+    result = finished(call(*words, *files), 0)
+    sample = re.search(r"sampled (200 of \d+)", result.stdout)[1]
+    head, zero, resample = (" ".join(line.split()) for line in result.stdout.splitlines()[1:4])
+    assert " verdict truth vacuous " in head
+    assert (" HOLDS proved " in zero, f" HOLDS sampled {sample} " in resample) == (True, True)
+    assert "2 hold, 0 fail, 0 unknown, 0 vacuous; 1 of them against a sampled truth; " in result.stdout
+    record = json.loads((here / "out.json").read_text())
+    assert [verdict["sampled"] for verdict in record["verdicts"]] == [None, sample]
+    assert (record["summary"]["sampled"], record["run"]["asked"]["inputs"]) == (1, 200)
+    assert (
+        f"<system-out>against a truth that is sampled {sample}</system-out>"
+        in (here / "out.junit").read_text()
+    )
+    for page in ("out.html", "out.md"):
+        assert "1 of them against a sampled truth" in (here / page).read_text(), page
+    assert f"sampled {sample}" in (here / "out.html").read_text()
+
+
+def test_a_failure_against_a_sampled_truth_says_so_and_its_replay_uses_the_same_inputs(call):
+    words = ["--ablation", "resample", "--inputs", "200", "--method", METHODS + "nothing_kept"]
+    block = finished(call("gate", "hist", *words), 1).stdout.split("FAILS hist,")[1]
+    assert re.search(r"\n    truth   sampled 200 of \d+: not proved on the whole list\n", block)
+    assert re.search(r"\n    replay  tracrcheck gate hist .* --inputs 200\n", block)
+
+
+def test_a_truth_on_the_whole_list_is_not_called_sampled(call):
+    result = finished(call("gate", "hist", "--ablation", "zero", "--inputs", "all", "--method", RIGHT), 0)
+    assert "sampled" not in result.stdout
 
 
 def test_one_seed_that_raises_does_not_stop_the_others(call):
@@ -264,7 +298,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_call_is_told_and_ends_with_2(call, case, here):
+def test_a_wrong_call_is_reported_and_ends_with_2(call, case, here):
     words, start = WRONG[case]
     result = finished(call(*words), 2)
     assert result.stderr.startswith(start)
@@ -299,19 +333,19 @@ PROGRAMS = {
         *((c, "TC321") for c in ("certify", "check", "show", "explain")),
     ],
 )
-def test_a_program_that_cannot_be_used_is_told_and_ends_with_2(call, write, code, command):
+def test_a_program_that_cannot_be_used_is_reported_and_ends_with_2(call, write, code, command):
     path = write("bad", **PROGRAMS[code])
     result = finished(call(command, path, *(["tok -> out"] if command == "explain" else [])), 2)
     assert result.stderr.startswith(f"{code} {path}")
 
 
-def test_the_mistakes_of_all_programs_are_told_before_anything_runs(call, write):
+def test_the_mistakes_of_all_programs_are_reported_before_anything_runs(call, write):
     one, two = write("one", build="rasp.tokens"), write("two", rest="domain=lambda tokens: False,")
     result = finished(call("gate", "hist", one, two, "--method", METHODS + "hangs"), 2)
     assert re.findall(r"^TC\d+", result.stderr, re.MULTILINE) == ["TC321", "TC105"]
 
 
-def test_a_fault_of_our_own_is_told_without_a_traceback(call, monkeypatch):
+def test_an_internal_error_is_reported_without_a_traceback(call, monkeypatch):
     from tracrcheck.truth import program_check
 
     def broken(*args):
@@ -346,7 +380,7 @@ def test_the_programs_are_listed(call):
     assert rows["shuffle_dyck2"].endswith("2,102")
 
 
-def test_a_broken_file_among_the_programs_is_told_after_the_list(call, write):
+def test_a_broken_file_among_the_programs_is_reported_after_the_list(call, write):
     folder = write("bad", text="x = 1\n").parent
     result = finished(call("programs", "--programs-dir", folder), 2)
     assert "reverse" in result.stdout

@@ -35,7 +35,7 @@ def test_a_right_circuit_of_every_format_is_recognised_and_ends_with_0(call, nam
     assert "1 hold, 0 fail, 0 unknown, 0 vacuous; " in result.stdout
 
 
-def test_a_wrong_circuit_is_told_with_expressions_witness_and_a_replay_that_replays(call, put, here):
+def test_a_wrong_circuit_is_reported_with_expressions_witness_and_a_replay_that_replays(call, put, here):
     put(["tok -> a3.h0.v", "a3.h0 -> out", "tok -> m3"])
     words = ["grade", "circuit.json", "--program", "reverse", "--ablation", "zero", "--score-bos"]
     result = finished(call(*words, "--json", "out.json"), 1)
@@ -192,7 +192,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_call_is_told_and_ends_with_2(call, put, case):
+def test_a_wrong_call_is_reported_and_ends_with_2(call, put, case):
     document, words, start = WRONG[case]
     if document is not None:
         put(document)

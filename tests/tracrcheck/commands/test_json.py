@@ -37,6 +37,7 @@ VERDICT = [
     "ranking",
     "judged",
     "selector",
+    "sampled",
 ]
 WITNESS = ["input", "corruption", "position", "want", "got"]
 RANKING = ["precision", "recall", "f1", "auroc", "average_precision", "exact_threshold"]
@@ -190,7 +191,7 @@ def test_any_difference_from_the_pins_is_shown_and_ends_with_1(pinned, here, old
 @pytest.mark.parametrize(
     "text", ["{", "[]", "{}", '{"schema": "tracrcheck.pins/1", "programs": {"a": {"b": 1}}}']
 )
-def test_a_file_that_holds_no_pins_is_told(tmp_path, text):
+def test_a_file_that_holds_no_pins_is_reported(tmp_path, text):
     path = tmp_path / "pins.json"
     path.write_text(text)
     with pytest.raises(CheckError) as caught:

@@ -19,7 +19,7 @@ COMMANDS = {command.callback.__name__: command.callback for command in app.regis
 # What only writes options down, or names those that were given.
 ONLY = ("recorded", "given")
 # What only starts the method's server early: the conditions for it do none of the work of the options they read.
-EARLY = "serve_from_here()"
+EARLY = "serve_early("
 
 
 class Source:
@@ -80,7 +80,7 @@ def at_work(function: ast.AST) -> Iterator[ast.AST]:
     """The nodes of a function, without statements that only check an option or start a server, and what only records it."""
     for node in ast.iter_child_nodes(function):
         only = isinstance(node, ast.Expr) and "check" in ast.unparse(node).partition("(")[0]
-        only |= isinstance(node, ast.If) and EARLY in ast.unparse(node)
+        only |= isinstance(node, ast.Expr) and ast.unparse(node).startswith(EARLY)
         if not (only or (isinstance(node, ast.Attribute) and node.attr in ONLY)):
             yield node
             yield from at_work(node)
@@ -158,7 +158,12 @@ def test_every_option_of_a_command_is_read(command):
         ("gate", "allow_unknown=allow_unknown", "", "allow_unknown"),
         ("gate", "workers=run.workers()", "workers=base.Workers()", "jobs"),
         ("invariants", ", stop=stop", "", "stop"),
-        ("check", 'setting.settings(["all"])', "settings_of(setting.ablation or ['all'])", "lengths"),
+        (
+            "check",
+            'setting.settings(["all"], entries=[entry])',
+            "settings_of(setting.ablation or ['all'])",
+            "lengths",
+        ),
         ("discover", "options.prompts", "200", "prompts"),
     ],
 )

@@ -98,7 +98,7 @@ def test_a_users_own_program_is_planted_and_found_again_from_the_file(call, writ
         (("hist", *SIZE, "--weights", "no/hidden.safetensors"), "TC115 cannot write 'no/hidden.safetensors'\n"),
     ],
 )  # fmt: skip
-def test_a_wrong_call_is_told_and_writes_nothing(call, here, words, told):
+def test_a_wrong_call_is_reported_and_writes_nothing(call, here, words, told):
     (here / "there.py").write_text("mine")
     result = finished(call("plant", *words), 2)
     assert result.stderr.startswith(told)

@@ -64,7 +64,7 @@ def test_new_overwrites_nothing(call, here, name, start):
     assert (here / "programs" / "alike.py").read_text() == before
 
 
-def test_check_tells_every_problem_at_once(call, write):
+def test_check_reports_every_problem_at_once(call, write):
     mean = "rasp.Aggregate(rasp.Select(rasp.tokens, rasp.tokens, rasp.Comparison.TRUE), rasp.tokens)"
     path = write("bad", build=mean, rest="reference=lambda tokens: tokens,")
     result = finished(call("check", path), 2)
@@ -110,13 +110,13 @@ def test_how_many_inputs_a_list_holds_is_an_option(call, write):
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "many", "", "1e3"])
-def test_a_number_of_inputs_that_is_none_is_refused(call, text):
+def test_a_number_of_inputs_that_is_not_a_number_is_refused(call, text):
     assert finished(call("check", "hist", "--inputs", text), 2).stderr.startswith(
         "TC117 --inputs no number of inputs"
     )
 
 
-def test_a_chained_comparison_is_told_at_its_line_by_every_command(call, write):
+def test_a_chained_comparison_is_reported_at_its_line_by_every_command(call, write):
     path = write("between", build="0 < rasp.tokens < 3", vocab="{0, 1, 3}")
     result = finished(call("check", path), 2)
     (line,) = [n for n, text in enumerate(path.read_text().splitlines(), 1) if "0 < rasp.tokens" in text]
@@ -135,7 +135,7 @@ def test_check_says_that_a_model_made_by_hand_has_no_second_route(call):
     assert "interpreter, reference, torch: agree; made by hand, so there is no JAX model to compare\n" in out
 
 
-def test_routes_that_differ_are_told(write):
+def test_routes_that_differ_are_reported(write):
     from dataclasses import replace
 
     from edgeprune_core.weights import Model
@@ -180,7 +180,7 @@ def test_check_ends_with_1_where_one_setting_is_not_proved(write, call, monkeypa
     finished(call("check", write("flip")), 1)
 
 
-def test_activations_that_differ_are_told(write, monkeypatch):
+def test_activations_that_differ_are_reported(write, monkeypatch):
     from tracrcheck.compiler import cross_check
     from tracrcheck.compiler.compile import compile_program
 

@@ -272,7 +272,7 @@ def test_what_tracr_does_not_support_is_refused(case):
     assert caught.value.got
 
 
-def test_several_faults_of_a_program_are_told_at_once():
+def test_several_faults_of_a_program_are_reported_at_once():
     def build():
         everywhere = rasp.Select(rasp.tokens, rasp.tokens, rasp.Comparison.TRUE)
         first = rasp.Aggregate(everywhere, rasp.numerical(rasp.Map(lambda x: x, rasp.tokens)))

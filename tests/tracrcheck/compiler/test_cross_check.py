@@ -129,7 +129,7 @@ def test_the_reference_is_compared_to_the_last_input():
     assert error.code == "TC110"
 
 
-def test_jax_is_asked_about_the_last_input(monkeypatch):
+def test_jax_runs_the_last_input(monkeypatch):
     """Our own run writes something else on it, and on no other."""
     real = cross_check._residuals
 

@@ -101,7 +101,7 @@ def test_the_last_of_many_inputs_is_compared(monkeypatch):
     assert f"at position 11 of input {list(last)}" in error_of(made)
 
 
-def test_a_reference_that_says_otherwise_is_told():
+def test_a_reference_that_says_otherwise_is_reported():
     made = compiled(flip, reference=lambda tokens: [t if len(tokens) > 1 else 1 - t for t in tokens])
     assert error_of(made) == (
         "TC110 the program 'p' differs from its reference: flip = map(tokens)\n"
@@ -111,20 +111,20 @@ def test_a_reference_that_says_otherwise_is_told():
     )
 
 
-def test_a_reference_of_another_length_is_told():
+def test_a_reference_of_another_length_is_reported():
     assert "got     [1, 7] from `reference` at input [0]" in error_of(
         compiled(flip, reference=lambda tokens: [1, 7])
     )
 
 
-def test_a_reference_that_raises_is_told():
+def test_a_reference_that_raises_is_reported():
     text = error_of(compiled(flip, reference=lambda tokens: [1 / t for t in tokens]))
     assert text.startswith(
         "TC110 the reference of 'p' raises\n    got     ZeroDivisionError: division by zero, at input [0]"
     )
 
 
-def test_a_reference_that_gives_a_value_where_the_program_gives_none_is_told():
+def test_a_reference_that_gives_a_value_where_the_program_gives_none_is_reported():
     def shifted():
         left = rasp.Select(rasp.indices, rasp.indices, lambda key, query: key == query - 1)
         return rasp.Aggregate(left, rasp.tokens).named("left")
@@ -137,7 +137,7 @@ def test_a_reference_that_gives_a_value_where_the_program_gives_none_is_told():
     )
 
 
-def test_an_interpreter_that_raises_is_told_with_the_input():
+def test_an_interpreter_that_raises_is_reported_with_the_input():
     def two_symbols():
         everything = rasp.Select(rasp.tokens, rasp.tokens, rasp.Comparison.TRUE)
         return rasp.Aggregate(everything, rasp.tokens).named("mean")

@@ -86,7 +86,7 @@ def test_a_smallest_circuit_that_the_certificate_does_not_name_holds_without_dif
     assert (verdict.verdict, verdict.missing, verdict.extra) == ("HOLDS", (), ())
 
 
-def test_differences_are_told_against_the_nearest_of_several_smallest(several):
+def test_differences_are_reported_against_the_nearest_of_several_smallest(several):
     lost = list(several.certificate.other)[-1]
     verdict = several.grade(several.certificate.other.without(lost))
     assert (verdict.verdict, verdict.missing, verdict.extra) == ("FAILS", (str(lost),), ())
@@ -217,7 +217,7 @@ def test_a_method_at_fault_fails_with_the_reason(hist, name, reason, detail):
     assert verdict.n_found == verdict.n_required - len(verdict.missing) + len(verdict.extra)
 
 
-def test_the_edges_of_a_circuit_of_another_graph_are_not_surplus_beside_their_namesakes_that_are_missing(
+def test_edges_of_another_graph_do_not_count_as_surplus_for_missing_edges_of_the_same_name(
     hist,
 ):
     assert hist.ask(pruners.other_graph).extra == ()
@@ -267,7 +267,7 @@ def test_a_method_that_writes_into_its_task_spoils_nothing(hist):
     assert hist.ask(pruners.knows_the_answer).verdict == "HOLDS"
 
 
-def test_a_method_is_told_its_seed(hist):
+def test_a_method_gets_its_seed(hist):
     assert hist.ask(pruners.only_for_even_seeds, seed=2).verdict == "HOLDS"
     assert hist.ask(pruners.only_for_even_seeds, seed=3).reason == "raised"
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import json
 import os
 import random
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -14,11 +17,14 @@ import numpy as np
 import pytest
 import torch
 
+from edgeprune_core.ablations import ABLATIONS
 from edgeprune_core.errors import CheckError
 from tests import zoo
 from tests.tracrcheck import pruners
+from tracrcheck.grading import method_process
 from tracrcheck.grading.method_process import MethodProcess, examinee_of
 from tracrcheck.grading.run_method import plain, read_plain
+from tracrcheck.processes import process as process_module
 from tracrcheck.truth.setting import Setting
 from tracrcheck.truth.task import task_of
 
@@ -80,7 +86,8 @@ def test_a_method_that_looks_for_the_truth_finds_none(call, cheat, jobs):
 def test_what_a_method_cannot_import_says_so(task):
     answer, _ = asked(task, "asks_for_the_certificate")
     assert answer.detail == (
-        "ImportError: a method cannot import tracrcheck.truth.cache: it is run apart from the truth (docs/gate.md)"
+        "ImportError: a method cannot import tracrcheck.truth.cache: it is run apart from the truth (docs/gate.md). What "
+        "needs it belongs in another module than the method's"
     )
 
 
@@ -175,6 +182,63 @@ def test_after_it_was_killed_the_next_task_has_a_new_process(task):
     assert faults == [None, "raised", None]
 
 
+def ended(pid, within=5.0):
+    """Whether the process ends, or is a zombie that nobody waits for."""
+    end = time.monotonic() + within
+    while time.monotonic() < end:
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except OSError:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+@pytest.mark.parametrize(("seed", "fault"), [(0, None), (1, "raised")])
+def test_what_it_started_ends_with_it_whatever_session_that_is_in(task, here, seed, fault):
+    process = MethodProcess(HOSTILE + "leaves_a_process_in_a_session_of_its_own")
+    assert process.ask(task, seed=seed, timeout=30).fault == fault
+    process.end()
+    assert ended((here / "left").read_text())
+
+
+def test_what_dies_with_one_method_leaves_the_processes_of_another_alone(task, here):
+    other = MethodProcess(HOSTILE + "leaves_a_process_in_a_session_of_its_own")
+    other.ask(task, seed=0, timeout=30)
+    left = (here / "left").read_text()
+    dies = MethodProcess(HOSTILE + "leaves_a_process_in_a_session_of_its_own")
+    assert dies.ask(task, seed=1, timeout=30).fault == "raised"
+    assert ended((here / "left").read_text())
+    assert not ended(left, within=0.1)
+    other.end()
+    assert ended(left)
+
+
+def test_a_loop_that_prints_fills_no_disk(task, monkeypatch, capsys):
+    monkeypatch.setattr(process_module, "MOST_PRINTED", 5_000)
+    answer, _ = asked(task, "prints_without_end", timeout=0.5)
+    assert answer.fault == "timeout"
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 5
+    assert lines[-1].startswith(f"{HOSTILE}prints_without_end: it printed more than ")
+
+
+def test_a_module_that_never_finishes_to_load_is_refused(here, monkeypatch):
+    monkeypatch.setattr(method_process, "FINDING", 0.3)
+    (here / "endless_module.py").write_text("import time\ntime.sleep(60)\n")
+    with pytest.raises(CheckError, match="TC113") as error:
+        _ = examinee_of("endless_module:f").many
+    assert error.value.got == "its module is not imported within 0.3 s"
+
+
+@pytest.mark.parametrize("name", ["kills_the_fork_server", "raises_what_has_no_text", "answers_twice"])
+def test_whatever_else_it_does_is_a_fault_and_the_next_method_is_asked(task, name):
+    answer, _ = asked(task, name)
+    assert answer.fault == "raised"
+    assert len(asked(task, pruners.everything)[0].circuit) == task.graph.n_edges
+
+
 # What comes back ---------------------------------------------------------------------------------------
 
 
@@ -226,7 +290,7 @@ def test_a_closure_and_a_lambda_run_there_too(task):
 
 
 def test_an_object_that_cannot_be_sent_is_refused_with_the_reason(task):
-    lock = __import__("threading").Lock()
+    lock = threading.Lock()
     with pytest.raises(CheckError, match="TC113") as error:
         _ = MethodProcess(lambda task: lock, name="mine").many
     assert "cannot pickle" in error.value.got
@@ -239,6 +303,66 @@ def test_a_method_whose_module_fails_is_refused_with_the_reason(here):
         _ = examinee_of("broken_module:f").many
     assert error.value.got == "ZeroDivisionError: division by zero"
     assert "broken_module" not in sys.modules
+
+
+# Ablations of somebody's own -----------------------------------------------------------------------------
+
+OWN = """
+from dataclasses import dataclass
+
+from edgeprune_core import Ablation, trace
+{imports}
+
+@dataclass(frozen=True)
+class Halved(Ablation):
+    name: str = "halved"
+    paired: bool = True
+
+    def background(self, model, corrupted, valid):
+        {uses}
+        return trace(model, corrupted, valid=valid).writers * HALF
+
+HALF = 0.5
+"""
+
+
+@pytest.fixture
+def halved(here, monkeypatch):
+    """`halved(imports, uses)`: an ablation of a module of these parts, and a task under it."""
+    monkeypatch.syspath_prepend(here)
+
+    def made(imports, uses="pass"):
+        (here / "own_ablation.py").write_text(OWN.format(imports=imports, uses=uses))
+        ablation = importlib.import_module("own_ablation").Halved()
+        monkeypatch.setitem(ABLATIONS, "halved", ablation)
+        return task_of(zoo.compiled("hist"), Setting(ablation="halved"))
+
+    return made
+
+
+@pytest.mark.parametrize("imports", ["", "from tracrcheck import certify", "import tracrcheck.truth.cache"])
+def test_an_ablation_reaches_the_process_whatever_else_its_module_imports(halved, imports):
+    task = halved(imports)
+    answer, process = asked(task, pruners.knows_the_answer)
+    assert (answer.fault, answer.circuit) == (None, pruners.knows_the_answer(task))
+    assert process.ask(task, seed=1, timeout=30).fault is None
+
+
+def test_an_ablation_that_computes_with_the_truth_is_refused_with_the_reason(halved):
+    task = halved("from tracrcheck import certify", "certify")
+    with pytest.raises(CheckError) as error:
+        asked(task, pruners.everything)
+    assert (error.value.code, error.value.where) == ("TC124", "own_ablation.Halved")
+    assert error.value.what == "the ablation 'halved' cannot be sent to the process of a method"
+    assert error.value.got.startswith("ImportError: a method cannot import tracrcheck.truth.")
+
+
+def test_an_ablation_that_cannot_be_pickled_is_refused_with_the_reason(halved):
+    task = halved("import threading", "pass")
+    task = dataclasses.replace(task, ablation=dataclasses.replace(task.ablation, name=threading.Lock()))
+    with pytest.raises(CheckError, match="TC124") as error:
+        asked(task, pruners.everything)
+    assert "cannot pickle" in error.value.got
 
 
 # In this process, for debugging ------------------------------------------------------------------------

@@ -79,7 +79,7 @@ def test_a_threshold_is_refused_where_the_edges_are_listed(reverse, name):
         reverse.read(name, sample(name), threshold=1e9)
 
 
-def test_a_threshold_is_refused_beside_a_bare_list(reverse):
+def test_a_threshold_is_refused_with_a_bare_list(reverse):
     with refused("TC135", "lists the edges of a circuit"):
         reverse.read("autocircuit", XPROPORTION, threshold=0.5)
 
@@ -460,7 +460,7 @@ def test_every_edge_has_one_coarse_edge_or_is_always_kept(reverse, embeddings, m
     assert granularity.finest is (members.keys() == set(Circuit.full(graph).texts))
 
 
-def test_heads_that_share_keys_cannot_be_told_with_q_k_and_v_merged():
+def test_heads_that_share_keys_cannot_be_described_with_q_k_and_v_merged():
     from edgeprune_core.graph import ResidualGraph
     from tracrcheck.importers.granularity import Granularity
 

@@ -195,7 +195,7 @@ def test_a_survivor_or_an_error_exits_with_1_and_is_explained(told, seen, wanted
     assert "killed: 0 of 1" in done.stdout
 
 
-def test_a_check_that_is_red_without_a_fault_is_told_and_nothing_runs(told):
+def test_a_check_that_is_red_without_a_fault_is_reported_and_nothing_runs(told):
     told[None] = Seen(red="some check: it fails")
     done = call("--only", "clamp_missing")
     assert done.exit_code == 2

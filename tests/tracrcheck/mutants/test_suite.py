@@ -122,7 +122,7 @@ def test_a_test_hangs_by_its_own_time_of_processor_or_clock():
     assert watch.hangs(10.0, 1821.0) == "tests/a.py::test: hangs, more than 1800 seconds by the clock"
 
 
-def test_of_a_failure_its_first_line_is_told():
+def test_of_a_failure_its_first_line_is_reported():
     assert suite_process.assertion("E\nlast line\n") == "last line"
     assert suite_process.assertion("") == "no word"
 

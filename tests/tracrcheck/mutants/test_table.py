@@ -101,7 +101,7 @@ def test_there_are_seventy_of_the_core_and_ten_written_blind():
     assert not any(m.blind and not m.file.startswith("edgeprune_core/") for m in MUTANTS.values())
 
 
-def test_the_profile_asks_twelve_programs_under_three_ablations():
+def test_the_profile_covers_twelve_programs_under_three_ablations():
     assert PROFILE.programs is not None
     assert len(set(PROFILE.programs)) == 12
     assert PROFILE.ablations == ("zero", "mean", "resample")

@@ -79,7 +79,7 @@ def test_without_the_front_layer_positions_have_a_name_in_transformer_lens_alone
         names.name("tok -> m0", "autocircuit")
 
 
-def test_a_name_that_is_none_and_a_tool_that_is_none_are_refused():
+def test_an_unknown_name_and_an_unknown_tool_are_refused():
     names = of(ResidualGraph(1, 1, 1))
     with pytest.raises(CheckError) as told:
         names.edge("m1->logit", "eap_ig")

@@ -71,7 +71,7 @@ def test_the_certified_truth_is_the_originals_mapped(which, ablation):
 
 
 @every
-def test_half_of_the_heads_beside_the_programs_are_distractors_and_some_are_near_copies(which):
+def test_half_of_the_other_heads_are_distractors_and_some_are_near_copies(which):
     made = planted(*which)
     own = set(made.slots.values())
     assert own | set(made.distractors) == {str(w) for w in made.graph.writers[2:]}
@@ -129,7 +129,7 @@ def test_any_size_that_holds_the_program_will_do(sizes):
         ({"slots": {"m0": "m0"}}, "TC161 components without a slot\n    got     a0.h0, m1, m2, a3.h0\n"),
     ],
 )
-def test_sizes_and_slots_that_do_not_do_are_told(sizes, told):
+def test_unusable_sizes_and_slots_are_refused(sizes, told):
     with pytest.raises(CheckError) as caught:
         plant(zoo.compiled("reverse"), **({"layers": 4, "heads": 4} | sizes))
     assert str(caught.value).startswith(told)
@@ -186,7 +186,7 @@ def test_a_program_whose_stream_is_empty_somewhere_is_refused():
     assert "the stream of 'hist' is empty somewhere" in str(caught.value)
 
 
-def test_what_each_component_is_is_told():
+def test_every_component_is_described():
     made = planted("reverse", 4, 4, 0)
     told = made.compiled.provenance
     assert told[made.slots["m1"]] == made.original.provenance["m1"]

@@ -65,7 +65,7 @@ def test_heads_of_one_layer_spread_where_more_than_half_would_be_the_programs():
         ("mean_token", 4, 2, "TC160 too few layers for the program\n    got     4 layers of 2 heads\n    wanted  at least 6:"),
     ],
 )  # fmt: skip
-def test_a_host_that_is_too_small_is_told(name, layers, heads, text):
+def test_a_host_that_is_too_small_is_reported(name, layers, heads, text):
     with pytest.raises(CheckError) as caught:
         drawn(components(zoo.compiled(name).model), layers, heads)
     assert str(caught.value).startswith(text)
@@ -87,7 +87,7 @@ REVERSE = {"a0.h0": "a0.h1", "m0": "m1", "m1": "m2", "m2": "m3", "a3.h0": "a4.h0
         ({"a3.h0": "a3.h0"}, "TC161 'm2' must come before 'a3.h0'\n    got     m3 and a3.h0\n"),
     ],
 )
-def test_slots_that_do_not_do_are_told(change, told):
+def test_unusable_slots_are_refused(change, told):
     stages = components(zoo.compiled("reverse").model)
     assert check_slots(REVERSE, stages, host(5, 2)) == REVERSE
     slots = {name: slot for name, slot in (REVERSE | change).items() if slot}
@@ -109,7 +109,7 @@ def test_slots_are_read_from_text():
 
 
 @pytest.mark.parametrize("text", ["", "a0.h0", "a0.h0=", "=m0", "m0=m1,m0=m2", "m0=m1,"])
-def test_what_is_no_list_of_slots_is_told(text):
+def test_what_is_no_list_of_slots_is_refused(text):
     with pytest.raises(CheckError) as caught:
         parse_slots(text)
     assert str(caught.value).startswith(f"TC161 no list of slots\n    got     {text!r}\n")

@@ -177,7 +177,7 @@ def test_a_method_that_ends_the_process_fails_and_the_run_goes_on(project, worke
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_text_that_no_file_holds_is_told_with_marks_in_its_place(project, workers):
+def test_text_that_no_file_holds_is_reported_with_marks_in_its_place(project, workers):
     spread = ["-n", str(workers)] if workers else []
     words = ["--tracrcheck-programs=hist", "--tracrcheck-json=out.json", "--junitxml=out.xml"]
     result = project.run(method("says_what_no_file_holds"), *words, *spread, xdist=bool(workers))
@@ -216,7 +216,7 @@ def test_a_file_that_cannot_be_written_in_the_end_costs_no_failure_its_text(proj
     result.stdout.fnmatch_lines(["*missing 1:*", "TC115 cannot write '*there/out.json'*"])
 
 
-def test_of_many_seeds_the_first_failures_are_told_and_the_others_named(project):
+def test_of_many_seeds_the_first_failures_are_reported_and_the_others_named(project):
     words = [
         "--tracrcheck-profile=full",
         "--tracrcheck-programs=hist",
@@ -246,7 +246,7 @@ def test_a_program_that_cannot_be_used_fails_its_own_tests_alone(project):
     ]
 
 
-def test_tests_of_the_project_run_beside_it(project):
+def test_tests_of_the_project_run_alongside_it(project):
     project.pytester.makepyfile(test_own="def test_own(): pass")
     result = project.run(method("right"), "--tracrcheck-programs=hist")
     result.assert_outcomes(passed=3)

@@ -116,7 +116,7 @@ def test_a_faithful_circuit_that_is_too_large_is_faithful_and_not_exact():
         case.assert_exact(full)
 
 
-def test_an_unfaithful_circuit_is_told_with_its_witness():
+def test_an_unfaithful_circuit_is_reported_with_its_witness():
     with pytest.raises(
         AssertionError, match=r"FAILS hist, zero, value: unfaithful\n(.*\n)+    witness input \['a'\]"
     ):

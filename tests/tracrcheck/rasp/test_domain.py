@@ -144,7 +144,7 @@ def test_a_domain_that_is_not_prefix_closed_is_never_counted_as_whole(domain, mo
     assert domain_of(program).sampled == "unknown"
 
 
-def test_where_no_legal_list_is_found_the_author_is_told_to_hand_them_over(monkeypatch):
+def test_where_no_legal_list_is_found_the_author_is_asked_to_supply_some(monkeypatch):
     monkeypatch.setattr(legal_lists, "ALL_TRIES", 4700)
     program = replace(PROGRAM, max_seq_len=60, domain=lambda x: len(x) > 50 and len(set(x)) == 1)
     with pytest.raises(CheckError) as caught:

@@ -29,14 +29,14 @@ def test_a_program_named_after_its_file_is_loaded_without_importing_another(writ
     assert library.load("flip").program.name == "flip"
 
 
-def test_a_program_whose_file_has_another_name_is_found_all_the_same_beside_a_broken_file(write):
+def test_a_program_whose_file_has_another_name_is_found_even_next_to_a_broken_file(write):
     path = write("flip")
     path.rename(path.with_name("other.py"))
     write("bomb", text="raise RuntimeError('imported')")
     assert Library(shipped_folder(), (path.parent,)).load("flip").path.name == "other.py"
 
 
-def test_loading_leaves_sys_path_alone_and_reads_the_file_anew(write):
+def test_loading_leaves_sys_path_alone_and_rereads_the_file(write):
     before = list(sys.path)
     path = write("flip", vocab="{0, 1}")
     assert load_file(path).program.vocab == {0, 1}
@@ -153,10 +153,10 @@ def test_pyproject_names_folders_of_programs(write, here):
         ),
     ],
 )
-def test_a_pyproject_that_cannot_be_used_is_told(here, text, start):
+def test_a_pyproject_that_cannot_be_used_is_reported(here, text, start):
     (here / "pyproject.toml").write_text(text)
     assert error_of(Library.here).startswith(start)
 
 
-def test_a_folder_that_is_not_there_is_told(here):
+def test_a_folder_that_is_not_there_is_reported(here):
     assert error_of(lambda: Library.here([here / "gone"])).startswith("TC118 --programs-dir no folder")

@@ -19,9 +19,10 @@ from tracrcheck.grading.by_name import find_method
 from tracrcheck.records import machine, sources
 
 ROOT = Path(__file__).parents[3]
+CORE_TASK = ROOT / "edgeprune_core" / "task.py"
 
 
-def test_programs_are_told_apart_by_name_and_bytes_and_not_by_place_or_order(tmp_path):
+def test_programs_are_distinguished_by_name_and_bytes_and_not_by_place_or_order(tmp_path):
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
         for name in ("a.py", "b.py"):
@@ -90,7 +91,7 @@ def test_each_method_of_ours_counts_by_its_own_file():
     ]
 
 
-def test_a_method_of_somebody_else_counts_by_its_file():
+def test_a_third_party_method_counts_by_its_file():
     assert sources.method_sha(find_method("edge_pruning_score_function")) is None
     file = sources.method_sha(pruners.some_edges)
     assert file is not None
@@ -109,9 +110,7 @@ MINE = {
 }
 
 
-def test_a_method_of_somebody_else_counts_with_all_that_it_imports_from_its_own_project(
-    tmp_path, monkeypatch
-):
+def test_a_third_party_method_counts_with_all_that_it_imports_from_its_own_project(tmp_path, monkeypatch):
     for name, text in MINE.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
@@ -171,6 +170,16 @@ def test_a_method_counts_with_what_it_was_made_with(make):
     one, other = sources.method_sha(make(0.1)), sources.method_sha(make(0.2))
     assert None not in (one, other)
     assert one == sources.method_sha(make(0.1)) != other
+
+
+def test_imports_of_our_own_files_are_not_followed_for_a_third_party_method(monkeypatch):
+    parsed, parse = [], ast.parse
+    monkeypatch.setattr(
+        ast, "parse", lambda text, *rest, **also: parsed.append(text) or parse(text, *rest, **also)
+    )
+    assert sources.method_sha(pruners.some_edges) is not None
+    assert Path(pruners.__file__).read_bytes() in parsed
+    assert CORE_TASK.read_bytes() not in parsed
 
 
 def test_a_partial_counts_by_the_file_of_its_function():

@@ -89,7 +89,7 @@ def test_a_run_that_is_not_finished_says_so_wherever_it_is_shown():
     assert not any("NOT FINISHED" in made(whole, context) for made in (comment_of, page_of))
 
 
-def test_failures_of_different_kinds_are_each_told_and_equal_ones_once():
+def test_failures_of_different_kinds_are_each_reported_and_equal_ones_once():
     seeds = [verdict(seed=n, missing=("a",) if n < 2 else ("b",), found_sha=str(n // 2)) for n in range(3)]
     made = document(results(seeds), Context())
     findings = next(s for s in made.sections if "not right" in s.title).blocks[0].of
@@ -116,3 +116,20 @@ def test_the_replay_of_a_saved_run_repeats_its_setting_and_its_seed(lengths, sco
     assert ("--lengths 2-3" in words) == (lengths is not None)
     assert ("--score-bos" in words) == score_bos
     assert " --seed 7" in words
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"judge": "ranking"}, "--judge ranking"),
+        ({"select": "top_n:4"}, "--select top_n:4"),
+        ({"timeout": 7.5}, "--timeout 7.5"),
+        ({"memory": 512}, "--memory 512"),
+        ({"in_process": True}, "--in-process"),
+    ],
+    ids=str,
+)
+def test_the_replay_of_a_saved_run_repeats_how_it_was_judged(asked, words):
+    run = RUN | {"asked": RUN["asked"] | asked}
+    assert replay_of(run)(verdict()).endswith(f" {words}")
+    assert words not in replay_of(RUN)(verdict())

@@ -283,7 +283,7 @@ def test_an_effect_is_one_beyond_the_tolerance_on_items_from_all_over_the_list(c
     assert min(shares) < 1
 
 
-def test_a_layer_tells_missing_from_surplus_and_in_how_many_seeds(hist):
+def test_a_layer_shows_what_is_missing_what_is_surplus_and_in_how_many_seeds(hist):
     a, b, *_ = map(str, hist.certificate.required)
     seeds = [
         verdict(seed=0, missing=(a, b), extra=("pos -> out", "a9.h9 -> out")),

@@ -129,7 +129,7 @@ def test_fuzzing_is_a_case_for_each_program_and_setting(schema, call, tmp_path):
     assert len(ElementTree.parse(tmp_path / "f.xml").getroot().findall("testsuite/testcase")) == 2
 
 
-def test_a_truth_a_circuit_and_a_curve_that_are_not_there_are_told(schema):
+def test_a_truth_a_circuit_and_a_curve_that_are_not_there_are_reported(schema):
     unsure = certificate(proved=[], unknown={"sufficient": NASTY})
     point = Curve(method="eap", seed=1, candidates=0, seconds=1, peak_mib=0, points=(), fault=NASTY)
     asked = {

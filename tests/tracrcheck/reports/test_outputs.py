@@ -156,7 +156,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("told", WRONG)
-def test_a_wrong_call_is_told_before_any_work(call, here, told):
+def test_a_wrong_call_is_reported_before_any_work(call, here, told):
     (here / "c.json").write_text('{"certificates": []}')
     (here / "bad.json").write_text(
         '{"schema": "tracrcheck.mutants/1", "run": {}, "summary": {}, "mutants": [{}]}'

@@ -159,7 +159,7 @@ def discovery(**change) -> DiscoveryFile:
     return DiscoveryFile(document=document | change)
 
 
-def test_a_circuit_of_a_trained_model_is_told_with_every_cell():
+def test_a_circuit_of_a_trained_model_is_reported_with_every_cell():
     text = comment_of(discovery())
     assert text.startswith("### ✓ tracrcheck discover: 1,200 of 32,936 edges\n")
     assert "It &#60;survives&#62; no cell." in text
@@ -170,7 +170,7 @@ def test_a_circuit_of_a_trained_model_is_told_with_every_cell():
     assert none.startswith("### ✗ tracrcheck discover: no circuit, timeout\n")
 
 
-def test_a_comparison_of_methods_is_told_with_its_table_and_what_failed():
+def test_a_comparison_of_methods_is_reported_with_its_table_and_what_failed():
     point = Point(setting="", n_edges=10, train_kl=0.0, held_out_kl=0.0)
     curves = tuple(
         Curve(method=m, seed=0, candidates=20, seconds=1, peak_mib=1, points=(point,), fault=fault)

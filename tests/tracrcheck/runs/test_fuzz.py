@@ -66,7 +66,7 @@ def test_a_method_that_is_right_holds_in_every_setting_of_a_program():
 def test_the_seed_of_the_method_is_the_number_of_the_draw(monkeypatch):
     seen = []
     here = InProcess(lambda task: seen.append(task.seed) or [])
-    monkeypatch.setattr(fuzz_program, "examinee", lambda name: here)
+    monkeypatch.setattr(fuzz_program, "examinee", lambda name, **how: here)
     fuzz_program.examine(5, 2, SETTINGS[:1], method="mine", timeout=60)
     assert seen == [2]
 
@@ -182,7 +182,7 @@ def features(n_layers=2, attends_by_tokens=True, numerical=True, required_zero=6
         ({"required_zero": 5}, {"median_required_zero"}),
     ],
 )
-def test_a_quota_that_is_not_met_is_told(change, short):
+def test_a_quota_that_is_not_met_is_reported(change, short):
     assert set(Composition.of([features(**change)] * 4).unmet(Quotas())) == short
 
 
@@ -277,7 +277,14 @@ def timeless(run):
 
 @pytest.mark.parametrize(
     "change",
-    [{"programs": 4}, {"ablations": ("zero",)}, {"method": "random"}, {"seed": 6}, {"timeout": 61}],
+    [
+        {"programs": 4},
+        {"ablations": ("zero",)},
+        {"method": "random"},
+        {"seed": 6},
+        {"timeout": 61},
+        {"memory": 9},
+    ],
     ids=str,
 )
 def test_results_of_another_campaign_are_refused(here, change):
@@ -365,7 +372,7 @@ def test_a_right_method_reaches_the_bar_and_the_file_holds_what_is_documented(ca
     assert names <= documented, names - documented
 
 
-def test_failures_are_told_saved_and_replayed(call, here):
+def test_failures_are_reported_saved_and_replayed(call, here):
     words = ["--programs", "1", "--seed", "5", "--method", "tests.tracrcheck.runs.pruners:forgets_positions"]
     result = call("fuzz", *words, "--ablation", "zero", "--save", "saved")
     assert result.exit_code == 1
@@ -388,6 +395,26 @@ def test_one_draw_is_examined_by_its_number(call):
     words = ["--seed", "5", "--number", "1", "--ablation", "zero"]
     assert call("fuzz", *words, "--method", RIGHT).exit_code == 0
     assert call("fuzz", *words, "--method", "random").exit_code == 1
+
+
+def test_the_process_of_a_method_has_its_limit_and_in_process_is_said_wherever_it_ran(call, here):
+    words = ["--seed", "5", "--ablation", "zero", "--method"]
+    hoards = [*words, "tests.tracrcheck.grading.hostile:hoards_memory", "--memory", "1024"]
+    result = call("fuzz", "--programs", "1", *hoards, "--json", "out.json")
+    assert "raised\n    detail  MemoryError" in result.stdout
+    assert f"--method {hoards[-3]} --memory 1024\n" in result.stdout  # the replay
+    assert json.loads((here / "out.json").read_text())["run"]["asked"]["memory"] == 1024
+    here_too = [*words, "tests.tracrcheck.runs.pruners:forgets_positions", "--in-process"]
+    result = call("fuzz", "--programs", "1", *here_too, "--json", "out.json", "--save", "saved")
+    assert "in process: the method ran where it is judged" in result.stdout
+    assert " --in-process\n" in result.stdout
+    (saved,) = (here / "saved").iterdir()
+    for again in (["--seed", "5", "--number", "0", *here_too], ["--replay", saved, "--in-process"]):
+        result = call("fuzz", *again)
+        assert result.exit_code == 1
+        assert "in process: the method ran where it is judged" in result.stdout
+    assert "in process" in call("report", "out.json").stdout
+    assert "in process" not in call("fuzz", "--replay", saved).stdout
 
 
 def test_an_interrupted_run_keeps_what_was_finished_and_goes_on(call, here):

@@ -91,14 +91,14 @@ FAULTS = {
 }
 
 
-def test_a_row_that_is_not_there_is_told(made):
+def test_a_row_that_is_not_there_is_reported(made):
     found = json.loads(made)
     found["rows"].pop()
     assert "rows: not one for each program and setting" in FUZZ.problems(found)
 
 
 @pytest.mark.parametrize("told", FAULTS)
-def test_every_fault_of_a_results_file_of_fuzzing_is_told(made, told):
+def test_every_fault_of_a_results_file_of_fuzzing_is_reported(made, told):
     found = json.loads(made)
     before = copy.deepcopy(found)
     FAULTS[told](found)
@@ -221,7 +221,7 @@ def test_the_page_shows_shares_composition_rejections_and_every_failure_with_its
         assert lines.count(f"        replay  {replay}") == 1
 
 
-def test_a_campaign_that_is_not_finished_is_shown_as_that(call, put):
+def test_an_unfinished_campaign_is_shown_as_unfinished(call, put):
     put(lambda found: found["run"].update(finished=False))
     assert "NOT FINISHED" in finished(call("report", "out.json"), 0).stdout
 

@@ -67,7 +67,7 @@ def nothing_runs(monkeypatch):
         (["quick", "--ablation", "zero,resample"], ["zero", "resample"], 1),
     ],
 )
-def test_a_profile_asks_the_whole_zoo_for_its_ablations_and_seeds(
+def test_a_profile_covers_the_whole_zoo_with_its_ablations_and_seeds(
     call, here, nothing_runs, words, settings, seeds
 ):
     finished(call("gate", "--method", SOME, "--json", "out.json", "--profile", *words), 0)
@@ -76,7 +76,7 @@ def test_a_profile_asks_the_whole_zoo_for_its_ablations_and_seeds(
     assert asked["programs"] == sorted(path.stem for path in (ROOT / "programs").glob("*.py"))
 
 
-def test_a_profile_of_some_programs_asks_those_and_may_be_narrowed_to_fewer(call, here, nothing_runs):
+def test_a_profile_of_some_programs_covers_those_and_may_be_narrowed_to_fewer(call, here, nothing_runs):
     words = ["--method", SOME, "--json", "out.json", "--profile", "mutants"]
     finished(call("gate", *words), 0)
     asked = document()["run"]["asked"]

@@ -82,7 +82,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("told", FAULTS)
-def test_every_fault_of_a_file_is_told(made, told):
+def test_every_fault_of_a_file_is_reported(made, told):
     FAULTS[told](made)
     assert any(line.startswith(told) for line in INVARIANT_RUNS.problems(made)), INVARIANT_RUNS.problems(made)
 
@@ -121,7 +121,7 @@ def test_a_campaign_goes_on_where_it_was_stopped_and_comes_to_the_same(here):  #
     assert not Path(f"{out}.part").exists()
 
 
-def test_another_campaign_is_not_gone_on_with(made, call):  # noqa: F811
+def test_another_campaign_is_not_resumed(made, call):  # noqa: F811
     plan = Plan(invariants=CHEAP, seeds=(0, 1), programs=0)
     with open_ledger(Path("out.json"), plan.header("x"), resume=False) as ledger:
         ledger.append({"seed": 0, "checks": []})

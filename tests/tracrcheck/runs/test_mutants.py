@@ -74,7 +74,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("told_of", FAULTS)
-def test_every_fault_of_a_file_of_faults_is_told(hunted, told_of):
+def test_every_fault_of_a_file_of_faults_is_reported(hunted, told_of):
     assert runner.MUTANT_RUNS.problems(hunted) == []
     FAULTS[told_of](hunted)
     found = runner.MUTANT_RUNS.problems(hunted)
@@ -98,7 +98,7 @@ def test_faults_that_are_run_again_are_the_same(hunted, call):  # noqa: F811
     ]
 
 
-def test_a_fault_that_is_caught_no_more_is_found(hunted, told, call):  # noqa: F811
+def test_a_fault_that_is_no_longer_caught_is_found(hunted, told, call):  # noqa: F811
     told["clamp_missing"] = Seen()
     result = call("recheck", "out.json", "--share", "1")
     assert result.exit_code == 1
@@ -206,7 +206,7 @@ def test_runs_without_a_fault_are_written_with_seeds_that_share_no_model(quiet, 
     assert "* 3 runs without a fault: 0 false alarms, 0 errors" in page.splitlines()
 
 
-def test_a_false_alarm_is_told_and_exits_with_1(quiet, told, call):  # noqa: F811
+def test_a_false_alarm_is_reported_and_exits_with_1(quiet, told, call):  # noqa: F811
     told[4] = "rotation on gpt2_4: got 1"
     result = call("mutants", "--false-alarms", "2")
     assert result.exit_code == 1
@@ -214,7 +214,7 @@ def test_a_false_alarm_is_told_and_exits_with_1(quiet, told, call):  # noqa: F81
     assert "RED seed 4: rotation on gpt2_4: got 1" in result.stdout
 
 
-def test_runs_that_were_stopped_are_gone_on_with(quiet, told, call, monkeypatch):  # noqa: F811
+def test_runs_that_were_stopped_are_resumed(quiet, told, call, monkeypatch):  # noqa: F811
     def stops(mutant, job):
         if job.seed == 4:
             raise KeyboardInterrupt
@@ -242,13 +242,13 @@ RUNS = {
 
 
 @pytest.mark.parametrize("told_of", RUNS)
-def test_every_fault_of_a_file_of_runs_is_told(quiet, told_of):
+def test_every_fault_of_a_file_of_runs_is_reported(quiet, told_of):
     RUNS[told_of](quiet)
     found = false_alarms.FALSE_ALARMS.problems(quiet)
     assert any(line.startswith(told_of) for line in found), found
 
 
-def test_a_run_that_is_quiet_no_more_is_found(quiet, told, call):  # noqa: F811
+def test_a_run_that_is_no_longer_quiet_is_found(quiet, told, call):  # noqa: F811
     assert call("recheck", "out.json").exit_code == 0
     told[8] = "rotation on gpt2_8: got 1"
     result = call("recheck", "out.json", "--share", "1")

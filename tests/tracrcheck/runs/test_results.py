@@ -91,7 +91,7 @@ def test_what_the_gate_writes_has_no_problems(made):
 
 
 @pytest.mark.parametrize("told", FAULTS)
-def test_every_fault_of_a_results_file_is_told(made, told):
+def test_every_fault_of_a_results_file_is_reported(made, told):
     found = copy.deepcopy(made)
     FAULTS[told](found)
     assert any(line.startswith(told) for line in GATE.problems(found)), GATE.problems(found)
@@ -152,7 +152,7 @@ def test_a_verdict_made_right_by_hand_is_found(call, put, made):
     )
 
 
-def test_the_sample_is_drawn_anew_each_time_and_its_seed_is_told(call, put):
+def test_a_new_sample_is_drawn_each_time_and_its_seed_is_reported(call, put):
     put()
     seeds = {
         finished(call("recheck", "out.json", "--share", "0.3"), 0).stdout.splitlines()[0].split()[-1]

@@ -144,7 +144,7 @@ def test_a_folder_that_holds_a_configuration_is_a_model(call, config, here):
         ([], ["Missing option '--model'"]),
     ],
 )
-def test_a_wrong_call_is_told(call, config, here, words, told):
+def test_a_wrong_call_is_reported(call, config, here, words, told):
     (here / "bad.json").write_text("{")
     (here / "bert.json").write_text('{"model_type": "bert"}')
     (here / "bare.json").write_text('{"model_type": "gpt2"}')

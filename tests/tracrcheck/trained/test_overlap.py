@@ -156,7 +156,7 @@ def test_the_picture_has_each_edge_in_the_colour_of_whose_it_is(call, files, her
         (["a.json", "b.json", "--out", "no/o.svg"], ["TC115 cannot write 'no/o.svg'"]),
     ],
 )
-def test_a_wrong_call_is_told(call, files, here, words, told):
+def test_a_wrong_call_is_reported(call, files, here, words, told):
     (here / "words.json").write_text("no json")
     (here / "list.json").write_text('["tok -> out"]')
     (here / "small.json").write_text(Circuit.empty(ResidualGraph(1, 2, 2, True, False)).dumps())

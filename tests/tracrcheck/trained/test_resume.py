@@ -303,7 +303,7 @@ def test_lacking_and_surplus_tensors_are_refused_by_name(state):
     assert caught.value.got == "tensors extra, pool.hard lacking or in surplus"
 
 
-def test_writing_that_is_broken_off_leaves_the_state_before_and_nothing_beside_it(state, monkeypatch):
+def test_interrupted_writing_leaves_the_state_before_and_no_other_file(state, monkeypatch):
     before = state.read_bytes()
 
     def full(*args):
@@ -335,7 +335,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_call_is_told_ends_with_2_and_writes_nothing(call, here, case):
+def test_a_wrong_call_is_reported_ends_with_2_and_writes_nothing(call, here, case):
     (here / "else").write_text("not a checkpoint")
     words, head, detail = WRONG[case]
     result = finished(call(*words), 2)

@@ -58,7 +58,7 @@ def test_without_an_option_a_large_graph_is_cut_to_a_share_of_its_edges():
         ({"sparsity": 0.5, "tolerance": True}, "--edges, --sparsity, --kl, --tolerance"),
     ],
 )
-def test_what_is_no_size_is_refused(given, where):
+def test_what_is_not_a_size_is_refused(given, where):
     with pytest.raises(CheckError) as caught:
         chosen(100, **given)
     assert (caught.value.code, caught.value.where) == ("TC117", where)

@@ -70,7 +70,7 @@ def test_the_time_limit_is_that_of_all_seeds(task, monkeypatch):
     assert limits == [15, None]
 
 
-def test_one_seed_is_asked_by_itself(task, monkeypatch):
+def test_one_seed_runs_by_itself(task, monkeypatch):
     monkeypatch.setattr(pruners.Together, "many", None)
     assert ask_all(pruners.together, task, seeds=(4,), timeout=5)[0].circuit is not None
 

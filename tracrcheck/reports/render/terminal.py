@@ -56,7 +56,8 @@ def show_document(document: Document) -> None:
 def _rendered(part: RenderableType | Block, width: int) -> list[RenderableType]:
     match part:
         case Table():
-            return [_table(part.narrow(), width), *([part.note] if part.note else [])]
+            above = [part.above] if part.above else []
+            return [*above, _table(part.narrow(), width), *([part.note] if part.note else [])]
         case Findings(of=findings):
             return [line for finding in findings for line in ("", in_lines(finding))]
         case Facts(rows=rows):

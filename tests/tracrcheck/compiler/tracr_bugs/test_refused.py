@@ -128,7 +128,7 @@ def test_the_steps_are_those_of_tracrs_two_walks():
 
 
 @of_kind("author")
-def test_what_its_author_did_not_mean_is_told_with_its_line(case: FaultCase):
+def test_what_its_author_did_not_mean_is_reported_with_its_line(case: FaultCase):
     (error,) = author_errors(case.program)
     assert error.code == case.code
     assert "cases.py:" in error.where
@@ -187,7 +187,7 @@ def _merged_maps():
     "made",
     [_in_a_list, _named, _within_another, _partial, _in_sequence_maps, _in_selectors, _merged_maps],
 )
-def test_functions_that_share_a_variable_that_changed_are_told(made):
+def test_functions_that_share_a_variable_that_changed_are_reported(made):
     (error,) = author_errors(_late(made))
     assert error.code == "TC352"
     assert error.got == "`d`, changed after the function was made"

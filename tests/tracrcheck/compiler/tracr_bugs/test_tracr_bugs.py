@@ -71,7 +71,7 @@ def test_the_page_has_one_row_for_every_case_in_order():
         assert case.kind == "wrong" or line == row(case)
 
 
-def test_the_page_shows_what_a_user_is_told():
+def test_the_page_shows_what_a_user_reads():
     assert PAGE.read_text().endswith(messages()), (
         "run `python -m tests.tracrcheck.compiler.tracr_bugs.document`"
     )

@@ -72,7 +72,7 @@ def test_what_the_work_raises_ends_the_sweep_and_says_where_it_was_raised(at):
     assert "in refuses" in raised.value.__notes__[0]
 
 
-def test_an_error_that_cannot_be_sent_is_told_in_words(at):
+def test_an_error_that_cannot_be_sent_is_reported_in_words(at):
     with pytest.raises(RuntimeError, match="Stubborn: no luck"):
         swept(pool_work.stubborn, [1], at)
 

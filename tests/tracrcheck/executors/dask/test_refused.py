@@ -99,7 +99,7 @@ def test_a_worker_without_a_program_file_or_with_another_is_refused(at, tmp_path
     refused("TC176", pool_work.square, with_file, f"program {path}: No such file or directory there")
 
 
-def test_a_method_that_a_worker_cannot_import_is_told_with_the_worker(at, tmp_path, monkeypatch):
+def test_a_method_that_a_worker_cannot_import_is_reported_with_the_worker(at, tmp_path, monkeypatch):
     (tmp_path / "here_only.py").write_text("def method(task): ...\n")
     monkeypatch.syspath_prepend(tmp_path)
     told = refused("TC176", pool_work.square, replace(at, methods=("here_only:method",)))
@@ -142,7 +142,7 @@ def test_the_folder_of_the_driver_is_where_methods_are_found(at, tmp_path, monke
 # No cluster --------------------------------------------------------------------------------------------
 
 
-def test_a_sweep_with_nothing_left_asks_nobody():
+def test_a_sweep_with_nothing_left_runs_nothing():
     assert swept(pool_work.square, [], Cluster(address="nonsense")) == []
 
 
@@ -178,7 +178,7 @@ def test_an_address_that_is_none_starts_no_client(call, monkeypatch, address):
     )
 
 
-def test_without_a_certificate_no_encrypted_scheduler_is_asked(call):
+def test_without_a_certificate_no_encrypted_scheduler_is_contacted(call):
     result = call("gate", "--cluster", "tls://127.0.0.1:1")
     assert result.exit_code == 2
     assert "got     ValueError: no certificate of a client in Dask's configuration" in result.stderr
@@ -195,7 +195,7 @@ def deserted(monkeypatch):
         yield empty.scheduler_address
 
 
-def test_a_cluster_without_workers_is_told(deserted):
+def test_a_cluster_without_workers_is_reported(deserted):
     told = refused("TC175", pool_work.square, Cluster(address=deserted), "none for 0.3 s")
     assert "start some with `dask worker ADDRESS`" in told
 
@@ -203,7 +203,7 @@ def test_a_cluster_without_workers_is_told(deserted):
 TERMS = Terms(sweep="one", fingerprint={}, folder="/", threads=1)
 
 
-def test_a_cluster_whose_workers_are_all_gone_is_told_after_a_while(deserted):
+def test_a_cluster_whose_workers_are_all_gone_is_reported_after_a_while(deserted):
     from distributed import Client
 
     with Client(deserted, set_as_default=False) as client, pytest.raises(CheckError, match="TC175"):
@@ -239,7 +239,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def test_processes_here_and_a_cluster_are_not_asked_for_together(call):
+def test_local_processes_and_a_cluster_cannot_be_combined(call):
     result = call("gate", "hist", "--cluster", "tcp://127.0.0.1:1", "--jobs", "2")
     assert result.exit_code == 2
     assert result.stderr.startswith("TC117 --jobs, --cluster local processes and a cluster's workers\n")

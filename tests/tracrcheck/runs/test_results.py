@@ -1,4 +1,4 @@
-"""Results files: every fault of one is told, those that are committed are sound, and a wrong verdict is found again."""
+"""Results files: every fault of a file is reported, committed files are sound, and a wrong verdict is found when it is made again."""
 
 from __future__ import annotations
 
@@ -92,11 +92,11 @@ def test_what_the_gate_writes_has_no_problems(made):
     assert GATE.problems(made) == []
 
 
-@pytest.mark.parametrize("told", FAULTS)
-def test_every_fault_of_a_results_file_is_reported(made, told):
+@pytest.mark.parametrize("message", FAULTS)
+def test_every_fault_of_a_results_file_is_reported(made, message):
     found = copy.deepcopy(made)
-    FAULTS[told](found)
-    assert any(line.startswith(told) for line in GATE.problems(found)), GATE.problems(found)
+    FAULTS[message](found)
+    assert any(line.startswith(message) for line in GATE.problems(found)), GATE.problems(found)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "7", "[" * 100_000])

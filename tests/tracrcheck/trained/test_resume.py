@@ -234,15 +234,15 @@ OTHER = {
 }
 
 
-@pytest.mark.parametrize("told", OTHER)
-def test_the_checkpoint_of_another_run_is_refused_with_what_differs(state, told):
+@pytest.mark.parametrize("message", OTHER)
+def test_the_checkpoint_of_another_run_is_refused_with_what_differs(state, message):
     before = state.read_bytes()
-    change = {k: v() if callable(v) and k == "model" else v for k, v in OTHER[told].items()}
+    change = {k: v() if callable(v) and k == "model" else v for k, v in OTHER[message].items()}
     with pytest.raises(CheckError) as caught:
         asked(discover.Checkpoint(path=state, resume=True), **change)
     error = caught.value
     assert (error.code, error.where) == ("EP203", str(state))
-    assert error.got.startswith(told)
+    assert error.got.startswith(message)
     assert error.got.count(" there, ") == 1
     assert state.read_bytes() == before
 

@@ -224,7 +224,7 @@ def test_a_cancelling_pair_is_dropped_although_no_single_edge_can_be(ablation):
     plus_and_minus = {"plus", "minus"}
     ours = zoo.compiled("cancelling_pair")
     heads = {
-        w for w, told in ours.provenance.items() if any(t.split(" = ")[0] in plus_and_minus for t in told)
+        w for w, texts in ours.provenance.items() if any(t.split(" = ")[0] in plus_and_minus for t in texts)
     }
     heads = {w for w in heads if ".h" in w}
     assert len(heads) == 2

@@ -9,6 +9,6 @@ from pathlib import Path
 def forget_modules_of(folder: Path) -> None:
     """Forgets every module that was imported from a folder."""
     for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
+        file = vars(module).get("__file__")  # `getattr` asks lazy modules, and some refuse
         if file is not None and folder in Path(file).parents:
             del sys.modules[name]

@@ -38,7 +38,7 @@ class Oracle:
         It is compiled once per shape of `tokens`, which takes longer than running it.
         """
 
-        with _in_float64(), one_order():
+        with in_float64(), one_order():
             found = self._forward(self.assembled.params, tokens.numpy()).transformer_output
             return [torch.tensor(np.asarray(x)) for x in (found.input_embeddings, *found.residuals)]
 
@@ -59,7 +59,7 @@ class Oracle:
         return jax.jit(transformed.apply)
 
 
-def _in_float64() -> Any:
+def in_float64() -> Any:
     """A context in which JAX computes in float64. Before JAX 0.8 it was experimental."""
     import jax
     import jax.experimental
@@ -72,7 +72,7 @@ def compile_by_haiku(program: Program) -> Oracle:
     """Program -> Haiku parameters -> torch. Takes a second; `compile_program` takes milliseconds."""
     from tracr.compiler import compiling
 
-    with _in_float64(), one_order(), _initialised_with_zeros():
+    with in_float64(), one_order(), _initialised_with_zeros():
         assembled = compiling.compile_rasp_to_model(
             build(program),
             set(program.vocab),

@@ -25,7 +25,9 @@ def bpe(*, merges: int, begin: bool = False) -> PreTrainedTokenizerFast:
     inner.train_from_iterator(TASKS["gendered_pronoun"].texts(), trainer)
     if begin:
         inner.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
-    return PreTrainedTokenizerFast(tokenizer_object=inner, bos_token="<s>")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=inner, bos_token="<s>", clean_up_tokenization_spaces=False
+    )
 
 
 @pytest.mark.parametrize("begin", [False, True])

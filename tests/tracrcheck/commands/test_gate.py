@@ -166,7 +166,7 @@ def test_a_full_disk_is_no_missing_folder(call, here, monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files, "write_whole", full)
+    monkeypatch.setattr(files.atomic_write, "write_whole", full)
     result = finished(call("plan", "--model", "gpt2", "--json", "out.json"), 2)
     assert result.stderr == (
         "TC115 cannot write 'out.json'\n    got     No space left on device\n"

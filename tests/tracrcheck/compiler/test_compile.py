@@ -18,6 +18,7 @@ from tracrcheck import Program
 from tracrcheck.compiler.compile import compile_program
 from tracrcheck.compiler.cross_check import compare_routes
 from tracrcheck.compiler.equivalence import compare
+from tracrcheck.compiler.haiku import in_float64
 
 # One of each kind: chains, numbers, several heads, causal, both parts of SequenceMap, a selector width.
 BY_DEFAULT = ("reverse", "xproportion", "pair_balance", "sort", "nesting_level", "mean_token", "square")
@@ -67,7 +68,7 @@ def test_torch_and_jax_have_the_same_activations_at_every_layer(name, compiled, 
     inputs = [x for x in ours.domain.inputs if len(x) == length]
     inputs = inputs[:: max(1, len(inputs) // 50)]
     tokens, _ = ours.encode(inputs)
-    with jax.enable_x64(True):
+    with in_float64():
         forward = jax.jit(assembled.forward, compiler_options={"xla_backend_optimization_level": 0})
         jaxs = forward(assembled.params, jnp.asarray(tokens.numpy()))
     theirs, traced, w = jaxs.transformer_output, trace(model, tokens), model.weights

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import haiku as hk
-import jax
 import numpy as np
 import pytest
 from tracr.compiler.compiling import compile_rasp_to_model
 
 from tests import zoo
 from tracrcheck.compiler.compile import build
-from tracrcheck.compiler.haiku import _initialised_with_zeros, compile_by_haiku
+from tracrcheck.compiler.haiku import _initialised_with_zeros, compile_by_haiku, in_float64
 from tracrcheck.program import BOS, PAD
 
 
 def test_the_parameters_are_those_of_tracr_alone_bit_for_bit():
     """Tracr overwrites every random weight that Haiku draws: zeros in their place change nothing."""
     program = zoo.program("hist")
-    with jax.enable_x64(True):
+    with in_float64():
         theirs = compile_rasp_to_model(
             build(program), set(program.vocab), program.max_seq_len, compiler_bos=BOS, compiler_pad=PAD
         ).params

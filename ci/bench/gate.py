@@ -1,6 +1,7 @@
 """The speed and memory of the gate, each figure with its bar and its baseline.
 
     python ci/bench/gate.py [--jobs 2] [--cold] [--json FILE]
+    python ci/bench/gate.py --child 5    # what the method's own process costs
 
 Exit 1 where a bar is not met. Measured with certificates in the cache, as on a machine that has run before; `--cold`
 begins with an empty cache. The baseline of one recovery is the Edge Pruning authors' script for Tracr's `reverse`:
@@ -26,12 +27,14 @@ from tracrcheck.records.cache_folder import cache_folder
 from tracrcheck.records.machine import in_words, machine
 
 GIB = 2**30
+# Small, middling and large programs, with one to five layers.
+SAMPLE = ("hist", "sort", "reverse", "xproportion", "shuffle_dyck2")
 EVERY = 0.2  # seconds between two looks at the memory
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """value and bar in `unit`, smaller is better; bar None: only told."""
+    """value and bar in `unit`, smaller is better; bar None: only printed."""
 
     what: str
     value: float
@@ -98,18 +101,19 @@ def _memory(pid: int) -> tuple[int, int]:
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
-    """A gate run in a process of its own: its results, wall time and processor time of all processes, and memory."""
+    """A gate run in a process of its own: its results, and wall, processor and user time of all processes, and memory."""
 
     document: dict
     seconds: float
     cpu_seconds: float
+    user_seconds: float
     memory: Memory
 
 
 def run_gate(*words: str) -> Gate:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "out.json"
-        started, cpu = time.monotonic(), _children_cpu_seconds()
+        started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
         command = [sys.executable, "-m", "tracrcheck.cli", "gate", *words, "--json", str(path)]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         memory = Memory(process.pid)
@@ -118,13 +122,12 @@ def run_gate(*words: str) -> Gate:
         seconds = time.monotonic() - started
         if code not in (0, 1):
             sys.exit(f"the gate ended with exit code {code}")
-        used = _children_cpu_seconds() - cpu
-        return Gate(document=json.loads(path.read_text()), seconds=seconds, cpu_seconds=used, memory=memory)
-
-
-def _children_cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        user = after.ru_utime - before.ru_utime
+        return Gate(
+            document=json.loads(path.read_text()), seconds=seconds, memory=memory,
+            cpu_seconds=user + after.ru_stime - before.ru_stime, user_seconds=user,
+        )  # fmt: skip
 
 
 def quick(jobs: int) -> list[Figure]:
@@ -159,6 +162,23 @@ def one_recovery(seeds: int = 3) -> list[Figure]:
     ]  # fmt: skip
 
 
+def child_process(rounds: int) -> list[Figure]:
+    """The same gate with the method in a process of its own and `--in-process`, by turns: user time, since others may be at work."""
+    words = (*SAMPLE, "--ablation", "zero,resample")
+    run_gate(*words, "--in-process")  # makes the certificates
+    apart, here = [], []
+    for number in range(rounds):
+        for in_process in (number % 2 == 0, number % 2 == 1):
+            done = run_gate(*words, *(["--in-process"] if in_process else []))
+            (here if in_process else apart).append(done.user_seconds)
+    least, most = statistics.median(here), statistics.median(apart)
+    return [
+        Figure(what=f"gate of {len(SAMPLE)} programs, in process, median of {rounds}", value=least, unit="s"),
+        Figure(what="  with the method in a process of its own", value=most, unit="s"),
+        Figure(what="  more user time", value=100 * (most / least - 1), unit="%", bar=10.0),
+    ]  # fmt: skip
+
+
 def _cached() -> int:
     return sum(1 for _ in (cache_folder() / "certificates").glob("*.json"))
 
@@ -167,6 +187,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--cold", action="store_true", help="begin with an empty cache of certificates")
+    parser.add_argument(
+        "--child", type=int, metavar="ROUNDS", help="only measure what the method's process costs"
+    )
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as empty:
@@ -176,7 +199,8 @@ def main() -> int:
         print(in_words(record))
         print(f"load before: {record['load_before']}; wall times mean little where others are at work")
         figures = []
-        for measure in (one_recovery, lambda: quick(asked.jobs)):
+        measures = [one_recovery, lambda: quick(asked.jobs)]
+        for measure in [lambda: child_process(asked.child)] if asked.child else measures:
             for figure in measure():
                 print(figure.line(), flush=True)
                 figures.append(figure)

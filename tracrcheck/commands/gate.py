@@ -48,6 +48,16 @@ def gate(
     baseline: BaselineOptions,
     program: Names = None,
     folder: Folders = None,
+    robust: Annotated[
+        bool,
+        typer.Option(
+            "--robust", help="Judge by the smallest robust circuit: faithful whichever other edges are cut."
+        ),
+    ] = False,
+    halves: Annotated[
+        bool,
+        typer.Option("--halves", help="Also run the method on two random halves of the inputs."),
+    ] = False,
     profile: Annotated[
         str | None,
         typer.Option(
@@ -87,7 +97,8 @@ def gate(
     )
     if allow_known and baseline.baseline is None:
         raise user_error("TC117.allow_known", where="--allow-known", got="no --baseline")
-    settings = setting.settings(asked.ablations, entries=entries if profile is None else ())
+    chosen = setting.settings(asked.ablations, entries=entries if profile is None else ())
+    settings = tuple(replace(one, robust=robust) for one in chosen)
     method.check()
     serve_early(method, process, run)  # before anything is known that a method must not see
     with loading():
@@ -108,6 +119,7 @@ def gate(
         in_process=process.in_process,
         seeds=tuple(range(seed, seed + asked.seeds)),
         judge=judge.read(),
+        halves=halves,
         timeout=method.timeout,
         workers=run.workers(),
         paths={entry.program.name: entry.path for entry in entries},
@@ -115,7 +127,13 @@ def gate(
     _ = examinee.many  # a method that cannot be found is reported now, not in the middle of the run
     header = plan.header(command_line())
     before = comparing.read_baseline(baseline.baseline, header["asked"]) if baseline.baseline else None
-    words = [*setting.replay_words, *judge.replay_words, *folder_words(folder)]
+    words = [
+        *setting.replay_words,
+        *(["--robust"] if robust else []),
+        *(["--halves"] if halves else []),
+        *judge.replay_words,
+        *folder_words(folder),
+    ]
     if method.timeout != TIMEOUT:
         words += ["--timeout", f"{method.timeout:g}"]
     words += process.replay_words

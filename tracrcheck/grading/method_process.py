@@ -31,6 +31,8 @@ Method = Callable[[Task], Any]
 # Ours are for the process that judges.
 OURS = "TRACRCHECK_"
 NOT_SENT = "TC124"
+# Seconds that finding a method may take: importing its module, and making the object that is named.
+FINDING = 600.0
 
 
 class Examinee(ABC):
@@ -133,7 +135,10 @@ class MethodProcess(Examinee):
                 method: str | bytes = self._method
             else:
                 method = packed(self._method)
-            said = self._process.call(packed(("find", method, self._where, torch.get_num_threads())))
+            request = packed(("find", method, self._where, torch.get_num_threads()))
+            said = self._process.call(request, seconds=FINDING)
+        except TookTooLong:
+            raise self._not_found(f"its module is not imported within {FINDING:g} s") from None
         except Died as death:
             raise self._not_found(str(death)) from None
         except Exception as error:  # an object that cannot be sent

@@ -24,7 +24,17 @@ from contextlib import suppress
 from typing import Any
 
 from tracrcheck.processes.clean import is_only_a_command
-from tracrcheck.processes.serve import ALIVE, COMMAND, FORK, LENGTH, LOOK, REAP, REPLY, copy_of_this_process
+from tracrcheck.processes.serve import (
+    ALIVE,
+    COMMAND,
+    FORK,
+    LENGTH,
+    LOOK,
+    REAP,
+    REPLY,
+    below,
+    copy_of_this_process,
+)
 
 # Imported by the fork server.
 PRELOAD = ("tracrcheck.grading.method_child",)
@@ -34,6 +44,8 @@ EVERY = 0.5
 GRACE = 1.0
 # Bytes of an answer, and of a line that is printed in parts beyond it.
 LONGEST_ANSWER, LONGEST_LINE = 2**26, 2**14
+# Bytes printed in one call that are passed on: a loop that prints would fill a disk before its time is up.
+MOST_PRINTED = 2**22
 
 
 class Died(Exception):
@@ -65,6 +77,7 @@ class Process:
         self._fds: list[int] = []
         self._unsent = memoryview(b"")
         self._line = b""
+        self._printed = 0  # in this call
 
     @property
     def alive(self) -> bool:
@@ -107,6 +120,7 @@ class Process:
 
     def call(self, request: bytes, *, seconds: float | None = None) -> Any:
         """The answer. Raises `Died`, and `TookTooLong` after this many seconds."""
+        self._printed = 0
         try:
             self.begin()
             self._unsent = memoryview(b"".join((self._unsent, LENGTH.pack(len(request)), request)))
@@ -122,9 +136,13 @@ class Process:
         process, self._pid = self._pid, None
         if os.getpid() != self._server.of:  # a copy in a process that was forked from ours
             return
-        for kill in (os.killpg, os.kill):
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGSTOP)  # it starts no more
+        for one in (*below(process), process):
             with suppress(ProcessLookupError, PermissionError):
-                kill(process, signal.SIGKILL)
+                os.kill(one, signal.SIGKILL)
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process, signal.SIGKILL)  # where there is no /proc
         with suppress(OSError):
             self._server.ask(REAP, process)
         self._print()
@@ -227,6 +245,11 @@ class Process:
         return more
 
     def _tell(self, line: bytes) -> None:
+        if self._printed > MOST_PRINTED:
+            return
+        self._printed += len(line) + 1
+        if self._printed > MOST_PRINTED:
+            line = b"it printed more than %d MiB: the rest is left out" % (MOST_PRINTED >> 20)
         before = f"{self.name}: " if self.name else ""
         with suppress(OSError, ValueError):  # nobody reads it
             sys.stderr.write(f"{before}{line.decode(errors='backslashreplace')}\n")

@@ -20,6 +20,7 @@ import struct
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TextIO
 
 # Requests to the server: an operation and a process. FORK comes with three file descriptors.
@@ -38,13 +39,15 @@ def main(control: int, preload: Sequence[str]) -> None:
         importlib.import_module(module)
     gc.freeze()  # a collection in a child would copy every page that holds an object
     gc.enable()  # a copy of a command that was importing has it off
+    _keep_orphans()
+    children: set[int] = set()
     with socket.socket(fileno=control) as connection:
         while True:
             message, fds, _, _ = socket.recv_fds(connection, COMMAND.size, 3, socket.MSG_WAITALL)
             if len(message) < COMMAND.size:
                 return
             operation, process = COMMAND.unpack(message)
-            connection.sendall(REPLY.pack(*_done(operation, process, fds, connection)))
+            connection.sendall(REPLY.pack(*_done(operation, process, fds, connection, children)))
 
 
 def copy_of_this_process(control: int) -> int:
@@ -66,7 +69,9 @@ def copy_of_this_process(control: int) -> int:
         os._exit(0)
 
 
-def _done(operation: bytes, process: int, fds: list[int], connection: socket.socket) -> tuple[int, int]:
+def _done(
+    operation: bytes, process: int, fds: list[int], connection: socket.socket, children: set[int]
+) -> tuple[int, int]:
     if operation == FORK:
         server = os.getpid()
         if (child := os.fork()) == 0:
@@ -74,10 +79,41 @@ def _done(operation: bytes, process: int, fds: list[int], connection: socket.soc
             _child(server, *fds)
         for fd in fds:
             os.close(fd)
+        children.add(child)
         return child, 0
     wait = os.WNOHANG | os.WNOWAIT if operation == LOOK else 0
     ended = os.waitid(os.P_PID, process, os.WEXITED | wait)
+    if operation == REAP:
+        children.discard(process)
+        _kill_orphans(children)
     return (ALIVE, 0) if ended is None else (ended.si_code, ended.si_status)
+
+
+def below(process: int) -> list[int]:
+    """What a process started, and what those started: also those that made a session of their own. Nothing without /proc."""
+    children: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended
+            parent = int(path.read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(path.parent.name))
+    found = [process]
+    for one in found:
+        found += children.get(one, [])
+    return found[1:]
+
+
+def _keep_orphans() -> None:
+    """The system makes this process the parent of what its own children leave behind, so that it can be found and killed."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
+
+
+def _kill_orphans(children: set[int]) -> None:
+    """What was left behind by children that have ended."""
+    ours = {*children, *(one for child in children for one in below(child))}
+    for orphan in set(below(os.getpid())) - ours:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(orphan, signal.SIGKILL)
 
 
 def _end_with(parent: int) -> None:
@@ -94,8 +130,9 @@ def _end_with(parent: int) -> None:
 def _child(server: int, requests: int, answers: int, prints: int) -> None:
     """Never returns."""
     try:
-        os.setsid()  # a group of its own, which is killed as one; Ctrl-C does not reach it
+        os.setsid()  # Ctrl-C does not reach it
         _end_with(server)
+        _keep_orphans()
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         _Prints.fd = prints

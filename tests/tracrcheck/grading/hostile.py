@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import inspect
+import json
 import os
 import random
 import signal
+import struct
+import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -105,6 +109,19 @@ def spoils_what_is_global(task):
     return knows_the_answer(task)
 
 
+def tells_and_spoils_its_state(task):
+    """What it finds; and then it leaves something else behind."""
+    made = torch.ones(1) + torch.rand(1)
+    found = [os.getcwd(), made.dtype, made.device, torch.is_grad_enabled(), made.item()]
+    found += [random.random(), np.random.rand(), task.seed, sys.stdout is not None]
+    os.chdir("/")
+    torch.set_default_dtype(torch.float64)
+    torch.set_default_device("meta")
+    torch.set_grad_enabled(False)
+    sys.stdout = None
+    raise ValueError(str(found))
+
+
 def draws(task):
     """What the generators of Python, NumPy and torch give."""
     raise ValueError(f"{random.random():.6f} {np.random.rand():.6f} {torch.rand(()).item():.6f}")
@@ -120,3 +137,39 @@ def sends_nonsense(task):
         with contextlib.suppress(OSError):
             os.write(fd, b"\x08" + bytes(7) + b"nonsense")
     return some_edges(task)
+
+
+def leaves_a_process_in_a_session_of_its_own(task):
+    """And says which. With seed 1 it ends its own process."""
+    started = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    Path("left").write_text(str(started.pid))
+    if task.seed == 1:
+        os._exit(0)
+    return knows_the_answer(task)
+
+
+def prints_without_end(task):
+    while True:
+        sys.stdout.write("x" * 1000 + "\n")
+
+
+def kills_the_fork_server(task):
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(60)
+
+
+def raises_what_has_no_text(task):
+    class Silent(Exception):
+        def __str__(self):
+            raise RuntimeError
+
+    raise Silent
+
+
+def answers_twice(task):
+    """It sends its answer before it returns another."""
+    said = json.dumps({"results": [{"edges": []}]}).encode()
+    for fd in range(3, 64):
+        with contextlib.suppress(OSError):
+            os.write(fd, struct.pack("=Q", len(said)) + said)
+    return everything(task)

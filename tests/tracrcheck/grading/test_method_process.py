@@ -21,8 +21,10 @@ from edgeprune_core.ablations import ABLATIONS
 from edgeprune_core.errors import CheckError
 from tests import zoo
 from tests.tracrcheck import pruners
+from tracrcheck.grading import method_process
 from tracrcheck.grading.method_process import MethodProcess, examinee_of
 from tracrcheck.grading.run_method import plain, read_plain
+from tracrcheck.processes import process as process_module
 from tracrcheck.truth.setting import Setting
 from tracrcheck.truth.task import task_of
 
@@ -128,6 +130,13 @@ def test_every_generator_starts_from_the_seed(task):
     )
 
 
+def test_a_method_finds_nothing_of_what_it_left_behind(task):
+    process = MethodProcess(HOSTILE + "tells_and_spoils_its_state")
+    found = [process.ask(task, seed=5, timeout=30).detail for _ in range(2)]
+    assert found[0] == found[1]
+    assert found[0].startswith(f"ValueError: ['{os.getcwd()}', torch.float32, device(type='cpu'), True, ")
+
+
 def test_one_process_serves_a_method_for_all_its_tasks(task):
     process = MethodProcess(HOSTILE + "knows_its_process")
     found = {process.ask(task, seed=seed, timeout=30).detail for seed in range(3)}
@@ -178,6 +187,63 @@ def test_after_it_was_killed_the_next_task_has_a_new_process(task):
     process = MethodProcess(pruners.leaves_at_seed_one)
     faults = [process.ask(task, seed=seed, timeout=30).fault for seed in (0, 1, 2)]
     assert faults == [None, "raised", None]
+
+
+def ended(pid, within=5.0):
+    """Whether the process ends, or is a zombie that nobody waits for."""
+    end = time.monotonic() + within
+    while time.monotonic() < end:
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except OSError:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+@pytest.mark.parametrize(("seed", "fault"), [(0, None), (1, "raised")])
+def test_what_it_started_ends_with_it_whatever_session_that_is_in(task, here, seed, fault):
+    process = MethodProcess(HOSTILE + "leaves_a_process_in_a_session_of_its_own")
+    assert process.ask(task, seed=seed, timeout=30).fault == fault
+    process.end()
+    assert ended((here / "left").read_text())
+
+
+def test_what_dies_with_one_method_leaves_the_processes_of_another_alone(task, here):
+    other = MethodProcess(HOSTILE + "leaves_a_process_in_a_session_of_its_own")
+    other.ask(task, seed=0, timeout=30)
+    left = (here / "left").read_text()
+    dies = MethodProcess(HOSTILE + "leaves_a_process_in_a_session_of_its_own")
+    assert dies.ask(task, seed=1, timeout=30).fault == "raised"
+    assert ended((here / "left").read_text())
+    assert not ended(left, within=0.1)
+    other.end()
+    assert ended(left)
+
+
+def test_a_loop_that_prints_fills_no_disk(task, monkeypatch, capsys):
+    monkeypatch.setattr(process_module, "MOST_PRINTED", 5_000)
+    answer, _ = asked(task, "prints_without_end", timeout=0.5)
+    assert answer.fault == "timeout"
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 5
+    assert lines[-1].startswith(f"{HOSTILE}prints_without_end: it printed more than ")
+
+
+def test_a_module_that_never_finishes_to_load_is_refused(here, monkeypatch):
+    monkeypatch.setattr(method_process, "FINDING", 0.3)
+    (here / "endless_module.py").write_text("import time\ntime.sleep(60)\n")
+    with pytest.raises(CheckError, match="TC113") as error:
+        _ = examinee_of("endless_module:f").many
+    assert error.value.got == "its module is not imported within 0.3 s"
+
+
+@pytest.mark.parametrize("name", ["kills_the_fork_server", "raises_what_has_no_text", "answers_twice"])
+def test_whatever_else_it_does_is_a_fault_and_the_next_method_is_asked(task, name):
+    answer, _ = asked(task, name)
+    assert answer.fault == "raised"
+    assert len(asked(task, pruners.everything)[0].circuit) == task.graph.n_edges
 
 
 # What comes back ---------------------------------------------------------------------------------------

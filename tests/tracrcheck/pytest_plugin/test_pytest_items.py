@@ -134,7 +134,12 @@ REASONS = {
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_each_fault_of_a_method_fails_with_its_own_reason_and_the_run_goes_on(project, workers):
-    words = [f"{THREE},swap_ab,length", "--tracrcheck-timeout=1", "--tracrcheck-json=out.json", "--junitxml=out.xml"]
+    words = [
+        f"{THREE},swap_ab,length",
+        "--tracrcheck-timeout=1",
+        "--tracrcheck-json=out.json",
+        "--junitxml=out.xml",
+    ]
     spread = ["-n", str(workers)] if workers else []
     result = project.run(method("each_in_its_own_way"), *words, *spread, xdist=bool(workers))
     dead = int(bool(workers))  # in a worker, one test of `swap_ab` kills the process that judges it

@@ -11,7 +11,22 @@ from tracrcheck import Program
 FOLDER = Path(__file__).parents[1] / "programs"
 ALL = tuple(sorted(path.stem for path in FOLDER.glob("*.py")))
 # Programs of published size: the suite checks them in `tests/tracrcheck/test_large_programs.py`, and leaves them out elsewhere.
-LARGE = ("double_hist", "letter_hist", "parity16", "sort_ten",)  # fmt: skip
+LARGE = (
+    "caesar",
+    "count_up",
+    "double_hist",
+    "dyck1_prefix",
+    "letter_hist",
+    "majority20",
+    "most_frequent_letter",
+    "parity16",
+    "right_align",
+    "sort_ten",
+    "split_sum",
+    "two_mechanisms",
+)
+# Newer than the committed results of the gate, which are not asked for them until they are made again.
+LATER = ("checked_copy",)
 NAMES = tuple(name for name in ALL if name not in LARGE)
 
 

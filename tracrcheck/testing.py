@@ -40,6 +40,7 @@ class Case:
     lengths: tuple[int, int] | None = None
     score_bos: bool = False
     seed: int = 0
+    robust: bool = False
 
     def __post_init__(self) -> None:
         """Accepts any pair as lengths, and refuses anything else at once."""
@@ -104,7 +105,11 @@ class Case:
         from tracrcheck.truth.setting import Setting
 
         setting = Setting(
-            ablation=self.ablation, criterion=self.criterion, lengths=self.lengths, score_bos=self.score_bos
+            ablation=self.ablation,
+            criterion=self.criterion,
+            lengths=self.lengths,
+            score_bos=self.score_bos,
+            robust=self.robust,
         )
         return _exam(self.program, setting, str(Path.cwd()))
 

@@ -63,7 +63,7 @@ def short_of_the_bar(found: RunResults) -> list[str]:
     share = sum(v.verdict == "HOLDS" for v in counted) / len(counted)
     method = OLD_NAMES.get(asked["method"], asked["method"])
     short = [] if share >= LEAST[method] else [f"{share:.2%} hold"]
-    if missing := set(zoo.NAMES) - set(asked["programs"]):
+    if missing := set(zoo.NAMES) - set(zoo.LATER) - set(asked["programs"]):
         short.append(f"without {', '.join(sorted(missing))}")
     full = PROFILES["full"]
     wanted = {"ablations": list(full.ablations), "seeds": list(range(full.seeds))}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from tracrcheck.rasp.library import Entry
     from tracrcheck.reports.context import Context
     from tracrcheck.reports.saved import CertificatesFile
-    from tracrcheck.truth.certificate import Certificate
     from tracrcheck.truth.setting import Setting
 
 
@@ -68,6 +67,9 @@ def certify(
     folder: Folders = None,
     check: Annotated[Path | None, typer.Option(metavar="FILE", help="Compare with the pins in FILE.")] = None,
     write: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the pins to FILE.")] = None,
+    robust: Annotated[
+        bool, typer.Option("--robust", help="Also whether the circuit is robust, and the smallest that is.")
+    ] = False,
     require_whole: Annotated[
         bool, typer.Option("--require-whole", help="Exit 1 where a list is a sample.")
     ] = False,
@@ -88,20 +90,27 @@ def certify(
     entries = Library.here(folder or []).chosen(program or [])
     settings = setting.settings(["all"], CRITERIA if pinning else ["value"], entries=entries)
     with loading():
+        from tracrcheck.grading.robustness import robustness_of
         from tracrcheck.reports import certify as report
         from tracrcheck.truth import cache
 
     ready = prepared(entries, settings)
-    found = []
+    found, records = [], []
     for compiled, one in terminal.progress(
         [(c, s) for c in ready for s in settings], len(ready) * len(settings), "certify"
     ):
         found.append(cache.certificate_of(compiled, one))
+        records.append(found[-1].to_json())
         if not pinning:
             terminal.show(*report.certificate_block(compiled, found[-1]))
-    files.write_json(outputs.json, files.certify_document(found))
+        if robust:
+            robustness = robustness_of(compiled, found[-1])
+            records[-1]["robustness"] = robustness.to_json()
+            if not pinning:
+                terminal.show(*report.robustness_lines(robustness))
+    files.write_json(outputs.json, {"certificates": records})
     if outputs.html or outputs.junit or outputs.md:
-        outputs.write(*_shown(ready, settings, entries, found, drawn=outputs.html is not None))
+        outputs.write(*_shown(ready, settings, entries, records, drawn=outputs.html is not None))
     unproved = [c for c in found if not c.usable]
     for c in unproved:
         line = f"UNKNOWN {c.program}, {c.setting.ablation}, {c.setting.criterion}: {c.says('sufficient')}"
@@ -123,7 +132,7 @@ def _shown(
     ready: Sequence[Compiled],
     settings: Sequence[Setting],
     entries: Sequence[Entry],
-    found: Sequence[Certificate],
+    certificates: Sequence[Mapping[str, Any]],
     *,
     drawn: bool,
 ) -> tuple[CertificatesFile, Context]:
@@ -140,5 +149,4 @@ def _shown(
         for compiled, setting in terminal.progress(pairs, len(pairs), "drawing")
     ]
     run = made_now(command_line())
-    certificates = tuple(c.to_json() for c in found)
-    return CertificatesFile(certificates=certificates, run=run), Context(evidence=evidence)
+    return CertificatesFile(certificates=tuple(certificates), run=run), Context(evidence=evidence)

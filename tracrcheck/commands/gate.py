@@ -48,6 +48,12 @@ def gate(
     baseline: BaselineOptions,
     program: Names = None,
     folder: Folders = None,
+    robust: Annotated[
+        bool,
+        typer.Option(
+            "--robust", help="Judge by the smallest robust circuit: faithful whichever other edges are cut."
+        ),
+    ] = False,
     profile: Annotated[
         str | None,
         typer.Option(
@@ -87,7 +93,8 @@ def gate(
     )
     if allow_known and baseline.baseline is None:
         raise user_error("TC117.allow_known", where="--allow-known", got="no --baseline")
-    settings = setting.settings(asked.ablations, entries=entries if profile is None else ())
+    chosen = setting.settings(asked.ablations, entries=entries if profile is None else ())
+    settings = tuple(replace(one, robust=robust) for one in chosen)
     method.check()
     serve_early(method, process, run)  # before anything is known that a method must not see
     with loading():
@@ -115,7 +122,12 @@ def gate(
     _ = examinee.many  # a method that cannot be found is reported now, not in the middle of the run
     header = plan.header(command_line())
     before = comparing.read_baseline(baseline.baseline, header["asked"]) if baseline.baseline else None
-    words = [*setting.replay_words, *judge.replay_words, *folder_words(folder)]
+    words = [
+        *setting.replay_words,
+        *(["--robust"] if robust else []),
+        *judge.replay_words,
+        *folder_words(folder),
+    ]
     if method.timeout != TIMEOUT:
         words += ["--timeout", f"{method.timeout:g}"]
     words += process.replay_words

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -115,32 +116,24 @@ def settings_judged(verdicts: Iterable[Verdict]) -> dict[str, list[tuple[str, st
 def collect(
     judged: Mapping[str, Sequence[tuple[str, str]]],
     library: Library,
-    *,
-    lengths: tuple[int, int] | None,
-    score_bos: bool,
+    asked: Mapping[str, Any],
 ) -> Iterator[Evidence | Absent]:
-    """For each program and setting with a verdict. A program that is missing or not usable yields `Absent`."""
+    """For each program and setting with a verdict. A program that is missing or not usable yields `Absent`.
+
+    asked: the rest of the setting, as a file says it.
+    """
     for program, settings in judged.items():
         try:
             entry = library.load(program)
-            yield from _of_program(entry, settings, lengths=lengths, score_bos=score_bos)
+            yield from _of_program(entry, settings, asked)
         except CheckError as error:
             yield Absent(program=program, why=f"{error.code} {error.what}")
 
 
 def _of_program(
-    entry: Entry,
-    settings: Sequence[tuple[str, str]],
-    *,
-    lengths: tuple[int, int] | None,
-    score_bos: bool,
+    entry: Entry, settings: Sequence[tuple[str, str]], asked: Mapping[str, Any]
 ) -> Iterator[Evidence]:
     compiled, meaning = compile_program(entry.program), entry.meaning
     for ablation, criterion in settings:
-        setting = Setting(
-            ablation=ablation,
-            criterion="decoded" if criterion == "decoded" else "value",
-            lengths=lengths,
-            score_bos=score_bos,
-        )
+        setting = Setting.of_record(asked, ablation=ablation, criterion=criterion)
         yield evidence_of(compiled, setting, meaning=meaning)

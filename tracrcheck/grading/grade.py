@@ -17,7 +17,8 @@ from tracrcheck.grading.run_method import Answer
 from tracrcheck.grading.score_metrics import Ranking, rank
 from tracrcheck.grading.verdict import Verdict, Witness, Word, edges_sha
 from tracrcheck.program import BOS
-from tracrcheck.truth.certificate import Certificate
+from tracrcheck.truth.certificate import Break, Certificate
+from tracrcheck.truth.robust import probe, shrunk
 
 FAULTY = "fault of the certificate: "
 
@@ -27,6 +28,7 @@ class _Judgement:
     verdict: Word
     reason: str | None
     show: bool = False  # look for a witness
+    broken: Break | None = None
 
 
 def grade(
@@ -36,12 +38,22 @@ def grade(
     found = Circuit.empty(task.graph) if answer.circuit is None else answer.circuit
     judged = _judge(task, certificate, answer, found)
     nearest = found if judged.verdict == "HOLDS" else nearest_to(certificate, found)
-    return replace(
+    verdict = replace(
         circuit_verdict(certificate, answer, nearest, method=method, seed=seed),
         verdict=judged.verdict,
         reason=judged.reason,
         witness=witness_of(compiled, task, found) if judged.show else None,
     )
+    return verdict if judged.broken is None else not_robust(compiled, task, verdict, found, judged.broken)
+
+
+def not_robust(compiled: Compiled, task: Task, verdict: Verdict, found: Circuit, broken: Break) -> Verdict:
+    """The verdict with the subset of the other edges that shows it, and the outputs there."""
+    least = shrunk(task, broken, found)
+    kept = ", ".join((least.kept - found).texts)
+    witness = shown_on(compiled, task, least.kept, task.items[least.row])
+    detail = f"wrong if these are kept too, and the rest is cut: {kept}"
+    return replace(verdict, witness=witness, detail="; ".join(filter(None, (verdict.detail, detail))))
 
 
 def circuit_verdict(
@@ -100,6 +112,10 @@ def _judge(task: Task, certificate: Certificate, answer: Answer, found: Circuit)
         return _Judgement(verdict="HOLDS", reason=None)
     if not task.accepts(found):
         return _Judgement(verdict="FAILS", reason="unfaithful", show=True)
+    if certificate.setting.robust:
+        result = probe(task, found, certificate.permitted)
+        if result.found is not None:
+            return _Judgement(verdict="FAILS", reason="not_robust", broken=result.found)
     return _of_faithful(certificate, len(found))
 
 

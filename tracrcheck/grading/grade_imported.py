@@ -21,13 +21,14 @@ import torch
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.task import Task
 from tracrcheck.compiler.compile import Compiled
-from tracrcheck.grading.grade import grade, known_circuits, unproved, witness_of
+from tracrcheck.grading.grade import grade, known_circuits, not_robust, unproved, witness_of
 from tracrcheck.grading.run_method import Answer
 from tracrcheck.grading.score_metrics import Ranking, rank
 from tracrcheck.grading.verdict import Verdict, Word, edges_sha
 from tracrcheck.importers import Imported, Rest, read_file
 from tracrcheck.truth.cache import certificate_of
-from tracrcheck.truth.certificate import Certificate
+from tracrcheck.truth.certificate import Break, Certificate
+from tracrcheck.truth.robust import probe
 from tracrcheck.truth.setting import Setting
 from tracrcheck.truth.task import task_of
 
@@ -75,9 +76,9 @@ def _coarse(
     granularity, kept = imported.granularity, imported.kept
     truths = [granularity.coarsen(circuit) for circuit in known_circuits(certificate)]
     truth = min(truths, key=lambda edges: len(edges ^ kept))
-    word, reason = _judge(task, certificate, imported, found, truths)
+    word, reason, broken = _judge(task, certificate, imported, found, truths)
     order = list(granularity.members(task.graph))
-    return Verdict(
+    verdict = Verdict(
         program=certificate.program,
         ablation=certificate.setting.ablation,
         criterion=certificate.setting.criterion,
@@ -96,6 +97,7 @@ def _coarse(
         ranking=_ranking(certificate, imported, truth, truths, order),
         detail="; ".join(part for part in (_notes(imported), _spoiled(reason, kept in truths)) if part),
     )
+    return verdict if broken is None else not_robust(compiled, task, verdict, found, broken)
 
 
 def _spoiled(reason: str | None, is_truth: bool) -> str:
@@ -107,11 +109,17 @@ def _spoiled(reason: str | None, is_truth: bool) -> str:
 
 def _judge(
     task: Task, certificate: Certificate, imported: Imported, found: Circuit, truths: list[frozenset[str]]
-) -> tuple[Word, str | None]:
+) -> tuple[Word, str | None, Break | None]:
     if not certificate.usable:
-        return "UNKNOWN", unproved(certificate)
+        return "UNKNOWN", unproved(certificate), None
     if not task.accepts(found):
-        return "FAILS", "unfaithful"
+        return "FAILS", "unfaithful", None
+    if certificate.setting.robust and (broken := probe(task, found, certificate.permitted).found):
+        return "FAILS", "not_robust", broken
+    return *_of_faithful(task, imported, truths), None
+
+
+def _of_faithful(task: Task, imported: Imported, truths: list[frozenset[str]]) -> tuple[Word, str | None]:
     if imported.kept in truths:
         return "HOLDS", None
     sound = [t for t in truths if task.accepts(imported.granularity.expand(task.graph, t))]

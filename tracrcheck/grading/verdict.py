@@ -16,7 +16,7 @@ Key = tuple[str, str, str, int]  # program, ablation, criterion, seed
 
 # Why a method FAILS: before its circuit is graded, and after.
 METHOD_FAULTS = ("raised", "timeout", "nan", "foreign_edges", "no_result", "refused")
-CIRCUIT_FAULTS = ("unfaithful", "not_smallest", "no_threshold")
+CIRCUIT_FAULTS = ("unfaithful", "not_robust", "not_smallest", "no_threshold")
 WRONG_CALLS = ("foreign_edges", "refused")  # exit code 2
 
 

@@ -7,6 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tracrcheck.grading.edge_effects import Evidence
+from tracrcheck.grading.robustness import Robustness
+from tracrcheck.grading.verdict import Witness
 from tracrcheck.rasp.domain import Total
 from tracrcheck.reports import document as doc
 from tracrcheck.reports.context import Context, drawings
@@ -19,6 +21,7 @@ from tracrcheck.truth.certificate import PROPERTIES, Certificate
 if TYPE_CHECKING:
     from tracrcheck.compiler.compile import Compiled
 
+ONLY = "faithful only if everything else is cut"
 MOST_LOOSE = 2000  # merely permitted edges drawn, over all drawings of a page
 One = Mapping[str, Any]  # as docs/json.md says
 
@@ -54,6 +57,7 @@ def document(saved: CertificatesFile, context: Context) -> doc.Document:
                 on=doc.EVERYWHERE,
             ),
             doc.Section("Sampled, not proved", [_samples(samples)], on=doc.EVERYWHERE),
+            doc.Section("Not robust", [_fragile(every)], on=doc.EVERYWHERE),
             doc.Section("Certificates", [_table(every)], on=doc.EVERYWHERE),
             doc.Section("Not decided", [_undecided(every)]),
             doc.Section("Circuits", [*context.not_drawn, *_drawings(context.evidence)], on=("html",)),
@@ -87,6 +91,7 @@ def _table(certificates: Sequence[One]) -> doc.Table:
         number("required", lambda c: len(c["required"])),
         number("permitted", lambda c: len(c["permitted"])),
         *(choice(name, partial(_says, name)) for name in PROPERTIES),
+        *([choice("robust", _robust)] if any("robustness" in c for c in certificates) else []),
         number("inputs", lambda c: f"{c.get('n_inputs', 0):,}"),
         number("items", lambda c: f"{_items(c):,}"),
         number(
@@ -112,6 +117,25 @@ def _says(name: str, c: One) -> doc.Inline:
     if name in c["proved"]:
         return (sample_words(c) if name == "sufficient" else "") or doc.Badge("proved")
     return "no" if name == "unique" and c.get("other") else doc.Badge("UNKNOWN")
+
+
+def _robust(c: One) -> doc.Inline:
+    word = c["robustness"]["word"] if "robustness" in c else ""
+    return doc.Badge(word) if word == "proved" else word
+
+
+def _fragile(certificates: Sequence[One]) -> doc.Table:
+    """Circuits that are not robust."""
+    return doc.Table.of(
+        [c for c in certificates if c.get("robustness", {}).get("kept") is not None],
+        doc.Column("program", lambda c: doc.Code(c["program"])),
+        doc.Column("setting", setting_words),
+        doc.Column("fails with these kept too", lambda c: doc.Edges(tuple(c["robustness"]["kept"]))),
+        doc.Column("witness", lambda c: Witness.from_json(c["robustness"]["witness"])),
+        number("required", lambda c: len(c["required"])),
+        number("robust", lambda c: len(c["robustness"]["required"])),
+        caption=f"Circuits that are {ONLY}, and how many edges the smallest robust one has",
+    )
 
 
 def _samples(certificates: Sequence[One]) -> doc.Table:
@@ -173,6 +197,22 @@ def certificate_block(compiled: Compiled, c: Certificate) -> list[str | doc.Tabl
         *([f"  another   {', '.join(c.other.texts)}"] if c.other is not None else []),
         f"  gap       {gap_words(c.gap_below, c.gap_above)}",
         *([edges] if edges else []),
+    ]
+
+
+def robustness_lines(found: Robustness) -> list[str]:
+    """Whether the circuit is robust; if not, where it fails, and the smallest circuit that is."""
+    if found.kept is None:
+        return [f"  robust    {found.word}"]
+    r, required = found.robust, found.faithful.required
+    more, less = (r.required - required).texts, (required - r.required).texts
+    edges = ", ".join([*(f"+ {edge}" for edge in more), *(f"- {edge}" for edge in less)])
+    smallest = f"{len(r.required)} edges ({proved_words(r)}): {edges}" if r.usable else r.says("minimal")
+    return [
+        f"  robust    no: {ONLY}",
+        f"    wrong     if these are kept too: {', '.join(found.kept.texts)}",
+        *([f"    witness   {doc.plain(found.witness)}"] if found.witness else []),
+        f"    smallest  robust circuit: {smallest}",
     ]
 
 

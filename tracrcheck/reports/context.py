@@ -70,7 +70,7 @@ def context_of(results: Shown, library: Library, *, drawn: bool) -> Context:
     if isinstance(results, Results):
         asked = results.run["asked"]
         judged = settings_judged(results.verdicts)
-        found = collect(judged, library, lengths=_lengths(asked["lengths"]), score_bos=asked["score_bos"])
+        found = collect(judged, library, asked)
         n = sum(map(len, judged.values()))
         truths = list(progress(found, n, "drawing")) if drawn else []
         return _context(truths, replay=replay_of(results.run), stale=stale(results, library) if drawn else [])
@@ -82,7 +82,7 @@ def context_of(results: Shown, library: Library, *, drawn: bool) -> Context:
 def _certified(results: CertificatesFile, library: Library) -> Iterator[Evidence | Absent]:
     for one in results.certificates:
         judged = {one["program"]: [(one["ablation"], one["criterion"])]}
-        yield from collect(judged, library, lengths=_lengths(one["lengths"]), score_bos=one["score_bos"])
+        yield from collect(judged, library, one)
 
 
 def _context(truths: Sequence[Evidence | Absent], **rest: Any) -> Context:
@@ -93,15 +93,13 @@ def _context(truths: Sequence[Evidence | Absent], **rest: Any) -> Context:
     )
 
 
-def _lengths(pair: Sequence[int] | None) -> tuple[int, int] | None:
-    return (pair[0], pair[1]) if pair else None
-
-
 def replay_of(run: Mapping[str, Any]) -> Callable[[Verdict], str]:
     """For a saved run of the gate: the command repeats what of it bears on the verdict."""
     asked = run["asked"]
     options = ["--lengths", "{}-{}".format(*asked["lengths"])] if asked["lengths"] else []
     options += ["--score-bos"] if asked["score_bos"] else []
+    options += ["--inputs", str(asked["inputs"] or "all")] if "inputs" in asked else []
+    options += ["--robust"] if asked.get("robust") else []
     options += ["--judge", asked["judge"]] if asked.get("judge", "auto") != "auto" else []
     options += ["--select", asked["select"]] if asked.get("select") is not None else []
     options += ["--timeout", f"{asked['timeout']:g}"] if asked["timeout"] not in (None, TIMEOUT) else []

@@ -16,16 +16,11 @@ if TYPE_CHECKING:
     from edgeprune_core.weights import Model
     from tracrcheck.grading.verdict import Summary
     from tracrcheck.peers.hooked_model import LensFile
-    from tracrcheck.truth.certificate import Certificate
 
 
 def judged_document(verdicts: Sequence[dict[str, Any]], summary: Summary) -> dict[str, Any]:
     """Verdicts that were not made by a run of the gate."""
     return {"verdicts": list(verdicts), "summary": summary.to_json()}
-
-
-def certify_document(certificates: Sequence[Certificate]) -> dict[str, Any]:
-    return {"certificates": [c.to_json() for c in certificates]}
 
 
 def check_writable(path: Path | None) -> None:

@@ -10,6 +10,7 @@ from tracrcheck.reports.text import ranking_text, truth_words, what_judged
 
 REASONS = {
     "unfaithful": "unfaithful: the circuit gives another output than the model",
+    "not_robust": "not_robust: the circuit is faithful only if everything else is cut",
     "not_smallest": "not_smallest: the circuit is faithful, with edges that are not needed",
     "raised": "raised: the method raised an exception",
     "timeout": "timeout: the method did not answer in time",

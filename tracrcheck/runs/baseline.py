@@ -22,8 +22,8 @@ FLOOR = 0.5  # seconds
 SLOWER = 2.0
 
 # What must be equal in both runs for a comparison to mean anything.
-SAME = ("method", "criteria", "lengths", "score_bos", "inputs", "judge", "select")
-LATER = {"inputs": WHOLE, "judge": "auto", "select": None}  # what older files do not say
+SAME = ("method", "criteria", "lengths", "score_bos", "inputs", "robust", "judge", "select")
+LATER = {"inputs": WHOLE, "robust": False, "judge": "auto", "select": None}  # what older files do not say
 
 
 @dataclass(frozen=True, kw_only=True)

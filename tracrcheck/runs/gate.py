@@ -15,7 +15,6 @@ from tracrcheck.grading.by_name import method_or_name
 from tracrcheck.grading.judge import Judge
 from tracrcheck.grading.method_process import examinee_of
 from tracrcheck.grading.verdict import Key, Summary, Verdict
-from tracrcheck.rasp.domain import WHOLE
 from tracrcheck.rasp.library import Library
 from tracrcheck.records.reading import read
 from tracrcheck.records.sources import sources_of
@@ -161,13 +160,7 @@ def again(
         asked["method"], in_process=asked.get("in_process", False), memory_mib=asked.get("memory")
     )
     for then in verdicts:
-        setting = Setting(
-            ablation=then.ablation,
-            criterion=then.criterion,  # type: ignore[arg-type]
-            lengths=tuple(asked["lengths"]) if asked["lengths"] else None,
-            score_bos=asked["score_bos"],
-            inputs=asked.get("inputs", WHOLE),
-        )
+        setting = Setting.of_record(asked, ablation=then.ablation, criterion=then.criterion)
         plan = Plan(
             settings=(setting,), method=examinee, method_name=then.method, seeds=(then.seed,), timeout=asked["timeout"],
             judge=Judge.of(asked.get("judge", "auto"), asked.get("select")),

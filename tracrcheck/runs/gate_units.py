@@ -46,13 +46,14 @@ class AlwaysAsked(TypedDict):
 
 
 class Asked(AlwaysAsked, total=False):
-    """memory, in_process, inputs (null: all): where they were given. judge, select (a selector, by its name): older files do not have them."""
+    """memory, in_process, inputs (null: all), robust: where they were given. judge, select (a selector, by its name): older files do not have them."""
 
     judge: str
     select: str | None
     memory: int
     in_process: bool
     inputs: int | None
+    robust: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +118,8 @@ class Plan:
             asked["in_process"] = True
         if self.settings and self.settings[0].inputs != WHOLE:
             asked["inputs"] = self.settings[0].inputs
+        if any(s.robust for s in self.settings):
+            asked["robust"] = True
         return base.header(
             "gate", command, asked, sources_of(self.paths.values(), method_or_name(self.method_name))
         )

@@ -38,13 +38,14 @@ from tracrcheck.processes.packing import packed
 from tracrcheck.processes.process import Process
 from tracrcheck.records.cache_folder import cache_folder
 from tracrcheck.records.sources import digest_of, method_sha, package_folder
-from tracrcheck.truth.certificate import Certificate
+from tracrcheck.truth.certificate import Break, Certificate
 from tracrcheck.truth.certify import certify
+from tracrcheck.truth.robust import certify_robust
 from tracrcheck.truth.search import Limits
 from tracrcheck.truth.setting import Setting
 from tracrcheck.truth.task import task_of
 
-SCHEMA = "tracrcheck.cached-certificate/2"
+SCHEMA = "tracrcheck.cached-certificate/3"
 # Items of the list, evenly spaced, on which a circuit is run when its certificate is read.
 SPREAD = 16
 
@@ -60,7 +61,7 @@ CORE_SOURCES = (
 )
 CHECK_SOURCES = tuple(
     f"truth/{name}.py"
-    for name in ("certificate", "certify", "setting", "task", "search", "permitted", "cache")
+    for name in ("certificate", "certify", "setting", "task", "search", "permitted", "robust", "cache")
 )
 
 
@@ -111,7 +112,10 @@ def _path(task: Task, setting: Setting, limits: Limits) -> Path:
 
 
 def _made(task: Task, setting: Setting, limits: Limits) -> Certificate:
-    found = certify(task, setting, limits=limits)
+    if setting.robust:
+        found = certify_robust(task, certificate_for(task, replace(setting, robust=False), limits=limits))
+    else:
+        found = certify(task, setting, limits=limits)
     _write(_path(task, setting, limits), found)
     return found
 
@@ -137,12 +141,30 @@ def agrees(task: Task, c: Certificate) -> bool:
         return False
     if any(len(other) != len(c.required) or other == c.required for other in others):
         return False
+    if c.setting.robust:
+        return _robust_agrees(task, c)
     rows = sorted({*torch.linspace(0, n - 1, min(n, SPREAD)).long().tolist(), *c.telling})
     drops = [c.required.without(edge) for edge in c.required]
     off = task.deviations([c.required, *others, *drops], task.items[rows]) > limit
     whole, dropped = off[: 1 + len(others)], off[1 + len(others) :]
     sufficient = "sufficient" not in c.proved or not bool(whole.any())
     return sufficient and ("minimal" not in c.proved or bool(dropped.any(1).all()))
+
+
+def _robust_agrees(task: Task, c: Certificate) -> bool:
+    """Whether the required circuit and all permitted edges are faithful on a few items, and each break is none."""
+    rows = torch.linspace(0, len(task.items) - 1, min(len(task.items), SPREAD)).long()
+    limit = task.outcome.limit
+    sufficient = bool((task.deviations([c.required, c.permitted], task.items[rows]) <= limit).all())
+    lacking = [c.required.edges - b.kept.edges for b in c.breaks]
+    minimal = all({edge} in lacking for edge in c.required)
+    breaks = c.breaks if c.alone is None else (*c.breaks, c.alone)
+    shown = [float(task.deviations(b.kept, task.items[[b.row]])) > limit for b in breaks]
+    return (
+        ("sufficient" not in c.proved or (sufficient and all(lacking)))
+        and ("minimal" not in c.proved or minimal)
+        and all(shown)
+    )
 
 
 def key_of(task: Task, setting: Setting, limits: Limits) -> str:
@@ -215,14 +237,25 @@ def to_record(c: Certificate) -> dict[str, Any]:
         "sampled": c.sampled,
         "seconds": c.seconds,
         "telling": list(c.telling),
+        "breaks": [_break_record(b) for b in c.breaks],
+        "alone": None if c.alone is None else _break_record(c.alone),
+        "tried": c.tried,
     }
+
+
+def _break_record(b: Break) -> dict[str, Any]:
+    return {"kept": b.kept.texts, "row": b.row}
 
 
 def from_record(record: Mapping[str, Any], graph: ResidualGraph) -> Certificate:
     rest = dict(record)
     setting = dict(rest.pop("setting"))
     lengths = setting.pop("lengths")
-    other = rest.pop("other")
+    other, alone = rest.pop("other"), rest.pop("alone", None)
+
+    def broken(one: Mapping[str, Any]) -> Break:
+        return Break(Circuit.of(graph, one["kept"]), int(one["row"]))
+
     return Certificate(
         setting=Setting(lengths=tuple(lengths) if lengths else None, **setting),
         required=Circuit.of(graph, rest.pop("required")),
@@ -230,5 +263,7 @@ def from_record(record: Mapping[str, Any], graph: ResidualGraph) -> Certificate:
         other=None if other is None else Circuit.of(graph, other),
         proved=tuple(rest.pop("proved")),
         telling=tuple(int(row) for row in rest.pop("telling")),
+        breaks=tuple(map(broken, rest.pop("breaks", ()))),
+        alone=None if alone is None else broken(alone),
         **rest,
     )

@@ -12,6 +12,14 @@ from tracrcheck.truth.setting import Setting
 PROPERTIES = ("sufficient", "minimal", "smallest", "unique")
 
 
+@dataclass(frozen=True)
+class Break:
+    """An unfaithful circuit, and a row of the list on which it is."""
+
+    kept: Circuit
+    row: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Certificate:
     """The truth of one setting.
@@ -27,6 +35,12 @@ class Certificate:
     n_inputs:  distinct inputs; n_items: items on the list (pairs, if the ablation pairs inputs); sampled: how many
                there are in all, if the list is a sample (or "unknown").
     telling:   rows of the list on which it shows if any required edge is dropped.
+
+    Where the setting asks for robust circuits, every word above is about those:
+
+    breaks:    for each required edge, an unfaithful circuit that has all other required edges.
+    alone:     an unfaithful circuit that contains a smallest faithful one, which is then not robust; None if it is.
+    tried:     how many circuits that contain the required edges were run, if not all were searched.
     """
 
     program: str
@@ -43,6 +57,9 @@ class Certificate:
     sampled: Total | None = None
     seconds: float = 0.0
     telling: tuple[int, ...] = ()
+    breaks: tuple[Break, ...] = ()
+    alone: Break | None = None
+    tried: int | None = None
 
     @property
     def vacuous(self) -> bool:
@@ -59,12 +76,19 @@ class Certificate:
         """Whether it holds on the whole list, on a sample of it, or is not decided."""
         if not self.usable:
             return "UNKNOWN"
-        return "proved" if self.sampled is None else "sampled"
+        return "proved" if self.sample is None else "sampled"
 
     @property
     def sample(self) -> str | None:
-        """What part of the whole list the items are, such as `48 of 1053`; None where they are all of it."""
-        return None if self.sampled is None else f"{self.n_items} of {self.sampled}"
+        """What was run instead of everything, such as `48 of 1053` items; None if the proof is complete."""
+        items = [] if self.sampled is None else [f"{self.n_items} of {self.sampled}"]
+        circuits = [] if self.tried is None else [f"{self.tried} of {self.n_around} circuits"]
+        return ", ".join([*items, *circuits]) or None
+
+    @property
+    def n_around(self) -> str:
+        """How many circuits contain the required edges."""
+        return f"2^{len(self.permitted) - len(self.required)}"
 
     def says(self, name: str) -> str:
         """One property in words: proved, disproved, or UNKNOWN with the reason."""

@@ -66,7 +66,7 @@ class _Proof:
         except SearchTooLarge as error:
             unknown = {"smallest": str(error), "unique": str(error)}
         gap_below, gap_above = self._gap(required)
-        if not task.outcome.by_decoding and self._narrow(gap_below, gap_above):
+        if not task.outcome.by_decoding and narrow(gap_below, gap_above, self.limit):
             below, above = ("none" if gap is None else f"{gap:.2g}" for gap in (gap_below, gap_above))
             why = f"a narrow gap: {below} to {above} around {self.limit:g}"
             proved, unknown = [], dict.fromkeys(("sufficient", "minimal", "smallest", "unique"), why)
@@ -183,7 +183,7 @@ class _Proof:
         above = [x for x in offs if x > self.limit]
         return max(below, default=None), min(above, default=None)
 
-    def _narrow(self, below: float | None, above: float | None) -> bool:
-        return (below is not None and below > self.limit / NARROW) or (
-            above is not None and above < self.limit * NARROW
-        )
+
+def narrow(below: float | None, above: float | None, limit: float) -> bool:
+    """Whether a deviation on either side is too near to the tolerance to call."""
+    return (below is not None and below > limit / NARROW) or (above is not None and above < limit * NARROW)

@@ -67,14 +67,14 @@ class _Derivation:
 
 
 @dataclass(frozen=True)
-class _Option:
+class Option:
     """What one writer gives a node: nothing (variant -1), or a variant through some of its ports."""
 
     variant: int
     ports: tuple[int, ...]
 
 
-class _Node:
+class Node:
     """A writer, or `out`, with all its variants.
 
     outputs:    `variant item pos column`, differences from the background on the columns it writes.
@@ -88,7 +88,7 @@ class _Node:
         self.outputs = torch.empty(0)
         self.bounds, self.own = np.zeros(1, int), np.zeros(1, int)
         self.feeders: list[Writer] = []
-        self.options: list[list[_Option]] = []
+        self.options: list[list[Option]] = []
         self.choices = np.zeros((1, 0), int)  # combination feeder -> option
         self.variant_of = np.zeros(1, int)  # combination -> variant
         self.ways = lru_cache(maxsize=None)(self._ways)
@@ -157,10 +157,10 @@ def faithful_circuits(
     """
     if task.model.spec.norm != "none" or task.model.spec.gated_mlp:
         raise SearchTooLarge("models with normalisation or gated MLPs are not searched")
-    yield from _Search(task, permitted, items, budget, limits).circuits()
+    yield from Search(task, permitted, items, budget, limits).circuits()
 
 
-class _Search:
+class Search:
     def __init__(self, task: Task, permitted: Circuit, items: Tensor, budget: int, limits: Limits) -> None:
         self.task, self.graph, self.model = task, task.graph, task.model
         self.items, self.budget, self.limits = items, budget, limits
@@ -173,7 +173,7 @@ class _Search:
         for edge in permitted:
             self.into.setdefault(edge.reader.index, []).append(edge.writer)
         self.distance = self._distances(permitted)
-        self.nodes: dict[int, _Node] = {}
+        self.nodes: dict[int, Node] = {}
 
     def _distances(self, permitted: Circuit) -> dict[int, int]:
         """Fewest edges from each writer to `out`."""
@@ -198,20 +198,20 @@ class _Search:
         for writer in self.graph.writers:
             if writer.index not in self.distance:
                 continue
-            node = _Node(writer.index, self.graph.readers_of(writer))
+            node = Node(writer.index, self.graph.readers_of(writer))
             if node.readers:
                 self._expand(node, writer)
             else:
                 node.columns = torch.arange(self.model.spec.d_model)
                 node.outputs = (self.written - self.background)[writer.index][None]
             self.nodes[writer.index] = node
-        out = _Node(len(self.graph.writers), (self.graph.reader("out"),))
+        out = Node(len(self.graph.writers), (self.graph.reader("out"),))
         self._expand(out, None)
         self.nodes[out.index] = out
         for derivation in out.ways(0):
             yield from self._meet(dict(derivation.demands), derivation.edges)
 
-    def _expand(self, node: _Node, writer: Writer | None) -> None:
+    def _expand(self, node: Node, writer: Writer | None) -> None:
         """All variants of a node, from all variants of what it may read."""
         name = str(writer) if writer else "out"
         self._choose(node, writer, name)
@@ -244,7 +244,7 @@ class _Search:
             np.minimum.at(node.bounds, variant_of, bound)
             np.minimum.at(node.own, variant_of, edges)
 
-    def _choose(self, node: _Node, writer: Writer | None, name: str) -> None:
+    def _choose(self, node: Node, writer: Writer | None, name: str) -> None:
         """All combinations of what the feeders may give, within the budget."""
         feeders = {w.index: w for r in node.readers for w in self.into.get(r.index, ())}
         node.feeders = [w for _, w in sorted(feeders.items())]
@@ -260,13 +260,13 @@ class _Search:
             choices = np.concatenate([left, right[:, None]], 1)
             node.choices = choices[self._costs(node, choices)[1] <= room]
 
-    def _options(self, node: _Node, writer: Writer) -> list[_Option]:
+    def _options(self, node: Node, writer: Writer) -> list[Option]:
         ports = [i for i, r in enumerate(node.readers) if writer in self.into.get(r.index, ())]
         subsets = [s for n in range(1, len(ports) + 1) for s in itertools.combinations(ports, n)]
         variants = range(len(self.nodes[writer.index].outputs))
-        return [_Option(-1, ()), *(_Option(v, s) for v in variants for s in subsets)]
+        return [Option(-1, ()), *(Option(v, s) for v in variants for s in subsets)]
 
-    def _costs(self, node: _Node, choices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _costs(self, node: Node, choices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Edges of each combination, and a lower bound with everything below it."""
         edges, deepest = np.zeros(len(choices), int), np.zeros(len(choices), int)
         for place in range(choices.shape[1]):
@@ -277,7 +277,7 @@ class _Search:
             deepest = np.maximum(deepest, deep[choices[:, place]])
         return edges, edges + deepest
 
-    def _stream(self, node: _Node, port: int) -> tuple[Tensor, list[Tensor]]:
+    def _stream(self, node: Node, port: int) -> tuple[Tensor, list[Tensor]]:
         """What a port sees with every edge cut, and what each option of each feeder adds; both projected."""
         reader = node.readers[port]
         matrix, bias = self._projection(reader)
@@ -342,12 +342,16 @@ class _Search:
             out = mixed @ w.w_o[writer.layer, writer.head][:, columns]
         return (out - self.background[writer.index][..., columns]) * self.valid[..., None]
 
+    def _wanted(self, off: Tensor) -> Tensor:
+        """Whether circuits are looked for whose outputs deviate so far: here, faithful ones."""
+        return off <= self.task.outcome.limit
+
     def _verdicts(self, outputs: Tensor) -> np.ndarray:
-        """0 for each combination that is faithful on the items, else -1."""
+        """0 for each combination that is wanted, else -1."""
         clean = self.items[:, 0]
         want, scored = self.task.reference[clean], self.task.scored[clean]
         off = self.task.outcome.deviation(outputs, want.expand_as(outputs), scored.expand(outputs.shape[:-1]))
-        return np.where((off.amax(1) <= self.task.outcome.limit).numpy(), 0, -1)
+        return np.where(self._wanted(off.amax(1)).numpy(), 0, -1)
 
     # Backward ------------------------------------------------------------------------------------------
 

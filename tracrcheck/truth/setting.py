@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgeprune_core.ablations import ABLATIONS, VARIANTS
 from tracrcheck.error_codes import unknown_name
@@ -25,6 +25,7 @@ class Setting:
     lengths:   shortest and longest token list (BOS not counted); None for all of the program's.
     score_bos: judge position 0 too.
     inputs:    items (inputs, or pairs of them) above which the list is sampled; None for never.
+    robust:    a circuit must be faithful whichever of the other edges are cut, not only when all are.
     """
 
     ablation: str = "zero"
@@ -32,6 +33,7 @@ class Setting:
     lengths: tuple[int, int] | None = None
     score_bos: bool = False
     inputs: int | None = WHOLE
+    robust: bool = False
 
     def __post_init__(self) -> None:
         for what, got, known in (
@@ -40,6 +42,19 @@ class Setting:
         ):
             if got not in known:
                 raise unknown_name("TC111", got, known, kind=what)
+
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any], *, ablation: str, criterion: str) -> Setting:
+        """From what a file says of it: `asked` of a run, or a certificate. Older files have fewer fields."""
+        lengths = record["lengths"]
+        return cls(
+            ablation=ablation,
+            criterion="decoded" if criterion == "decoded" else "value",
+            lengths=(lengths[0], lengths[1]) if lengths else None,
+            score_bos=record["score_bos"],
+            inputs=record.get("inputs", WHOLE),
+            robust=record.get("robust", False),
+        )
 
     @property
     def row(self) -> Ablation:

@@ -108,13 +108,13 @@ def test_a_search_over_its_limits_leaves_smallest_and_unique_unknown(limits):
 
 
 def test_a_search_that_takes_too_long_on_its_way_back_proves_nothing(monkeypatch):
-    real = search._Search._meet
+    real = search.Search._meet
 
     def late(self, *args):
         self.deadline = -math.inf
         return real(self, *args)
 
-    monkeypatch.setattr(search._Search, "_meet", late)
+    monkeypatch.setattr(search.Search, "_meet", late)
     got = certificate("reverse")
     assert got.proved == ("sufficient", "minimal")
     assert got.says("smallest") == "UNKNOWN(over 120 s, on the way back from out)"

@@ -116,7 +116,7 @@ class GatePlugin:
         with forbid_os_exit():
             return list(gate([self.compiled[entry.path]], replace(self.plan, settings=(setting,))))
 
-    def told(self, entry: Entry, failed: list[Verdict]) -> str:
+    def failure_text(self, entry: Entry, failed: list[Verdict]) -> str:
         """The text of a failure: the first few seeds in full, and the numbers of the others."""
         compiled = self.compiled[entry.path]
         blocks = [
@@ -257,7 +257,7 @@ class GateItem(pytest.Item):
     def runtest(self) -> None:
         self.verdicts = self.plugin.verdicts(self.entry, self.setting)
         if failed := [v for v in self.verdicts if v.verdict != "HOLDS"]:
-            raise NotRecovered(self.plugin.told(self.entry, failed))
+            raise NotRecovered(self.plugin.failure_text(self.entry, failed))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, (NotRecovered, CheckError)):

@@ -80,7 +80,7 @@ class Case:
         __tracebackhide__ = True
         verdict = self.verdict(circuit)
         if verdict.verdict != "HOLDS":
-            raise AssertionError(self._told(verdict))
+            raise AssertionError(self._failure_text(verdict))
 
     def assert_faithful(self, circuit: Any) -> None:
         """Asserts that the circuit reproduces the model's outputs on all inputs, whatever its size."""
@@ -98,7 +98,7 @@ class Case:
         if answer.fault is None:
             witness = witness_of(exam.compiled, exam.task, found)
             verdict = replace(verdict, verdict="FAILS", reason="unfaithful", witness=witness)
-        raise AssertionError(self._told(verdict))
+        raise AssertionError(self._failure_text(verdict))
 
     @property
     def _exam(self) -> _Exam:
@@ -113,7 +113,7 @@ class Case:
         )
         return _exam(self.program, setting, str(Path.cwd()))
 
-    def _told(self, verdict: Verdict) -> str:
+    def _failure_text(self, verdict: Verdict) -> str:
         from tracrcheck.reports.grade import failure_block
 
         test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]

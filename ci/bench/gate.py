@@ -34,7 +34,7 @@ EVERY = 0.2  # seconds between two looks at the memory
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """value and bar in `unit`, smaller is better; bar None: only told."""
+    """value and bar in `unit`, smaller is better; bar None: only printed."""
 
     what: str
     value: float

@@ -275,9 +275,9 @@ def main() -> int:
     cases = [Case(*case, given.dtype) for case in BARS] if given.all else [one]
     results = [benchmark(case, given.repeats) for case in cases]
     if given.json is not None:
-        told = {"schema": SCHEMA, "command": shlex.join(["python", *sys.argv]), "commit": commit(), "started": started,
+        record = {"schema": SCHEMA, "command": shlex.join(["python", *sys.argv]), "commit": commit(), "started": started,
                 "machine": on, "results": results}  # fmt: skip
-        write_whole(given.json, json.dumps(told, indent=2) + "\n")
+        write_whole(given.json, json.dumps(record, indent=2) + "\n")
     return 0 if all(result["met"] for result in results) else 1
 
 

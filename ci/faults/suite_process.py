@@ -124,7 +124,7 @@ def main(job: Mapping[str, Any], tests: Sequence[str] = TESTS) -> None:
         importlib.import_module(name)
     seen: dict[str, Any] = {"imported": sources()}
     write_whole(out, json.dumps(seen))
-    watch = Watch(lambda told: write_whole(out, json.dumps({**seen, **told})))
+    watch = Watch(lambda more: write_whole(out, json.dumps({**seen, **more})))
     watch.watch()
     # Modules imported so far are not tests: pytest need not rewrite their assertions, nor warn that it cannot.
     words = ["-x", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]

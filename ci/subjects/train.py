@@ -132,8 +132,8 @@ def train(recipe: Recipe, words: WordTokenizer, sources: Sequence[PromptSource])
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         if step % 50 == 0:
-            told = ", ".join(f"{s.name} {x.item():.3f}" for s, x in zip(sources, losses, strict=True))
-            print(f"step {step} of {recipe.steps}, {time.monotonic() - started:.0f} s: {told}", flush=True)
+            line = ", ".join(f"{s.name} {x.item():.3f}" for s, x in zip(sources, losses, strict=True))
+            print(f"step {step} of {recipe.steps}, {time.monotonic() - started:.0f} s: {line}", flush=True)
     return model.eval()
 
 

@@ -88,7 +88,7 @@ def test_a_new_row_goes_through_gate_compare_and_discover_by_name(monkeypatch, t
         "compare": ([*few, "--seeds", "1", "--methods", "new_row"], 0, "new_row"),
         "discover": ([*few, "--draws", "2", "--method", "new_row"], 0, "english: new_row, resample ablation"),
     }
-    for command, (words, code, told) in calls.items():
+    for command, (words, code, message) in calls.items():
         result = CliRunner().invoke(app, [command, *words])
         assert result.exit_code == code, result.output
-        assert told in result.stdout
+        assert message in result.stdout

@@ -1,4 +1,4 @@
-"""The device, the figures, and where they are told: at the end of the run, and in a file where one is named.
+"""The device, and the figures: they are printed at the end of the run, and written to a file if one is named.
 
     python -m pytest tests/gpu -m gpu
     TRACRCHECK_FIGURES=ci/bench/results/gpu.json python -m pytest tests/gpu -m gpu
@@ -40,18 +40,18 @@ def figures(request):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    if not (told := config.stash.get(TOLD, {})):
+    if not (figures := config.stash.get(TOLD, {})):
         return
     terminalreporter.section("figures")
-    for test, measured in told.items():
+    for test, measured in figures.items():
         terminalreporter.write_line(test)
         for name, value in measured.items():
             terminalreporter.write_line(f"    {name:<62} {value:12.6g}")
     if path := os.environ.get("TRACRCHECK_FIGURES"):
-        Path(path).write_text(json.dumps(document(told), indent=2) + "\n")
+        Path(path).write_text(json.dumps(document(figures), indent=2) + "\n")
 
 
-def document(told: dict[str, dict[str, float]]) -> dict:
+def document(figures: dict[str, dict[str, float]]) -> dict:
     """Of the figures: with hardware, versions, commit and date."""
     there = torch.cuda.is_available()
     return {
@@ -62,5 +62,5 @@ def document(told: dict[str, dict[str, float]]) -> dict:
         "gpu_memory_gib": round(torch.cuda.get_device_properties(0).total_memory / 2**30, 1) if there else None,
         "cuda": torch.version.cuda,
         "machine": machine(),
-        "figures": told,
+        "figures": figures,
     }  # fmt: skip

@@ -266,10 +266,10 @@ def test_a_file_of_faults_is_held_to_its_bar(found, short):
 
 
 def test_a_survivor_is_below_the_bar_of_the_gauntlet_and_one_in_twenty_below_that_of_the_suite():
-    (told,) = short_of_the_bar(faults(killed=19))
-    assert told.endswith("% of the faults killed by the gauntlet")
-    (told,) = short_of_the_bar(faults(by="suite", killed=0, of=len(MUTANTS) // 15))
-    assert told.endswith("% of the faults killed by the suite")
+    (line,) = short_of_the_bar(faults(killed=19))
+    assert line.endswith("% of the faults killed by the gauntlet")
+    (line,) = short_of_the_bar(faults(by="suite", killed=0, of=len(MUTANTS) // 15))
+    assert line.endswith("% of the faults killed by the suite")
 
 
 def silence(*, runs=QUIET, red=None, finished=True, programs=PROFILES["mutants"].programs):

@@ -61,10 +61,10 @@ def test_every_case_is_measured_and_written_with_how_it_was_made(bench, monkeypa
     monkeypatch.setattr(bench, "BARS", dict.fromkeys(bench.BARS, 1e9))
     words = ("--all", "--repeats", 1, "--threads", 1, "--dtype", dtype, "--json", here / "step.json")
     assert called(bench, monkeypatch, *words) == 0
-    told = json.loads((here / "step.json").read_text())
-    assert [(r["family"], r["batch"], r["seq"]) for r in told["results"]] == list(bench.BARS)
-    assert {"schema", "command", "commit", "started", "machine"} < told.keys()
-    for r in told["results"]:
+    record = json.loads((here / "step.json").read_text())
+    assert [(r["family"], r["batch"], r["seq"]) for r in record["results"]] == list(bench.BARS)
+    assert {"schema", "command", "commit", "started", "machine"} < record.keys()
+    for r in record["results"]:
         assert (r["dtype"], r["threads"]) == (dtype, 1)
         assert r["ratio"] == r["step"] / r["floor"]
         assert r["bar"] == (1e9 if dtype == "float32" else None)
@@ -128,15 +128,15 @@ def test_the_start_is_measured_beside_torch_and_written(start, monkeypatch, here
     monkeypatch.setattr(start, "CALLS", (right, wrong))
     monkeypatch.setattr(sys, "argv", ["start.py", "--repeats", "1", "--json", str(here / "start.json")])
     assert start.main() == 0
-    told = json.loads((here / "start.json").read_text())
-    assert [row["command"] for row in told["figures"]] == [
+    record = json.loads((here / "start.json").read_text())
+    assert [row["command"] for row in record["figures"]] == [
         "tracrcheck --version",
         "tracrcheck gate no-such-program",
     ]
-    for row in told["figures"]:
+    for row in record["figures"]:
         assert row["met"]
         assert row["ratio"] == pytest.approx(row["seconds"] / row["torch_seconds"], abs=1e-3)
-    assert {"command", "machine"} < told.keys()
+    assert {"command", "machine"} < record.keys()
     assert capsys.readouterr().out.count(": met") == 2
 
 

@@ -33,6 +33,12 @@ def knows_the_answer(task):
     return peeled(task, reversed(task.graph.edges))
 
 
+def counts_the_inputs(task):
+    """Another circuit for another list of inputs."""
+    n = int(task.tokens.sum()) % len(task.graph.edges)
+    return Circuit.of(task.graph, [task.graph.edges[n]])
+
+
 def parent_of(process):
     status = Path(f"/proc/{process}/status").read_text()
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("PPid:"))

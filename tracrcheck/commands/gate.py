@@ -54,6 +54,10 @@ def gate(
             "--robust", help="Judge by the smallest robust circuit: faithful whichever other edges are cut."
         ),
     ] = False,
+    halves: Annotated[
+        bool,
+        typer.Option("--halves", help="Also run the method on two random halves of the inputs."),
+    ] = False,
     profile: Annotated[
         str | None,
         typer.Option(
@@ -115,6 +119,7 @@ def gate(
         in_process=process.in_process,
         seeds=tuple(range(seed, seed + asked.seeds)),
         judge=judge.read(),
+        halves=halves,
         timeout=method.timeout,
         workers=run.workers(),
         paths={entry.program.name: entry.path for entry in entries},
@@ -125,6 +130,7 @@ def gate(
     words = [
         *setting.replay_words,
         *(["--robust"] if robust else []),
+        *(["--halves"] if halves else []),
         *judge.replay_words,
         *folder_words(folder),
     ]

@@ -56,6 +56,21 @@ class Witness:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Halves:
+    """The circuits that the method finds from two random halves of the inputs.
+
+    common: edges in both, as a share of the edges in either; None if it returned no circuit. right: whether each HOLDS on
+    the whole list.
+    """
+
+    common: float | None
+    right: tuple[bool, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"common": self.common, "right": list(self.right)}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """One method, on one program, in one setting, with one seed.
 
@@ -69,6 +84,7 @@ class Verdict:
              threshold); or the nodes, of which all counts are then. selector: what made the circuit of the scores, if the
              method or the call named one (`edgeprune_core.methods.selectors`).
     sampled: what part of the whole list the truth was tested on, such as `48 of 1053`; None where it is proved on all of it.
+    halves:  how stable the circuit is, if that was asked for.
     detail:  the exception or the foreign edges, in words; not part of the JSON form.
     """
 
@@ -91,6 +107,7 @@ class Verdict:
     judged: Judged = field(default="circuit", metadata=LATER)
     selector: str | None = field(default=None, metadata=LATER)
     sampled: str | None = field(default=None, metadata=LATER)
+    halves: Halves | None = field(default=None, metadata=LATER)
     detail: str = field(default="", compare=False)
 
     @property
@@ -103,11 +120,13 @@ class Verdict:
         """The inverse of `to_json`. Errors: `KeyError`, `TypeError`."""
         rest = dict(record)
         witness, ranking = rest.pop("witness"), rest.pop("ranking")
+        halves = rest.pop("halves", None)
         return cls(
             missing=tuple(rest.pop("missing")),
             extra=tuple(rest.pop("extra")),
             witness=None if witness is None else Witness.from_json(witness),
             ranking=None if ranking is None else Ranking(**ranking),
+            halves=None if halves is None else Halves(common=halves["common"], right=tuple(halves["right"])),
             **rest,
         )
 
@@ -132,6 +151,7 @@ class Verdict:
             "judged": self.judged,
             "selector": self.selector,
             "sampled": self.sampled,
+            **({} if self.halves is None else {"halves": self.halves.to_json()}),
         }
 
 

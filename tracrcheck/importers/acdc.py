@@ -56,7 +56,7 @@ class Acdc:
             wanted = "a list of [[receiver, index, sender, index], present or effect size]"
             raise malformed(self.name, type(document).__name__, wanted)
         no_threshold(self.name, threshold)
-        edges, ports, told_of_ports = set(), set(), False
+        edges, ports, ports_listed = set(), set(), False
         said: dict[str, bool] = {}
         for (receiver, at, sender, by), present in document:
             there = self._present(present)
@@ -64,11 +64,11 @@ class Acdc:
                 raise malformed(self.name, f"{receiver} <- {sender}, present and absent", "each edge once")
             if port := self._port(receiver, at, sender, graph):
                 ports |= {port} if there else set()
-                told_of_ports = True
+                ports_listed = True
             elif not self._inside(receiver, sender):
                 edge = self._writer(sender, by, graph), self._reader(receiver, at, graph)
                 edges |= {edge} if there else set()
-        unread = {r for _, r in edges if told_of_ports and r[-2:] in (".q", ".k", ".v") and r not in ports}
+        unread = {r for _, r in edges if ports_listed and r[-2:] in (".q", ".k", ".v") and r not in ports}
         kept = [f"{w} -> {r}" for w, r in edges if r not in unread]
         merged = any(w == MERGED for w, _ in edges)
         notes = [f"{len(edges) - len(kept)} edges dropped: their readers are cut off"] if unread else []

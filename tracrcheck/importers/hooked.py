@@ -23,9 +23,8 @@ from tracrcheck.importers.base import Imported, imported, is_number, kept_above,
 from tracrcheck.importers.granularity import Granularity
 from tracrcheck.peers.names import Correspondence
 
-Told = Mapping[
-    str, tuple[bool | None, float | None]
-]  # edge -> whether it is kept, and its score, where given
+# Edge -> whether it is kept, and its score, where given.
+Entries = Mapping[str, tuple[bool | None, float | None]]
 
 
 def correspondence_of(graph: ResidualGraph) -> Correspondence:
@@ -44,15 +43,17 @@ class _Hooked:
         return False
 
     def read(self, document: Any, graph: ResidualGraph, *, threshold: float | None) -> Imported:
-        told = self.told(document)
+        entries = self.entries(document)
         known = correspondence_of(graph).known(self.names)
-        if foreign := [name for name in told if name not in known]:
+        if foreign := [name for name in entries if name not in known]:
             shape = correspondence_of(graph)
             raise user_error(
                 "TC133.edges", got=", ".join(foreign[:5]), do="name the program that the model was made of",
                 layers=shape.tool_graph.n_layers, heads=shape.n_heads,
             )  # fmt: skip
-        ours = {str(edge): told[name] for name, edge in known.items() if edge is not None and name in told}
+        ours = {
+            str(edge): entries[name] for name, edge in known.items() if edge is not None and name in entries
+        }
         scores = {edge: abs(score) for edge, (_, score) in ours.items() if score is not None}
         if threshold is None and any(kept is not None for kept, _ in ours.values()):
             kept = [edge for edge, (there, _) in ours.items() if there]
@@ -62,7 +63,7 @@ class _Hooked:
             no_threshold(self.name, threshold)
         return imported(self.name, Granularity(), graph, kept=kept, scores=scores, named=ours)
 
-    def told(self, document: Any) -> Told:
+    def entries(self, document: Any) -> Entries:
         """Errors: TC132."""
         raise NotImplementedError
 
@@ -79,16 +80,16 @@ class _Hooked:
 
 
 class EapIgHooked(_Hooked):
-    def told(self, document: Any) -> Told:
+    def entries(self, document: Any) -> Entries:
         edges = document.get("edges") if isinstance(document, dict) else None
         if not isinstance(edges, dict):
             raise malformed(self.name, "other parts", "an object with cfg, nodes and edges")
         found: dict[str, tuple[bool | None, float | None]] = {}
-        for name, told in edges.items():
-            if not isinstance(told, dict) or not isinstance(told.get("in_graph"), (bool, int)):
-                raise malformed(self.name, f"{name}: {told!r:.60}", "{score, in_graph}")
-            score = told.get("score")
-            found[name] = bool(told["in_graph"]), None if score is None else self._score(name, score)
+        for name, entry in edges.items():
+            if not isinstance(entry, dict) or not isinstance(entry.get("in_graph"), (bool, int)):
+                raise malformed(self.name, f"{name}: {entry!r:.60}", "{score, in_graph}")
+            score = entry.get("score")
+            found[name] = bool(entry["in_graph"]), None if score is None else self._score(name, score)
         return found
 
     def write(self, circuit: Circuit, *, d_model: int) -> dict[str, Any]:
@@ -113,12 +114,12 @@ class EapIgHooked(_Hooked):
 
 
 class AutoCircuitHooked(_Hooked):
-    def told(self, document: Any) -> Told:
+    def entries(self, document: Any) -> Entries:
         if not isinstance(document, dict) or not document:
             raise malformed(self.name, "something else", "an object, edge -> score, or edge -> true or false")
-        if all(isinstance(told, bool) for told in document.values()):
-            return {name: (told, None) for name, told in document.items()}
-        return {name: (None, self._score(name, told)) for name, told in document.items()}
+        if all(isinstance(entry, bool) for entry in document.values()):
+            return {name: (entry, None) for name, entry in document.items()}
+        return {name: (None, self._score(name, entry)) for name, entry in document.items()}
 
     def write(self, circuit: Circuit, *, d_model: int) -> dict[str, bool]:
         return dict(self._edges(circuit))

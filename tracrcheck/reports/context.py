@@ -100,6 +100,7 @@ def replay_of(run: Mapping[str, Any]) -> Callable[[Verdict], str]:
     options += ["--score-bos"] if asked["score_bos"] else []
     options += ["--inputs", str(asked["inputs"] or "all")] if "inputs" in asked else []
     options += ["--robust"] if asked.get("robust") else []
+    options += ["--halves"] if asked.get("halves") else []
     options += ["--judge", asked["judge"]] if asked.get("judge", "auto") != "auto" else []
     options += ["--select", asked["select"]] if asked.get("select") is not None else []
     options += ["--timeout", f"{asked['timeout']:g}"] if asked["timeout"] not in (None, TIMEOUT) else []

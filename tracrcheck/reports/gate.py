@@ -107,6 +107,7 @@ def verdict_table(verdicts: Sequence[Verdict], drawn: Collection[str] = ()) -> d
     ranked = any(v.ranking for v in verdicts)
     many = len(groups) < len(verdicts)
     sampled = any(v.sampled is not None for v in verdicts)
+    halved = any(v.halves is not None for v in verdicts)
     judged = any(v.judged != "circuit" or v.selector for v in verdicts)
     columns = [
         doc.Column("program", lambda of: _linked(of[0].program, drawn)),
@@ -120,6 +121,7 @@ def verdict_table(verdicts: Sequence[Verdict], drawn: Collection[str] = ()) -> d
         *([choice("truth", lambda of: truth_words(of[0]))] if sampled else []),
         choice("vacuous", lambda of: "vacuous" if of[0].vacuous else ""),
         *([number("lowest AUROC" if many else "AUROC", _lowest_auroc)] if ranked else []),
+        *([number("halves in common", _common), number("halves right", _right)] if halved else []),
         number("seconds", lambda of: f"{sum(v.seconds for v in of):.1f}"),
         *([number("median seconds", _median_seconds, wide=True)] if many else []),
     ]
@@ -142,6 +144,17 @@ def _sizes(of: Sequence[Verdict]) -> doc.Inline:
 def _holding(of: Sequence[Verdict]) -> doc.Inline:
     holds = sum(v.verdict == "HOLDS" for v in of)
     return doc.Sorted(f"{holds} of {len(of)}", by=holds)
+
+
+def _common(of: Sequence[Verdict]) -> str:
+    """The mean over the seeds."""
+    known = [v.halves.common for v in of if v.halves and v.halves.common is not None]
+    return share(statistics.mean(known) if known else None)
+
+
+def _right(of: Sequence[Verdict]) -> str:
+    right = [one for v in of if v.halves for one in v.halves.right]
+    return f"{sum(right)} of {len(right)}"
 
 
 def _lowest_auroc(of: Sequence[Verdict]) -> str:

@@ -163,7 +163,7 @@ def again(
         setting = Setting.of_record(asked, ablation=then.ablation, criterion=then.criterion)
         plan = Plan(
             settings=(setting,), method=examinee, method_name=then.method, seeds=(then.seed,), timeout=asked["timeout"],
-            judge=Judge.of(asked.get("judge", "auto"), asked.get("select")),
+            judge=Judge.of(asked.get("judge", "auto"), asked.get("select")), halves=asked.get("halves", False),
         )  # fmt: skip
         (now,) = gate([by_name[then.program]], plan)
         yield then, now

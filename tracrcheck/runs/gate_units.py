@@ -15,10 +15,11 @@ from typing import Any, TypedDict
 from edgeprune_core.task import Task
 from tracrcheck.compiler.compile import Compiled, compile_program
 from tracrcheck.grading.by_name import method_or_name
+from tracrcheck.grading.halves import compared, halves_of
 from tracrcheck.grading.judge import AUTO, Judge, judged
 from tracrcheck.grading.method_process import Examinee, examinee_of
 from tracrcheck.grading.run_method import Answer
-from tracrcheck.grading.verdict import Key, Verdict
+from tracrcheck.grading.verdict import Halves, Key, Verdict
 from tracrcheck.rasp.domain import WHOLE
 from tracrcheck.rasp.library import load_file
 from tracrcheck.records.sources import sources_of
@@ -46,7 +47,7 @@ class AlwaysAsked(TypedDict):
 
 
 class Asked(AlwaysAsked, total=False):
-    """memory, in_process, inputs (null: all), robust: where they were given. judge, select (a selector, by its name): older files do not have them."""
+    """memory, in_process, inputs (null: all), robust, halves: where they were given. judge, select (a selector, by its name): older files do not have them."""
 
     judge: str
     select: str | None
@@ -54,12 +55,14 @@ class Asked(AlwaysAsked, total=False):
     in_process: bool
     inputs: int | None
     robust: bool
+    halves: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """One method, with the settings and seeds under which it runs on every program.
 
+    halves: it also runs on two halves of the inputs.
     method: its name, or the object. memory_mib: limit on what the method's process may allocate. in_process: the method runs
     in the process that judges it, for debugging. workers: other processes need `paths`, the file of each program, and find
     the method by its name.
@@ -70,6 +73,7 @@ class Plan:
     method_name: str
     seeds: tuple[int, ...] = (0,)
     judge: Judge = AUTO
+    halves: bool = False
     timeout: float | None = TIMEOUT
     memory_mib: int | None = None
     in_process: bool = False
@@ -120,6 +124,8 @@ class Plan:
             asked["inputs"] = self.settings[0].inputs
         if any(s.robust for s in self.settings):
             asked["robust"] = True
+        if self.halves:
+            asked["halves"] = True
         return base.header(
             "gate", command, asked, sources_of(self.paths.values(), method_or_name(self.method_name))
         )
@@ -215,6 +221,7 @@ def _swept(by_name: Mapping[str, Compiled], units: Sequence[Unit], plan: Plan) -
         how=plan.judge,
         memory_mib=plan.memory_mib,
         in_process=plan.in_process,
+        halves=plan.halves,
     )
     apart: list[Unit] = []
 
@@ -243,8 +250,19 @@ def judge(
     task = task_of(compiled, setting)
     for part in [seeds] if examinee.many else [(seed,) for seed in seeds]:
         answers = examinee.ask_all(task, seeds=part, timeout=plan.timeout)
-        for seed, answer in zip(part, answers, strict=True):
-            yield _verdict(compiled, task, truth, answer, plan, seed)
+        stable = _on_halves(compiled, task, truth, plan, part, examinee)
+        for seed, answer, halves in zip(part, answers, stable, strict=True):
+            yield replace(_verdict(compiled, task, truth, answer, plan, seed), halves=halves)
+
+
+def _on_halves(
+    compiled: Compiled, task: Task, truth: Certificate, plan: Plan, seeds: Sequence[int], examinee: Examinee
+) -> Sequence[Halves | None]:
+    parts = halves_of(task) if plan.halves else None
+    if parts is None:
+        return [None] * len(seeds)
+    answers = [examinee.ask_all(half, seeds=seeds, timeout=plan.timeout) for half in parts]
+    return compared(answers, lambda a, seed: _verdict(compiled, task, truth, a, plan, seed), seeds)
 
 
 def _verdict(
@@ -276,10 +294,16 @@ def _judge_unit(
     how: Judge,
     memory_mib: int | None,
     in_process: bool,
+    halves: bool,
 ) -> list[Verdict]:
     examinee = _examinee(method_name, in_process=in_process, memory_mib=memory_mib)
     plan = Plan(
-        settings=(unit.setting,), method=examinee, method_name=method_name, timeout=timeout, judge=how
+        settings=(unit.setting,),
+        method=examinee,
+        method_name=method_name,
+        timeout=timeout,
+        judge=how,
+        halves=halves,
     )
     compiled = _compiled(unit.path)
     truth = from_record(unit.truth, compiled.graph)

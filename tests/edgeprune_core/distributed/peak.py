@@ -111,9 +111,9 @@ def in_a_process(work: Callable[[], int]) -> int:
             os._exit(0)
     os.close(into)
     with os.fdopen(out) as file:
-        told = file.read()
+        kibibytes = file.read()
     os.wait()
-    return int(told)
+    return int(kibibytes)
 
 
 if __name__ == "__main__":

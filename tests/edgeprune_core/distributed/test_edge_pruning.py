@@ -42,9 +42,9 @@ def trained(tmp_path_factory) -> Path:
 
 
 def ended(folder: Path, which: str) -> list[tuple[int, int, str]]:
-    """rank, exit code and what was told, in the order in which they ended."""
+    """Rank, exit code and output of each process, in the order in which they ended."""
     ends = json.loads((folder / "ended.json").read_text())[which]
-    return [(end["rank"], end["code"], end["told"]) for end in ends]
+    return [(end["rank"], end["code"], end["printed"]) for end in ends]
 
 
 def scores_in(folder: Path) -> list[torch.Tensor]:
@@ -82,10 +82,10 @@ def test_two_processes_train_the_gates_that_one_does_on_the_same_items(trained):
 
 
 def test_where_one_is_killed_the_other_says_so_within_a_minute_and_leaves_a_whole_checkpoint(trained):
-    (died, code, _), (left, left_code, told) = ended(trained, "killed")
+    (died, code, _), (left, left_code, printed) = ended(trained, "killed")
     assert (died, code, left, left_code) == (1, -signal.SIGKILL, 0, 2)
     assert json.loads((trained / "ended.json").read_text())["killed"][1]["after"] < PATIENCE + 15
-    lines = told.splitlines()
+    lines = printed.splitlines()
     assert lines[0] == "EP212 another process of this run is gone"
     assert lines[1].startswith("    got     ")
     assert lines[3].endswith("--resume continues from the last one")

@@ -67,7 +67,7 @@ def train(folder: Path, how: str, dies_in: int | None) -> None:
     (folder / f"{group.rank}.json").write_text(found.circuit.dumps())
 
 
-def forked(rank: int, port: int, told: Path, *words) -> int:
+def forked(rank: int, port: int, printed: Path, *words) -> int:
     """A process as torchrun starts it; it exits as a command does."""
     if (process := os.fork()) != 0:
         return process
@@ -79,7 +79,7 @@ def forked(rank: int, port: int, told: Path, *words) -> int:
             "MASTER_ADDR": "127.0.0.1",
             "MASTER_PORT": str(port),
         }
-        with told.open("w") as sys.stderr:
+        with printed.open("w") as sys.stderr:
             try:
                 train(*words)
                 code = 0
@@ -98,10 +98,10 @@ def pair(folder: Path, how: str, dies_in: int | None = None) -> list[dict]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    told = [folder / f"{how}.{rank}.txt" for rank in (0, 1)]
-    rank_of = {forked(rank, port, told[rank], folder, how, dies_in): rank for rank in (0, 1)}
+    printed = [folder / f"{how}.{rank}.txt" for rank in (0, 1)]
+    rank_of = {forked(rank, port, printed[rank], folder, how, dies_in): rank for rank in (0, 1)}
     ends, first = [], 0.0
-    for _ in told:
+    for _ in printed:
         process, status = os.wait()
         first = first or time.monotonic()
         rank = rank_of[process]
@@ -109,7 +109,7 @@ def pair(folder: Path, how: str, dies_in: int | None = None) -> list[dict]:
             {
                 "rank": rank,
                 "code": os.waitstatus_to_exitcode(status),
-                "told": told[rank].read_text(),
+                "printed": printed[rank].read_text(),
                 "after": time.monotonic() - first,
             }
         )

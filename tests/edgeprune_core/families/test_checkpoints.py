@@ -93,8 +93,8 @@ def test_a_missing_shard_an_unlisted_tensor_and_an_index_that_leads_elsewhere_ar
     error = refusal(lambda: load(tmp_path))
     assert (error.code, error.where, error.got) == ("EP174", str(tmp_path), "model.extra")
 
-    for told in ({"weight_map": {"a": "../elsewhere.safetensors"}}, {"weight_map": [1]}, {}):
-        (tmp_path / INDEX).write_text(json.dumps(told))
+    for listed in ({"weight_map": {"a": "../elsewhere.safetensors"}}, {"weight_map": [1]}, {}):
+        (tmp_path / INDEX).write_text(json.dumps(listed))
         assert refusal(lambda: load(tmp_path)).what == "not an index of tensors"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -127,6 +128,22 @@ def test_edges_stay_where_their_loss_costs_tau_or_more():
     }
     assert found.circuit.edges == stayed
     assert found.circuit == found.circuit.connected()
+
+
+@pytest.mark.parametrize("circuits_at_once", [1, 16])
+def test_an_edge_stays_where_its_loss_costs_exactly_tau_or_no_number_says_what_it_costs(
+    circuits_at_once, monkeypatch
+):
+    task = prompts(llama(), n=2)
+    just, less, unknown = [edge for edge in task.graph.edges if edge.reader.kind == "out"][:3]
+    costs = {just.key: 0.25, less.key: 0.125, unknown.key: math.nan}
+
+    def divergences(task, masks, which, **given):
+        return torch.tensor([sum(cost for at, cost in costs.items() if not mask[at]) for mask in masks])
+
+    monkeypatch.setattr(Task, "divergences", divergences)
+    found = Acdc(tau=0.25, circuits_at_once=circuits_at_once)(task)
+    assert found.circuit == Circuit.of(task.graph, [just, unknown])
 
 
 def test_the_sweep_stops_at_the_largest_tau_whose_circuit_is_accepted():

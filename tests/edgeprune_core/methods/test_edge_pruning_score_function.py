@@ -9,7 +9,7 @@ import torch
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.methods import EdgePruningScoreFunction, RandomEdges, edge_pruning_score_function
-from edgeprune_core.methods.candidates import Restarts
+from edgeprune_core.methods.candidates import Candidates, Restarts
 from edgeprune_core.task import Task
 from edgeprune_core.training.item_pool import ItemPool
 from edgeprune_core.training.score_function import ScoreSettings, _ok_weights, train_by_score
@@ -79,6 +79,19 @@ def test_at_most_eight_whole_candidates_are_run_and_all_are_counted(name, ablati
     assert set(Counting.seen) == {1}
 
 
+def test_of_accepted_candidates_the_smallest_is_kept_and_of_others_the_nearest(monkeypatch):
+    work = task("xproportion", "zero")
+    run, edges, limit = Candidates(work), list(work.graph.edges), work.outcome.limit
+    off = {12: 3 * limit, 9: 2 * limit, 10: 0.0, 5: limit / 2, 6: 0.0, 4: 2 * limit}  # by size
+    monkeypatch.setattr(Task, "deviations", lambda task, circuit: torch.tensor([[off[len(circuit)]]]))
+    kept = []
+    for size in off:
+        run.consider(Circuit.of(work.graph, edges[:size]), torch.zeros(len(edges)))
+        kept.append(len(run.circuit))
+    assert kept == [12, 9, 10, 5, 5, 5]
+    assert run.hard_evaluations == len(off)
+
+
 def test_a_vacuous_setting_gives_the_empty_circuit():
     work = task("xproportion", "resample", lengths=(1, 1))
     nothing = dataclasses.replace(work, items=work.items[work.items[:, 0] == work.items[:, 1]])
@@ -139,6 +152,16 @@ def test_the_pool_keeps_items_that_tell_circuits_apart_and_no_more_than_it_may()
     assert len(pool.hard) == 3
     assert set((pool.hard % 4).tolist()) == {2}
     assert pool.draw()[:3].tolist() == pool.hard.tolist()
+
+
+def test_the_pool_learns_from_the_circuits_that_fail_on_the_fewest_items_however_many_fail_on_none():
+    pool = ItemPool(1000, fresh=8, kept=8, generator=torch.Generator().manual_seed(0))
+    wrong = torch.zeros(12, 8, dtype=torch.bool)
+    for circuit, n in ((5, 8), (7, 1), (9, 2)):
+        wrong[circuit, :n] = True
+    pool.remember_failures(torch.arange(100, 108), wrong, n_circuits=2)
+    assert set(pool.hard.tolist()) <= {100, 101}
+    assert 100 in pool.hard.tolist()
 
 
 def test_what_the_pool_remembers_outlives_what_it_shows_and_is_all_shown_where_it_is_recalled():

@@ -79,6 +79,6 @@ def test_a_selector_is_called_as_it_is_named(text):
     "text", ["top", "top_n", "top_n:0", "top_n:x", "top_n:-3", "greedy:", "fewest_within_tolerance:3", ""]
 )
 def test_anything_else_is_refused(text):
-    with pytest.raises(CheckError) as told:
+    with pytest.raises(CheckError) as caught:
         selector_of(text, where="--select")
-    assert (told.value.code, told.value.where) == ("EP191", "--select")
+    assert (caught.value.code, caught.value.where) == ("EP191", "--select")

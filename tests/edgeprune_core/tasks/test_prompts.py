@@ -189,13 +189,13 @@ def test_the_two_forms_are_those_of_the_paper():
     tree = Operation("or", (Operation("not", (True,)), False))
     assert written(tree) == "(not True) or False"
     assert evaluate(tree) is False
-    few, told = BooleanExpressions(form="few_shot"), BooleanExpressions(form="instruction")
+    few, instruction = BooleanExpressions(form="few_shot"), BooleanExpressions(form="instruction")
     assert few.prompt(written(tree)).endswith("\n(not True) or False is")
-    assert told.prompt(written(tree)) == (
+    assert instruction.prompt(written(tree)) == (
         "[INST] <<SYS>>\nEvaluate the following boolean expression as either 'True' or 'False'.\n<</SYS>>\n\n"
         "(not True) or False [/INST] '"
     )
-    assert (few.answer(True), told.answer(True)) == (" True", "True")
+    assert (few.answer(True), instruction.answer(True)) == (" True", "True")
 
 
 # The word lists ------------------------------------------------------------------------------------------

@@ -39,20 +39,20 @@ def record(name: str) -> dict:
 def test_a_shipped_subject_is_right_on_99_of_100_held_out_prompts_and_its_card_says_so(name, task):
     found = model_card.measured(shipped(name), TASKS[task], prompts=200)
     assert found.held_out >= 0.99
-    (told,) = (t for t in record(name)["tasks"] if t["task"] == task)
-    assert told["held_out"] >= 0.99
-    assert told["prompts"] >= 1000
+    (figures,) = (t for t in record(name)["tasks"] if t["task"] == task)
+    assert figures["held_out"] >= 0.99
+    assert figures["prompts"] >= 1000
     # Of 200 prompts and of 1000: 0.12 is more than three standard deviations of their difference, whatever the share.
     for field in ("chance", "held_out", "train", "corrupted"):
-        assert told[field] == pytest.approx(getattr(found, field), abs=0.12), field
-    assert told["every_edge_cut"] == pytest.approx(dict(found.every_edge_cut), abs=0.12)
+        assert figures[field] == pytest.approx(getattr(found, field), abs=0.12), field
+    assert figures["every_edge_cut"] == pytest.approx(dict(found.every_edge_cut), abs=0.12)
 
 
 @pytest.mark.parametrize(("name", "task"), EACH)
 def test_what_a_subject_can_do_is_lost_with_its_edges_and_with_what_the_corruption_changes(name, task):
-    (told,) = (t for t in record(name)["tasks"] if t["task"] == task)
-    for share in (told["corrupted"], *told["every_edge_cut"].values()):
-        assert share < 0.75 * told["held_out"]
+    (figures,) = (t for t in record(name)["tasks"] if t["task"] == task)
+    for share in (figures["corrupted"], *figures["every_edge_cut"].values()):
+        assert share < 0.75 * figures["held_out"]
 
 
 @pytest.mark.parametrize("name", SUBJECTS)
@@ -141,7 +141,7 @@ def test_the_script_makes_a_whole_folder_and_its_losses_fall(tmp_path):
     assert (out / model_card.CARD).read_text() == model_card.text(
         "english", json.loads((out / model_card.FIGURES).read_text())
     )
-    told = re.findall(r"gendered_pronoun ([\d.]+)", done.stdout)
-    assert float(told[-1]) < 0.3 * float(told[0])
+    figures = re.findall(r"gendered_pronoun ([\d.]+)", done.stdout)
+    assert float(figures[-1]) < 0.3 * float(figures[0])
     made = load_model(out)
     assert made.model.spec == shipped("english").model.spec

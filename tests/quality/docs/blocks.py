@@ -81,8 +81,8 @@ class Page:
             done = command_line(command)
             assert done.exit_code == code, f"{command}: exit code {done.exit_code}\n{done.output}"
             if wanted:
-                told = doctest.OutputChecker().check_output(wanted, done.output, LOOSE)
-                assert told, f"{command}\nwanted\n{wanted}\ngot\n{done.output}"
+                right = doctest.OutputChecker().check_output(wanted, done.output, LOOSE)
+                assert right, f"{command}\nwanted\n{wanted}\ngot\n{done.output}"
 
     def _sh(self, text: str) -> None:
         for line in text.replace("\\\n", " ").splitlines():

@@ -80,7 +80,7 @@ def test_the_pins_of_all_programs_fit():
 def test_programs_kept_for_replay_fit():
     kept = [loaded(path) for path in sorted((ROOT / "tests" / "regressions").glob("*.json"))]
     assert kept
-    assert [told for document in kept if (told := complaint("regression", document))] == []
+    assert [message for document in kept if (message := complaint("regression", document))] == []
 
 
 def test_the_figures_of_the_shipped_subject_fit():

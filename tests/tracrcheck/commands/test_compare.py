@@ -188,7 +188,7 @@ def test_a_process_of_its_own_gives_the_same_curve_and_reports_its_fault():
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (["--methods", "eep"], "TC113 no method 'eep'"),
         (["--methods", "eap,eap"], "TC117 a method named twice"),
@@ -200,9 +200,9 @@ def test_a_process_of_its_own_gives_the_same_curve_and_reports_its_fault():
         (["--model", "nosuch"], ""),
     ],
 )
-def test_a_wrong_call_is_reported_with_exit_code_2(call, here, change, told):
+def test_a_wrong_call_is_reported_with_exit_code_2(call, here, change, message):
     result = finished(call(*CALL, "random", *change), 2)
-    code, _, what = told.partition(" ")
+    code, _, what = message.partition(" ")
     assert result.stderr.startswith(code)
     assert what in result.stderr.splitlines()[0]
 
@@ -239,7 +239,7 @@ def test_a_comparison_of_other_sources_is_stale(compared, call):
 
 
 @pytest.mark.parametrize(
-    ("told", "change"),
+    ("message", "change"),
     [
         ("curves: one appears twice", lambda d: d["curves"].append(d["curves"][0])),
         ("curves: missing, though the run is finished: random 1", lambda d: d["curves"].pop()),
@@ -249,11 +249,11 @@ def test_a_comparison_of_other_sources_is_stale(compared, call):
         ("run.asked.prompts: not there", lambda d: d["run"]["asked"].pop("prompts")),
     ],
 )
-def test_a_file_that_is_not_sound_is_refused(compared, call, told, change):
+def test_a_file_that_is_not_sound_is_refused(compared, call, message, change):
     document = json.loads(Path("out.json").read_text())
     change(document)
     Path("out.json").write_text(json.dumps(document))
-    assert told in finished(call("recheck", "out.json"), 2).stderr
+    assert message in finished(call("recheck", "out.json"), 2).stderr
 
 
 def test_an_unknown_method_is_reported_with_the_nearest():

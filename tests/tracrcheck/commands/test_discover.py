@@ -1,4 +1,4 @@
-"""`tracrcheck discover` and `faithfulness`: what they print and write, and every wrong call told with exit code 2."""
+"""`tracrcheck discover` and `faithfulness`: what they print and write, and exit code 2 for every wrong call."""
 
 from __future__ import annotations
 
@@ -140,8 +140,8 @@ def test_a_pair_that_a_file_repeats_is_not_judged_on_where_it_was_found_on(here)
     lines = [PAIR | {"clean": f"So {name} works very hard, doesn't"} for name in names]
     Path("mine.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     lists = prompts.both_lists("mine.jsonl", load_model("english").tokenizer, n=10, seed=0)
-    told = [[p.clean.split()[1] for p in pairs] for pairs in (lists.train, lists.held_out)]
-    assert told == [["Mary", "Amy"], ["Lucy"]]
+    subjects = [[p.clean.split()[1] for p in pairs] for pairs in (lists.train, lists.held_out)]
+    assert subjects == [["Mary", "Amy"], ["Lucy"]]
 
 
 def test_the_lines_of_a_large_circuit_have_a_colour_of_each_writer_and_those_of_a_small_one_are_alike():

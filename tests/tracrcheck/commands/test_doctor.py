@@ -1,4 +1,4 @@
-"""`tracrcheck doctor`: every part told as it is, in installations that are whole and in those that are not."""
+"""`tracrcheck doctor`: every part is reported as it is, in complete and in incomplete installations."""
 
 from __future__ import annotations
 
@@ -64,10 +64,10 @@ def test_a_whole_installation_is_reported_with_its_versions_and_devices(report):
 
 
 def test_optional_parts_that_are_missing_old_or_broken_are_reported_and_nothing_fails(report):
-    told = [(found(report, part.module).status, found(report, part.module).detail) for part in BAD[2:]]
+    seen = [(found(report, part.module).status, found(report, part.module).detail) for part in BAD[2:]]
     assert found(report, "no_such_module").status == "missing"
     assert [part.status for part in report.parts if part.wanted == BAD[1].wanted] == ["old"]
-    assert told == [
+    assert seen == [
         ("broken", "OSError: libfoo.so.1: cannot open"),
         ("broken", "importing it ends the process (-6)"),
         ("broken", "SystemExit: 3"),

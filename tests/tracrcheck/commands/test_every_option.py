@@ -64,6 +64,7 @@ CASES = [
     Case(GATE, "--lengths 3-4"),
     Case(f"gate xproportion --ablation zero --method {RIGHT}", "--score-bos"),
     Case(GATE, "--inputs 20"),
+    Case(GATE, "--halves"),
     Case(f"gate checked_copy --ablation mean --method {RIGHT}", "--robust"),
     Case(GATE, "--seed 3"),
     Case(GATE, "--seeds 2"),

@@ -41,6 +41,18 @@ def test_a_circuit_is_read_back_as_it_was(program, name):
         assert found.named is None or found.named == {str(edge) for edge in graph.edges}
 
 
+def test_a_file_for_eap_ig_keeps_what_it_would_drop_otherwise():
+    """It drops nodes without inputs; positions are what the MLP of the front layer writes there, from the tokens."""
+    graph = zoo.compiled("hist").graph
+    for circuit in circuits(graph):
+        document = EXPORTERS["eap_ig_hooked"].write(circuit, d_model=7)
+        kept = [name.split("->") for name, told in document["edges"].items() if told["in_graph"]]
+        assert ["input", "m0"] in kept
+        senders = {"input", "logits", *(sender for sender, _ in kept)}
+        assert {name for name, told in document["nodes"].items() if told["in_graph"]} == senders
+        assert ("m0" in senders) == any(edge.writer.kind == "pos" for edge in circuit)
+
+
 def test_what_can_be_written_is_what_the_page_says():
     assert set(EXPORTERS) == {"tracrcheck", "edge_pruning", "acdc", "eap_ig_hooked", "autocircuit_hooked"}
 
@@ -59,8 +71,8 @@ def test_a_circuit_of_yours_is_turned_into_another_format(call, here):
     assert json.loads((here / "theirs.json").read_text()) == [
         ["token_embeds", "a0.h0.q"], ["m0", "resid_post"]
     ]  # fmt: skip
-    told = finished(call(*words, "--to", "safetensors"), 2)
-    assert told.stderr.startswith("TC138 --circuit safetensors is a form of a model")
+    result = finished(call(*words, "--to", "safetensors"), 2)
+    assert result.stderr.startswith("TC138 --circuit safetensors is a form of a model")
 
 
 def test_the_required_circuit_is_that_of_the_ablation(call, here):
@@ -93,9 +105,25 @@ def test_a_transformer_lens_model_is_built_from_the_file_alone(call, here):
 
 
 def test_a_format_that_cannot_be_written_is_refused_and_nothing_is_written(call, here):
-    for name in ("eap_ig", "hf"):
-        told = finished(call("export", "hist", "--to", name, "--out", "x.json"), 2)
-        assert told.stderr.startswith(f"TC138 --to '{name}' cannot be written")
+    for name in ("eap_ig", "onnx"):
+        result = finished(call("export", "hist", "--to", name, "--out", "x.json"), 2)
+        assert result.stderr.startswith(f"TC138 --to '{name}' cannot be written")
     assert not (here / "x.json").exists()
-    told = finished(call("export", "hist", "--to", "acdc", "--circuit", "none.json", "--out", "x.json"), 2)
-    assert told.stderr.startswith("TC131")
+    result = finished(call("export", "hist", "--to", "acdc", "--circuit", "none.json", "--out", "x.json"), 2)
+    assert result.stderr.startswith("TC131")
+
+
+def test_a_circuit_folder_of_mib_is_exported_and_graded(call, here):
+    finished(call("export", "hist", "--to", "mib", "--out", "d"))
+    assert {path.name for path in (here / "d").iterdir()} == {"importances.json", "importances.pt"}
+    finished(call("grade", "d", "--program", "hist", "--format", "eap_ig_hooked"))
+    finished(call("grade", "d/importances.pt", "--program", "hist", "--format", "eap_ig_hooked"))
+
+
+def test_a_causal_program_is_exported_as_a_checkpoint_of_transformers(call, here):
+    finished(call("export", "slow_motion", "--to", "hf", "--out", "d"))
+    assert (here / "d" / "truth.json").is_file()
+    finished(call("export", "d", "--to", "mib", "--out", "m"))
+    finished(call("grade", "m", "--program", "d"))
+    refused = finished(call("export", "hist", "--to", "hf", "--out", "e"), 2)
+    assert refused.stderr.startswith("TC160 'hist' is not causal")

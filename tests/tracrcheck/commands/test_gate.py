@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 
 import pytest
+import typer
+
+from tracrcheck.cli import app
 
 METHODS = "tests.tracrcheck.pruners:"
 RIGHT = METHODS + "knows_the_answer"
@@ -205,6 +209,31 @@ def test_a_program_given_by_path_is_replayed_by_path(call, write):
     path = write("flip")
     result = finished(call("gate", path, "--method", METHODS + "nothing_kept", "--ablation", "zero"), 1)
     assert f"replay  tracrcheck gate {path} --ablation zero" in result.stdout
+
+
+# What has no bearing on a single verdict; and a model, which stands in a replay as a program does.
+OF_THE_RUN = {
+    "--json", "--html", "--junit", "--md", "--jobs", "--cluster", "--resume", "--profile", "--seeds", "--baseline", "--slower",
+    "--allow-known", "--allow-unknown", "--model",
+}  # fmt: skip
+
+
+def test_what_a_verdict_depends_on_is_in_its_replay_and_the_replay_gives_it_again(call, write):
+    folder = write("flip").parent
+    asked = ["--criterion", "decoded", "--seed", "3", "--lengths", "1-2", "--score-bos", "--judge", "ranking"]
+    asked += ["--select", "top_n:2", "--timeout", "900", "--memory", "4096", "--in-process", "--inputs", "5"]
+    words = ["gate", "flip", "--ablation", "zero", "--method", METHODS + "as_discovery"]
+    words += ["--programs-dir", str(folder), "--robust"]
+    options = typer.main.get_command(app).commands["gate"].params  # type: ignore[attr-defined]
+    bearing = {one.opts[0] for one in options if one.param_type_name == "option"} - OF_THE_RUN - {"--help"}
+    assert {word for word in (*words, *asked) if word.startswith("--")} == bearing
+    result = finished(call(*words, *asked), 1)
+    (line,) = (line for line in result.stdout.splitlines() if "replay  " in line)
+    replay = shlex.split(line.partition("replay  ")[2])
+    assert sorted(replay) == sorted(["tracrcheck", *words, *asked])
+    again = finished(call(*replay[1:]), 1).stdout
+    blocks = [text[text.index("FAILS flip,") :].partition("\n\n")[0] for text in (result.stdout, again)]
+    assert blocks[0] == blocks[1]
 
 
 def test_a_narrow_output_folds_and_loses_nothing(call, monkeypatch):

@@ -112,8 +112,8 @@ def test_a_file_that_was_cut_short_is_refused_unless_it_says_that_the_rest_is_cu
     )
     assert "do      write the file again, or add --rest cut if the tool cut those edges" in result.stderr
     finished(call("grade", "circuit.json", *RIGHT, *words, "--rest", "cut"), 1)
-    told = finished(call("grade", "circuit.json", *RIGHT, *words, "--rest", "kept"), 2)
-    assert told.stderr.startswith("TC117 --rest no word on the rest")
+    result = finished(call("grade", "circuit.json", *RIGHT, *words, "--rest", "kept"), 2)
+    assert result.stderr.startswith("TC117 --rest no word on the rest")
 
 
 def test_edges_that_are_kept_and_cut_are_all_named_and_those_kept_alone_are_not(call, put):
@@ -205,6 +205,6 @@ def test_the_help_names_every_format(call, monkeypatch):
     from tracrcheck.importers import IMPORTERS
 
     monkeypatch.setenv("COLUMNS", "300")
-    told = call("grade", "--help").stdout
+    text = call("grade", "--help").stdout
     for name in IMPORTERS:
-        assert name in told
+        assert name in text

@@ -55,9 +55,9 @@ def test_every_other_command_takes_the_file_for_what_it_is_a_program(call, hidde
     assert all("a1.h1" in edge or "m2" in edge for edge in found)
     assert "interpreter, reference" in finished(call("check", hidden, "--ablation", "zero"), 0).stdout
     assert "a1.h1" in finished(call("show", hidden), 0).stdout
-    told = finished(call("explain", hidden, "tok -> a0.h0.v"), 0).stdout
-    assert "nothing that the component of a0.h0.v writes reaches out" in told
-    assert "distractor: " in told
+    message = finished(call("explain", hidden, "tok -> a0.h0.v"), 0).stdout
+    assert "nothing that the component of a0.h0.v writes reaches out" in message
+    assert "distractor: " in message
     finished(call("gate", hidden, "--method", RIGHT, "--ablation", "zero"), 0)
 
 
@@ -82,7 +82,7 @@ def test_a_users_own_program_is_planted_and_found_again_from_the_file(call, writ
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("reverse", "--layers", "3", "--heads", "2"), "TC160 too few layers for the program\n"),
         (("hist", "--layers", "3", "--heads", "1"), "TC160 too few heads to hide one among distractors\n"),
@@ -98,24 +98,24 @@ def test_a_users_own_program_is_planted_and_found_again_from_the_file(call, writ
         (("hist", *SIZE, "--weights", "no/hidden.safetensors"), "TC115 cannot write 'no/hidden.safetensors'\n"),
     ],
 )  # fmt: skip
-def test_a_wrong_call_is_reported_and_writes_nothing(call, here, words, told):
+def test_a_wrong_call_is_reported_and_writes_nothing(call, here, words, message):
     (here / "there.py").write_text("mine")
     result = finished(call("plant", *words), 2)
-    assert result.stderr.startswith(told)
+    assert result.stderr.startswith(message)
     assert [p.name for p in here.iterdir()] == ["there.py"]
     assert (here / "there.py").read_text() == "mine"
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("--weights", "mine.txt"), "TC116 'mine.txt' already exists"),
         (("--weights", "new.py", "--out", "new.py"), "TC116 --weights two files of one name"),
         (("--out", "reverse.py"), "TC116 there is a program named 'reverse' already"),
     ],
 )
-def test_no_file_is_written_over_and_no_name_is_taken_twice(call, here, words, told):
+def test_no_file_is_written_over_and_no_name_is_taken_twice(call, here, words, message):
     (here / "mine.txt").write_text("mine")
-    assert finished(call("plant", "hist", *SIZE, *words), 2).stderr.startswith(told)
+    assert finished(call("plant", "hist", *SIZE, *words), 2).stderr.startswith(message)
     assert [p.name for p in here.iterdir()] == ["mine.txt"]
     assert (here / "mine.txt").read_text() == "mine"

@@ -51,7 +51,7 @@ def model() -> Model:
     return zoo.compiled("copy_tokens").model
 
 
-def told(program) -> str:
+def message_of(program) -> str:
     with pytest.raises(CheckError) as caught:
         check_compiled(compile_program(program))
     return str(caught.value)
@@ -59,7 +59,7 @@ def told(program) -> str:
 
 def test_a_model_without_a_row_for_a_token_is_refused():
     tokens = ("a", "b", "d", "compiler_bos", "compiler_pad")
-    assert told(changed(tokens=tokens)).startswith(
+    assert message_of(changed(tokens=tokens)).startswith(
         "TC122 the model that 'copy_tokens' makes by hand does not fit the program: the tokens\n"
     )
 
@@ -74,13 +74,13 @@ def test_a_model_without_a_row_for_a_token_is_refused():
     ],
 )
 def test_a_model_that_does_not_fit_its_program_is_refused(what, program):
-    text = told(program())
+    text = message_of(program())
     assert text.startswith("TC122")
     assert what in text
 
 
 def test_a_model_that_decodes_something_else_is_refused_with_the_input():
-    assert told(changed(output_values=("b", "a", "c"))) == (
+    assert message_of(changed(output_values=("b", "a", "c"))) == (
         "TC107 the model of 'copy_tokens' does not compute the program: tokens\n"
         "    got     'b' from the model at position 1 of input ['a']\n"
         "    wanted  'a', as the RASP interpreter says (['a'])\n"

@@ -130,13 +130,13 @@ def test_the_compiled_model_the_interpreter_and_the_reference_agree_on_every_inp
     values = 0
     for tokens, row in zip(ours.domain.inputs, rows, strict=True):
         said = ours.interpret(tokens)
-        told = list(reference(list(tokens)))
-        assert len(said) == len(told) == len(tokens)
-        for got, interpreted, referred in zip(row[1:], said, told, strict=False):
-            assert (interpreted is None) == (referred is None), (tokens, said, told)
+        described = list(reference(list(tokens)))
+        assert len(said) == len(described) == len(tokens)
+        for got, interpreted, referred in zip(row[1:], said, described, strict=False):
+            assert (interpreted is None) == (referred is None), (tokens, said, described)
             if interpreted is not None:
                 values += 1
-                assert _same(interpreted, referred), (tokens, said, told)
+                assert _same(interpreted, referred), (tokens, said, described)
                 assert _same(got, interpreted), (tokens, row, said)
     assert values
 
@@ -152,15 +152,15 @@ def test_provenance_names_an_expression_for_every_component_that_writes(name, co
             writes = (w.w_out[writer.layer] != 0).any()
         else:
             writes = True
-        told = ours.provenance.get(str(writer), ())
-        assert bool(told) == bool(writes), str(writer)
-        assert all(isinstance(text, str) and text for text in told)
+        described = ours.provenance.get(str(writer), ())
+        assert bool(described) == bool(writes), str(writer)
+        assert all(isinstance(text, str) and text for text in described)
 
 
 def test_provenance_says_which_head_reverses():
-    told = zoo.compiled("reverse").provenance
-    assert told["a3.h0"][0].startswith("reverse = aggregate(")
-    assert any("selector_width" in text or "length" in text for text in told["a0.h0"] + told["m0"])
+    described = zoo.compiled("reverse").provenance
+    assert described["a3.h0"][0].startswith("reverse = aggregate(")
+    assert any("selector_width" in text or "length" in text for text in described["a0.h0"] + described["m0"])
 
 
 # ---------------------------------------------------------------- independent of history

@@ -109,6 +109,19 @@ def spoils_what_is_global(task):
     return knows_the_answer(task)
 
 
+def tells_and_spoils_its_state(task):
+    """What it finds; and then it leaves something else behind."""
+    made = torch.ones(1) + torch.rand(1)
+    found = [os.getcwd(), made.dtype, made.device, torch.is_grad_enabled(), made.item()]
+    found += [random.random(), np.random.rand(), task.seed, sys.stdout is not None]
+    os.chdir("/")
+    torch.set_default_dtype(torch.float64)
+    torch.set_default_device("meta")
+    torch.set_grad_enabled(False)
+    sys.stdout = None
+    raise ValueError(str(found))
+
+
 def draws(task):
     """What the generators of Python, NumPy and torch give."""
     raise ValueError(f"{random.random():.6f} {np.random.rand():.6f} {torch.rand(()).item():.6f}")

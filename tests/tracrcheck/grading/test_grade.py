@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
+import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from edgeprune_core.circuit import Circuit
+from edgeprune_core.criterion import Outcome
 from tests.tracrcheck import pruners
 from tracrcheck.compiler.compile import compile_program
-from tracrcheck.grading.grade import grade
+from tracrcheck.grading.grade import _worst, grade
 from tracrcheck.grading.run_method import Answer, ask
-from tracrcheck.grading.verdict import Summary, exit_code
+from tracrcheck.grading.verdict import Summary, edges_sha, exit_code
 from tracrcheck.rasp.library import Library
 from tracrcheck.truth.cache import certificate_for
 from tracrcheck.truth.setting import Setting
@@ -115,6 +120,11 @@ def test_where_smallest_is_not_proved_the_required_circuit_holds_and_a_wrong_one
     assert hist.grade(Circuit.empty(hist.task.graph), **UNPROVED).verdict == "FAILS"
 
 
+def test_where_smallest_is_not_proved_a_larger_faithful_circuit_fails(hist):
+    verdict = hist.grade(Circuit.full(hist.task.graph), **UNPROVED)
+    assert (verdict.verdict, verdict.reason) == ("FAILS", "not_smallest")
+
+
 def test_where_smallest_is_not_proved_another_faithful_circuit_is_unknown(several):
     verdict = several.grade(several.certificate.other, other=None, **UNPROVED)
     assert (verdict.verdict, verdict.reason) == (
@@ -167,6 +177,18 @@ def test_a_witness_by_decoding_shows_a_position_that_decodes_otherwise():
     exam = Exam("reverse", ablation="zero", criterion="decoded")
     witness = exam.grade(Circuit.empty(exam.task.graph)).witness
     assert (witness.input, witness.want, witness.got) == (("b",), "b", "a")
+
+
+@pytest.mark.parametrize(
+    ("criterion", "moved", "position"),
+    [("value", 1.9, 1), ("decoded", 1.9, 2), ("value", 1.3, 2), ("decoded", 1.3, 2), ("value", math.nan, 1)],
+)
+def test_a_witness_is_shown_where_the_criterion_sees_it(criterion, moved, position):
+    """Position 0 is not scored; 1 is moved and decodes alike; 2 is moved by 0.6 and decodes otherwise."""
+    want = torch.tensor([[0.0, 1.0], [1.0, 0.0], [1.0, 0.0]])
+    got = torch.tensor([[9.0, 0.0], [moved, 0.0], [0.4, 0.6]])
+    task = SimpleNamespace(outcome=Outcome(categorical=True, criterion=criterion))
+    assert _worst(task, got, want, torch.tensor([False, True, True])) == position
 
 
 def test_a_witness_of_a_numerical_output_shows_numbers():
@@ -290,6 +312,13 @@ def test_every_verdict_is_counted_once(hist):
     vacuous = replace(holds, vacuous=True)
     summary = Summary.of([holds, holds, fails, unknown, vacuous], 1.0)
     assert summary.to_json() == {"holds": 2, "fails": 1, "unknown": 1, "vacuous": 1, "seconds": 1.0}
+
+
+def test_the_hash_of_a_circuit_is_that_of_its_set_of_edges():
+    edges = ["tok -> m0", "m0 -> out", "pos -> out"]
+    assert len({edges_sha(order) for order in itertools.permutations(edges)}) == 1
+    assert len({edges_sha(some) for n in range(4) for some in itertools.combinations(edges, n)}) == 8
+    assert edges_sha(edges) == hashlib.sha256(b"m0 -> out\npos -> out\ntok -> m0").hexdigest()[:16]
 
 
 def test_the_exit_code_follows_the_worst_verdict(hist):

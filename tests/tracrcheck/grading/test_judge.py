@@ -134,9 +134,9 @@ def test_what_an_answer_lacks_is_no_result(hist):
 
 def test_a_judge_or_a_selector_that_does_not_exist_is_refused():
     for on, select, code in (("rank", None, "TC111"), ("auto", "top", "EP191")):
-        with pytest.raises(CheckError) as told:
+        with pytest.raises(CheckError) as caught:
             Judge.of(on, select)
-        assert told.value.code == code
+        assert caught.value.code == code
 
 
 # Selectors ---------------------------------------------------------------------------------------------

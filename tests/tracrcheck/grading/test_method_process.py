@@ -130,6 +130,13 @@ def test_every_generator_starts_from_the_seed(task):
     )
 
 
+def test_a_method_finds_nothing_of_what_it_left_behind(task):
+    process = MethodProcess(HOSTILE + "tells_and_spoils_its_state")
+    found = [process.ask(task, seed=5, timeout=30).detail for _ in range(2)]
+    assert found[0] == found[1]
+    assert found[0].startswith(f"ValueError: ['{os.getcwd()}', torch.float32, device(type='cpu'), True, ")
+
+
 def test_one_process_serves_a_method_for_all_its_tasks(task):
     process = MethodProcess(HOSTILE + "knows_its_process")
     found = {process.ask(task, seed=seed, timeout=30).detail for seed in range(3)}

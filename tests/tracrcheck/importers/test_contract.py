@@ -60,9 +60,9 @@ def test_the_right_circuit_holds_and_without_an_edge_it_fails(reverse, name):
 def test_the_sample_of_one_program_is_refused_for_a_smaller_one(reverse, name):
     from tests import zoo
 
-    with pytest.raises(CheckError) as told:
+    with pytest.raises(CheckError) as caught:
         IMPORTERS[name].read(sample(name), zoo.compiled("hist").graph, threshold=None)
-    assert told.value.code in ("TC132", "TC133")
+    assert caught.value.code in ("TC132", "TC133")
 
 
 @pytest.mark.parametrize("document", ODD, ids=json.dumps)

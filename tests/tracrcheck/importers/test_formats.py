@@ -145,10 +145,10 @@ def test_an_effect_size_that_was_not_measured_stands_for_presence(reverse):
     assert reverse.grade(reverse.read("acdc", document)).verdict == "HOLDS"
 
 
-@pytest.mark.parametrize("told", [0, 1, "false", [], float("nan")])
-def test_a_presence_that_says_neither_is_refused(reverse, told):
+@pytest.mark.parametrize("presence", [0, 1, "false", [], float("nan")])
+def test_a_presence_that_says_neither_is_refused(reverse, presence):
     document = sample("acdc")
-    document[-1][1] = told
+    document[-1][1] = presence
     with refused("TC132", "not a circuit in the format 'acdc'"):
         reverse.read("acdc", document)
 
@@ -313,16 +313,16 @@ def test_nodes_may_be_bare_booleans_and_the_edges_decide(reverse):
 def test_a_score_at_the_threshold_is_kept(reverse):
     assert kept_above("autocircuit", {"a": 0.5, "b": 0.4999, "c": 2.0}, 0.5) == ["a", "c"]
     document = sample("eap_ig")
-    scores = {told["score"] for told in document["edges"].values()}
+    scores = {edge["score"] for edge in document["edges"].values()}
     for score in sorted(map(abs, scores)):
         read = reverse.read("eap_ig", document, threshold=score)
-        assert len(read.kept) == sum(abs(told["score"]) >= score for told in document["edges"].values())
+        assert len(read.kept) == sum(abs(edge["score"]) >= score for edge in document["edges"].values())
 
 
 def test_a_threshold_overrides_the_circuit_of_the_file(reverse):
     document = sample("eap_ig")
-    for told in document["edges"].values():
-        told["in_graph"] = False
+    for edge in document["edges"].values():
+        edge["in_graph"] = False
     assert reverse.grade(reverse.read("eap_ig", document)).verdict == "FAILS"
     assert reverse.grade(reverse.read("eap_ig", document, threshold=0.5)).verdict == "HOLDS"
 
@@ -334,10 +334,10 @@ def test_a_graph_of_neurons_is_refused(reverse):
         reverse.read("eap_ig", document)
 
 
-@pytest.mark.parametrize("told", [None, 5])
-def test_neurons_that_are_no_list_are_refused(reverse, told):
+@pytest.mark.parametrize("neurons", [None, 5])
+def test_neurons_that_are_not_a_list_are_refused(reverse, neurons):
     document = sample("eap_ig")
-    document["nodes"]["m1"]["neurons"] = told
+    document["nodes"]["m1"]["neurons"] = neurons
     with refused("TC132", "not a circuit in the format 'eap_ig'"):
         reverse.read("eap_ig", document)
 
@@ -358,16 +358,16 @@ def test_a_graph_of_another_size_is_refused(reverse):
 
 
 def test_a_graph_of_a_hooked_model_is_refused_with_the_format_that_reads_it(reverse):
-    with refused("TC133", "the circuit is of another graph than the model's") as told:
+    with refused("TC133", "the circuit is of another graph than the model's") as caught:
         reverse.read("eap_ig", sample("eap_ig_hooked"))
-    assert told.value.do.startswith("add --format eap_ig_hooked")
+    assert caught.value.do.startswith("add --format eap_ig_hooked")
 
 
 def test_scores_of_a_hooked_model_are_those_of_our_edges(reverse):
     document = sample("eap_ig_hooked")
-    for name, told in document["edges"].items():
-        told["score"] = -2.0 if told["in_graph"] else 0.5
-        told["in_graph"] = name == "m1->logits"
+    for name, edge in document["edges"].items():
+        edge["score"] = -2.0 if edge["in_graph"] else 0.5
+        edge["in_graph"] = name == "m1->logits"
     verdict = reverse.grade(reverse.read("eap_ig_hooked", document, threshold=1.0))
     assert (verdict.verdict, verdict.ranking.auroc, verdict.ranking.exact_threshold) == ("HOLDS", 1.0, True)
     assert reverse.grade(reverse.read("eap_ig_hooked", document)).n_found == 1

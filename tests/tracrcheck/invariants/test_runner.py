@@ -1,4 +1,4 @@
-"""The runner and its command: order, stopping, what is told and what fails."""
+"""The runner and its command: order, stopping, what is printed and what fails."""
 
 from __future__ import annotations
 

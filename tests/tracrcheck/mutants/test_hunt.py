@@ -73,18 +73,18 @@ def test_all_checks_are_green_on_the_code_as_it_is():
 
 
 @pytest.mark.parametrize(
-    ("old", "file", "told"),
+    ("old", "file", "outcomes"),
     [
         ("no such text", "edgeprune_core/mask.py", "stands in edgeprune_core/mask.py 0 times, not once"),
         ("import", "edgeprune_core/mask.py", "times, not once"),
         ("import", "edgeprune_core/gone.py", "there is no file edgeprune_core/gone.py"),
     ],
 )
-def test_an_edit_that_does_not_apply_is_an_error_and_no_kill(old, file, told):
+def test_an_edit_that_does_not_apply_is_an_error_and_no_kill(old, file, outcomes):
     found = runner.hunt(_mutant(old, "x", file), runner.gauntlet(ONE))
     assert found.status == "error"
     assert found.killed_by is not None
-    assert told in found.killed_by
+    assert outcomes in found.killed_by
 
 
 def test_a_copy_differs_in_the_edited_file_alone_and_the_original_stays():
@@ -134,7 +134,7 @@ def test_a_job_reads_back_equal(square):
 
 
 @pytest.fixture
-def told(monkeypatch):
+def outcomes(monkeypatch):
     """What processes say, without any: name -> Seen; every other fault is killed."""
     said: dict[str | None, Seen] = {None: Seen()}
 
@@ -153,7 +153,7 @@ def call(*words):
     return CliRunner().invoke(app, ["mutants", *map(str, words)])
 
 
-def test_all_killed_exits_with_0_and_writes_what_killed_them(told, tmp_path):
+def test_all_killed_exits_with_0_and_writes_what_killed_them(outcomes, tmp_path):
     path = tmp_path / "mutants.json"
     done = call("--only", "clamp_missing", "--only", "rotary_sign", "--json", path)
     assert done.exit_code == 0, done.output
@@ -187,16 +187,16 @@ def test_all_killed_exits_with_0_and_writes_what_killed_them(told, tmp_path):
         (Seen(error="no"), "ERROR clamp_missing: gates run from below 0 to above 1\n    said    no\n"),
     ],
 )
-def test_a_survivor_or_an_error_exits_with_1_and_is_explained(told, seen, wanted):
-    told["clamp_missing"] = seen
+def test_a_survivor_or_an_error_exits_with_1_and_is_explained(outcomes, seen, wanted):
+    outcomes["clamp_missing"] = seen
     done = call("--only", "clamp_missing")
     assert done.exit_code == 1
     assert wanted in done.stdout
     assert "killed: 0 of 1" in done.stdout
 
 
-def test_a_check_that_is_red_without_a_fault_is_reported_and_nothing_runs(told):
-    told[None] = Seen(red="some check: it fails")
+def test_a_check_that_is_red_without_a_fault_is_reported_and_nothing_runs(outcomes):
+    outcomes[None] = Seen(red="some check: it fails")
     done = call("--only", "clamp_missing")
     assert done.exit_code == 2
     assert done.stderr == (
@@ -205,16 +205,16 @@ def test_a_check_that_is_red_without_a_fault_is_reported_and_nothing_runs(told):
     )
 
 
-def test_a_hunt_that_is_stopped_is_resumed_and_runs_no_fault_twice(told, tmp_path):
+def test_a_hunt_that_is_stopped_is_resumed_and_runs_no_fault_twice(outcomes, tmp_path):
     path = tmp_path / "mutants.json"
     words = ["--only", "clamp_missing", "--only", "temperature_dropped", "--json", path]
-    told["temperature_dropped"] = KeyboardInterrupt
+    outcomes["temperature_dropped"] = KeyboardInterrupt
     done = call(*words)
     assert done.exit_code == 130
     assert done.stderr.endswith("interrupted: these are the faults that were finished\n")
     assert not json.loads(path.read_text())["run"]["finished"]
-    told["clamp_missing"] = RuntimeError
-    told["temperature_dropped"] = Seen(red="another check: red")
+    outcomes["clamp_missing"] = RuntimeError
+    outcomes["temperature_dropped"] = Seen(red="another check: red")
     done = call(*words, "--resume")
     assert done.exit_code == 0, done.output
     assert "resumed: 1 of 2 faults were finished before" in done.stderr
@@ -224,21 +224,21 @@ def test_a_hunt_that_is_stopped_is_resumed_and_runs_no_fault_twice(told, tmp_pat
 
 
 @pytest.mark.parametrize(("seen", "code"), [(Seen(red="some check"), 0), (Seen(), 1)])
-def test_a_finished_hunt_is_not_done_again_where_it_is_to_be_resumed(told, tmp_path, seen, code):
+def test_a_finished_hunt_is_not_done_again_where_it_is_to_be_resumed(outcomes, tmp_path, seen, code):
     path = tmp_path / "mutants.json"
     words = ["--only", "clamp_missing", "--json", path, "--resume"]
-    told["clamp_missing"] = seen
+    outcomes["clamp_missing"] = seen
     assert call(*words).exit_code == code
     before = path.read_bytes()
-    told["clamp_missing"] = RuntimeError
+    outcomes["clamp_missing"] = RuntimeError
     done = call(*words)
     assert done.exit_code == code
     assert done.stderr == f"{path} is this run, finished: there is nothing to resume\n"
     assert path.read_bytes() == before
 
 
-def test_the_list_names_every_fault_and_runs_none(told):
-    told[None] = RuntimeError
+def test_the_list_names_every_fault_and_runs_none(outcomes):
+    outcomes[None] = RuntimeError
     done = call("--list")
     assert done.exit_code == 0
     assert all(name in done.stdout for name in MUTANTS)

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ci.faults import suite, suite_process
-from tests.tracrcheck.mutants.test_hunt import KILLED, _mutant, call, told  # noqa: F401
+from tests.tracrcheck.mutants.test_hunt import KILLED, _mutant, call, outcomes  # noqa: F401
 from tracrcheck.cli import app
 from tracrcheck.mutants import MUTANTS, sandbox
 from tracrcheck.mutants.sandbox import Seen, Way, check
@@ -187,7 +187,7 @@ def test_pytest_is_needed_by_the_process_of_the_tests_alone():
 # The command --------------------------------------------------------------------------------------------
 
 
-def test_a_hunt_by_the_suite_says_so_and_which_tests(told, tmp_path):  # noqa: F811
+def test_a_hunt_by_the_suite_says_so_and_which_tests(outcomes, tmp_path):  # noqa: F811
     path = tmp_path / "suite.json"
     done = CliRunner().invoke(suite.app, ["run", "--only", "clamp_missing", "--json", str(path)])
     assert done.exit_code == 0, done.output
@@ -196,12 +196,12 @@ def test_a_hunt_by_the_suite_says_so_and_which_tests(told, tmp_path):  # noqa: F
     again = CliRunner().invoke(suite.app, ["recheck", str(path)])
     assert again.exit_code == 0, again.output
     assert "1 the same, 0 different" in again.stdout
-    told["clamp_missing"] = Seen()
+    outcomes["clamp_missing"] = Seen()
     again = CliRunner().invoke(suite.app, ["recheck", str(path)])
     assert (again.exit_code, "0 the same, 1 different" in again.stdout) == (1, True)
 
 
-def test_the_command_of_the_wheel_has_the_gauntlet_alone(told):  # noqa: F811
+def test_the_command_of_the_wheel_has_the_gauntlet_alone(outcomes):  # noqa: F811
     done = call("--by", "suite")
     assert done.exit_code == 2
     assert "No such option" in done.stderr

@@ -45,17 +45,17 @@ def test_tensors_count_as_numbers():
 
 
 def refused(code: str, result) -> CheckError:
-    with pytest.raises(CheckError) as told:
+    with pytest.raises(CheckError) as caught:
         translated(result, GRAPH)
-    assert told.value.code == code
-    return told.value
+    assert caught.value.code == code
+    return caught.value
 
 
 def test_negative_scores_need_a_word_on_how_they_count():
     signed = complete("eap_ig", values=-SCORES)
-    told = refused("TC193", signed)
-    assert told.got == "m0->a1.h0<q>: -1"
-    assert "by_magnitude" in told.wanted
+    message = refused("TC193", signed)
+    assert message.got == "m0->a1.h0<q>: -1"
+    assert "by_magnitude" in message.wanted
     size = scores_of(signed, HOOKED, names="eap_ig", by_magnitude=True)
     assert torch.equal(size, SCORES)
     assert torch.equal(scores_of(signed, HOOKED, names="eap_ig", by_magnitude=False), -SCORES)
@@ -63,24 +63,25 @@ def test_negative_scores_need_a_word_on_how_they_count():
 
 @pytest.mark.parametrize("bad", [math.inf, -math.inf, math.nan, None, "x", 10**400])
 def test_a_score_that_is_not_finite_is_refused_by_the_name_of_its_edge(bad):
-    told = refused("TC193", complete("eap_ig") | {"m1->logits": bad})
-    assert told.what == "the score of 'm1->logits' is not a finite number"
+    message = refused("TC193", complete("eap_ig") | {"m1->logits": bad})
+    assert message.what == "the score of 'm1->logits' is not a finite number"
 
 
 def test_a_list_of_some_edges_is_refused_unless_the_rest_is_cut():
     some = {name: x for name, x in complete("eap_ig").items() if "logits" in name}
-    told = refused("TC194", some)
-    assert told.what.startswith(f"9 of the {GRAPH.n_edges} edges have no score")
-    assert told.got == "input->a1.h0<q>, m0->a1.h0<q>, input->a1.h0<k> and 6 more"
-    found = scores_of(some, HOOKED, names="eap_ig", by_magnitude=None, rest="cut")
-    assert found.isfinite().tolist() == [e.reader.kind == "out" for e in GRAPH.edges]
-    assert (found[~found.isfinite()] == -math.inf).all()
+    message = refused("TC194", some)
+    assert message.what.startswith(f"9 of the {GRAPH.n_edges} edges have no score")
+    assert message.got == "input->a1.h0<q>, m0->a1.h0<q>, input->a1.h0<k> and 6 more"
+    for by_magnitude in (None, True, False):
+        found = scores_of(some, HOOKED, names="eap_ig", by_magnitude=by_magnitude, rest="cut")
+        assert found.isfinite().tolist() == [e.reader.kind == "out" for e in GRAPH.edges]
+        assert (found[~found.isfinite()] == -math.inf).all()
 
 
 def test_scores_of_another_model_are_refused():
     bigger = Correspondence(zoo.compiled("reverse").graph, True, 2)
-    told = refused("TC195", dict.fromkeys(bigger.known("eap_ig"), 1.0))
-    assert told.wanted == "edges of 2 layers x 2 heads"
+    message = refused("TC195", dict.fromkeys(bigger.known("eap_ig"), 1.0))
+    assert message.wanted == "edges of 2 layers x 2 heads"
     assert refused("TC195", {"a": 1.0}).got == "a"
 
 

@@ -16,7 +16,7 @@ from tracrcheck.peers import hooked, installed
 EAP_IG = "pip install 'transformer-lens>=3.9,<4' git+https://github.com/hannamw/EAP-IG"
 
 
-def told(call) -> CheckError:
+def error_of(call) -> CheckError:
     with pytest.raises(CheckError) as error:
         call()
     assert error.value.code == "TC190"
@@ -39,7 +39,7 @@ def without(monkeypatch, *packages):
 
 def test_no_transformer_lens(monkeypatch):
     versions(monkeypatch)
-    error = told(lambda: hooked(task("hist")))
+    error = error_of(lambda: hooked(task("hist")))
     assert error.what == "no package 'transformer-lens', which a model for other tools needs"
     assert error.do == "pip install 'transformer-lens>=3.9,<4'"
 
@@ -47,7 +47,7 @@ def test_no_transformer_lens(monkeypatch):
 @pytest.mark.parametrize("version", ["4.0.0", "4.3.0", "5.1"])
 def test_a_transformer_lens_without_hooked_transformer(monkeypatch, version):
     versions(monkeypatch, **{"transformer-lens": version})
-    error = told(lambda: hooked(task("hist")))
+    error = error_of(lambda: hooked(task("hist")))
     assert error.what == "this TransformerLens has no HookedTransformer: 4.0 removed it"
     assert (error.got, error.do) == (version, "pip install 'transformer-lens>=3.9,<4'")
 
@@ -55,7 +55,7 @@ def test_a_transformer_lens_without_hooked_transformer(monkeypatch, version):
 def test_no_eap_ig_says_how_to_install_it_where_the_method_is_named(monkeypatch):
     forget_eap()
     without(monkeypatch, "eap")
-    error = told(lambda: find_method("tracrcheck.peers.eap_ig:eap"))
+    error = error_of(lambda: find_method("tracrcheck.peers.eap_ig:eap"))
     assert (error.where, error.do) == ("--method", EAP_IG)
     assert error.what == "no package 'eap', which EAP-IG needs"
 
@@ -66,7 +66,7 @@ def test_the_eap_of_pypi_is_another_package(monkeypatch):
     other.__path__ = []
     monkeypatch.setitem(sys.modules, "eap", other)
     versions(monkeypatch, **{"transformer-lens": "3.9.0", "eap": "1.1.14.1"})
-    error = told(lambda: find_method("tracrcheck.peers.eap_ig:eap"))
+    error = error_of(lambda: find_method("tracrcheck.peers.eap_ig:eap"))
     assert error.what.startswith("the package `eap` that is installed is not EAP-IG")
     assert (error.got, error.do) == ("eap 1.1.14.1", f"pip uninstall eap, then {EAP_IG}")
 
@@ -74,6 +74,6 @@ def test_the_eap_of_pypi_is_another_package(monkeypatch):
 def test_no_auto_circuit(monkeypatch):
     without(monkeypatch, "auto_circuit")
     monkeypatch.delitem(sys.modules, "tracrcheck.peers.autocircuit", raising=False)
-    error = told(lambda: find_method("tracrcheck.peers.autocircuit:acdc"))
+    error = error_of(lambda: find_method("tracrcheck.peers.autocircuit:acdc"))
     assert error.what == "no package 'auto_circuit', which AutoCircuit needs"
     assert error.do == "pip install 'transformer-lens>=3.9,<4' 'auto-circuit==1.0.1' attrs"

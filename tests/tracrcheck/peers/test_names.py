@@ -81,12 +81,12 @@ def test_without_the_front_layer_positions_have_a_name_in_transformer_lens_alone
 
 def test_an_unknown_name_and_an_unknown_tool_are_refused():
     names = of(ResidualGraph(1, 1, 1))
-    with pytest.raises(CheckError) as told:
+    with pytest.raises(CheckError) as caught:
         names.edge("m1->logit", "eap_ig")
-    assert (told.value.code, told.value.what) == (
+    assert (caught.value.code, caught.value.what) == (
         "TC195", "no edge 'm1->logit' in the model as eap_ig names edges"
     )  # fmt: skip
-    assert "m1->logits" in told.value.do
+    assert "m1->logits" in caught.value.do
     with pytest.raises(CheckError, match="TC195"):
         names.edge("m1->logits", "eapig")
     with pytest.raises(CheckError, match="EP111"):

@@ -38,10 +38,10 @@ def test_a_length_without_inputs_and_a_loader_of_nothing_are_refused():
     its = peer("hist")
     assert {clean.shape[1] for clean, _, _ in its.loader(length=3)} == {3}
     for call, wanted in (({"length": 77}, "one of 2, 3"), ({"at_most": 0}, "1 or more")):
-        with pytest.raises(CheckError) as told:
+        with pytest.raises(CheckError) as caught:
             its.loader(**call)
-        assert told.value.code == "TC196"
-        assert wanted in told.value.wanted
+        assert caught.value.code == "TC196"
+        assert wanted in caught.value.wanted
 
 
 def test_a_pair_of_unequal_lengths_is_no_task():
@@ -93,10 +93,10 @@ def test_an_answer_has_scores_and_a_circuit_only_where_a_selector_makes_one():
 
 @pytest.mark.parametrize("ablation", ["mean"])
 def test_mean_ablation_is_refused_with_the_reason(ablation):
-    with pytest.raises(CheckError) as told:
+    with pytest.raises(CheckError) as caught:
         hooked(task("hist", ablation))
-    assert told.value.code == "TC192"
-    assert "means over a batch" in told.value.what
+    assert caught.value.code == "TC192"
+    assert "means over a batch" in caught.value.what
 
 
 @pytest.mark.parametrize(
@@ -109,9 +109,9 @@ def test_mean_ablation_is_refused_with_the_reason(ablation):
     ],
 )
 def test_a_model_with_norms_or_other_parts_is_refused(name, parts):
-    with pytest.raises(CheckError) as told:
+    with pytest.raises(CheckError) as caught:
         hooked(replace(task("hist", "zero"), model=models.model(name)))
-    assert (told.value.code, told.value.got) == ("TC191", parts)
+    assert (caught.value.code, caught.value.got) == ("TC191", parts)
 
 
 def test_the_device_that_a_tool_names_is_read_as_the_models_own():

@@ -110,7 +110,7 @@ def test_any_size_that_holds_the_program_will_do(sizes):
 
 
 @pytest.mark.parametrize(
-    ("sizes", "told"),
+    ("sizes", "message"),
     [
         (
             {"d_model": 35},
@@ -129,10 +129,10 @@ def test_any_size_that_holds_the_program_will_do(sizes):
         ({"slots": {"m0": "m0"}}, "TC161 components without a slot\n    got     a0.h0, m1, m2, a3.h0\n"),
     ],
 )
-def test_unusable_sizes_and_slots_are_refused(sizes, told):
+def test_unusable_sizes_and_slots_are_refused(sizes, message):
     with pytest.raises(CheckError) as caught:
         plant(zoo.compiled("reverse"), **({"layers": 4, "heads": 4} | sizes))
-    assert str(caught.value).startswith(told)
+    assert str(caught.value).startswith(message)
 
 
 def test_a_model_of_another_kind_is_refused():
@@ -188,10 +188,10 @@ def test_a_program_whose_stream_is_empty_somewhere_is_refused():
 
 def test_every_component_is_described():
     made = planted("reverse", 4, 4, 0)
-    told = made.compiled.provenance
-    assert told[made.slots["m1"]] == made.original.provenance["m1"]
-    assert all(told[w][0].startswith("distractor: ") for w in made.distractors)
-    assert set(told) == {str(w) for w in made.graph.writers}
+    provenance = made.compiled.provenance
+    assert provenance[made.slots["m1"]] == made.original.provenance["m1"]
+    assert all(provenance[w][0].startswith("distractor: ") for w in made.distractors)
+    assert set(provenance) == {str(w) for w in made.graph.writers}
 
 
 def test_edges_of_empty_components_have_no_counterpart():

@@ -76,7 +76,7 @@ REVERSE = {"a0.h0": "a0.h1", "m0": "m1", "m1": "m2", "m2": "m3", "a3.h0": "a4.h0
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"m7": "m4"}, "TC161 the program has no component 'm7'"),
         ({"m1": None}, "TC161 components without a slot\n    got     m1\n"),
@@ -87,13 +87,13 @@ REVERSE = {"a0.h0": "a0.h1", "m0": "m1", "m1": "m2", "m2": "m3", "a3.h0": "a4.h0
         ({"a3.h0": "a3.h0"}, "TC161 'm2' must come before 'a3.h0'\n    got     m3 and a3.h0\n"),
     ],
 )
-def test_unusable_slots_are_refused(change, told):
+def test_unusable_slots_are_refused(change, message):
     stages = components(zoo.compiled("reverse").model)
     assert check_slots(REVERSE, stages, host(5, 2)) == REVERSE
     slots = {name: slot for name, slot in (REVERSE | change).items() if slot}
     with pytest.raises(CheckError) as caught:
         check_slots(slots, stages, host(5, 2))
-    assert str(caught.value).startswith(told)
+    assert str(caught.value).startswith(message)
 
 
 def test_a_layer_may_not_have_more_than_half_of_its_heads_from_the_program():

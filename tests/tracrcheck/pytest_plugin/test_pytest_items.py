@@ -112,9 +112,9 @@ def test_the_replay_gives_the_same_failure(project, monkeypatch):
     result = project.run(
         method("wrong"), "--tracrcheck-programs=hist", "-k", "zero", "--tracrcheck-timeout=60"
     )
-    told = re.search(r"replay  (tracrcheck .*)", result.stdout.str())[1]
-    assert told.endswith("--timeout 60")
-    replayed = CliRunner().invoke(app, shlex.split(told)[1:])
+    replay = re.search(r"replay  (tracrcheck .*)", result.stdout.str())[1]
+    assert replay.endswith("--timeout 60")
+    replayed = CliRunner().invoke(app, shlex.split(replay)[1:])
     assert replayed.exit_code == 1
     witness = re.search(r"witness .*", result.stdout.str())[0]
     assert witness in replayed.stdout
@@ -150,9 +150,9 @@ def test_each_fault_of_a_method_fails_with_its_own_reason_and_the_run_goes_on(pr
     cases = {
         f"{c.get('classname')}.{c.get('name')}": c for c in ElementTree.parse("out.xml").iter("testcase")
     }
-    told = cases["tracrcheck.xproportion.zero"].find("failure")
-    assert "FAILS xproportion, zero, value, " in told.get("message")
-    assert "a9.h0 -> out  is no edge of this graph" in told.text
+    failure = cases["tracrcheck.xproportion.zero"].find("failure")
+    assert "FAILS xproportion, zero, value, " in failure.get("message")
+    assert "a9.h0 -> out  is no edge of this graph" in failure.text
     assert "no answer within" in cases["tracrcheck.hist.zero"].find("failure").text
 
 
@@ -288,10 +288,10 @@ WRONG = {
 
 @pytest.mark.parametrize("case", WRONG)
 def test_a_wrong_call_ends_as_a_usage_error_of_pytest(project, case):
-    words, told = WRONG[case]
+    words, message = WRONG[case]
     result = project.run(*words)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"ERROR: {told}*"])
+    result.stderr.fnmatch_lines([f"ERROR: {message}*"])
     assert "Traceback" not in result.stderr.str()
 
 

@@ -80,12 +80,12 @@ def test_the_assertion_is_shown_at_the_line_of_the_test(project):
 
 def test_an_answer_that_can_be_read_once_is_judged_as_a_list_of_the_same_edges():
     case, edges = Case("hist"), ["tok -> m0", "m0 -> out"]
-    told = []
+    messages = []
     for answer in (edges, iter(edges)):
         with pytest.raises(AssertionError) as error:
             case.assert_faithful(answer)
-        told.append(str(error.value))
-    assert told[0] == told[1]
+        messages.append(str(error.value))
+    assert messages[0] == messages[1]
 
 
 def test_lengths_are_any_pair_and_nothing_else():

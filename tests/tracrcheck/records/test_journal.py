@@ -144,8 +144,8 @@ def test_the_second_of_two_runs_at_once_is_refused(three):
 def test_another_file_is_no_ledger_and_stays_as_it_is(path, text, got):
     path.write_text(text)
     for resume in (True, False):
-        told = refusal(path, resume=resume)
-        assert told.splitlines()[:2] == [
+        message = refusal(path, resume=resume)
+        assert message.splitlines()[:2] == [
             f"TC145 {path} not the results of an unfinished run",
             f"    got     {got}",
         ]

@@ -25,9 +25,9 @@ def driver():
     browser, service = found(BROWSERS), found(["chromedriver"])
     if browser is None or service is None:
         lacking = "chromium" if browser is None else "chromedriver"
-        told = f"no {lacking}: ci/browser.sh installs it"
-        assert not os.environ.get("CI"), told
-        pytest.skip(told)
+        why = f"no {lacking}: ci/browser.sh installs it"
+        assert not os.environ.get("CI"), why
+        pytest.skip(why)
     options = webdriver.ChromeOptions()
     options.binary_location = browser
     for word in ("--headless=new", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,900"):

@@ -123,10 +123,10 @@ def test_a_circuit_is_drawn_with_what_is_missing_in_red_and_extra_in_orange(page
 def test_an_edge_says_what_it_carries_and_what_it_weighs(page):
     figure = page.find_element(By.CSS_SELECTOR, "figure.circuit")
     path = figure.find_element(By.CSS_SELECTOR, "path.m")
-    told = page.execute_script("return arguments[0].querySelector('title').textContent", path)
-    assert "carries: tokens, into hist = selector_width(same_tok)" in told
-    assert "required, and missing; in " in told
-    assert "weighs " in told
+    title = page.execute_script("return arguments[0].querySelector('title').textContent", path)
+    assert "carries: tokens, into hist = selector_width(same_tok)" in title
+    assert "required, and missing; in " in title
+    assert "weighs " in title
     page.execute_script("arguments[0].dispatchEvent(new MouseEvent('click'))", path)
     assert figure.find_element(By.CSS_SELECTOR, ".hint").text.startswith("tok -> a0.h0")
 

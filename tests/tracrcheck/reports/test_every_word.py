@@ -63,7 +63,7 @@ def test_every_page_says_so_too(words):
 @pytest.mark.parametrize("words", EVERY, ids=" ".join)
 def test_a_test_of_pytest_passes_where_every_seed_holds(words):
     plugin = SimpleNamespace(
-        verdicts=lambda entry, setting: found(words).verdicts, told=lambda entry, failed: "why"
+        verdicts=lambda entry, setting: found(words).verdicts, failure_text=lambda entry, failed: "why"
     )
     item = SimpleNamespace(plugin=plugin, entry=None, setting=None)
     if set(words) == {"HOLDS"}:

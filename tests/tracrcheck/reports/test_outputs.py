@@ -155,17 +155,17 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("told", WRONG)
-def test_a_wrong_call_is_reported_before_any_work(call, here, told):
+@pytest.mark.parametrize("message", WRONG)
+def test_a_wrong_call_is_reported_before_any_work(call, here, message):
     (here / "c.json").write_text('{"certificates": []}')
     (here / "bad.json").write_text(
         '{"schema": "tracrcheck.mutants/1", "run": {}, "summary": {}, "mutants": [{}]}'
     )
-    words = WRONG[told]
-    if "two files" in told:
+    words = WRONG[message]
+    if "two files" in message:
         words = ["gate", "hist", "--html", "x", "--md", "./x"]
     result = finished(call(*words), 2)
-    assert result.stderr.startswith(told)
+    assert result.stderr.startswith(message)
     assert not (here / "x").exists()
 
 
@@ -210,9 +210,9 @@ FAULTS = {
 
 
 @pytest.mark.parametrize(
-    ("told", "change"), FAULTS["tracrcheck.mutants/1"], ids=lambda x: x if isinstance(x, str) else ""
+    ("message", "change"), FAULTS["tracrcheck.mutants/1"], ids=lambda x: x if isinstance(x, str) else ""
 )
-def test_a_file_of_seeded_faults_that_is_not_sound_is_refused(call, here, told, change):
+def test_a_file_of_seeded_faults_that_is_not_sound_is_refused(call, here, message, change):
     run = json.loads((here / "out.json").read_text())["run"]
     run["asked"] = {
         "mutants": ["a"],
@@ -232,4 +232,4 @@ def test_a_file_of_seeded_faults_that_is_not_sound_is_refused(call, here, told, 
     finished(call("report", "m.json", "--html", "m.html"), 0)
     change(document)
     (here / "m.json").write_text(json.dumps(document))
-    assert told in finished(call("report", "m.json"), 2).stderr
+    assert message in finished(call("report", "m.json"), 2).stderr

@@ -216,5 +216,5 @@ def test_a_certificate_says_what_is_proved_on_every_surface(truth, others, capsy
         w if w != "no" else ">no" for w in words
     ]
     suites = ElementTree.fromstring(kinds.junit_of(file))
-    told = {"proved": [], "sampled": ["system-out"], "not proved": ["error"]}
-    assert [child.tag for child in list(suites.iter("testcase"))[-1]] == told[word]
+    children = {"proved": [], "sampled": ["system-out"], "not proved": ["error"]}
+    assert [child.tag for child in list(suites.iter("testcase"))[-1]] == children[word]

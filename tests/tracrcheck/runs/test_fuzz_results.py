@@ -1,4 +1,4 @@
-"""Results files of fuzzing: every fault of one is told, a wrong row is found again, and the page shows it all."""
+"""Results files of fuzzing: every fault of a file is reported, a wrong row is found when it is made again, and the page shows it all."""
 
 from __future__ import annotations
 
@@ -97,21 +97,23 @@ def test_a_row_that_is_not_there_is_reported(made):
     assert "rows: not one for each program and setting" in FUZZ.problems(found)
 
 
-@pytest.mark.parametrize("told", FAULTS)
-def test_every_fault_of_a_results_file_of_fuzzing_is_reported(made, told):
+@pytest.mark.parametrize("message", FAULTS)
+def test_every_fault_of_a_results_file_of_fuzzing_is_reported(made, message):
     found = json.loads(made)
     before = copy.deepcopy(found)
-    FAULTS[told](found)
+    FAULTS[message](found)
     assert found != before
-    assert any(line.startswith(told) for line in FUZZ.problems(found)), FUZZ.problems(found)
+    assert any(line.startswith(message) for line in FUZZ.problems(found)), FUZZ.problems(found)
 
 
 def test_a_file_with_faults_is_refused(call, put):
     put(FAULTS["rows[0].verdict: 'GOOD'"])
     for command in ("report", "recheck"):
-        told = finished(call(command, "out.json"), 2).stderr
-        assert told.startswith("TC143 out.json not a results file of fuzzing\n    got     rows[0].verdict: ")
-        assert "`tracrcheck fuzz --json FILE`" in told
+        message = finished(call(command, "out.json"), 2).stderr
+        assert message.startswith(
+            "TC143 out.json not a results file of fuzzing\n    got     rows[0].verdict: "
+        )
+        assert "`tracrcheck fuzz --json FILE`" in message
 
 
 def test_a_file_of_fuzzing_is_no_baseline_of_the_gate(call, put):

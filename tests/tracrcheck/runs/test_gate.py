@@ -91,7 +91,7 @@ def test_a_profile_of_some_programs_covers_those_and_may_be_narrowed_to_fewer(ca
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["slow"], "TC117 --profile no profile 'slow'\n    got     slow\n    wanted  quick, full, mutants\n"),
         (
@@ -105,8 +105,8 @@ def test_a_profile_of_some_programs_covers_those_and_may_be_narrowed_to_fewer(ca
         ),
     ],
 )
-def test_an_option_that_a_profile_does_not_hold_is_refused(call, words, told):
-    assert told in finished(call("gate", "hist", "--method", SOME, "--profile", *words), 2).stderr
+def test_an_option_that_a_profile_does_not_hold_is_refused(call, words, message):
+    assert message in finished(call("gate", "hist", "--method", SOME, "--profile", *words), 2).stderr
 
 
 def test_vacuous_settings_have_a_column_and_a_count_of_their_own(call, here):
@@ -180,11 +180,16 @@ def test_a_run_that_was_killed_goes_on_from_its_last_verdict(call, here):
     killed = process(*words, cwd=here)
     assert killed.returncode == -signal.SIGKILL
     assert not (here / "out.json").exists()
+    begun = json.loads((here / "out.json.part").read_text().splitlines()[0])
     result = finished(call("gate", *words, "--resume"), 1)
     assert result.stderr.startswith("resumed: 2 of 6 verdicts were finished before")
     assert (here / "asked").read_text() == "0 1 2 2 0 1 2 "  # nothing that was finished is done again
     resumed, base = verdicts(), document()["run"]
     assert (base["sittings"], base["finished"]) == (2, True)
+    assert {name: base[name] for name in ("command", "started", "machine", "commit")} == {
+        name: begun[name] for name in ("command", "started", "machine", "commit")
+    }  # of the session that began it
+    assert "--resume" not in base["command"]
     assert [p.name for p in here.iterdir() if "part" in p.name] == []
     finished(call("gate", *words), 1)
     assert resumed == verdicts()
@@ -224,7 +229,7 @@ def test_a_run_that_was_interrupted_goes_on_too(call, here):
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "message"),
     [
         (["--method", SOME], f"asked method: {METHODS}interrupted there, {SOME} now"),
         (["--seeds", "4"], "asked seeds: [0, 1, 2] there, [0, 1, 2, 3] now"),
@@ -232,7 +237,7 @@ def test_a_run_that_was_interrupted_goes_on_too(call, here):
         (["--lengths", "1-2"], "asked lengths: null there, [1, 2] now"),
     ],
 )
-def test_a_run_of_something_else_is_not_resumed(call, here, more, told):
+def test_a_run_of_something_else_is_not_resumed(call, here, more, message):
     words = ["gate", "hist", "--ablation", "zero", "--seeds", "3", "--json", "out.json"]
     finished(call(*words, "--method", METHODS + "interrupted"), 130)
     last = {**dict(zip(words[2::2], words[3::2], strict=True)), "--method": METHODS + "interrupted"}
@@ -240,7 +245,7 @@ def test_a_run_of_something_else_is_not_resumed(call, here, more, told):
     given = [word for pair in last.items() for word in pair]
     result = finished(call("gate", "hist", *given, "--resume"), 2)
     assert result.stderr.startswith("TC141 out.json.part the unfinished run there is a different one\n")
-    assert told in result.stderr
+    assert message in result.stderr
 
 
 def test_a_run_of_a_program_that_was_changed_since_is_not_resumed(call, write, here):

@@ -81,10 +81,12 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("told", FAULTS)
-def test_every_fault_of_a_file_is_reported(made, told):
-    FAULTS[told](made)
-    assert any(line.startswith(told) for line in INVARIANT_RUNS.problems(made)), INVARIANT_RUNS.problems(made)
+@pytest.mark.parametrize("message", FAULTS)
+def test_every_fault_of_a_file_is_reported(made, message):
+    FAULTS[message](made)
+    assert any(line.startswith(message) for line in INVARIANT_RUNS.problems(made)), INVARIANT_RUNS.problems(
+        made
+    )
 
 
 def test_a_faulty_file_is_refused(made, call):  # noqa: F811

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.tracrcheck.conftest import call, here  # noqa: F401
-from tests.tracrcheck.mutants.test_hunt import ONE, told  # noqa: F401
+from tests.tracrcheck.mutants.test_hunt import ONE, outcomes  # noqa: F401
 from tracrcheck.invariants import INVARIANTS
 from tracrcheck.mutants import MUTANTS
 from tracrcheck.mutants.sandbox import Seen
@@ -23,7 +23,7 @@ NAMES = ("clamp_missing", "temperature_dropped", "rotary_sign")
 
 
 @pytest.fixture
-def hunted(told, call, here):  # noqa: F811
+def hunted(outcomes, call, here):  # noqa: F811
     """Three faults, one written blind, in out.json."""
     words = [word for name in NAMES for word in ("--only", name)]
     assert call("mutants", *words, "--json", "out.json").exit_code == 0
@@ -31,9 +31,9 @@ def hunted(told, call, here):  # noqa: F811
 
 
 @pytest.fixture
-def quiet(told, call, here, monkeypatch):  # noqa: F811
+def quiet(outcomes, call, here, monkeypatch):  # noqa: F811
     """Three runs without a fault, in out.json."""
-    monkeypatch.setattr(false_alarms, "check", lambda mutant, job: Seen(red=told.get(job.seed)))
+    monkeypatch.setattr(false_alarms, "check", lambda mutant, job: Seen(red=outcomes.get(job.seed)))
     monkeypatch.setattr(false_alarms, "job_of", runner.job_of)
     assert call("mutants", "--false-alarms", "3", "--json", "out.json").exit_code == 0
     return json.loads(Path("out.json").read_text())
@@ -98,8 +98,8 @@ def test_faults_that_are_run_again_are_the_same(hunted, call):  # noqa: F811
     ]
 
 
-def test_a_fault_that_is_no_longer_caught_is_found(hunted, told, call):  # noqa: F811
-    told["clamp_missing"] = Seen()
+def test_a_fault_that_is_no_longer_caught_is_found(hunted, outcomes, call):  # noqa: F811
+    outcomes["clamp_missing"] = Seen()
     result = call("recheck", "out.json", "--share", "1")
     assert result.exit_code == 1
     line = "DIFFERENT clamp_missing: killed (some check: clamp_missing) in the file, survived now"
@@ -206,15 +206,15 @@ def test_runs_without_a_fault_are_written_with_seeds_that_share_no_model(quiet, 
     assert "* 3 runs without a fault: 0 false alarms, 0 errors" in page.splitlines()
 
 
-def test_a_false_alarm_is_reported_and_exits_with_1(quiet, told, call):  # noqa: F811
-    told[4] = "rotation on gpt2_4: got 1"
+def test_a_false_alarm_is_reported_and_exits_with_1(quiet, outcomes, call):  # noqa: F811
+    outcomes[4] = "rotation on gpt2_4: got 1"
     result = call("mutants", "--false-alarms", "2")
     assert result.exit_code == 1
     assert result.stdout.splitlines()[-1] == "2 runs without a fault: 1 false alarms, 0 errors"
     assert "RED seed 4: rotation on gpt2_4: got 1" in result.stdout
 
 
-def test_runs_that_were_stopped_are_resumed(quiet, told, call, monkeypatch):  # noqa: F811
+def test_runs_that_were_stopped_are_resumed(quiet, outcomes, call, monkeypatch):  # noqa: F811
     def stops(mutant, job):
         if job.seed == 4:
             raise KeyboardInterrupt
@@ -248,9 +248,9 @@ def test_every_fault_of_a_file_of_runs_is_reported(quiet, told_of):
     assert any(line.startswith(told_of) for line in found), found
 
 
-def test_a_run_that_is_no_longer_quiet_is_found(quiet, told, call):  # noqa: F811
+def test_a_run_that_is_no_longer_quiet_is_found(quiet, outcomes, call):  # noqa: F811
     assert call("recheck", "out.json").exit_code == 0
-    told[8] = "rotation on gpt2_8: got 1"
+    outcomes[8] = "rotation on gpt2_8: got 1"
     result = call("recheck", "out.json", "--share", "1")
     assert result.exit_code == 1
     assert "DIFFERENT seed 8: quiet in the file, not quiet (rotation on gpt2_8: got 1) now" in result.stdout

@@ -48,7 +48,7 @@ def test_a_saved_program_reads_back_equal(tmp_path):
 
 def test_a_program_saved_twice_is_one_file_and_another_setting_is_another(tmp_path):
     regressions.save(CASE, tmp_path)
-    regressions.save(replace(CASE, note="otherwise told"), tmp_path)
+    regressions.save(replace(CASE, note="in other words"), tmp_path)
     regressions.save(replace(CASE, setting=Setting(ablation="mean")), tmp_path)
     assert len(list(tmp_path.iterdir())) == 2
 

@@ -1,4 +1,4 @@
-"""Results files: every fault of one is told, those that are committed are sound, and a wrong verdict is found again."""
+"""Results files: every fault of a file is reported, committed files are sound, and a wrong verdict is found when it is made again."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import copy
 import json
 import secrets
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import ci.faults.suite  # noqa: F401 -- adds the battery of mutants-suite.json
 from tracrcheck.grading.verdict import Verdict
 from tracrcheck.rasp.library import Library
+from tracrcheck.records.machine import machine
 from tracrcheck.records.reading import read
 from tracrcheck.reports.render import terminal
 from tracrcheck.reports.text import stale_lines
@@ -90,11 +92,11 @@ def test_what_the_gate_writes_has_no_problems(made):
     assert GATE.problems(made) == []
 
 
-@pytest.mark.parametrize("told", FAULTS)
-def test_every_fault_of_a_results_file_is_reported(made, told):
+@pytest.mark.parametrize("message", FAULTS)
+def test_every_fault_of_a_results_file_is_reported(made, message):
     found = copy.deepcopy(made)
-    FAULTS[told](found)
-    assert any(line.startswith(told) for line in GATE.problems(found)), GATE.problems(found)
+    FAULTS[message](found)
+    assert any(line.startswith(message) for line in GATE.problems(found)), GATE.problems(found)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "7", "[" * 100_000])
@@ -215,6 +217,18 @@ def test_on_another_machine_a_verdict_that_failed_may_find_other_edges_and_nothi
     found = Results(path=Path("out.json"), run=document["run"], verdicts=(verdict,), summary={})
     (pair,) = recheck.again(found, found.units, Library.here())
     assert pair.same == (cpu == "another" and not held and "n_found" in change)
+
+
+@pytest.mark.parametrize(
+    ("part", "elsewhere"),
+    [(None, False), ("cores", False), ("memory_gib", False), ("cpu", True), ("platform", True), ("torch", True), ("numpy", True)],
+)  # fmt: skip
+def test_one_part_of_a_machine_that_may_round_otherwise_makes_it_another(part, elsewhere, monkeypatch):
+    made = machine() | ({} if part is None else {part: "another"})
+    found = Results(path=Path("out.json"), run={"machine": made}, verdicts=(), summary={})
+    kind = SimpleNamespace(again=lambda results, units, library: zip(units, units, strict=True))
+    monkeypatch.setattr(recheck, "kind_of", lambda results: kind)
+    assert [pair.elsewhere for pair in recheck.again(found, ["a", "b"], Library.here())] == [elsewhere] * 2
 
 
 # Shown -------------------------------------------------------------------------------------------------

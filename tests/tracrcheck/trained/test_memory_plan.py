@@ -126,7 +126,7 @@ def test_a_folder_that_holds_a_configuration_is_a_model(call, config, here):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--model", "gpt3"], ["EP196 no shape of 'gpt3' here", "did you mean 'gpt2'"]),
         (["--model", "none/config.json"], ["EP177 none/config.json", "no such file"]),
@@ -144,13 +144,13 @@ def test_a_folder_that_holds_a_configuration_is_a_model(call, config, here):
         ([], ["Missing option '--model'"]),
     ],
 )
-def test_a_wrong_call_is_reported(call, config, here, words, told):
+def test_a_wrong_call_is_reported(call, config, here, words, message):
     (here / "bad.json").write_text("{")
     (here / "bert.json").write_text('{"model_type": "bert"}')
     (here / "bare.json").write_text('{"model_type": "gpt2"}')
     result = call("plan", *words)
     assert result.exit_code == 2, result.output
-    assert all(text in result.stderr for text in told), result.stderr
+    assert all(text in result.stderr for text in message), result.stderr
 
 
 @pytest.mark.slow

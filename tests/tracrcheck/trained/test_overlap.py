@@ -141,7 +141,7 @@ def test_the_picture_has_each_edge_in_the_colour_of_whose_it_is(call, files, her
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["a.json", "none.json"], ["TC184 cannot read a circuit from 'none.json'", "No such file"]),
         (["a.json", "words.json"], ["TC184 cannot read a circuit from 'words.json'", "JSONDecodeError"]),
@@ -156,13 +156,13 @@ def test_the_picture_has_each_edge_in_the_colour_of_whose_it_is(call, files, her
         (["a.json", "b.json", "--out", "no/o.svg"], ["TC115 cannot write 'no/o.svg'"]),
     ],
 )
-def test_a_wrong_call_is_reported(call, files, here, words, told):
+def test_a_wrong_call_is_reported(call, files, here, words, message):
     (here / "words.json").write_text("no json")
     (here / "list.json").write_text('["tok -> out"]')
     (here / "small.json").write_text(Circuit.empty(ResidualGraph(1, 2, 2, True, False)).dumps())
     result = call("overlap", *words)
     assert result.exit_code == 2, result.output
-    assert all(text in result.stderr for text in told), result.stderr
+    assert all(text in result.stderr for text in message), result.stderr
     assert "Traceback" not in result.output
 
 

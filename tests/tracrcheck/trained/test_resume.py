@@ -12,6 +12,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -22,6 +23,7 @@ from edgeprune_core.trained_models import load_model
 from edgeprune_core.training import checkpoint
 from edgeprune_core.training.pathwise import PathwiseTraining
 from edgeprune_core.training.prices import SparsityTarget
+from edgeprune_core.weights import Model
 from tests.tracrcheck.trained_pruners import quick
 from tracrcheck.trained import discover, prompts
 
@@ -232,15 +234,15 @@ OTHER = {
 }
 
 
-@pytest.mark.parametrize("told", OTHER)
-def test_the_checkpoint_of_another_run_is_refused_with_what_differs(state, told):
+@pytest.mark.parametrize("message", OTHER)
+def test_the_checkpoint_of_another_run_is_refused_with_what_differs(state, message):
     before = state.read_bytes()
-    change = {k: v() if callable(v) and k == "model" else v for k, v in OTHER[told].items()}
+    change = {k: v() if callable(v) and k == "model" else v for k, v in OTHER[message].items()}
     with pytest.raises(CheckError) as caught:
         asked(discover.Checkpoint(path=state, resume=True), **change)
     error = caught.value
     assert (error.code, error.where) == ("EP203", str(state))
-    assert error.got.startswith(told)
+    assert error.got.startswith(message)
     assert error.got.count(" there, ") == 1
     assert state.read_bytes() == before
 
@@ -249,7 +251,12 @@ def test_the_header_changes_with_every_part_of_the_task_and_with_the_method():
     task = task_of()
     places, scored = task.places.clone(), task.scored.clone()
     places[0, 0], scored[0, 0] = 0, False
+    tokens, valid = task.tokens.clone(), task.valid.clone()
+    tokens[0, 0], valid[:, -1] = 1, False
     headers = {
+        "another task": (quick, replace(task, name="another")),
+        "tokens": (quick, replace(task, tokens=tokens)),
+        "valid": (quick, replace(task, valid=valid)),
         "as it is": (quick, task),
         "another step": (replace(quick, steps=quick.steps + 1), task),
         "places": (quick, replace(task, places=places)),
@@ -266,12 +273,27 @@ def test_the_header_changes_with_every_part_of_the_task_and_with_the_method():
     assert seen["as it is"] == tuple(checkpoint.header_of(quick, task_of()).items())
 
 
-def test_another_version_of_torch_or_of_our_sources_is_another_run(state, monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.setattr(torch, "__version__", "2.0.0")
-        with pytest.raises(CheckError, match="EP203") as caught:
-            asked(discover.Checkpoint(path=state, resume=True))
-        assert caught.value.got.endswith("there, 2.0.0 now")
+@pytest.mark.parametrize(
+    ("where", "name", "value", "now"),
+    [
+        (torch, "__version__", "2.0.0", "2.0.0"),
+        (torch, "get_num_threads", lambda: 77, "77"),
+        (Model, "device", SimpleNamespace(type="cuda"), "cuda"),
+    ],
+    ids=["torch", "threads", "device"],
+)
+def test_another_torch_number_of_threads_or_device_is_another_run(where, name, value, now, here, monkeypatch):
+    task = task_of()
+    header = checkpoint.header_of(quick, task) | {"steps": "0"}
+    checkpoint.write(here / "state", header, quick.begin(task).tensors())
+    monkeypatch.setattr(where, name, value)
+    with pytest.raises(CheckError, match="EP203") as caught:
+        checkpoint.kept(quick, task, here / "state", every_seconds=0, resume=True)
+    assert caught.value.got.count(" there, ") == 1
+    assert caught.value.got.endswith(f" there, {now} now")
+
+
+def test_another_version_of_our_sources_is_another_run(state, monkeypatch):
     monkeypatch.setattr(discover, "sources_of", lambda *a: {"packages": "0" * 64})
     with pytest.raises(CheckError, match="EP203") as caught:
         asked(discover.Checkpoint(path=state, resume=True))

@@ -23,26 +23,26 @@ def ask_all(method, task, **how):
     return InProcess(method).ask_all(task, **how)
 
 
-def told(answers):
+def plain_answers(answers):
     return [(a.circuit, a.fault, a.detail) for a in answers]
 
 
 def one_by_one(method, task):
-    return told(ask(method, task, seed=seed, timeout=5) for seed in SEEDS)
+    return plain_answers(ask(method, task, seed=seed, timeout=5) for seed in SEEDS)
 
 
 @pytest.mark.parametrize(
     "method", [pruners.together, pruners.some_edges, pruners.only_for_even_seeds, pruners.foreign]
 )
 def test_the_answers_are_those_of_one_by_one(task, method):
-    assert told(ask_all(method, task, seeds=SEEDS, timeout=5)) == one_by_one(method, task)
+    assert plain_answers(ask_all(method, task, seeds=SEEDS, timeout=5)) == one_by_one(method, task)
 
 
 @pytest.mark.parametrize("fault", ["raises", "hangs", "too few", "foreign", "nothing"])
 def test_where_anything_is_wrong_with_all_each_seed_has_its_own_reason(task, fault):
     method = pruners.Together(fault)
     answers = ask_all(method, task, seeds=SEEDS, timeout=0.2)
-    assert told(answers) == one_by_one(method, task)
+    assert plain_answers(answers) == one_by_one(method, task)
     assert [a.fault for a in answers] == [None, "raised", None]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import combinations
 from types import SimpleNamespace
 
 import pytest
@@ -16,6 +17,7 @@ from edgeprune_core.graph import ResidualGraph
 from tests import zoo
 from tracrcheck import Program, compile_program
 from tracrcheck.generator.accept import compiled_of, numbered
+from tracrcheck.truth import certify as certifying
 from tracrcheck.truth import search
 from tracrcheck.truth import task as task_module
 from tracrcheck.truth.certify import certify
@@ -94,6 +96,17 @@ def test_pairs_above_the_limit_are_a_sample_that_is_always_the_same():
     assert torch.equal(one.items, other.items)
     assert len(one.items.unique(dim=0)) == len(one.items)
     assert certify(one, setting).says("sufficient") == f"sampled {len(one.items)} of {one.sampled}"
+
+
+def test_pairs_of_a_sampled_list_are_a_sample_however_few_they_are():
+    drawn = replace(zoo.program("hist"), inputs=lambda rng: iter([["a"], ["b"], ["a", "b"]]))
+    setting = Setting(ablation="resample")
+    task = task_of(compile_program(drawn), setting)
+    assert (len(task.items), task.sampled) == (5, "unknown")
+    assert certify(task, setting).says("sufficient") == "sampled 5 of unknown"
+    one_each = task_of(zoo.compiled("hist"), replace(setting, inputs=4))  # one list of each length
+    letters = len(zoo.program("hist").vocab)
+    assert (len(one_each.items), one_each.sampled) == (4, sum(letters ** (2 * n) for n in range(1, 5)))
 
 
 @pytest.mark.parametrize("limits", [Limits(combinations=1), Limits(seconds=0.0)], ids=["ways", "time"])
@@ -211,7 +224,7 @@ def test_a_cancelling_pair_is_dropped_although_no_single_edge_can_be(ablation):
     plus_and_minus = {"plus", "minus"}
     ours = zoo.compiled("cancelling_pair")
     heads = {
-        w for w, told in ours.provenance.items() if any(t.split(" = ")[0] in plus_and_minus for t in told)
+        w for w, texts in ours.provenance.items() if any(t.split(" = ")[0] in plus_and_minus for t in texts)
     }
     heads = {w for w in heads if ".h" in w}
     assert len(heads) == 2
@@ -282,6 +295,29 @@ def test_what_one_pass_over_the_edges_leaves_may_not_be_minimal_and_is_not_calle
     assert got.required.texts == []
     assert got.proved == ("sufficient", "minimal")
     assert got.says("smallest").startswith("UNKNOWN(models with normalisation")
+
+
+@pytest.mark.parametrize("two", [False, True])
+def test_another_circuit_is_of_the_size_that_is_smallest_in_the_end(two, monkeypatch):
+    """Found in turn: one of two edges, another of two, one of one edge, and perhaps another of one."""
+    both, pair = {"tok -> out", "pos -> out"}, {"a0.h0 -> out", "m0 -> out"}
+    single = [{"a1.h0 -> out"}, {"m1 -> out"}][: 1 + two]
+    task = MadeUp(lambda edges, item: both <= edges or edges == pair or edges in single)
+    task.graph = ResidualGraph(n_layers=2, n_heads=1, n_kv_heads=1)
+
+    def found(task, allowed, items, budget, limits):
+        every = (
+            Circuit.of(task.graph, edges)
+            for n in range(budget, -1, -1)
+            for edges in combinations(list(allowed), n)
+        )
+        return (circuit for circuit in every if task.faithful(set(circuit.texts), 0))
+
+    monkeypatch.setattr(certifying, "faithful_circuits", found)
+    got = task.certificate(*both, *pair, "a1.h0 -> out", "m1 -> out")
+    assert got.required.texts == ["a1.h0 -> out"]
+    assert got.other == (Circuit.of(task.graph, ["m1 -> out"]) if two else None)
+    assert ("unique" in got.proved) == (not two)
 
 
 @pytest.mark.parametrize("rare", [1, 700, 998])

@@ -151,16 +151,16 @@ def test_a_process_killed_before_it_begins_is_not_held_against_the_unit(monkeypa
     assert stubbed(monkeypatch, *["early"] * 9, "result") == [(0, 7)]
     assert stubbed(monkeypatch, "dropped", "died", "early", "dropped", "result") == [(0, 7)]
     assert stubbed(monkeypatch, "died", "died") == [(0, "lost")]
-    with pytest.raises(CheckError, match="TC176") as told:
+    with pytest.raises(CheckError, match="TC176") as caught:
         stubbed(monkeypatch, *["early"] * 20)
-    assert "11 processes died before they began anything" in str(told.value)
+    assert "11 processes died before they began anything" in str(caught.value)
 
 
 @pytest.mark.parametrize(("ending", "got"), [("unlike", "so"), ("import", "ImportError: no such thing")])
 def test_a_worker_that_joins_later_and_differs_is_named(monkeypatch, ending, got):
-    with pytest.raises(CheckError) as told:
+    with pytest.raises(CheckError) as caught:
         stubbed(monkeypatch, ending)
-    assert str(told.value).startswith(
+    assert str(caught.value).startswith(
         f"TC176 tcp://w:1: a worker differs from what this run is made of\n    got     {got}\n"
     )
 

@@ -1,4 +1,4 @@
-"""Clusters that are not there, workers that have not what the driver has: told before any work is done."""
+"""Clusters that do not answer and workers that lack what the driver has are refused before any work is done."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def swept(work, units, at):
 
 
 def refused(code, work, at, match=""):
-    with pytest.raises(CheckError, match=code) as told:
+    with pytest.raises(CheckError, match=code) as caught:
         swept(work, [1, 2], at)
-    assert match in str(told.value)
-    return str(told.value)
+    assert match in str(caught.value)
+    return str(caught.value)
 
 
 def another(tmp_path, change):
@@ -52,7 +52,7 @@ def another(tmp_path, change):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda folder: (folder / "bar.py").write_text("another"), "sources of tracrcheck: "),
         (
@@ -61,7 +61,7 @@ def another(tmp_path, change):
         ),
     ],
 )
-def test_a_worker_with_other_sources_or_none_is_named_and_gets_no_work(dask, at, tmp_path, change, told):
+def test_a_worker_with_other_sources_or_none_is_named_and_gets_no_work(dask, at, tmp_path, change, message):
     another(tmp_path, change)
     before = set(dask.scheduler.workers)
     other = subprocess.Popen(
@@ -71,7 +71,7 @@ def test_a_worker_with_other_sources_or_none_is_named_and_gets_no_work(dask, at,
     try:
         until(lambda: set(dask.scheduler.workers) - before)
         (address,) = set(dask.scheduler.workers) - before
-        whole = refused("TC176", pool_work.square, at, told)
+        whole = refused("TC176", pool_work.square, at, message)
         assert whole.startswith(f"TC176 {address}: a worker differs from what this run is made of\n")
         assert "edgeprune_core" not in whole
     finally:
@@ -102,10 +102,10 @@ def test_a_worker_without_a_program_file_or_with_another_is_refused(at, tmp_path
 def test_a_method_that_a_worker_cannot_import_is_reported_with_the_worker(at, tmp_path, monkeypatch):
     (tmp_path / "here_only.py").write_text("def method(task): ...\n")
     monkeypatch.syspath_prepend(tmp_path)
-    told = refused("TC176", pool_work.square, replace(at, methods=("here_only:method",)))
-    assert told.startswith("TC176 tcp://127.0.0.1:")
+    message = refused("TC176", pool_work.square, replace(at, methods=("here_only:method",)))
+    assert message.startswith("TC176 tcp://127.0.0.1:")
     now = method_sha("here_only:method")
-    assert f"got     method here_only:method: No module named 'here_only' there, {now[:12]} now\n" in told
+    assert f"got     method here_only:method: No module named 'here_only' there, {now[:12]} now\n" in message
 
 
 def test_our_methods_are_part_of_our_sources_however_they_are_named():
@@ -196,8 +196,8 @@ def deserted(monkeypatch):
 
 
 def test_a_cluster_without_workers_is_reported(deserted):
-    told = refused("TC175", pool_work.square, Cluster(address=deserted), "none for 0.3 s")
-    assert "start some with `dask worker ADDRESS`" in told
+    message = refused("TC175", pool_work.square, Cluster(address=deserted), "none for 0.3 s")
+    assert "start some with `dask worker ADDRESS`" in message
 
 
 TERMS = Terms(sweep="one", fingerprint={}, folder="/", threads=1)

@@ -27,7 +27,6 @@ from tests import zoo
 from tests.tracrcheck.commands.test_every_option import CASES, ELSEWHERE, ROOT, Case, make_program
 from tracrcheck.cli import app
 from tracrcheck.commands.overlap import overlap
-from tracrcheck.mutants.checks import Job
 
 DISCOVER = "discover --task ioi --method random"
 FAITH = "faithfulness circuit.json --task ioi"
@@ -177,7 +176,7 @@ class Written:
         return []
 
 
-NO_BATTERY = SimpleNamespace(by="gauntlet", asked={}, sources={}, job=Job(programs=(), truths={}, out=Path()))
+NO_BATTERY = SimpleNamespace(by="gauntlet", asked={}, sources={}, job=SimpleNamespace(programs=()))
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed import fsdp
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import FSDPModule, fully_shard
 
 from edgeprune_core.distributed.sharded_weights import ENDS, gathered, unit_of
 from edgeprune_core.error_codes import user_error
@@ -70,7 +70,7 @@ class Group:
         units = {}
         for unit in (ENDS, *range(model.spec.n_layers)):
             units[unit] = module = _Unit(unit_of(model, unit))
-            fully_shard(module, mesh=mesh, reshard_after_forward=True)
+            fsdp.fully_shard(module, mesh=mesh, reshard_after_forward=True)
         return gathered(model, _Shards(self, units), self.device)
 
     @contextmanager
@@ -111,14 +111,16 @@ class _Shards:
         return dict(self.units[unit].named_parameters())
 
 
-def _sharding(module: nn.Module) -> FSDPModule:
-    assert isinstance(module, FSDPModule)
+def _sharding(module: nn.Module) -> fsdp.FSDPModule:
+    assert isinstance(module, fsdp.FSDPModule)
     return module
 
 
 @contextmanager
 def joined(*, patience: float = PATIENCE) -> Iterator[Group]:
-    """Joins the group that `torchrun` started this process in. Errors: EP211 (not started by torchrun), EP212."""
+    """Joins the group that `torchrun` started this process in. Errors: EP211 (not started by torchrun), EP212, EP213."""
+    if not hasattr(fsdp, "fully_shard"):  # torch 2.4 and 2.5 have it elsewhere, for GPUs only
+        raise user_error("EP213", got=f"torch {torch.__version__}")
     if missing := [name for name in _SAID if name not in os.environ]:
         raise user_error("EP211", got=f"no {', '.join(missing)} in the environment")
     device = _device()

@@ -25,11 +25,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from edgeprune_core.engine.blocks.attention import attended
 from edgeprune_core.engine.blocks.mlp import mlp_output
@@ -220,11 +220,7 @@ def _recomputed_layer(
 
 
 def _checkpointed(stream: Stream | Plain, work: Callable[[Stream], Tensor]) -> Tensor:
-    """`work` on a copy of the stream: now without a graph, and again in the backward pass.
-
-    It uses the reentrant kind of checkpoint. The gradients of what writers wrote pass through the buffer's twin, which
-    autograd does not see, and only this kind finishes a layer's backward pass before it starts that of the previous layer.
-    """
+    """`work` on a copy of the stream: now without a graph, and again in the backward pass."""
     assert isinstance(stream, Stream)
 
     def on_copy(tape: Tensor, mask: Tensor) -> Tensor:
@@ -232,4 +228,27 @@ def _checkpointed(stream: Stream | Plain, work: Callable[[Stream], Tensor]) -> T
         here.tape, here.mask = tape, mask
         return work(here)
 
-    return checkpoint(on_copy, stream.tape, stream.mask, use_reentrant=True, preserve_rng_state=False)
+    found: Tensor = _Recomputed.apply(on_copy, stream.tape, stream.mask)
+    return found
+
+
+class _Recomputed(torch.autograd.Function):
+    """The reentrant kind of checkpoint. torch has one, but that of torch 2.4 fails on the meta device.
+
+    The gradients of what writers wrote pass through the buffer's twin, which autograd does not see, and only this kind
+    finishes a layer's backward pass before it starts that of the previous layer.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, work: Callable[[Tensor, Tensor], Tensor], tape: Tensor, mask: Tensor) -> Tensor:
+        ctx.work = work
+        ctx.save_for_backward(tape, mask)
+        return work(tape, mask)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        inputs = [one.detach().requires_grad_(one.requires_grad) for one in ctx.saved_tensors]
+        with torch.enable_grad():
+            again = ctx.work(*inputs)
+        torch.autograd.backward(again, grad)
+        return None, *(one.grad for one in inputs)

@@ -81,14 +81,14 @@ def of_hub(name: str, revision: str | None = None) -> Checkpoint:
     """A repository of the hub, downloaded or from its cache. Errors: EP178."""
     try:
         import huggingface_hub
-        from huggingface_hub import errors
+        from huggingface_hub import utils
     except ImportError:
         raise user_error("EP178.package", got=name, name=name) from None
     try:
         folder = huggingface_hub.snapshot_download(
             name, revision=revision, allow_patterns=[CONFIG, "*.safetensors", INDEX]
         )
-    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.HFValidationError) as error:
+    except (utils.RepositoryNotFoundError, utils.RevisionNotFoundError, utils.HFValidationError) as error:
         raise user_error("EP178.missing", got=_first_line(error), name=name) from None
     except Exception as error:  # every kind of failed connection, of whichever client the hub's package uses
         raise user_error(

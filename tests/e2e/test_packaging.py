@@ -181,7 +181,7 @@ def test_the_oldest_versions_that_are_tested_are_the_declared_bounds():
     optional = project()["optional-dependencies"]
     lines = [
         *project()["dependencies"],
-        *(x for name in ("models", "cluster", "properties") for x in optional[name]),
+        *(x for name in ("models", "cluster", "gguf", "properties") for x in optional[name]),
     ]
     bounds = dict(re.match(r"([\w-]+)[>=]=([\d.]+)", line).groups() for line in lines)
     lines = [x for x in (ROOT / "ci" / "oldest.txt").read_text().splitlines() if x and not x.startswith("#")]

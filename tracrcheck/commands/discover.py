@@ -330,6 +330,7 @@ def faithfulness(
     with loading():
         from tracrcheck.reports import faithfulness as report
         from tracrcheck.trained import discover as discovering
+        from tracrcheck.trained import mib
         from tracrcheck.trained import prompts as prompt_lists
 
     metrics = discovering.metrics_of(metric or ())
@@ -342,10 +343,14 @@ def faithfulness(
             minutes=evaluating.minutes, tell=partial(typer.echo, err=True),
         )  # fmt: skip
     document = report.matrix_document(matrix)
+    scored = mib.curve_of(circuit, subject, pairs)
+    if scored is not None:
+        document["mib"] = scored.to_json()
     terminal.show(
         f"{circuit} on {task} in {subject.name}",
         report.matrix_block(document, metrics or ()),
         matrix.sentence(),
+        *([] if scored is None else [scored.sentence()]),
     )
     asked: dict[str, Any] = {"circuit": str(circuit), "task": task, "model": subject.name, **options.recorded}
     asked |= {"metrics": metric} if metric else {}

@@ -10,6 +10,7 @@ import typer
 from tracrcheck.commands.arguments import Folders
 from tracrcheck.commands.base import command, prepared
 from tracrcheck.commands.loading import loading
+from tracrcheck.commands.plant import plant_gpt2
 from tracrcheck.rasp.library import Library
 from tracrcheck.reports import files
 from tracrcheck.reports.render import terminal
@@ -25,10 +26,12 @@ def export(
         typer.Option(
             "--to",
             metavar="NAME",
-            help="A model: safetensors or transformer_lens. A circuit: a format of docs/importers.md.",
+            help="A model: safetensors, transformer_lens or hf (a GPT-2: docs/planted.md). A circuit: a format of docs/importers.md, or mib.",
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="The file to write; for hf and mib, a folder.")
+    ],
     circuit: Annotated[
         Path | None,
         typer.Option(
@@ -38,19 +41,32 @@ def export(
     format: Annotated[
         str, typer.Option("--format", metavar="NAME", help="The format of --circuit; auto recognises most.")
     ] = "auto",
-    ablation: Annotated[str, typer.Option(help="The setting of the required circuit.")] = "zero",
+    ablation: Annotated[
+        str | None,
+        typer.Option(help="The setting of the required circuit. By default zero.", show_default=False),
+    ] = None,
     folder: Folders = None,
 ) -> None:
     """Write a program's model, or a circuit of it, for another tool."""
-    files.check_writable(out)
+    if to == "mib":
+        files.check_folder(out)
+    elif to != "hf":
+        files.check_writable(out)
     entry = Library.here(folder or []).load(program)
     with loading():
         from tracrcheck.grading import export as exporting
 
     exporting.check(to, circuit)
+    if to == "hf":
+        plant_gpt2(entry, out, {}, slots=None, seed=0, ablation=None)
+        return
+    ablation = ablation or (entry.program.ablations or ("zero",))[0]
     (compiled,) = prepared([entry])
     if to in exporting.MODELS:
         files.write_model(out, exporting.model_of(compiled, to))
+    elif to == "mib":
+        kept = exporting.circuit_of(compiled, circuit, format=format, ablation=ablation)
+        files.write_folder(out, exporting.mib_files(compiled, kept))
     else:
         kept = exporting.circuit_of(compiled, circuit, format=format, ablation=ablation)
         files.write_json(out, exporting.document_of(compiled, kept, to))

@@ -91,7 +91,7 @@ def plant(
             raise user_error("TC166", where="--family", got=", ".join(given))
         if out is None:
             raise user_error("TC160.folder", where="--out", got="none")
-        _plant_gpt2(Library.here(folder or []).load(program), out, size, slots, seed, ablation)
+        plant_gpt2(Library.here(folder or []).load(program), out, size, slots, seed, ablation)
         return
     if layers is None or heads is None:
         raise user_error("TC160.shape", got="neither" if layers is heads else "one of them")
@@ -131,7 +131,7 @@ def plant(
         typer.echo(f"wrote {out}; now: tracrcheck gate {out}")
 
 
-def _plant_gpt2(
+def plant_gpt2(
     entry: Entry,
     out: Path,
     size: dict[str, int | None],

@@ -10,7 +10,8 @@ from edgeprune_core.weights import Model
 from tracrcheck.compiler.compile import Compiled
 from tracrcheck.error_codes import unknown_name, user_error
 from tracrcheck.grading.grade_imported import read_circuit
-from tracrcheck.importers import EXPORTERS
+from tracrcheck.importers import EXPORTERS, mib
+from tracrcheck.importers.hooked import EAP_IG_HOOKED
 from tracrcheck.peers.peer import lens_file
 from tracrcheck.truth.cache import certificate_of
 from tracrcheck.truth.setting import Setting
@@ -19,13 +20,13 @@ from tracrcheck.truth.task import task_of
 if TYPE_CHECKING:
     from tracrcheck.peers.hooked_model import LensFile
 
-MODELS = ("safetensors", "transformer_lens")
+MODELS = ("safetensors", "transformer_lens", "hf")
 
 
 def check(to: str, circuit: Path | None) -> None:
     """Errors: TC138."""
-    if to not in (*MODELS, *EXPORTERS):
-        raise unknown_name("TC138.format", to, (*MODELS, *EXPORTERS), where="--to")
+    if to not in (*MODELS, *EXPORTERS, mib.NAME):
+        raise unknown_name("TC138.format", to, (*MODELS, *EXPORTERS, mib.NAME), where="--to")
     if to in MODELS and circuit is not None:
         raise user_error("TC138.circuit", where="--circuit", got=circuit, format=to)
 
@@ -43,6 +44,13 @@ def document_of(compiled: Compiled, circuit: Circuit, to: str) -> Any:
     """The circuit in the format `to`. Width of the stream: of the model that `hooked` makes."""
     spec = compiled.model.spec
     return EXPORTERS[to].write(circuit, d_model=spec.d_model + spec.n_ctx)
+
+
+def mib_files(compiled: Compiled, circuit: Circuit) -> dict[str, bytes]:
+    """The files of a circuit folder of MIB. A model with norms is one that EAP-IG reads itself, without the layer in front."""
+    if compiled.model.spec.norm == "none":
+        return mib.contents_of(document_of(compiled, circuit, EAP_IG_HOOKED.name))
+    return mib.contents_of(mib.plain_document(circuit, d_model=compiled.model.spec.d_model))
 
 
 def model_of(compiled: Compiled, to: str) -> Model | LensFile:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import ResidualGraph
 from tracrcheck.error_codes import unknown_name, user_error
+from tracrcheck.importers import mib
 from tracrcheck.importers.acdc import Acdc
 from tracrcheck.importers.autocircuit import AutoCircuit
 from tracrcheck.importers.base import Exporter, Imported, Importer
@@ -39,12 +40,14 @@ __all__ = ["AUTO", "EXPORTERS", "IMPORTERS", "Exporter", "Imported", "Importer",
 def read_file(
     path: Path, graph: ResidualGraph, *, format: str, threshold: float | None, rest: Rest | None = None
 ) -> Imported:
-    """A circuit file of any of these formats. rest: "cut" if edges that a file does not name are cut.
+    """A circuit file of any of these formats, or a circuit folder of MIB. rest: "cut" if edges that a file does not name are cut.
 
-    Errors: TC131 (not JSON, or no known format), TC132-TC137.
+    Errors: TC131 (not JSON, no `.pt` file without code, or no known format), TC132-TC137.
     """
     try:
-        document = json.loads(path.read_bytes())
+        path = mib.file_in(path) if path.is_dir() else path
+        content = path.read_bytes()
+        document = mib.document_of(content, path) if path.suffix == ".pt" else json.loads(content)
     except OSError as error:
         raise user_error("TC131.file", got=error.strerror or error, path=path) from None
     except (ValueError, RecursionError) as error:

@@ -47,12 +47,13 @@ def check_folder(path: Path | None) -> None:
     check_writable((path if path.is_dir() else path.resolve().parent) / ".probe")
 
 
-def write_folder(path: Path, texts: Mapping[str, str]) -> None:
+def write_folder(path: Path, contents: Mapping[str, str | bytes]) -> None:
     """Writes each file atomically; other files in the folder stay. Errors: TC115."""
     with _writing(path):
         path.mkdir(exist_ok=True)
-    for name, text in texts.items():
-        write_text(path / name, text)
+    for name, content in contents.items():
+        with _writing(path / name):
+            atomic_write.write_whole((path / name).resolve(), content)
 
 
 def write_json(path: Path | None, document: Any, *, a_line_each: Sequence[str] = ()) -> None:

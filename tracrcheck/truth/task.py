@@ -14,6 +14,9 @@ from tracrcheck.error_codes import user_error
 from tracrcheck.rasp.domain import MOST_HELD, Domain, Total, domain_of, too_many, total_of
 from tracrcheck.truth.setting import Setting
 
+# Numbers whose range is below this share of the largest are a constant: what leaks through a softmax moves them by up to
+# e^-20 for each position, 1e-7 at length 32; no program makes so small a difference on purpose.
+CONSTANT = 1e-6
 _SEED = 20_240_624  # for the sample of pairs, where the whole list is too long
 
 
@@ -66,8 +69,9 @@ def _outcome(compiled: Compiled, setting: Setting, tokens, valid, scored) -> Out
     scale = 1.0
     if not compiled.categorical:
         values = trace(compiled.model, tokens, valid=valid).outputs[scored]
-        scale = float(values.max() - values.min()) if len(values) else 0.0
-        if scale < 1e-9:  # a constant, up to float64 rounding of sums of order 1
+        least, most = (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
+        scale = most - least
+        if scale < CONSTANT * max(1.0, abs(least), abs(most)):
             scale = 0.0
     return Outcome(categorical=compiled.categorical, criterion=setting.criterion, scale=scale)
 

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.distributed import fsdp
 
 from edgeprune_core.distributed.edge_pruning import ShardedTraining
 from edgeprune_core.distributed.process_group import PATIENCE
@@ -33,7 +34,14 @@ APART = 6e-6
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> Path:
+def sharding():
+    """Only the oldest versions that are tested lack it: they refuse with EP213, below."""
+    if not hasattr(fsdp, "fully_shard"):
+        pytest.skip("it needs torch 2.6")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, sharding) -> Path:
     folder = tmp_path_factory.mktemp("together")
     words = [sys.executable, "-m", "tests.edgeprune_core.distributed.worker", str(folder), str(STEP_OF_DEATH)]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=300)
@@ -105,7 +113,7 @@ def test_what_is_resumed_ends_in_the_same_bits(trained):
 
 
 @pytest.fixture
-def one_of_one(monkeypatch):
+def one_of_one(monkeypatch, sharding):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -130,7 +138,15 @@ def test_discover_as_one_process_of_one_finds_and_judges_as_without(call, here, 
     assert not (here / "state").exists()
 
 
-def test_a_process_that_torchrun_did_not_start_is_refused_with_the_command(call, monkeypatch):
+def test_a_torch_that_cannot_shard_is_refused(call, monkeypatch):
+    monkeypatch.delattr(fsdp, "fully_shard", raising=False)
+    result = call(*WORDS, "--distributed")
+    assert result.exit_code == 2
+    assert "EP213 --distributed does not work with this torch\n    got     torch 2." in result.stderr
+    assert "wanted  torch 2.6 or newer" in result.stderr
+
+
+def test_a_process_that_torchrun_did_not_start_is_refused_with_the_command(call, monkeypatch, sharding):
     monkeypatch.delenv("RANK", raising=False)
     result = call(*WORDS, "--distributed")
     assert result.exit_code == 2

@@ -105,9 +105,25 @@ def test_a_transformer_lens_model_is_built_from_the_file_alone(call, here):
 
 
 def test_a_format_that_cannot_be_written_is_refused_and_nothing_is_written(call, here):
-    for name in ("eap_ig", "hf"):
+    for name in ("eap_ig", "onnx"):
         result = finished(call("export", "hist", "--to", name, "--out", "x.json"), 2)
         assert result.stderr.startswith(f"TC138 --to '{name}' cannot be written")
     assert not (here / "x.json").exists()
     result = finished(call("export", "hist", "--to", "acdc", "--circuit", "none.json", "--out", "x.json"), 2)
     assert result.stderr.startswith("TC131")
+
+
+def test_a_circuit_folder_of_mib_is_exported_and_graded(call, here):
+    finished(call("export", "hist", "--to", "mib", "--out", "d"))
+    assert {path.name for path in (here / "d").iterdir()} == {"importances.json", "importances.pt"}
+    finished(call("grade", "d", "--program", "hist", "--format", "eap_ig_hooked"))
+    finished(call("grade", "d/importances.pt", "--program", "hist", "--format", "eap_ig_hooked"))
+
+
+def test_a_causal_program_is_exported_as_a_checkpoint_of_transformers(call, here):
+    finished(call("export", "slow_motion", "--to", "hf", "--out", "d"))
+    assert (here / "d" / "truth.json").is_file()
+    finished(call("export", "d", "--to", "mib", "--out", "m"))
+    finished(call("grade", "m", "--program", "d"))
+    refused = finished(call("export", "hist", "--to", "hf", "--out", "e"), 2)
+    assert refused.stderr.startswith("TC160 'hist' is not causal")

@@ -64,6 +64,13 @@ def test_the_gate_judges_a_method_on_the_folder_under_the_ablations_whose_truth_
 
 
 @pytest.mark.usefixtures("planted")
+@pytest.mark.parametrize("words", [("--lengths", "2-3"), ("--score-bos",), ("--criterion", "decoded")])
+def test_a_truth_is_that_of_its_setting_alone(call, words):
+    result = finished(call("gate", "d", "--in-process", "--method", METHODS + "nothing_kept", *words), 2)
+    assert result.stderr.startswith("TC164 no truth of 'slow_motion_gpt2' is known in this setting\n")
+
+
+@pytest.mark.usefixtures("planted")
 @pytest.mark.parametrize("tool", ["tracrcheck", "edge_pruning"])
 def test_a_circuit_that_another_tool_found_in_the_checkpoint_is_graded(call, here, tool):
     required = json.loads((here / "d" / "truth.json").read_text())["truths"]["mean"]["required"][tool]

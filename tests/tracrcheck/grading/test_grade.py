@@ -120,6 +120,11 @@ def test_where_smallest_is_not_proved_the_required_circuit_holds_and_a_wrong_one
     assert hist.grade(Circuit.empty(hist.task.graph), **UNPROVED).verdict == "FAILS"
 
 
+def test_where_smallest_is_not_proved_a_larger_faithful_circuit_fails(hist):
+    verdict = hist.grade(Circuit.full(hist.task.graph), **UNPROVED)
+    assert (verdict.verdict, verdict.reason) == ("FAILS", "not_smallest")
+
+
 def test_where_smallest_is_not_proved_another_faithful_circuit_is_unknown(several):
     verdict = several.grade(several.certificate.other, other=None, **UNPROVED)
     assert (verdict.verdict, verdict.reason) == (

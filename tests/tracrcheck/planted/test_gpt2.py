@@ -123,6 +123,13 @@ def test_a_short_ballast_is_refused(monkeypatch):
         carried.carried(made, compiled, Setting(ablation="resample"))
 
 
+@pytest.mark.parametrize(("bar", "value"), [("WORTH", 1e4), ("OTHERS", 1e-9)])
+def test_each_bar_of_the_truth_is_held(monkeypatch, bar, value):
+    monkeypatch.setattr(carried, bar, value)
+    with pytest.raises(CheckError, match="TC164 the truth of 'frac_prevs' does not carry over"):
+        carried.carried(host(), carried.of_program(host()), Setting(ablation="resample"))
+
+
 @pytest.mark.parametrize(
     ("name", "size", "error"),
     [

@@ -1,0 +1,61 @@
+"""CPR and CMD of MIB: areas under and around a curve of faithfulness over ten shares of the edges."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from edgeprune_core.circuit import Circuit
+from tests import zoo
+from tracrcheck.trained.mib import SHARES, areas, curve
+from tracrcheck.truth.certify import certify
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
+
+SETTING = Setting(ablation="resample")
+
+
+def test_areas_are_sums_of_trapezoids():
+    assert areas((0.0, 0.5, 1.0), (0.0, 0.5, 1.0)) == pytest.approx((0.5, 0.5, 0.5))
+    assert areas((0.1, 1.0), (1.0, 1.0)) == pytest.approx((0.9, 0.0, 0.0))
+
+
+def test_where_faithfulness_crosses_1_the_trapezoid_is_too_large():
+    cpr, cmd, exact = areas((0.0, 1.0), (0.5, 1.5))
+    assert (cpr, cmd) == pytest.approx((1.0, 0.5))
+    steps = 10_000
+    assert exact == pytest.approx(
+        sum(abs(1 - (0.5 + (i + 0.5) / steps)) for i in range(steps)) / steps, abs=1e-6
+    )
+
+
+def test_a_ranking_with_the_required_edges_first_reaches_1_with_them():
+    task = task_of(zoo.compiled("hist"), SETTING)
+    required = certify(task, SETTING).required
+    scores = {edge: 1.0 + (edge in required) for edge in task.graph.edges if edge.writer.kind != "pos"}
+    found = curve(task, scores)
+    assert found.edges == tuple(int(share * len(scores)) for share in SHARES)
+    assert found.faithfulness[-1] == pytest.approx(1)
+    with_all = [f for n, f in zip(found.edges, found.faithfulness, strict=True) if n >= len(required)]
+    assert with_all == pytest.approx([1] * len(with_all))
+    assert found.faithfulness[0] == pytest.approx(0), "no edge is kept"
+    assert 0 < found.cmd_exact <= found.cmd < 1
+
+
+def test_signs_of_scores_do_not_matter():
+    task = task_of(zoo.compiled("hist"), SETTING)
+    scores = {edge: float(i) for i, edge in enumerate(task.graph.edges) if edge.writer.kind != "pos"}
+    turned = {edge: -score if i % 2 else score for i, (edge, score) in enumerate(scores.items())}
+    assert curve(task, scores) == curve(task, turned)
+
+
+def test_a_model_that_does_no_more_than_the_empty_circuit_has_no_curve(monkeypatch):
+    monkeypatch.setattr("tracrcheck.trained.mib._margin", lambda task, circuit: 1.0)
+    task = task_of(zoo.compiled("hist"), SETTING)
+    found = curve(task, dict.fromkeys(Circuit.full(task.graph), 1.0))
+    assert (found.faithfulness, found.cpr, found.cmd, found.cmd_exact) == (None, None, None, None)
+    assert (
+        found.sentence() == "MIB: undefined, since the model's logit difference is that of the empty circuit"
+    )
+    assert not any(math.isnan(x) for x in found.shares)

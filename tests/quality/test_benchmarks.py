@@ -150,6 +150,15 @@ def test_the_methods_own_time_is_reported_and_is_no_part_of_the_start(start, mon
     assert start.measure(right, here, 1).method_seconds == 0  # those of this command, and of none before
 
 
+def test_the_committed_figures_are_of_every_call_and_within_their_bars(start):
+    figures = json.loads((START.parent / "results" / "start.json").read_text())["figures"]
+    assert [row["command"] for row in figures] == [" ".join(("tracrcheck", *c.words)) for c in start.CALLS]
+    for row, call in zip(figures, start.CALLS, strict=True):
+        bar = call.most_seconds or call.most_torch * row["torch_seconds"]
+        assert row["met"]
+        assert row["seconds"] <= bar, row["command"]
+
+
 def test_the_timed_method_is_the_default_of_the_gate(start):
     default = inspect.signature(MethodOptions).parameters["method"].default
     assert f'METHODS["{default}"]' in start.TIMED

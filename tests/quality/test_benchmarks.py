@@ -38,7 +38,7 @@ def called(bench, monkeypatch, *words) -> int:
     return bench.main()
 
 
-def test_both_families_are_of_as_many_parameters():
+def test_both_families_have_the_same_number_of_parameters():
     spec = importlib.util.spec_from_file_location("whole_step", STEP)
     module = importlib.util.module_from_spec(spec)
     sys.modules["whole_step"] = module

@@ -6,6 +6,8 @@ STAMP := $(VENV)/installed
 # One thread a process: the matrices are small, and threads only get in each other's way.
 export OMP_NUM_THREADS ?= 1
 export JAX_PLATFORMS ?= cpu
+# Tests start hundreds of Python processes; without bytecode each would compile the sources again.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Where `ci` and `nightly` leave their results, and what they take from whoever calls them.
 OUT ?= build/ci
@@ -17,6 +19,8 @@ BASELINE ?=
 PROGRAMS ?=
 # `make versions PYTHON=python3.13 CONSTRAINTS=`: with the newest packages that pip finds.
 CONSTRAINTS ?= ci/oldest.txt
+# A process for each core. Each gets its share in order, so that what a file's tests share is made once, then takes from the others.
+PARALLEL := -n auto --dist worksteal
 # The extra `test` has no TransformerLens, which needs newer packages than the rest.
 VERSION_TESTS ?= tests/edgeprune_core tests/tracrcheck tests/contracts --ignore tests/tracrcheck/reports/test_browser.py \
     --ignore tests/tracrcheck/peers \
@@ -38,7 +42,7 @@ gate: $(STAMP) ## the main job: verdicts on reverse and xproportion
 	$(BIN)/tracrcheck gate reverse xproportion
 
 test: $(STAMP) ## the default test suite
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest $(PARALLEL)
 
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .
@@ -66,15 +70,15 @@ quick: $(STAMP) ## the gate of a pull request: every program, zero and resample;
 nightly: slow kernels certificates full mutants fuzz invariants coverage versions ## hours; .github/workflows/nightly.yml runs the same
 
 slow: $(STAMP) ## the tests that take minutes
-	$(BIN)/python -m pytest -m slow -n auto
+	$(BIN)/python -m pytest -m slow $(PARALLEL)
 
 kernels: $(STAMP) ## the default tests with each set of kernels that the processor has, and in two threads
-	$(BIN)/python ci/kernels.py $(BIN)/python -m pytest -n auto
+	$(BIN)/python ci/kernels.py $(BIN)/python -m pytest $(PARALLEL)
 
 versions: ## the default tests but those of this checkout, with the oldest versions that pyproject.toml allows
 	$(PYTHON) -m venv --clear build/versions
 	build/versions/bin/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --editable '.[test]'
-	build/versions/bin/python -m pytest -n auto $(VERSION_TESTS)
+	build/versions/bin/python -m pytest $(PARALLEL) $(VERSION_TESTS)
 
 gpu: $(STAMP) ## the tests that need a CUDA device: steps per second and memory too (tests/gpu/conftest.py)
 	$(BIN)/python -m pytest tests/gpu -m gpu

@@ -104,7 +104,7 @@ def run(
     """Seed faults in copies of the checkout, one at a time: exit 1 if all tests stay green."""
     chosen = tuple(m for m in runner.chosen(only or [], by="suite") if m.tests or not targeted)
     words = shlex.join(["python", "-m", "ci.faults.suite", *sys.argv[1:]])
-    seeding.hunt(chosen, battery(chosen), words, options, unchecked=unchecked)
+    seeding.hunt(chosen, lambda: battery(chosen), words, options, unchecked=unchecked)
 
 
 runner.BATTERIES["suite"] = battery

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -49,18 +49,22 @@ def mutants(
     chosen = runner.chosen(only or [])
     if false_alarms is not None:
         _without_faults(false_alarms, run)
-    hunt(chosen, runner.gauntlet(), command_line(), run, unchecked=unchecked)
+    hunt(chosen, runner.gauntlet, command_line(), run, unchecked=unchecked)
 
 
 def hunt(
-    chosen: Sequence[Mutant], battery: Battery, command: str, run: RunOptions, *, unchecked: bool
+    chosen: Sequence[Mutant], make: Callable[[], Battery], command: str, run: RunOptions, *, unchecked: bool
 ) -> NoReturn:
-    """Hunts the chosen faults, shows and writes the results, and exits. command: as it was typed."""
+    """Hunts the chosen faults, shows and writes the results, and exits.
+
+    make: makes the battery, once the workers are found. command: as it was typed.
+    """
     from tracrcheck.commands.resumable import run_or_read
     from tracrcheck.reports import mutants as report
     from tracrcheck.runs import mutants as runner
 
-    header, workers = runner.header_of(chosen, battery, command), run.workers()
+    workers, battery = run.workers(), make()
+    header = runner.header_of(chosen, battery, command)
     run_or_read(
         runner.MUTANT_RUNS,
         header,

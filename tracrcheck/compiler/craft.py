@@ -10,6 +10,7 @@ from tracr.compiler import basis_inference, craft_graph_to_model, expr_to_craft_
 from tracr.craft import bases, transformers
 from tracr.rasp import rasp
 
+from tracrcheck.compiler.fast_join import fast_join
 from tracrcheck.compiler.one_order import one_order
 from tracrcheck.compiler.unsupported import check_expressions, recognised
 from tracrcheck.program import BOS, PAD, Program
@@ -82,6 +83,7 @@ class Craft:
         return found
 
 
+@fast_join()
 def craft_of(program: Program, sop: rasp.SOp) -> Craft:
     """Tracr's passes: graph, value sets, craft blocks, layers. Errors: TC106, or the class of what Tracr refuses."""
     check_expressions(program, sop)

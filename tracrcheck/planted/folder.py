@@ -32,11 +32,11 @@ from tracrcheck.planted.gpt2 import BALLAST, Gpt2Host, program_model, token_orde
 from tracrcheck.planted.names import names_of
 from tracrcheck.planted.pairs import pairs_of
 from tracrcheck.program import BOS, PAD, ByHand, Program
-from tracrcheck.rasp.library import PLANTED_PROGRAM, shipped_folder
+from tracrcheck.rasp.library import PLANTED_PROGRAM, TRUTH, shipped_folder
 from tracrcheck.truth.cache import to_record
 
 SCHEMA = "tracrcheck.planted/1"
-WEIGHTS, CONFIG, TRUTH, PAIRS = "model.safetensors", "config.json", "truth.json", "pairs.jsonl"
+WEIGHTS, CONFIG, PAIRS = "model.safetensors", "config.json", "pairs.jsonl"
 ORIGINAL = "original.py"  # the program's file, where it is not a shipped one
 
 PROGRAM = '''"""`{original}`, planted in the GPT-2 of this folder.

@@ -24,17 +24,7 @@ from contextlib import suppress
 from typing import Any
 
 from tracrcheck.processes.clean import is_only_a_command
-from tracrcheck.processes.serve import (
-    ALIVE,
-    COMMAND,
-    FORK,
-    LENGTH,
-    LOOK,
-    REAP,
-    REPLY,
-    below,
-    copy_of_this_process,
-)
+from tracrcheck.processes.serve import ALIVE, COMMAND, FORK, LENGTH, LOOK, REAP, REPLY, copy_of_this_process
 
 # Imported by the fork server.
 PRELOAD = ("tracrcheck.grading.method_child",)
@@ -136,13 +126,9 @@ class Process:
         process, self._pid = self._pid, None
         if os.getpid() != self._server.of:  # a copy in a process that was forked from ours
             return
-        with suppress(ProcessLookupError):
-            os.kill(process, signal.SIGSTOP)  # it starts no more
-        for one in (*below(process), process):
+        for kill in (os.killpg, os.kill):
             with suppress(ProcessLookupError, PermissionError):
-                os.kill(one, signal.SIGKILL)
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process, signal.SIGKILL)  # where there is no /proc
+                kill(process, signal.SIGKILL)
         with suppress(OSError):
             self._server.ask(REAP, process)
         self._print()

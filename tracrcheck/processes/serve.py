@@ -44,7 +44,8 @@ def main(control: int, preload: Sequence[str]) -> None:
     with socket.socket(fileno=control) as connection:
         while True:
             message, fds, _, _ = socket.recv_fds(connection, COMMAND.size, 3, socket.MSG_WAITALL)
-            if len(message) < COMMAND.size:
+            if len(message) < COMMAND.size:  # the process that started it is gone
+                _kill_orphans(set())
                 return
             operation, process = COMMAND.unpack(message)
             connection.sendall(REPLY.pack(*_done(operation, process, fds, connection, children)))
@@ -109,7 +110,7 @@ def _keep_orphans() -> None:
 
 
 def _kill_orphans(children: set[int]) -> None:
-    """What was left behind by children that have ended."""
+    """All that runs below this process but these children and what they started."""
     ours = {*children, *(one for child in children for one in below(child))}
     for orphan in set(below(os.getpid())) - ours:
         with suppress(ProcessLookupError, PermissionError):

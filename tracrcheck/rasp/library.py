@@ -24,6 +24,7 @@ from tracrcheck.rasp.tracr_without_jax import defer_jax
 
 # The program file in the folder of a planted model (planted/folder.py): the folder stands for it.
 PLANTED_PROGRAM = "program.py"
+TRUTH = "truth.json"  # beside it
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Library:
-    """Folders (or single files) of programs; `own` are the user's, in the given order."""
+    """Folders (or single files) of programs; `own` are the user's, in the given order. Planted models in a folder are programs too."""
 
     shipped: Path
     own: tuple[Path, ...] = ()
@@ -61,7 +62,7 @@ class Library:
         seen: set[tuple[str, str]] = set()
         found: list[Path] = []
         for place in self.own if own_only else (*self.own, self.shipped):
-            for path in [place] if place.is_file() else sorted(place.glob("*.py")):
+            for path in [place] if place.is_file() else _programs_in(place):
                 mark = (path.name, hashlib.sha256(path.read_bytes()).hexdigest())
                 if not path.name.startswith("_") and mark not in seen:
                     seen.add(mark)
@@ -102,6 +103,12 @@ class Library:
 
     def all(self) -> list[Entry]:
         return _distinct([load_file(path) for path in self.files()])
+
+
+def _programs_in(folder: Path) -> list[Path]:
+    """Its Python files, and those of the planted models in it."""
+    planted = [path for path in folder.glob(f"*/{PLANTED_PROGRAM}") if path.with_name(TRUTH).is_file()]
+    return [*sorted(folder.glob("*.py")), *sorted(planted)]
 
 
 def shipped_folder() -> Path:

@@ -44,7 +44,7 @@ def check_folder(path: Path | None) -> None:
     with _writing(path):
         if path.exists() and not path.is_dir():
             raise NotADirectoryError(f"'{path}' is no folder")
-    check_writable((path if path.is_dir() else path.resolve().parent) / ".probe")
+        atomic_write.check_writable((path if path.is_dir() else path.resolve().parent) / ".probe")
 
 
 def write_folder(path: Path, contents: Mapping[str, str | bytes]) -> None:

@@ -141,3 +141,11 @@ def test_a_users_own_program_travels_with_the_folder(call, here, write):
     path.unlink()
     (here / "d").rename(here / "elsewhere")
     assert "torch: agree" in finished(call("check", "elsewhere"), 0).stdout
+
+
+@pytest.mark.usefixtures("planted")
+def test_results_on_it_are_checked_again_where_the_folder_is_among_the_programs(call, here):
+    words = ("--in-process", "--method", METHODS + "nothing_kept", "--ablation", "mean", "--json", "out.json")
+    finished(call("gate", "d", *words), 1)
+    result = finished(call("recheck", "out.json", "--programs-dir", "."), 0)
+    assert "1 of 1" in result.stdout

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 import torch
 from tracr.compiler import test_cases
+from tracr.craft import bases
 from tracr.rasp import rasp
 
 from edgeprune_core.criterion import decode
@@ -15,6 +17,7 @@ from edgeprune_core.engine import trace
 from edgeprune_core.errors import CheckError
 from tests import zoo
 from tracrcheck import Program
+from tracrcheck.compiler import one_order
 from tracrcheck.compiler.compile import compile_program
 from tracrcheck.compiler.cross_check import compare_routes
 from tracrcheck.compiler.equivalence import compare
@@ -312,7 +315,7 @@ def test_a_vocabulary_with_a_token_that_tracr_adds_is_refused(token):
 
 
 @pytest.mark.parametrize(("token", "kind"), [(None, "NoneType"), (np.True_, "bool"), (b"a", "bytes")])
-def test_a_token_that_is_no_value_of_rasp_is_refused_by_its_type(token, kind):
+def test_a_token_that_is_not_a_rasp_value_is_refused_by_its_type(token, kind):
     program = Program(name="p", build=lambda: rasp.Map(str, rasp.tokens), vocab={"a", token}, max_seq_len=2)
     with pytest.raises(CheckError) as caught:
         compile_program(program)
@@ -348,3 +351,27 @@ def test_who_asks_the_interpreter_may_change_what_it_is_given(compiled):
     said = program.interpret(["a", "a"])
     said.clear()
     assert program.interpret(("a", "a")) == [2, 2]
+
+
+def test_values_that_compare_directly_are_in_the_order_of_their_keys():
+    values = [
+        None,
+        True,
+        0,
+        1,
+        2.5,
+        "a",
+        "1",
+        (1, "a"),
+        (1, 2),
+        ("a", 1),
+        (True, 0),
+        (1,),
+        (),
+        ((1, 2), 3),
+        (1, (2,)),
+    ]
+    directions = [bases.BasisDirection(name, value) for name in ("p", "q") for value in values]
+    for one, other in itertools.product(directions, repeat=2):
+        keys = [(one_order._key(d.name), one_order._key(d.value)) for d in (one, other)]
+        assert one_order._before(one, other) == (keys[0] < keys[1]), (one, other)

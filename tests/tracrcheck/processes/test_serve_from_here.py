@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.tracrcheck.grading.test_method_process import ended
 
 ROOT = Path(__file__).parents[3]
 SPY = """
@@ -60,3 +63,25 @@ print(words)
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert "serve_from_here" not in run.stdout  # a copy would have the same words
     assert "serve import main" in run.stdout
+
+
+DRIVER = """
+import os, signal, time
+from pathlib import Path
+from tests import zoo
+from tracrcheck.grading.method_process import MethodProcess
+from tracrcheck.truth.setting import Setting
+from tracrcheck.truth.task import task_of
+
+name = "tests.tracrcheck.grading.hostile:leaves_a_process_in_a_session_of_its_own"
+method = MethodProcess(name)
+method.ask(task_of(zoo.compiled("hist"), Setting()), seed=0, timeout=60)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_where_the_process_that_judges_is_killed_all_that_a_method_started_ends(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    run = subprocess.run([sys.executable, "-c", DRIVER], cwd=tmp_path, env=environment, check=False)
+    assert run.returncode == -signal.SIGKILL
+    assert ended((tmp_path / "left").read_text())

@@ -127,16 +127,24 @@ REASONS = {
     ("xproportion", "zero"): "foreign_edges",
     ("successor", "resample"): "no_result",
     ("successor", "zero"): "raised",
+    ("length", "resample"): "raised",
+    ("length", "zero"): "raised",
 }
 
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_each_fault_of_a_method_fails_with_its_own_reason_and_the_run_goes_on(project, workers):
-    words = [f"{THREE},swap_ab", "--tracrcheck-timeout=1", "--tracrcheck-json=out.json", "--junitxml=out.xml"]
+    words = [
+        f"{THREE},swap_ab,length",
+        "--tracrcheck-timeout=1",
+        "--tracrcheck-json=out.json",
+        "--junitxml=out.xml",
+    ]
     spread = ["-n", str(workers)] if workers else []
     result = project.run(method("each_in_its_own_way"), *words, *spread, xdist=bool(workers))
     dead = int(bool(workers))  # in a worker, one test of `swap_ab` kills the process that judges it
-    result.assert_outcomes(failed=6 + dead, passed=2 - dead)
+    result.assert_outcomes(failed=8 + dead, passed=2 - dead)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
     document = project.json
     assert list(document) == ["verdicts", "summary", "errors", "finished"]
     assert document["finished"]
@@ -144,7 +152,7 @@ def test_each_fault_of_a_method_fails_with_its_own_reason_and_the_run_goes_on(pr
     assert rows == sorted(rows)
     failed = {k: v for k, v in zip(rows, document["verdicts"], strict=True) if v["verdict"] == "FAILS"}
     assert {k: v["reason"] for k, v in failed.items()} == REASONS
-    assert [document["summary"][k] for k in ("holds", "fails", "unknown")] == [2 - dead, 6, 0]
+    assert [document["summary"][k] for k in ("holds", "fails", "unknown")] == [2 - dead, 8, 0]
     assert [e["test"] for e in document["errors"]] == ["tracrcheck::swap_ab::zero"] * dead
     assert all("crashed while running" in e["message"] for e in document["errors"])
     cases = {
@@ -154,6 +162,8 @@ def test_each_fault_of_a_method_fails_with_its_own_reason_and_the_run_goes_on(pr
     assert "FAILS xproportion, zero, value, " in failure.get("message")
     assert "a9.h0 -> out  is no edge of this graph" in failure.text
     assert "no answer within" in cases["tracrcheck.hist.zero"].find("failure").text
+    for text in ("its process exited with code 0", "ValueError: \ufffd and \ufffd[[]31m"):
+        result.stdout.fnmatch_lines([f"*{text}*"])
 
 
 def test_a_worker_of_xdist_leaves_the_json_to_the_process_that_has_all_verdicts(tmp_path):
@@ -163,27 +173,6 @@ def test_a_worker_of_xdist_leaves_the_json_to_the_process_that_has_all_verdicts(
     alone = SimpleNamespace(getoption=given.get)
     assert GatePlugin.of(alone).json == tmp_path / "out.json"
     assert GatePlugin.of(SimpleNamespace(getoption=given.get, workerinput={})).json is None
-
-
-@pytest.mark.parametrize("workers", [0, 2])
-def test_a_method_that_ends_the_process_fails_and_the_run_goes_on(project, workers):
-    spread = ["-n", str(workers)] if workers else []
-    words = ["--tracrcheck-programs=hist", "--tracrcheck-json=out.json"]
-    result = project.run(method("leaves"), *words, *spread, xdist=bool(workers))
-    result.assert_outcomes(failed=2)
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["*its process exited with code 0*"])
-    assert [v["reason"] for v in project.json["verdicts"]] == ["raised", "raised"]
-
-
-@pytest.mark.parametrize("workers", [0, 2])
-def test_text_that_no_file_holds_is_reported_with_marks_in_its_place(project, workers):
-    spread = ["-n", str(workers)] if workers else []
-    words = ["--tracrcheck-programs=hist", "--tracrcheck-json=out.json", "--junitxml=out.xml"]
-    result = project.run(method("says_what_no_file_holds"), *words, *spread, xdist=bool(workers))
-    result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines(["*ValueError: \ufffd and \ufffd[[]31m*"])
-    assert [v["reason"] for v in project.json["verdicts"]] == ["raised", "raised"]
 
 
 def test_a_run_that_is_stopped_leaves_a_file_that_says_so_and_nothing_of_an_earlier_run(project):

@@ -30,7 +30,7 @@ def test_by_value_the_worst_coordinate_of_the_worst_position_counts_in_units_of_
     assert outcome.limit == 0.01
 
 
-def test_positions_that_are_not_scored_do_not_count_even_where_they_are_no_number():
+def test_positions_that_are_not_scored_do_not_count_even_if_they_are_not_numbers():
     scored = torch.tensor([[True, False]])
     assert _off(Outcome(categorical=True), [[[1.0, 0.0], [math.nan, 9.0]]], scored) == [0.0]
     assert _off(Outcome(categorical=True, criterion="decoded"), [[[1.0, 0.0], [math.nan, 9.0]]], scored) == [
@@ -41,7 +41,7 @@ def test_positions_that_are_not_scored_do_not_count_even_where_they_are_no_numbe
 @pytest.mark.parametrize("criterion", ["value", "decoded"])
 @pytest.mark.parametrize("categorical", [True, False])
 @pytest.mark.parametrize("bad", [[math.nan, 0.0], [1.0, math.nan], [math.nan, math.nan]])
-def test_an_output_that_is_no_number_deviates_infinitely(criterion, categorical, bad):
+def test_an_output_that_is_not_a_number_deviates_infinitely(criterion, categorical, bad):
     outcome = Outcome(categorical=categorical, criterion=criterion)
     assert _off(outcome, [[bad, [0.0, 1.0]]]) == [math.inf]
     assert math.inf > outcome.limit

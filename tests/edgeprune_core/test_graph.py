@@ -141,7 +141,7 @@ def test_circuits_behave_as_the_sets_of_their_edges(one, data):
         assert len(one.without(edge)) == len(one) - 1
 
 
-def test_an_edge_is_removed_by_its_text_and_what_is_no_edge_is_refused():
+def test_an_edge_is_removed_by_its_text_and_what_is_not_an_edge_is_refused():
     circuit = Circuit.full(ResidualGraph(2, 2, 2))
     edge = circuit.graph.edges[1]
     assert circuit.without(str(edge)) == circuit.without(edge)

@@ -38,7 +38,7 @@ def called(bench, monkeypatch, *words) -> int:
     return bench.main()
 
 
-def test_both_families_are_of_as_many_parameters():
+def test_both_families_have_the_same_number_of_parameters():
     spec = importlib.util.spec_from_file_location("whole_step", STEP)
     module = importlib.util.module_from_spec(spec)
     sys.modules["whole_step"] = module
@@ -148,6 +148,15 @@ def test_the_methods_own_time_is_reported_and_is_no_part_of_the_start(start, mon
     assert (figure.seconds, figure.method_seconds, figure.ratio) == (0.25, 0.75, 0.25)
     assert "the method 0.75 s besides" in figure.line()
     assert start.measure(right, here, 1).method_seconds == 0  # those of this command, and of none before
+
+
+def test_the_committed_figures_are_of_every_call_and_within_their_bars(start):
+    figures = json.loads((START.parent / "results" / "start.json").read_text())["figures"]
+    assert [row["command"] for row in figures] == [" ".join(("tracrcheck", *c.words)) for c in start.CALLS]
+    for row, call in zip(figures, start.CALLS, strict=True):
+        bar = call.most_seconds or call.most_torch * row["torch_seconds"]
+        assert row["met"]
+        assert row["seconds"] <= bar, row["command"]
 
 
 def test_the_timed_method_is_the_default_of_the_gate(start):

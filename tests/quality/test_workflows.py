@@ -378,7 +378,7 @@ def test_the_exit_code_is_the_gates_and_only_a_whole_run_is_stored(gate, tmp_pat
     assert "page of " in (tmp_path / "summary").read_text()
 
 
-def test_a_result_of_before_is_not_shown_as_that_of_a_call_that_is_wrong(gate, tmp_path):
+def test_an_earlier_result_is_not_shown_as_that_of_a_wrong_call(gate, tmp_path):
     (tmp_path / "old.json").write_text("{}")
     (tmp_path / "bin" / "tracrcheck").write_text("#!/bin/sh\nexit 2\n")
     assert gate(RESULT="old.json").returncode == 2

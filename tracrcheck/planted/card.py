@@ -23,6 +23,7 @@ known. `truth.json` has it, in the names of several tools.
 
 A prompt is `{bos}` and then tokens, separated by spaces, at most {longest} of them: {tokens}. The logits that count are those of
 {outputs}: each is {sharpness:.3g} times the program's output coordinate, at every position after the first. All other logits are 0.
+TransformerLens and what builds on it put `{bos}` in front themselves: leave it out there.
 {number}
 ## Truth
 

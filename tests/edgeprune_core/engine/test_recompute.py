@@ -64,7 +64,7 @@ def test_computing_layers_again_changes_no_output_and_no_gradient(name, places):
 
 
 @every_shape
-def test_so_it_is_under_zero_ablation_with_some_writers_dead(name):
+def test_the_same_holds_under_zero_ablation_with_some_writers_dead(name):
     model, tokens, mask, _, valid = setting(name)
     graph = ResidualGraph.of(model.spec)
     mask = mask.clone()

@@ -107,7 +107,7 @@ def test_an_error_inside_a_folder_names_the_folder(tmp_path):
     assert "edgeprune_core/families/bloom.py" in error.do
 
 
-def test_what_is_no_model_is_refused():
+def test_what_is_not_a_model_is_refused():
     error = refusal(lambda: load(torch.nn.Linear(2, 2)))
     assert (error.code, error.got) == ("EP177", "Linear")
 

@@ -174,7 +174,7 @@ def test_single_and_double_precision_rank_the_edges_alike(name):
 
 
 @pytest.mark.parametrize("name", ["changes", "detect_pattern_abc", "first_equals_last", "nesting_level"])
-def test_scores_at_kinks_of_one_side_do_not_hang_on_the_precision(name):
+def test_scores_at_kinks_of_one_side_do_not_depend_on_the_precision(name):
     single, double = (scored(name, dtype)[1].double() for dtype in (torch.float32, torch.float64))
     assert (single - double).abs().max() < 1e-4 * double.max()
 

@@ -112,7 +112,7 @@ def test_an_answer_that_is_a_foil_too_is_refused(tmp_path):
     ["{", "[1]", "3", '{"clean": "So"}', json.dumps(GOOD | {"clean": 3}), json.dumps(GOOD | {"answer": []}),
      json.dumps(GOOD | {"answer": None}), json.dumps(GOOD | {"foil": {"a": 1}})],
 )  # fmt: skip
-def test_a_line_that_is_no_pair_is_refused_with_its_number(line, tmp_path):
+def test_a_line_that_is_not_a_pair_is_refused_with_its_number(line, tmp_path):
     error = refused(tmp_path, GOOD, line)
     assert (error.code, error.where) == ("EP181", f"{tmp_path / 'task.jsonl'}:2")
 

@@ -222,7 +222,7 @@ def test_the_word_lists_are_small_and_hold_every_name():
     assert len(tokenizer("boolean")) < 50
 
 
-def test_a_word_list_does_not_hang_on_the_order_of_the_texts():
+def test_a_word_list_does_not_depend_on_the_order_of_the_texts():
     texts = ["So it is", "is it 1732?", "it's"]
     assert WordTokenizer.of_texts(texts) == WordTokenizer.of_texts(reversed(texts))
     assert WordTokenizer.of_texts(texts).pieces == (END, " 17", " is", " it", "32", "?", "So", "is", "it's")
@@ -238,7 +238,7 @@ def test_a_word_that_is_not_in_the_list_is_refused_with_its_neighbours():
 
 
 @pytest.mark.parametrize("text", ['{"schema": "other"}', "{", "[]", '{"schema": "edgeprune_core.words/1"}'])
-def test_a_file_that_is_no_word_list_is_refused(text, tmp_path):
+def test_a_file_that_is_not_a_word_list_is_refused(text, tmp_path):
     (tmp_path / "x.json").write_text(text)
     assert refusal(lambda: WordTokenizer.load(tmp_path / "x.json")).code == "EP188"
 

@@ -43,7 +43,7 @@ def test_where_transformers_is_not_installed_that_is_said(tmp_path, monkeypatch)
     assert error.do == "pip install 'tracrcheck[models]'"
 
 
-def test_drawn_prompts_that_a_tokenizer_cuts_into_unequal_lengths_are_passed_over():
+def test_drawn_prompts_that_a_tokenizer_cuts_into_unequal_lengths_are_skipped():
     words = bpe(merges=60)
     lists = both_lists("gendered_pronoun", words, n=5, seed=0)
     assert (len(lists.train), len(lists.held_out)) == (5, 5)

@@ -61,7 +61,7 @@ def test_a_wrong_circuit_is_reported_with_expressions_witness_and_a_replay_that_
     assert document["verdicts"][0]["extra"] == ["tok -> m3"]
 
 
-def test_a_coarse_circuit_says_what_it_does_not_tell_apart(call, put):
+def test_a_coarse_circuit_says_what_it_does_not_distinguish(call, put):
     put(["Resid Start->A3.0.V", "A3.0->Resid End"])
     result = finished(call("grade", "circuit.json", "--program", "reverse", "--ablation", "resample"), 0)
     assert "    note    token and position embeddings are one writer, `tok+pos`\n" in result.stdout
@@ -123,7 +123,7 @@ def test_edges_that_are_kept_and_cut_are_all_named_and_those_kept_alone_are_not(
     finished(call("grade", "circuit.json", *RIGHT), 2)
 
 
-def test_every_ablation_asked_for_is_judged(call, put):
+def test_every_requested_ablation_is_judged(call, put):
     put(["tok -> a3.h0.v", "a3.h0 -> out"])
     result = finished(call("grade", "circuit.json", "--program", "reverse", "--ablation", "all"), 1)
     assert "2 hold, 1 fail" in result.stdout  # right under mean and resample, wrong under zero

@@ -314,7 +314,7 @@ def test_a_vocabulary_with_a_token_that_tracr_adds_is_refused(token):
 
 
 @pytest.mark.parametrize(("token", "kind"), [(None, "NoneType"), (np.True_, "bool"), (b"a", "bytes")])
-def test_a_token_that_is_no_value_of_rasp_is_refused_by_its_type(token, kind):
+def test_a_token_that_is_not_a_rasp_value_is_refused_by_its_type(token, kind):
     program = Program(name="p", build=lambda: rasp.Map(str, rasp.tokens), vocab={"a", token}, max_seq_len=2)
     with pytest.raises(CheckError) as caught:
         compile_program(program)

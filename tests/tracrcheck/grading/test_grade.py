@@ -228,7 +228,7 @@ def test_every_form_of_answer_is_read(hist, name):
         ("returns_numbers", "no_result", "it returned a int where an edge belongs"),
     ],
 )
-def test_a_method_at_fault_fails_with_the_reason(hist, name, reason, detail):
+def test_a_faulty_method_fails_with_the_reason(hist, name, reason, detail):
     verdict = hist.ask(getattr(pruners, name))
     assert (verdict.verdict, verdict.reason, verdict.detail, verdict.witness) == (
         "FAILS",

@@ -164,7 +164,7 @@ def test_a_time_limit_stops_anything(call, name):
     assert time.monotonic() - started < 50
 
 
-def test_a_thread_that_is_left_behind_holds_nobody_up(call):
+def test_a_thread_that_is_left_behind_delays_nothing(call):
     started = time.monotonic()
     assert "1 hold" in finished(gate(call, "leaves_a_thread_at_work"), 0).stdout
     assert time.monotonic() - started < 50

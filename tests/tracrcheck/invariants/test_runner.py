@@ -51,7 +51,7 @@ def test_a_check_that_raises_is_a_violation():
     assert found.violation == "the check raised ZeroDivisionError: got no, wanted no error"
 
 
-def test_it_stops_at_the_first_red_where_asked_and_never_for_what_is_no_law():
+def test_it_stops_at_the_first_red_if_requested_and_never_for_what_is_not_a_law():
     table = (_of("a"), _of("b", check=_fails, law=False), _of("c", check=_fails), _of("d"))
     stopped = [c.invariant for c in check_all(table, [0], programs=0, stop=True)]
     assert stopped == ["a"] * 3 + ["b"] * 3 + ["c"]

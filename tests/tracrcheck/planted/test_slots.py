@@ -109,7 +109,7 @@ def test_slots_are_read_from_text():
 
 
 @pytest.mark.parametrize("text", ["", "a0.h0", "a0.h0=", "=m0", "m0=m1,m0=m2", "m0=m1,"])
-def test_what_is_no_list_of_slots_is_refused(text):
+def test_what_is_not_a_list_of_slots_is_refused(text):
     with pytest.raises(CheckError) as caught:
         parse_slots(text)
     assert str(caught.value).startswith(f"TC161 no list of slots\n    got     {text!r}\n")

@@ -81,7 +81,7 @@ def test_what_holds_on_a_sample_is_nowhere_called_proved(sampled):
         assert (said in text) == (sampled is not None)
 
 
-def test_a_run_that_is_not_finished_says_so_wherever_it_is_shown():
+def test_an_unfinished_run_says_so_wherever_it_is_shown():
     of, context = results([verdict()], RUN | {"finished": False}), Context()
     assert "(NOT FINISHED)" in comment_of(of, context).splitlines()[0]
     assert ", NOT FINISHED" in page_of(of, context)

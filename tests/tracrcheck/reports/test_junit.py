@@ -42,7 +42,7 @@ def test_what_pytest_itself_writes_is_of_the_schema(schema, pytester):
         ("2026-11", "2026-13"),
     ],
 )
-def test_a_file_that_is_no_junit_is_noticed(schema, old, new):
+def test_a_file_that_is_not_junit_is_noticed(schema, old, new):
     text = junit_of(results([verdict()]))
     assert old in text
     changed = text.replace(old, new).replace("</testcase>", "</case>" if "<case" in new else "</testcase>")

@@ -262,7 +262,7 @@ def test_without_a_file_there_is_nothing_to_resume_from(call):
     assert result.stderr.startswith("TC117 --resume nothing to resume from\n    got     no --json\n")
 
 
-def test_a_call_that_is_wrong_leaves_no_file(call, write, here):
+def test_a_wrong_call_leaves_no_file(call, write, here):
     path = write(
         "flip",
         build="rasp.Aggregate(rasp.Select(rasp.tokens, rasp.tokens, rasp.Comparison.TRUE), rasp.tokens)",

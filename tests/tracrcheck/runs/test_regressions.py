@@ -86,7 +86,7 @@ def test_a_damaged_file_is_refused_with_its_name(tmp_path, damage):
     assert error.value.where == str(path)
 
 
-def test_a_file_that_is_no_json_is_refused(tmp_path):
+def test_a_file_that_is_not_json_is_refused(tmp_path):
     (tmp_path / "x.json").write_text("{")
     with pytest.raises(CheckError, match="TC152"):
         regressions.read(tmp_path / "x.json")

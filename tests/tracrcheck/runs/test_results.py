@@ -100,7 +100,7 @@ def test_every_fault_of_a_results_file_is_reported(made, message):
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "7", "[" * 100_000])
-def test_what_is_no_results_file_is_refused(call, here, text):
+def test_what_is_not_a_results_file_is_refused(call, here, text):
     Path("out.json").write_text(text)
     for command in ("report", "recheck"):
         result = finished(call(command, "out.json"), 2)
@@ -257,7 +257,7 @@ def test_a_report_says_how_it_was_made_and_has_a_row_for_each_program_and_ablati
     assert rows[3].startswith("| length | resample | 0 | 0 | 1 of 2 | **FAILS** | vacuous | ")
 
 
-def test_a_run_that_is_not_finished_is_reported_as_that(call, put):
+def test_an_unfinished_run_is_reported_as_unfinished(call, put):
     put(lambda found: found["run"].update(finished=False))
     assert "NOT FINISHED" in finished(call("report", "out.json"), 0).stdout
 

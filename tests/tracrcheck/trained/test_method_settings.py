@@ -49,7 +49,7 @@ def test_a_setting_that_is_text_is_taken_as_it_is():
         ("steps.more=1", "more", "one of: (there are none)"),
     ],
 )
-def test_what_is_no_setting_or_no_value_is_refused(text, got, do):
+def test_what_is_not_a_setting_or_not_a_value_is_refused(text, got, do):
     with pytest.raises(CheckError) as caught:
         with_settings(EdgePruning(), [text])
     assert (caught.value.code, caught.value.where, caught.value.got) == ("TC117", "--set", got)

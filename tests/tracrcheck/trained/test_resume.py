@@ -316,7 +316,7 @@ def test_half_a_file_another_file_and_a_changed_byte_are_refused(state):
     assert caught.value.got == "safetensors without our header"
 
 
-def test_lacking_and_surplus_tensors_are_refused_by_name(state):
+def test_missing_and_surplus_tensors_are_refused_by_name(state):
     header, tensors = checkpoint.read(state)
     del tensors["pool.hard"]
     checkpoint.write(state, header, tensors | {"extra": torch.ones(1)})

@@ -163,7 +163,7 @@ def test_where_no_scheduler_answers_the_call_is_wrong(call, monkeypatch, command
 
 
 @pytest.mark.parametrize("address", ["nonsense", "what://1:2", "tcp://", "tcp://host"])
-def test_an_address_that_is_none_starts_no_client(call, monkeypatch, address):
+def test_a_malformed_address_starts_no_client(call, monkeypatch, address):
     """One that was started prints Dask's traceback when the command has ended."""
     import distributed
 
@@ -211,7 +211,7 @@ def test_a_cluster_whose_workers_are_all_gone_is_reported_after_a_while(deserted
 
 
 @pytest.mark.slow
-def test_a_scheduler_that_is_killed_ends_the_run_with_a_word(tmp_path, monkeypatch):
+def test_a_scheduler_that_is_killed_ends_the_run_with_a_message(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     command, address = (
         [sys.executable, "-m", "distributed.cli.dask_scheduler"],

@@ -27,8 +27,8 @@ from tracrcheck.records.cache_folder import cache_folder
 from tracrcheck.records.machine import in_words, machine
 
 GIB = 2**30
-# Small, middling and large programs, with one to five layers.
-SAMPLE = ("hist", "sort", "reverse", "xproportion", "shuffle_dyck2")
+# Programs on which the method takes a second at most, where the cost of a process counts the most.
+SAMPLE = ("hist", "sort", "xproportion")
 EVERY = 0.2  # seconds between two looks at the memory
 
 

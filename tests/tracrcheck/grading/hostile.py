@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import inspect
-import json
 import os
 import random
 import signal
-import struct
 import subprocess
 import sys
 import threading
@@ -164,12 +162,3 @@ def raises_what_has_no_text(task):
             raise RuntimeError
 
     raise Silent
-
-
-def answers_twice(task):
-    """It sends its answer before it returns another."""
-    said = json.dumps({"results": [{"edges": []}]}).encode()
-    for fd in range(3, 64):
-        with contextlib.suppress(OSError):
-            os.write(fd, struct.pack("=Q", len(said)) + said)
-    return everything(task)

@@ -16,9 +16,11 @@ from tests.tracrcheck.reports.test_pull_request import discovery
 from tracrcheck.cli import app
 from tracrcheck.grading.edge_effects import evidence_of
 from tracrcheck.reports.context import Context
+from tracrcheck.reports.document import Document, Drawing, Section
 from tracrcheck.reports.kinds import html_of
 from tracrcheck.reports.picture import Layer, Picture, circuit_picture, picture_of, truth_layer
 from tracrcheck.reports.render.graph import BOX_HEIGHT, PAGE, Layout, svg
+from tracrcheck.reports.render.html.page import page as page_of
 from tracrcheck.reports.saved import CertificatesFile
 from tracrcheck.runs.kinds import read_any
 from tracrcheck.truth.setting import Setting
@@ -62,7 +64,8 @@ def pages(tmp_path_factory, cache):
 CHECK = """
 const wrong = [];
 const seen = (one) => one.checkVisibility() && one.getClientRects().length;
-if (document.documentElement.scrollWidth > innerWidth) wrong.push("the page scrolls sideways");
+// A phone zooms out where a page is too wide: its `innerWidth` is then that of the page.
+if (document.documentElement.scrollWidth > document.documentElement.clientWidth) wrong.push("the page scrolls sideways");
 for (const place of document.querySelectorAll(".scroll")) {
   if (!seen(place)) continue;
   const more = place.nextElementSibling;
@@ -111,7 +114,7 @@ def screen(width: int) -> dict:
     return {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
 
 
-def test_the_mark_of_more_columns_goes_at_the_last_of_them(driver, pages):
+def test_the_mark_of_more_columns_goes_at_the_last_of_them_and_names_stay_below_their_heading(driver, pages):
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen(390))
     driver.get((pages / "certify.html").as_uri())
     shown = "return document.querySelector('.data .more').checkVisibility()"
@@ -120,6 +123,21 @@ def test_the_mark_of_more_columns_goes_at_the_last_of_them(driver, pages):
     driver.execute_script(scroll)
     driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
     assert not driver.execute_script(shown)
+    left = "return document.querySelector(`.data ${arguments[0]} th`).getBoundingClientRect().left"
+    assert driver.execute_script(left, "thead") == driver.execute_script(left, "tbody") > 0
+
+
+def test_a_drawing_with_a_long_name_is_no_wider_than_a_phone(driver, tmp_path):
+    graph = ResidualGraph(1, 1, 1)
+    picture = circuit_picture(Circuit.full(graph), name="one_name_" * 9)
+    section = Section(title="s", blocks=(Drawing(picture=picture, most=9, folds=True, word="HOLDS"),))
+    document = Document(
+        command="c", title="t", word="HOLDS", good=True, outcome="o", scope="s", sections=(section,), run=None
+    )
+    (tmp_path / "long.html").write_text(page_of(document))
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen(390))
+    driver.get((tmp_path / "long.html").as_uri())
+    assert driver.execute_script(CHECK) == []
 
 
 # Drawings ----------------------------------------------------------------------------------------------

@@ -288,9 +288,9 @@ def test_an_edge_that_was_not_proved_to_be_required_is_not_said_to_be(call, monk
 
     from tracrcheck.grading import explain
 
-    real = explain.certificate_for
+    real = explain.certificate_of
     unproved = {"proved": ("sufficient",), "unknown": {"minimal": "too near"}}
-    monkeypatch.setattr(explain, "certificate_for", lambda *of: replace(real(*of), **unproved))
+    monkeypatch.setattr(explain, "certificate_of", lambda *of, **by: replace(real(*of, **by), **unproved))
     out = finished(call("explain", "reverse", "a0.h0 -> m0"), 0).stdout
     assert "    why     it is in the circuit that was found, but: UNKNOWN(too near)\n" in out
 

@@ -178,12 +178,14 @@ def test_unknown_verdicts_can_be_allowed_and_it_says_so(call, monkeypatch):
     from tracrcheck.runs import gate_units
     from tracrcheck.truth import cache
 
-    def undecided(*args):
+    def undecided(*args, **named):
         from dataclasses import replace
 
-        return replace(cache.certificate_for(*args), proved=(), unknown={"sufficient": "a narrow gap"})
+        return replace(
+            cache.certificate_of(*args, **named), proved=(), unknown={"sufficient": "a narrow gap"}
+        )
 
-    monkeypatch.setattr(gate_units, "certificate_for", undecided)
+    monkeypatch.setattr(gate_units, "certificate_of", undecided)
     words = ["gate", "hist", "--method", RIGHT, "--ablation", "zero"]
     assert "1 unknown" in finished(call(*words), 1).stdout
     assert "(unknown verdicts allowed)" in finished(call(*words, "--allow-unknown"), 0).stdout

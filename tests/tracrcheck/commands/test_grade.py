@@ -135,10 +135,12 @@ def test_unknown_verdicts_can_be_allowed(call, put, monkeypatch):
     from tracrcheck.grading import grade_imported
     from tracrcheck.truth import cache
 
-    def undecided(*args):
-        return replace(cache.certificate_for(*args), proved=(), unknown={"sufficient": "a narrow gap"})
+    def undecided(*args, **named):
+        return replace(
+            cache.certificate_of(*args, **named), proved=(), unknown={"sufficient": "a narrow gap"}
+        )
 
-    monkeypatch.setattr(grade_imported, "certificate_for", undecided)
+    monkeypatch.setattr(grade_imported, "certificate_of", undecided)
     put([])
     finished(call("grade", "circuit.json", "--program", "hist"), 1)
     finished(call("grade", "circuit.json", "--program", "hist", "--allow-unknown"), 0)

@@ -223,7 +223,18 @@ OF_THE_RUN = {
 def test_what_a_verdict_depends_on_is_in_its_replay_and_the_replay_gives_it_again(call, write):
     folder = write("flip").parent
     asked = ["--criterion", "decoded", "--seed", "3", "--lengths", "1-2", "--score-bos", "--judge", "ranking"]
-    asked += ["--select", "top_n:2", "--timeout", "900", "--memory", "4096", "--in-process", "--inputs", "5"]
+    asked += [
+        "--select",
+        "top_n:2",
+        "--timeout",
+        "900",
+        "--memory",
+        "4096",
+        "--in-process",
+        "--inputs",
+        "5",
+        "--halves",
+    ]
     words = ["gate", "flip", "--ablation", "zero", "--method", METHODS + "as_discovery"]
     words += ["--programs-dir", str(folder), "--robust"]
     options = typer.main.get_command(app).commands["gate"].params  # type: ignore[attr-defined]

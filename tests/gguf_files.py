@@ -18,6 +18,7 @@ def write_llama(path: Path, *, architecture: str = "llama", seed: int = 0) -> Pa
     """A Llama with random float32 weights and a byte-pair tokenizer."""
     draw = np.random.default_rng(seed)
     writer = gguf.GGUFWriter(path, architecture)
+    writer.add_name("tiny")  # older versions of transformers ask for it
     writer.add_context_length(64)
     writer.add_embedding_length(D)
     writer.add_block_count(LAYERS)

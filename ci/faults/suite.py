@@ -77,8 +77,9 @@ def files() -> list[Path]:
 
 
 def modules() -> list[str]:
-    """Every module that the suite imports, ours or third-party."""
-    found: set[str] = set()
+    """Every module that the suite imports or a fault is in, ours or third-party."""
+    edited = (Path(mutant.file) for mutant in MUTANTS.values() if mutant.file.endswith(".py"))
+    found = {".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in edited}
     for path in files():
         if path.suffix == ".py":
             for node in ast.walk(ast.parse(path.read_bytes())):

@@ -56,7 +56,7 @@ def architecture(path: Path) -> str:
         raise user_error("EP177.gguf", where=path, got=got) from None
     if field is None:
         raise user_error("EP177.gguf", where=path, got="no general.architecture in its header")
-    return str(field.contents())
+    return bytes(field.parts[field.data[0]]).decode(errors="replace")  # gguf 0.14 has no `contents()`
 
 
 def _first_line(error: Exception) -> str:

@@ -72,8 +72,9 @@ def test_torch_and_jax_have_the_same_activations_at_every_layer(name, compiled, 
     inputs = inputs[:: max(1, len(inputs) // 50)]
     tokens, _ = ours.encode(inputs)
     with in_float64():
-        forward = jax.jit(assembled.forward, compiler_options={"xla_backend_optimization_level": 0})
-        jaxs = forward(assembled.params, jnp.asarray(tokens.numpy()))
+        args = (assembled.params, jnp.asarray(tokens.numpy()))
+        forward = jax.jit(assembled.forward).lower(*args).compile({"xla_backend_optimization_level": 0})
+        jaxs = forward(*args)
     theirs, traced, w = jaxs.transformer_output, trace(model, tokens), model.weights
 
     def wrote(writer):
@@ -314,7 +315,9 @@ def test_a_vocabulary_with_a_token_that_tracr_adds_is_refused(token):
     assert token in caught.value.got
 
 
-@pytest.mark.parametrize(("token", "kind"), [(None, "NoneType"), (np.True_, "bool"), (b"a", "bytes")])
+@pytest.mark.parametrize(
+    ("token", "kind"), [(None, "NoneType"), (np.True_, type(np.True_).__name__), (b"a", "bytes")]
+)
 def test_a_token_that_is_not_a_rasp_value_is_refused_by_its_type(token, kind):
     program = Program(name="p", build=lambda: rasp.Map(str, rasp.tokens), vocab={"a", token}, max_seq_len=2)
     with pytest.raises(CheckError) as caught:

@@ -143,7 +143,7 @@ def test_the_plugin_passes_only_where_every_seed_holds(case, monkeypatch):
 def test_a_case_of_a_test_is_exact_only_where_it_holds(word, monkeypatch):
     (one,) = judged([word])
     monkeypatch.setattr(Case, "verdict", lambda self, circuit: one)
-    monkeypatch.setattr(Case, "_told", lambda self, said: said.verdict)
+    monkeypatch.setattr(Case, "_failure_text", lambda self, verdict: verdict.verdict)
     if word == "HOLDS":
         Case("hist").assert_exact([])
         return

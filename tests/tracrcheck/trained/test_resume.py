@@ -17,6 +17,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from edgeprune_core import atomic_write
 from edgeprune_core.errors import CheckError
 from edgeprune_core.methods import EdgePruning
 from edgeprune_core.trained_models import load_model
@@ -331,7 +332,7 @@ def test_interrupted_writing_leaves_the_state_before_and_no_other_file(state, mo
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint.os, "replace", full)
+    monkeypatch.setattr(atomic_write.os, "replace", full)
     with pytest.raises(CheckError, match="EP205") as caught:
         asked(discover.Checkpoint(path=state, resume=True, every_seconds=0))
     assert caught.value.got == "No space left on device"

@@ -85,7 +85,7 @@ class Process:
         try:
             self._server = server()
             self._pid, _ = self._server.ask(FORK, fds=theirs)
-        except OSError:
+        except BaseException:  # Ctrl-C among them: without its pipe the new process ends
             for fd in self._fds:
                 os.close(fd)
             self._fds = []
@@ -129,8 +129,7 @@ class Process:
         for kill in (os.killpg, os.kill):
             with suppress(ProcessLookupError, PermissionError):
                 kill(process, signal.SIGKILL)
-        with suppress(OSError):
-            self._server.ask(REAP, process)
+        self._server.reap(process)
         self._print()
         for fd in self._fds:
             os.close(fd)
@@ -261,6 +260,9 @@ class _Server:
 
     def __init__(self, *, copied: bool = False) -> None:
         self.of = os.getpid()
+        self._asked = 0
+        self._asking = False
+        self._unreaped: list[int] = []  # processes that ended between a request and its reply
         self._connection, theirs = socket.socketpair()
         with theirs:
             self._process = copy_of_this_process(theirs.fileno()) if copied else self._fresh(theirs.fileno())
@@ -290,12 +292,30 @@ class _Server:
             os.waitpid(self._process, 0)
 
     def ask(self, operation: bytes, process: int = 0, *, fds: Sequence[int] = ()) -> tuple[int, int]:
-        socket.send_fds(self._connection, [COMMAND.pack(operation, process)], list(fds))
-        reply = self._connection.recv(REPLY.size, socket.MSG_WAITALL)
-        if len(reply) < REPLY.size:
-            raise OSError("the fork server ended")
-        first, second = REPLY.unpack(reply)
-        return first, second
+        """The reply to this request. Ctrl-C may have left that of an earlier one unread."""
+        self._asked += 1
+        self._asking = True
+        try:
+            socket.send_fds(self._connection, [COMMAND.pack(self._asked, operation, process)], list(fds))
+            while True:
+                reply = self._connection.recv(REPLY.size, socket.MSG_WAITALL)
+                if len(reply) < REPLY.size:
+                    raise OSError("the fork server ended")
+                number, first, second = REPLY.unpack(reply)
+                if number == self._asked:
+                    return first, second
+        finally:
+            self._asking = False
+            while self._unreaped:
+                self.reap(self._unreaped.pop())
+
+    def reap(self, process: int) -> None:
+        """Now, or after the request that is waiting: the garbage collector may end a process at any time."""
+        if self._asking:
+            self._unreaped.append(process)
+        else:
+            with suppress(OSError):
+                self.ask(REAP, process)
 
 
 _server: _Server | None = None

@@ -23,11 +23,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-# Requests to the server: an operation and a process. FORK comes with three file descriptors.
-COMMAND = struct.Struct("=ci")
+# Requests to the server: a number, an operation and a process. FORK comes with three file descriptors.
+COMMAND = struct.Struct("=Qci")
 FORK, LOOK, REAP = b"f", b"l", b"r"
-# The server's answer: the new process; or how a process ended (`os.waitid`), ALIVE if it has not.
-REPLY = struct.Struct("=ii")
+# The server's answer: the number of the request, and the new process; or how a process ended (`os.waitid`), ALIVE if it
+# has not.
+REPLY = struct.Struct("=Qii")
 ALIVE = -1
 # A frame on a pipe: its length, then as many bytes.
 LENGTH = struct.Struct("=Q")
@@ -47,8 +48,8 @@ def main(control: int, preload: Sequence[str]) -> None:
             if len(message) < COMMAND.size:  # the process that started it is gone
                 _kill_orphans(set())
                 return
-            operation, process = COMMAND.unpack(message)
-            connection.sendall(REPLY.pack(*_done(operation, process, fds, connection, children)))
+            number, operation, process = COMMAND.unpack(message)
+            connection.sendall(REPLY.pack(number, *_done(operation, process, fds, connection, children)))
 
 
 def copy_of_this_process(control: int) -> int:

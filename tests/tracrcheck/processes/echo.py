@@ -1,0 +1,5 @@
+"""What a process of the tests answers: the request."""
+
+
+def handle(request: bytes) -> str:
+    return request.decode()

@@ -141,7 +141,18 @@ def swept_here(work, units, *, jobs, lost, cluster):
 def test_results_are_in_the_order_of_the_plan_whatever_came_first(call, here, monkeypatch):
     from tracrcheck.runs import base
 
-    words = ["gate", "hist", "reverse", "--ablation", "zero,mean", "--seeds", "2", "--method", SOME]
+    words = [
+        "gate",
+        "hist",
+        "reverse",
+        "--ablation",
+        "zero,mean",
+        "--seeds",
+        "2",
+        "--method",
+        SOME,
+        "--in-process",
+    ]
     call(*words, "--json", "one.json")
     monkeypatch.setattr(base, "sweep", swept_here)
     call(*words, "--json", "two.json", "--jobs", "2")

@@ -136,10 +136,7 @@ class MethodProcess(Examinee):
             else:
                 method = packed(self._method)
             request = packed(("find", method, self._where, torch.get_num_threads()))
-            try:
-                said = self._process.call(request, seconds=FINDING)
-            except Died:  # nothing of the method has run yet: once more
-                said = self._process.call(request, seconds=FINDING)
+            said = self._process.call(request, seconds=FINDING)
         except TookTooLong:
             raise self._not_found(f"its module is not imported within {FINDING:g} s") from None
         except Died as death:

@@ -71,12 +71,13 @@ class Process:
 
     @property
     def alive(self) -> bool:
-        """Whether it has been started, and not been seen to end."""
-        return self._pid is not None
+        """Whether it runs. It may have ended between two calls: with a fork server that another method killed, say."""
+        return self._pid is not None and self._server.alive and self._ended() is None
 
     def begin(self) -> None:
-        if self._pid is not None:
+        if self.alive:
             return
+        self.end()
         (theirs_in, self._requests), (self._answers, theirs_out), (self._prints, theirs_prints) = (
             os.pipe() for _ in range(3)
         )
@@ -126,10 +127,11 @@ class Process:
         process, self._pid = self._pid, None
         if os.getpid() != self._server.of:  # a copy in a process that was forked from ours
             return
-        for kill in (os.killpg, os.kill):
-            with suppress(ProcessLookupError, PermissionError):
-                kill(process, signal.SIGKILL)
-        self._server.reap(process)
+        if self._server.alive:  # otherwise it ended with its server, and its number may be that of another by now
+            for kill in (os.killpg, os.kill):
+                with suppress(ProcessLookupError, PermissionError):
+                    kill(process, signal.SIGKILL)
+            self._server.reap(process)
         self._print()
         for fd in self._fds:
             os.close(fd)

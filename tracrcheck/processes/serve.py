@@ -116,6 +116,8 @@ def _kill_orphans(children: set[int]) -> None:
     for orphan in set(below(os.getpid())) - ours:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(orphan, signal.SIGKILL)
+        with suppress(ChildProcessError):  # it is below one that ends: the next call finds it here
+            os.waitpid(orphan, 0)
 
 
 def _end_with(parent: int) -> None:

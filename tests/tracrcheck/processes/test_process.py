@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
+import time
 
 import pytest
 
 from tracrcheck.processes import process
 from tracrcheck.processes.process import Process
-from tracrcheck.processes.serve import LOOK
+from tracrcheck.processes.serve import LOOK, below
 
 ECHO = "tests.tracrcheck.processes.echo"
 
@@ -74,3 +76,38 @@ def test_a_process_whose_start_is_interrupted_leaves_no_file_open(first, monkeyp
     assert len(os.listdir("/proc/self/fd")) == before
     assert second.call(b"second") == "second"
     second.end()
+
+
+def test_a_process_that_ended_with_its_server_between_two_calls_is_started_again(first):
+    """Where another method kills the server, this one is not to blame."""
+    server, number = process.server(), first._pid
+    os.kill(server._process, signal.SIGKILL)
+    end = time.monotonic() + 10
+    while server.alive or os.path.exists(f"/proc/{number}"):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert not first.alive
+    assert first.call(b"again") == "again"
+    assert first.starts == 2
+
+
+def test_a_process_whose_server_is_gone_is_not_killed_by_its_number(first, monkeypatch):
+    """The system may have given the number to another process since."""
+    killed = []
+    server = process.server()
+    server.end()
+    for name in ("kill", "killpg"):
+        monkeypatch.setattr(os, name, lambda number, _: killed.append(number))
+    first.end()
+    assert killed == []
+
+
+def test_what_the_server_kills_leaves_no_zombie(first):
+    first.call(b"start")
+    first.end()
+    assert first.call(b"again") == "again"
+    states = {}
+    for number in below(process.server()._process):
+        with open(f"/proc/{number}/stat") as file:
+            states[number] = file.read().rpartition(")")[2].split()[0]
+    assert "Z" not in states.values()

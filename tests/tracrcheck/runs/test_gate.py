@@ -121,7 +121,6 @@ def test_vacuous_settings_have_a_column_and_a_count_of_their_own(call, here):
 # Several processes -------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow  # what it leaves behind kills the next method process of the whole suite: to be found
 def test_two_jobs_write_and_print_what_one_does(call, here):
     words = ["hist", "reverse", "--ablation", "zero", "--seeds", "2", "--timeout", "0.5"]
     words += ["--method", METHODS + "hangs_at_odd_seeds"]
@@ -142,18 +141,7 @@ def swept_here(work, units, *, jobs, lost, cluster):
 def test_results_are_in_the_order_of_the_plan_whatever_came_first(call, here, monkeypatch):
     from tracrcheck.runs import base
 
-    words = [
-        "gate",
-        "hist",
-        "reverse",
-        "--ablation",
-        "zero,mean",
-        "--seeds",
-        "2",
-        "--method",
-        SOME,
-        "--in-process",
-    ]
+    words = ["gate", "hist", "reverse", "--ablation", "zero,mean", "--seeds", "2", "--method", SOME]
     call(*words, "--json", "one.json")
     monkeypatch.setattr(base, "sweep", swept_here)
     call(*words, "--json", "two.json", "--jobs", "2")

@@ -127,7 +127,9 @@ class Process:
         process, self._pid = self._pid, None
         if os.getpid() != self._server.of:  # a copy in a process that was forked from ours
             return
-        if self._server.alive:  # otherwise it ended with its server, and its number may be that of another by now
+        if (
+            self._server.alive
+        ):  # otherwise it ended with its server, and its number may be that of another by now
             for kill in (os.killpg, os.kill):
                 with suppress(ProcessLookupError, PermissionError):
                     kill(process, signal.SIGKILL)

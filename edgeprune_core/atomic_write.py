@@ -1,10 +1,12 @@
-"""A file that appears whole or not at all, and whether one can be written."""
+"""A file or folder that appears whole or not at all, and whether one can be written."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -33,3 +35,16 @@ def write_whole(path: Path, content: str | bytes) -> None:
         with suppress(OSError):
             os.unlink(partial)
         raise
+
+
+@contextmanager
+def folder_beside(path: Path) -> Iterator[Path]:
+    """A folder on the disk of `path`, from which one call of `os.replace` moves it into place. Removed whatever happens.
+
+    Raises `OSError`.
+    """
+    work = Path(tempfile.mkdtemp(dir=path.resolve().parent, prefix=f".{path.name}."))
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)

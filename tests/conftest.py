@@ -30,7 +30,7 @@ settings.load_profile("tests")
 
 
 def pytest_collection_finish() -> None:
-    """Python looks for garbage less often: that took a sixth of the time of the tests.
+    """Python looks for garbage less often, which took much of the time of the tests.
 
     What was imported is not frozen (`gc.freeze`): older versions of Hypothesis ask the collector who refers to an object.
     """

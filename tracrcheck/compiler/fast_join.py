@@ -1,7 +1,7 @@
 """Joins linear maps by adding up their matrices, while Tracr's passes run.
 
-Tracr joins the MLPs of a layer by applying each to every basis vector and adding the outputs, which is half of the time of
-compiling a program. The sums are the same, in the same order, so the weights are equal bit for bit.
+Tracr joins the MLPs of a layer by applying each to every basis vector and adding the outputs, which is slow. The sums here are
+the same, in the same order, so the weights are equal bit for bit.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class Verdict:
              threshold); or the nodes, of which all counts are then. selector: what made the circuit of the scores, if the
              method or the call named one (`edgeprune_core.methods.selectors`).
     sampled: what part of the whole list the truth was tested on, such as `48 of 1053`; None where it is proved on all of it.
-    halves:  how stable the circuit is, if that was asked for.
+    halves:  what the method finds from each half of the inputs; None without `--halves`.
     detail:  the exception or the foreign edges, in words; not part of the JSON form.
     """
 

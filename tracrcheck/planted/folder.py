@@ -13,8 +13,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from typing import Any
 import torch
 from safetensors.torch import save
 
+from edgeprune_core.atomic_write import folder_beside
 from edgeprune_core.families import load
 from tracrcheck._version import __version__
 from tracrcheck.compiler.compile import compile_program
@@ -73,7 +72,7 @@ def check_new_folder(path: Path) -> None:
     try:
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise user_error("TC116.there", got=path, name=path)
-        with tempfile.TemporaryDirectory(dir=path.resolve().parent):
+        with folder_beside(path):
             pass
     except OSError as error:
         raise unwritable(path, error) from None
@@ -93,20 +92,15 @@ def write_gpt2(
     Errors: TC115.
     """
     contents = contents_of(path, host, list(truths), source=source, command=command, measured=measured)
-    work: Path | None = None
     try:
-        work = Path(tempfile.mkdtemp(dir=path.resolve().parent, prefix=f".{path.name}."))
-        for name, content in contents.items():
-            (work / name).write_bytes(content)
-        umask = os.umask(0)
-        os.umask(umask)
-        work.chmod(0o777 & ~umask)
-        os.replace(work, path)
+        with folder_beside(path) as work:
+            whole = work / path.name
+            whole.mkdir()
+            for name, content in contents.items():
+                (whole / name).write_bytes(content)
+            os.replace(whole, path)
     except OSError as error:
         raise unwritable(path, error) from None
-    finally:
-        if work is not None:
-            shutil.rmtree(work, ignore_errors=True)
 
 
 def contents_of(

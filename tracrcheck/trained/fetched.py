@@ -12,10 +12,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +24,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from edgeprune_core import trained_models
+from edgeprune_core.atomic_write import folder_beside
 from edgeprune_core.families.checkpoints import CONFIG, SINGLE
 from edgeprune_core.families.pretrained import checkpoint_of
 from edgeprune_core.trained_models import TrainedModel
@@ -121,17 +120,13 @@ def convert(weights: Path, folder: Path) -> None:
 
 @contextmanager
 def _beside(folder: Path) -> Iterator[Path]:
-    """A working folder on the same disk, which is removed whatever happens. Errors: TC115."""
-    work: Path | None = None
+    """A working folder on the same disk. Errors: TC115."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-        yield work
+        with folder_beside(folder) as work:
+            yield work
     except (OSError, SafetensorError) as error:
         raise user_error("TC115", got=getattr(error, "strerror", None) or error, path=folder) from None
-    finally:
-        if work is not None:
-            shutil.rmtree(work, ignore_errors=True)
 
 
 def _downloaded(source: Source, folder: Path) -> Path:

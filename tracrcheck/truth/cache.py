@@ -249,15 +249,14 @@ def _break_record(b: Break) -> dict[str, Any]:
 
 def from_record(record: Mapping[str, Any], graph: ResidualGraph) -> Certificate:
     rest = dict(record)
-    setting = dict(rest.pop("setting"))
-    lengths = setting.pop("lengths")
+    setting = rest.pop("setting")
     other, alone = rest.pop("other"), rest.pop("alone", None)
 
     def broken(one: Mapping[str, Any]) -> Break:
         return Break(Circuit.of(graph, one["kept"]), int(one["row"]))
 
     return Certificate(
-        setting=Setting(lengths=tuple(lengths) if lengths else None, **setting),
+        setting=Setting.of_record(setting, ablation=setting["ablation"], criterion=setting["criterion"]),
         required=Circuit.of(graph, rest.pop("required")),
         permitted=Circuit.of(graph, rest.pop("permitted")),
         other=None if other is None else Circuit.of(graph, other),

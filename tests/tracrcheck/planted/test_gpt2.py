@@ -21,10 +21,11 @@ from edgeprune_core.tasks.encode import encode
 from edgeprune_core.trained_models.tokenizers import tokenizer_of
 from tests import zoo
 from tests.quality.docs.test_schemas import complaint
-from tracrcheck.planted import carried, gpt2
+from tracrcheck.planted import carried, gpt2, pairs
 from tracrcheck.planted.folder import write_gpt2
 from tracrcheck.planted.gpt2 import Gpt2Host, gpt2_of, program_model
 from tracrcheck.planted.names import names_of
+from tracrcheck.program import BOS
 from tracrcheck.truth.certify import certify
 from tracrcheck.truth.setting import Setting
 from tracrcheck.truth.task import task_of
@@ -178,6 +179,26 @@ def test_every_pair_is_one_of_prompts_of_one_length_whose_answer_gains_on_its_fo
             for ids in (found.clean, found.corrupted)
         )
         assert clean[0] - clean[1] > corrupted[0] - corrupted[1] + 0.1
+
+
+@pytest.mark.parametrize("tries", [40, 100_000])
+def test_pairs_of_a_domain_are_all_different_and_drawn_where_there_are_too_many_to_list(monkeypatch, tries):
+    monkeypatch.setattr(pairs, "TRIES", tries)
+    compiled = zoo.compiled("frac_prevs")
+    found = [(p["clean"], p["corrupted"]) for p in pairs.pairs_of(host())]
+    inputs = [x for x in compiled.domain.inputs if x]
+    last = {" ".join(host().text_of[token] for token in (BOS, *x)): compiled.interpret(x)[-1] for x in inputs}
+    assert all(
+        len(clean.split()) == len(corrupted.split()) and last[clean] != last[corrupted]
+        for clean, corrupted in found
+    )
+    everything = sum(
+        len(x) == len(y) and compiled.interpret(x)[-1] != compiled.interpret(y)[-1]
+        for x in inputs
+        for y in inputs
+    )
+    assert len(set(found)) == len(found)
+    assert len(found) == min(everything, pairs.MOST) if tries > 40 else 10 < len(found) <= 40
 
 
 def test_required_edges_are_named_as_each_tool_names_them():

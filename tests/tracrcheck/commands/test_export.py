@@ -12,14 +12,9 @@ from safetensors import safe_open
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.weights import Model
 from tests import zoo
+from tests.tracrcheck.calls import finished
 from tests.tracrcheck.peers.conftest import task
 from tracrcheck.importers import EXPORTERS, IMPORTERS
-
-
-def finished(result, code: int = 0):
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result
 
 
 def circuits(graph):

@@ -12,16 +12,11 @@ import sys
 import pytest
 import typer
 
+from tests.tracrcheck.calls import finished
 from tracrcheck.cli import app
 
 METHODS = "tests.tracrcheck.pruners:"
 RIGHT = METHODS + "knows_the_answer"
-
-
-def finished(result, code: int):
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result
 
 
 # gate --------------------------------------------------------------------------------------------------

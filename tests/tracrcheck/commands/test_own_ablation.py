@@ -13,8 +13,9 @@ from edgeprune_core.circuit import Circuit
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.trained_models import load_model
 from tests import zoo
+from tests.tracrcheck.calls import finished
 from tests.tracrcheck.commands.own_ablations import Halved, Ramp
-from tests.tracrcheck.commands.test_gate import METHODS, RIGHT, finished
+from tests.tracrcheck.commands.test_gate import METHODS, RIGHT
 from tracrcheck.truth import cache
 from tracrcheck.truth.certify import certify
 from tracrcheck.truth.setting import Setting

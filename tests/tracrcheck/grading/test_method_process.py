@@ -21,6 +21,7 @@ from edgeprune_core.ablations import ABLATIONS
 from edgeprune_core.errors import CheckError
 from tests import zoo
 from tests.tracrcheck import pruners
+from tests.tracrcheck.calls import finished
 from tracrcheck.grading import method_process
 from tracrcheck.grading.method_process import MethodProcess, examinee_of
 from tracrcheck.grading.run_method import plain, read_plain
@@ -30,12 +31,6 @@ from tracrcheck.truth.task import task_of
 
 ROOT = Path(__file__).parents[3]
 HOSTILE = "tests.tracrcheck.grading.hostile:"
-
-
-def finished(result, code: int):
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result
 
 
 def gate(call, *words):

@@ -11,15 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.tracrcheck.calls import finished
+
 METHODS = "tests.tracrcheck.pruners:"
 SOME = METHODS + "some_edges"
 ROOT = Path(__file__).parents[3]
-
-
-def finished(result, code: int):
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result
 
 
 def document(path="out.json"):

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 import ci.faults.suite  # noqa: F401 -- adds the battery of mutants-suite.json
+from tests.tracrcheck.calls import finished
 from tracrcheck.grading.verdict import Verdict
 from tracrcheck.rasp.library import Library
 from tracrcheck.records.machine import machine
@@ -23,12 +24,6 @@ from tracrcheck.runs.kinds import read_any
 
 METHODS = "tests.tracrcheck.pruners:"
 COMMITTED = sorted((Path(__file__).parents[3] / "ci" / "results").glob("*.json"))
-
-
-def finished(result, code: int):
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result
 
 
 @pytest.fixture(scope="module")

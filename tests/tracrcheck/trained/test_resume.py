@@ -25,6 +25,7 @@ from edgeprune_core.training import checkpoint
 from edgeprune_core.training.pathwise import PathwiseTraining
 from edgeprune_core.training.prices import SparsityTarget
 from edgeprune_core.weights import Model
+from tests.tracrcheck.calls import finished
 from tests.tracrcheck.trained_pruners import quick
 from tracrcheck.trained import discover, prompts
 
@@ -33,12 +34,6 @@ METHOD = ["--method", "tests.tracrcheck.trained_pruners:quick"]
 TITLE = "ioi in english: tests.tracrcheck.trained_pruners:quick, resample ablation, seed 0; wanted: every prompt within the tolerance, of 1,004 in the graph\n"
 WORDS = ["discover", "--task", "ioi", *METHOD, "--prompts", "4", "--draws", "2", "--json", "out.json"]
 EVERY = ["--checkpoint", "state", "--checkpoint-every", "0"]
-
-
-def finished(result, code: int):
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result
 
 
 def found_in(path: Path) -> dict:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.tracrcheck.calls import finished
 from tests.tracrcheck.conftest import call, here  # noqa: F401
-from tests.tracrcheck.invariants.breaks import temperature_lost
+from tests.tracrcheck.invariants.breaks.methods import temperature_lost
 from tracrcheck.rasp.library import Library
 from tracrcheck.records.sources import reached
 from tracrcheck.runs import recheck

@@ -32,7 +32,7 @@ def batch(name, *, seed=0, lengths=LENGTHS, longest=4):
 
 
 def masks_of(graph, rng, n=4):
-    """Half of them whole edges, half shares of edges."""
+    """Half of the masks are 0 or 1, the others lie in between."""
     values = torch.tensor(rng.random((n, graph.n_edges)))
     values[: n // 2] = (values[: n // 2] < 0.6).double()
     return mask_from_edge_values(graph, values)
@@ -43,7 +43,7 @@ def kept_by(graph, mask):
 
 
 def naive_background(ablation, model, corrupted, length):
-    """What cut edges carry on one input of this length, worked out by the naive forward alone."""
+    """What cut edges carry on one input of this length, by the naive forward alone."""
     shape, arrays = models.shape_of(model.spec), models.arrays_of(model)
     if ablation == "zero":
         return {w: np.zeros((length, model.spec.d_model)) for w in naive.nodes(shape)}
@@ -54,7 +54,7 @@ def naive_background(ablation, model, corrupted, length):
 
 
 def reference_inputs(model, length):
-    """Distinct inputs of a length, over which means are taken."""
+    """Distinct inputs of one length; means are taken over them."""
     rng = random.Random(length)
     rows = {tuple(rng.randrange(model.spec.d_vocab) for _ in range(length)) for _ in range(5)}
     return [list(row) for row in sorted(rows)]
@@ -274,7 +274,7 @@ def test_leaving_out_writers_that_reach_nothing_changes_nothing(name, ablation):
 
 @every_shape
 def test_a_gate_is_open_however_little(name):
-    """Gates in training are anything between 0 and 1: what they leave out is what is exactly 0."""
+    """A gate in training can have any value between 0 and 1. Only an exact 0 leaves an edge out."""
     graph = ResidualGraph.of(models.SPECS[name])
     mask = masks_of(graph, np.random.default_rng(5))
     for least in (1.0, 0.3, 1e-6):

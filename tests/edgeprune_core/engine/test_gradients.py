@@ -141,8 +141,8 @@ def test_rotary_positions_are_exact_in_bfloat16_beyond_256():
     spec = models.SPECS["llama"]
     x = torch.randn(1, 1, 400, spec.d_head, generator=torch.Generator().manual_seed(0)).bfloat16()
     got, want = rotate(spec, x).double(), rotate(spec, x.double())
-    # Two products and a sum, each rounded to 8 bits: far less than the turn between two positions, about 1 in the
-    # first pair. 257 is no bfloat16: positions that are rounded to it turn by another angle.
+    # The bound is two products and a sum, each rounded to 8 bits. The angle between two positions is far larger: about 1
+    # in the first pair. bfloat16 cannot hold 257, so a rounded position would have another angle.
     assert (got - want).abs().max() <= 4 * 2**-8 * x.double().abs().max()
     assert (want[:, :, 257] - rotate(spec, x.double().roll(1, 2))[:, :, 257]).abs().max() > 0.1
 

@@ -109,7 +109,7 @@ def discover(task):
 
 @pytest.mark.slow
 def test_a_pull_request_that_breaks_a_method_fails_and_the_page_names_what_is_wrong(tmp_path):
-    """The real thing: main stores its result, a pull request loses an edge."""
+    """With the real tracrcheck: main stores its result, and a pull request loses an edge."""
     bin_folder = tmp_path / "bin"
     bin_folder.mkdir()
     (bin_folder / "tracrcheck").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m tracrcheck.cli "$@"\n')

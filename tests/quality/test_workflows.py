@@ -1,4 +1,4 @@
-"""The workflows: of GitHub's schema, the same targets as `make ci` and `make nightly`, and nothing that lets a stranger in.
+"""The workflows fit GitHub's schema, run the targets of `make ci` and `make nightly`, and let no stranger in.
 
 The schemas are those that check-jsonschema ships: no network is needed, and none is used.
 """
@@ -39,7 +39,7 @@ def loaded(path: Path) -> dict:
 
 
 def complaints(document: dict, kind: str, folder: Path) -> str:
-    """What the schema has against a workflow or an action; nothing where it is one."""
+    """What the schema reports about a workflow or an action: nothing if it is valid."""
     path = folder / "document.yml"
     path.write_text(yaml.safe_dump(document, sort_keys=False))
     from click.testing import CliRunner as ClickRunner
@@ -105,7 +105,7 @@ def recipe(target: str) -> str:
 
 
 def made_by(document: dict) -> list[str]:
-    """The targets of make that a workflow comes to; the action beside `ci/gate/run` is `quick`."""
+    """The make targets that a workflow runs. Our own action counts as `quick`."""
     targets = []
     for job in document["jobs"].values():
         for step in job["steps"]:
@@ -176,7 +176,7 @@ def test_ci_has_a_browser_and_says_that_it_is_ci():
 
 
 def without_a_browser(folder: Path, *programs: str, **scripts: str) -> subprocess.CompletedProcess:
-    """The script with some programs of this machine, and others written on the spot, and nothing else."""
+    """Runs the script with nothing on the path but these programs of this machine, and these scripts."""
     for name in ("bash", "env", *programs):
         (folder / name).symlink_to(shutil.which(name))
     for name, text in scripts.items():
@@ -210,7 +210,7 @@ def test_an_installation_that_brings_no_browser_is_reported(tmp_path):
 
 @pytest.mark.parametrize("path", SCHEMAS, ids=lambda p: p.name)
 def test_no_command_has_an_expression_pasted_into_it(path):
-    """What a pull request names itself would be run as a command: values go by the environment."""
+    """A pull request could put commands into its own name. Values go through the environment."""
     for step in steps_of(loaded(path)):
         assert "${{" not in step.get("run", "")
 

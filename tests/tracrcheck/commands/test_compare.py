@@ -31,7 +31,7 @@ def job(method: str, **change) -> pareto.Job:
 
 @pytest.fixture(autouse=True)
 def _here(monkeypatch, request):
-    """Curves are made in this process, where no test says otherwise."""
+    """Curves are computed in this process, unless a test says otherwise."""
     if "process_of_its_own" not in request.node.name:
         monkeypatch.setattr(comparing, "curve_elsewhere", pareto.curve)
 

@@ -63,7 +63,7 @@ def test_the_documented_fields_are_written(call, here):
     judged = json.loads((here / "f.json").read_text())
     assert list(judged) == ["schema", "asked", *MATRIX]
     assert list(judged["asked"]) == ["circuit", "task", "model", "prompts", "draws", "seed"]
-    # The same circuit on the same prompts, whether by one command or by the other.
+    # Both commands judge the same circuit on the same prompts.
     assert {k: judged[k] for k in MATRIX} == found["faithfulness"]
     documented = set(re.findall(r"`(\w+)`", DOCS.read_text()))
     fields = {*DISCOVERY, *MATRIX, *CELL, *judged, *judged["asked"], *found["asked"]}
@@ -110,7 +110,7 @@ def test_pairs_of_a_file_are_taken_in_turn_to_discover_on_and_to_judge_on(call, 
     seen = json.loads((here / "seen.json").read_text())["prompts"]
     assert [prompt.split()[1] for prompt in seen] == ["Mary", "Amy", "Anna"]
     assert json.loads((here / "out.json").read_text())["faithfulness"]["n_prompts"] == 2
-    # and whoever judges that circuit later does so on the same
+    # `faithfulness` judges a circuit on the same pairs
     (here / "full.json").write_text(Circuit.full(graph()).dumps())
     finished(
         call("faithfulness", "full.json", "--task", "mine.jsonl", "--draws", "2", "--json", "judged.json"), 0

@@ -17,7 +17,7 @@ from tests.tracrcheck.commands.english import FEW, PAIR, graph
 
 
 def folder_with(here: Path, name: str, change) -> str:
-    """A copy of the shipped subject with other tensors."""
+    """A copy of the shipped model with changed tensors."""
     folder = here / name
     folder.mkdir()
     for path in (FOLDER / "english").iterdir():

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[3]
 METHODS = "tests.tracrcheck.pruners:"
 NOTHING, RIGHT = METHODS + "nothing_kept", METHODS + "knows_the_answer"
 HERE = "tests/tracrcheck/commands/"
-# What changes more than what is printed is seen by tests of its own.
+# Options whose effect is more than another result have tests of their own.
 ELSEWHERE = {
     ("gate", "--timeout"): HERE + "test_gate.py::test_a_method_that_hangs_is_stopped_after_the_time_given",
     ("gate", "--memory"): "tests/tracrcheck/grading/test_method_process.py::test_a_method_that_allocates_more_than_its_limit_fails",
@@ -61,7 +61,7 @@ ELSEWHERE = {
 
 @dataclass(frozen=True)
 class Case:
-    """words: a call. more: what is added to it. option: of `more`, what is tried; the others make its effect visible."""
+    """words: a call. more: what is added to it. The first option in `more` is tried; the others make its effect visible."""
 
     words: str
     more: str

@@ -204,7 +204,7 @@ def test_a_program_given_by_path_is_replayed_by_path(call, write):
     assert f"replay  tracrcheck gate {path} --ablation zero" in result.stdout
 
 
-# What has no bearing on a single verdict; and a model, which stands in a replay as a program does.
+# Options that do not affect a single verdict, and `--model`: a replay names the model as it names a program.
 OF_THE_RUN = {
     "--json", "--html", "--junit", "--md", "--jobs", "--cluster", "--resume", "--profile", "--seeds", "--baseline", "--slower",
     "--allow-known", "--allow-unknown", "--model",

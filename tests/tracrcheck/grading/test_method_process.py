@@ -52,7 +52,7 @@ def asked(task, method, *, timeout=30.0, **settings):
 
 
 def test_a_method_that_patches_the_core_poisons_no_truth(call, tmp_path, monkeypatch):
-    """The next program's certificate is as ever, in this run and in later ones."""
+    """The next program's certificate is right, in this run and in later ones."""
     monkeypatch.setenv("TRACRCHECK_CACHE", str(tmp_path / "cache"))
     words = ["sort", "--ablation", "zero", "--method", HOSTILE + "makes_every_circuit_right"]
     result = finished(call("gate", "hist", *words), 1)

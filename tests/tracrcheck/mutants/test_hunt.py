@@ -135,7 +135,7 @@ def test_a_job_reads_back_equal(square):
 
 @pytest.fixture
 def outcomes(monkeypatch):
-    """What processes say, without any: name -> Seen; every other fault is killed."""
+    """What the processes of a hunt would report, without starting any: name -> Seen. Every other fault is killed."""
     said: dict[str | None, Seen] = {None: Seen()}
 
     def answer(mutant, job, **more):

@@ -1,4 +1,4 @@
-"""The test suite as a check of seeded faults: what it runs, what it says of a failure, and what is no kill."""
+"""The test suite as a check of seeded faults: what it runs, what it reports of a failure, and what does not count as a kill."""
 
 from __future__ import annotations
 

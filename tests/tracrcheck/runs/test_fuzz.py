@@ -36,7 +36,7 @@ def plan_of(method=RIGHT, programs=3, settings=SETTINGS):
 
 
 def begun(ledger=None, jobs=1, **rest):
-    """A campaign whose programs are drawn."""
+    """A campaign that has drawn its programs."""
     plan = plan_of(**rest)
     run = campaign.Campaign(plan, plan.header("tracrcheck fuzz"), ledger, Workers(jobs=jobs))
     list(run.draw())

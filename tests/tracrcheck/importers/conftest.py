@@ -1,4 +1,4 @@
-"""The setting in which every sample but the bare ones is right: `reverse`, zero ablation, lengths 2-3."""
+"""Every sample is right in this setting, except the bare ones: `reverse`, zero ablation, lengths 2-3."""
 
 from __future__ import annotations
 

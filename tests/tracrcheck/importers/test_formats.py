@@ -1,4 +1,4 @@
-"""Each format's own ways, and lists that their authors published, in the settings in which they are right."""
+"""What is special about each format, and published circuits, in the settings in which they are right."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from tracrcheck.mutants.sandbox import GAUNTLET, NoCopy, Seen, check, copied
 from tracrcheck.runs import mutants as runner
 
 KILLED = MUTANTS["layers_counted_for_heads"]
-# One check of milliseconds: what a process costs is its imports.
+# One check of milliseconds, so that a process costs little more than its imports.
 ONE = Job(programs=(), truths={}, out=Path(), only=("legal_edges",))
 
 

@@ -23,7 +23,7 @@ def document(path="out.json"):
 
 
 def verdicts(path="out.json"):
-    """But for the time they took."""
+    """The verdicts without the time they took."""
     return [{k: v for k, v in row.items() if k != "seconds"} for row in document(path)["verdicts"]]
 
 
@@ -46,7 +46,7 @@ def process(*words, cwd):
 
 @pytest.fixture
 def nothing_runs(monkeypatch):
-    """What is asked for can be read, and nothing of it is done."""
+    """The header and the plan can be read, and nothing is run."""
     from tracrcheck.runs import gate
     from tracrcheck.truth import program_check
 
@@ -129,7 +129,7 @@ def test_two_jobs_write_and_print_what_one_does(call, here):
 
 
 def swept_here(work, units, *, jobs, lost, cluster):
-    """As other processes may do it: the last unit first, and the one with seed 2 lost."""
+    """Finishes units as several processes may: the last one first. The one with seed 2 is lost."""
     for number, unit in reversed(list(enumerate(units))):
         yield number, lost(unit, "it died") if 2 in unit.seeds else work(unit)
 
@@ -146,7 +146,7 @@ def test_results_are_in_the_order_of_the_plan_whatever_came_first(call, here, mo
 
 @pytest.mark.parametrize("method", ["some_edges", "Together"])
 def test_what_a_dead_worker_had_is_a_verdict_with_its_reason(call, here, monkeypatch, method):
-    """Also of a method that trains all seeds at once: the others have their own."""
+    """The other seeds have their own verdicts, even of a method that trains all seeds at once."""
     from tracrcheck.runs import base
 
     monkeypatch.setattr(base, "sweep", swept_here)

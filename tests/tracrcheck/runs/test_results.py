@@ -199,7 +199,7 @@ def test_a_file_of_programs_that_are_gone_is_stale(call, put):
 def test_on_another_machine_a_verdict_that_failed_may_find_other_edges_and_nothing_else_may_differ(
     put, here, cpu, change, held
 ):
-    """The faulty verdict stands in the file; what is made anew is right."""
+    """The verdict in the file is wrong, and the one that is computed again is right."""
 
     def faulty(found):
         row = next(row for row in found["verdicts"] if (row["verdict"] == "HOLDS") == held)
@@ -261,7 +261,7 @@ def test_an_unfinished_run_is_reported_as_unfinished(call, put):
 
 
 def test_committed_files_are_sound_and_a_few_verdicts_are_made_again_where_they_are_current(capsys):
-    """`make recheck` makes more of them again."""
+    """`make recheck` computes more of them again."""
     library = Library.here()
     for path in COMMITTED:
         found = read_any(path)

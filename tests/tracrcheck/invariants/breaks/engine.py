@@ -146,7 +146,7 @@ def gradient_stops(patch) -> None:
 
 
 def gain_forgotten(patch) -> None:
-    """In the folded model, of the first norm of each layer."""
+    """The folded model loses the gain of the first norm of each layer."""
     tensors = weights.Weights.tensors
 
     def ungained(own):

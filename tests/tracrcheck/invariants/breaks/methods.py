@@ -34,7 +34,7 @@ def strata_too_wide(patch) -> None:
 
 
 def noise_in_the_middle(patch) -> None:
-    """Of its stratum: seen by no share of gates, to within half of one."""
+    """The noise lies in the middle of its stratum, which changes no share of gates by more than half a gate."""
 
     def middle(circuits, shape, generator, **more):
         order = torch.rand(circuits, *shape, generator=generator).argsort(0)

@@ -132,7 +132,7 @@ def test_the_steps_are_those_of_tracrs_two_walks():
 def test_what_its_author_did_not_mean_is_reported_with_its_line(case: FaultCase):
     (error,) = author_errors(case.program)
     assert error.code == case.code
-    assert "cases.py:" in error.where
+    assert "expressions.py:" in error.where
     check_compiled(compile_program(replace(case.program, reference=None)))
 
 

@@ -130,8 +130,9 @@ def same(then: Curve, now: Curve, elsewhere: bool) -> bool:
     """The fewest edges at each level are equal; on another machine, it is a curve at all."""
     if elsewhere or then.fault or now.fault:
         return bool(then.fault) == bool(now.fault)
-    areas = then.mib is None or now.mib is None or then.mib.near(now.mib)
-    return areas and all(then.fewest(level) == now.fewest(level) for level in LEVELS)
+    if then.mib is not None and now.mib is not None and not then.mib.near(now.mib):
+        return False
+    return all(then.fewest(level) == now.fewest(level) for level in LEVELS)
 
 
 def _outcome(curve: Curve, other: Curve | None) -> str:

@@ -80,6 +80,9 @@ def test_cpr_and_cmd_are_of_the_ranking_by_value_or_of_the_circuits_on_held_out_
         pareto, "find_method", lambda name, where: lambda task: METHODS_BY_NAME["eap"](task).circuit
     )
     alone = pareto.curve(job("alone"))
+    moved = replace(made.mib, faithfulness=tuple(f + 0.01 for f in made.mib.faithfulness))
+    for now, same in ((made, True), (replace(made, mib=None), True), (replace(made, mib=moved), False)):
+        assert comparing.same(made, now, elsewhere=False) == same
     assert alone.mib == mib.curve_of_circuits(held_out, [METHODS_BY_NAME["eap"](train).circuit.connected()])
 
 

@@ -79,7 +79,8 @@ def recheck(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE", help="A file that --json of gate, fuzz, invariants, mutants or compare wrote."
+            metavar="FILE",
+            help="A file that --json of gate, fuzz, invariants, mutants, compare or ci.peers wrote.",
         ),
     ],
     share: Annotated[

@@ -19,7 +19,8 @@ from tracrcheck.commands.base import command, command_line, prepared
 from tracrcheck.commands.resumable import run_or_read
 from tracrcheck.rasp.library import Library
 from tracrcheck.reports import peers as report
-from tracrcheck.runs.peers import PEERS, Peers, Plan, tools, until
+from tracrcheck.runs.base import until
+from tracrcheck.runs.peers import PEERS, Peers, Plan, tools
 
 BOTH, RESAMPLE = ["resample", "zero"], ["resample"]
 EAP_IG, AUTOCIRCUIT = "tracrcheck.peers.eap_ig:", "tracrcheck.peers.autocircuit:"
@@ -54,6 +55,10 @@ OWN_CIRCUIT = ["acdc", "edge_pruning_score_function"]  # their scores do not ran
 SELECT = "fewest_within_tolerance"
 SEED = 17
 
+Minutes = Annotated[
+    float | None, typer.Option(help="Stop after so many minutes; the same call resumes.", show_default=False)
+]
+
 
 def share(names: list[str], n: int | None) -> list[str]:
     """n of the programs, drawn with a fixed seed, in the order of their names."""
@@ -68,9 +73,7 @@ def run(
         int | None, typer.Option(min=1, help="How many programs, drawn at random; by default all.")
     ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds that a method may take on a program.")] = 600.0,
-    minutes: Annotated[
-        float | None, typer.Option(help="Stop after so many minutes; the same call resumes.")
-    ] = None,
+    minutes: Minutes = None,
 ) -> None:
     """Run every method that is installed on the same programs."""
     library, installed = Library.here(), tools()

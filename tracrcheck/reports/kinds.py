@@ -15,6 +15,7 @@ from tracrcheck.reports import (
     invariants,
     mutants,
     peers,
+    plants,
 )
 from tracrcheck.reports.context import Context
 from tracrcheck.reports.document import Document
@@ -28,6 +29,7 @@ from tracrcheck.runs.gate import Results
 from tracrcheck.runs.invariants import InvariantResults
 from tracrcheck.runs.mutants import MutantResults
 from tracrcheck.runs.peers import PeersResults
+from tracrcheck.runs.plants import PlantsResults
 
 KINDS: dict[type, Callable[[Any, Context], Document]] = {
     Results: gate.document,
@@ -36,6 +38,7 @@ KINDS: dict[type, Callable[[Any, Context], Document]] = {
     MutantResults: lambda results, _: mutants.document(results),
     FalseAlarmResults: lambda results, _: false_alarms.document(results),
     PeersResults: lambda results, _: peers.document(results),
+    PlantsResults: lambda results, _: plants.document(results),
     CompareResults: lambda results, _: compare.document(results),
     DiscoveryFile: lambda results, _: discovery.document(results),
     CertificatesFile: certify.document,

@@ -7,7 +7,6 @@ gets its circuit by the same selector, so that all are judged alike.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, distribution
@@ -141,12 +140,6 @@ class Peers(base.ResumableRun[Key, Verdict]):
         verdicts = tuple(replace(v, seconds=round(v.seconds, 3)) for v in self.done)  # as in the file
         summary = Summary.of(verdicts, self.seconds).to_json()
         return PeersResults(path=path or Path(), run=self.record(), verdicts=verdicts, summary=summary)
-
-
-def until(minutes: float | None) -> Callable[[], bool]:
-    """Whether so many minutes have passed since this call."""
-    end = None if minutes is None else time.monotonic() + 60 * minutes
-    return lambda: end is not None and time.monotonic() >= end
 
 
 def again(

@@ -1,6 +1,6 @@
 """Published methods and our own on proved truths: the table `ci/results/peers.md`, from `ci/results/peers.json`.
 
-    python -m ci.peers [--programs N] [--minutes M] --json FILE --resume
+    python -m ci.peers [--programs N] [--most-inputs N] [--minutes M] --json FILE --resume
 
 Every method runs on the same programs: a share of the zoo, drawn at random with a fixed seed, such that a larger share contains a
 smaller one. The run is resumed by the same call; `--minutes` ends it in time. A tool that is not installed is left out, and
@@ -17,6 +17,7 @@ import typer
 from tracrcheck.commands.arguments import RunOptions
 from tracrcheck.commands.base import command, command_line, prepared
 from tracrcheck.commands.resumable import run_or_read
+from tracrcheck.compiler.compile import compile_program
 from tracrcheck.rasp.library import Library
 from tracrcheck.reports import peers as report
 from tracrcheck.runs.base import until
@@ -72,15 +73,24 @@ def run(
     programs: Annotated[
         int | None, typer.Option(min=1, help="How many programs, drawn at random; by default all.")
     ] = None,
+    most_inputs: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Draw them from the programs with at most so many inputs; by default from all."
+        ),
+    ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds that a method may take on a program.")] = 600.0,
     minutes: Minutes = None,
 ) -> None:
     """Run every method that is installed on the same programs."""
     library, installed = Library.here(), tools()
     chosen = {m: a for tool, of in METHODS.items() if not tool or tool in installed for m, a in of.items()}
-    every = [entry.program.name for entry in library.all()]
+    every = {entry.program.name: compile_program(entry.program) for entry in library.all()}
+    small = [
+        name for name, of in every.items() if most_inputs is None or len(of.domain.inputs) <= most_inputs
+    ]
     plan = Plan(
-        methods=chosen, own_circuit=OWN_CIRCUIT, select=SELECT, programs=share(every, programs), n_programs=len(every),
+        methods=chosen, own_circuit=OWN_CIRCUIT, select=SELECT, programs=share(small, programs), n_programs=len(every), most_inputs=most_inputs,
         timeout=timeout, tools=installed,
     )  # fmt: skip
     header = plan.header(command_line().replace("tracrcheck", "python -m ci.peers", 1))

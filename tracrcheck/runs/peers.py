@@ -37,13 +37,15 @@ Key = tuple[str, str, str]  # method, ablation, program
 @dataclass(frozen=True, kw_only=True)
 class Plan(base.Plan):
     """methods: each with the ablations that it takes. own_circuit: those whose own circuit is judged; the circuit of all others is
-    made of their scores by `select`. programs: a share of the `n_programs` there are. timeout: seconds. tools: their versions."""
+    made of their scores by `select`. programs: a share of the `n_programs` there are, drawn from those with at most `most_inputs` inputs
+    (null: from all). timeout: seconds. tools: their versions."""
 
     methods: dict[str, list[str]]
     own_circuit: list[str]
     select: str
     programs: list[str]
     n_programs: int
+    most_inputs: int | None
     timeout: float
     tools: dict[str, str]
 

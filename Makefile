@@ -41,6 +41,10 @@ help: ## list the commands
 gate: $(STAMP) ## the main job: verdicts on reverse and xproportion
 	$(BIN)/tracrcheck gate reverse xproportion
 
+# The C library keeps the memory it has, and does not give each large block back to the system and ask for it again.
+test: export MALLOC_MMAP_THRESHOLD_ = 1073741824
+test: export MALLOC_TRIM_THRESHOLD_ = 4294967295
+test: export MALLOC_TOP_PAD_ = 67108864
 test: $(STAMP) ## the default test suite
 	$(BIN)/python -m pytest $(PARALLEL)
 

@@ -10,6 +10,7 @@ the table says which were there. `tracrcheck report` shows the results, `tracrch
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -18,7 +19,7 @@ from tracrcheck.commands.arguments import RunOptions
 from tracrcheck.commands.base import command, command_line, prepared
 from tracrcheck.commands.resumable import run_or_read
 from tracrcheck.compiler.compile import compile_program
-from tracrcheck.rasp.library import Library
+from tracrcheck.rasp.library import Entry, Library
 from tracrcheck.reports import peers as report
 from tracrcheck.runs.base import until
 from tracrcheck.runs.peers import PEERS, Peers, Plan, tools
@@ -59,6 +60,14 @@ SEED = 17
 Minutes = Annotated[
     float | None, typer.Option(help="Stop after so many minutes; the same call resumes.", show_default=False)
 ]
+MostInputs = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Draw them from the programs with at most so many inputs; by default from all.",
+        show_default=False,
+    ),
+]
 
 
 def share(names: list[str], n: int | None) -> list[str]:
@@ -67,30 +76,30 @@ def share(names: list[str], n: int | None) -> list[str]:
     return sorted(order[:n])
 
 
+def with_few_inputs(entries: Iterable[Entry], most: int | None) -> list[str]:
+    return [
+        e.program.name
+        for e in entries
+        if most is None or len(compile_program(e.program).domain.inputs) <= most
+    ]
+
+
 @command
 def run(
     options: RunOptions,
     programs: Annotated[
         int | None, typer.Option(min=1, help="How many programs, drawn at random; by default all.")
     ] = None,
-    most_inputs: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Draw them from the programs with at most so many inputs; by default from all."
-        ),
-    ] = None,
+    most_inputs: MostInputs = None,
     timeout: Annotated[float, typer.Option(help="Seconds that a method may take on a program.")] = 600.0,
     minutes: Minutes = None,
 ) -> None:
     """Run every method that is installed on the same programs."""
     library, installed = Library.here(), tools()
     chosen = {m: a for tool, of in METHODS.items() if not tool or tool in installed for m, a in of.items()}
-    every = {entry.program.name: compile_program(entry.program) for entry in library.all()}
-    small = [
-        name for name, of in every.items() if most_inputs is None or len(of.domain.inputs) <= most_inputs
-    ]
+    every = library.all()
     plan = Plan(
-        methods=chosen, own_circuit=OWN_CIRCUIT, select=SELECT, programs=share(small, programs), n_programs=len(every), most_inputs=most_inputs,
+        methods=chosen, own_circuit=OWN_CIRCUIT, select=SELECT, programs=share(with_few_inputs(every, most_inputs), programs), n_programs=len(every), most_inputs=most_inputs,
         timeout=timeout, tools=installed,
     )  # fmt: skip
     header = plan.header(command_line().replace("tracrcheck", "python -m ci.peers", 1))

@@ -1,6 +1,6 @@
 """Causal programs in GPT-2s, at their own size and at that of GPT-2 small: the certificates in `ci/results/planted.json`.
 
-    python -m ci.planted [--programs N] [--large NAMES] [--minutes M] [--folders DIR] --json FILE --resume
+    python -m ci.planted [--programs N] [--most-inputs N] [--large NAMES] [--minutes M] [--folders DIR] --json FILE --resume
 
 `--folders` also writes each as `tracrcheck plant` would, for `tracrcheck gate DIR/*`. The run is resumed by the same call;
 `--minutes` ends it in time.
@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from ci.peers import Minutes, share
+from ci.peers import Minutes, MostInputs, share, with_few_inputs
 from tracrcheck.commands.arguments import RunOptions
 from tracrcheck.commands.base import command, command_line
 from tracrcheck.commands.resumable import run_or_read
@@ -35,15 +35,16 @@ def run(
             min=0, help="How many causal programs at their own size, drawn at random; by default all."
         ),
     ] = None,
+    most_inputs: MostInputs = None,
     large: Annotated[str, typer.Option(help="Programs at 12 x 12 x 768, comma-separated.")] = LARGE,
     seed: Annotated[int, typer.Option(help="Of the slots, the distractors and the rotation.")] = 0,
     folders: Annotated[Path | None, typer.Option(help="Write the checkpoints in this folder too.")] = None,
     minutes: Minutes = None,
 ) -> None:
     """Plant programs in GPT-2s and certify each."""
-    causal = [entry.program.name for entry in Library.here().all() if entry.program.causal]
+    causal = [entry for entry in Library.here().all() if entry.program.causal]
     plan = Plan(
-        own=share(causal, programs), n_causal=len(causal), large=[name for name in large.split(",") if name], size="12x12",
+        own=share(with_few_inputs(causal, most_inputs), programs), n_causal=len(causal), most_inputs=most_inputs, large=[name for name in large.split(",") if name], size="12x12",
         seed=seed,
     )  # fmt: skip
     header, over = (

@@ -17,7 +17,11 @@ def document(results: PlantsResults) -> doc.Document:
     left = len(results.plan.units()) - len(plants)
     failed = [found for plant in plants if (found := _finding(plant))]
     n, of = len(asked["own"]), asked["n_causal"]
-    part = f"{n} of {of} causal programs, drawn at random," if n < of else f"all {of} causal programs"
+    part = f"all {of} causal programs" if n == of else f"{n} of {of} causal programs"
+    if asked["most_inputs"] is not None:
+        part += f", those with at most {asked['most_inputs']:,} inputs or a share of them,"
+    elif n < of:
+        part += ", drawn at random,"
     return doc.Document(
         command="planted",
         title="Programs planted in GPT-2s",

@@ -61,10 +61,12 @@ class Plant:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan(base.Plan):
-    """own: programs at their own size, a share of the `n_causal` there are. large: programs at `size`."""
+    """own: programs at their own size, a share of the `n_causal` there are, of those with at most `most_inputs` inputs (null: of all).
+    large: programs at `size`, which come first."""
 
     own: list[str]
     n_causal: int
+    most_inputs: int | None
     large: list[str]
     size: str
     seed: int
@@ -72,7 +74,7 @@ class Plan(base.Plan):
     kind = "plants"
 
     def units(self) -> list[Key]:
-        return [*((program, OWN) for program in self.own), *((program, self.size) for program in self.large)]
+        return [*((program, self.size) for program in self.large), *((program, OWN) for program in self.own)]
 
     def sources(self) -> dict[str, str | None]:
         return _sources([*self.own, *self.large], Library.here())

@@ -80,5 +80,5 @@ def test_a_program_whose_truth_does_not_carry_over_is_a_row_with_the_reason(few,
 
 
 def test_a_plan_has_programs_at_their_own_size_and_others_at_that_of_gpt2():
-    plan = plants.Plan(own=["a", "b"], n_causal=9, large=["a"], size="12x12", seed=0)
-    assert plan.units() == [("a", "own"), ("b", "own"), ("a", "12x12")]
+    plan = plants.Plan(own=["a", "b"], n_causal=9, most_inputs=None, large=["a"], size="12x12", seed=0)
+    assert plan.units() == [("a", "12x12"), ("a", "own"), ("b", "own")]

@@ -14,7 +14,7 @@ from torch import Tensor
 from edgeprune_core.ablations import Ablation
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.criterion import Outcome, decode
-from edgeprune_core.engine import live_writers, outputs, run, trace
+from edgeprune_core.engine import open_edges, outputs, run, trace
 from edgeprune_core.error_codes import user_error
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.mask import to_mask
@@ -99,11 +99,11 @@ class Task:
         mask: Float[Tensor, "circuit reader writer"],
         items: Int[Tensor, "item 2"],
         *,
-        live: Bool[Tensor, " writer"] | None = None,
+        edges: Bool[Tensor, "reader writer"] | None = None,
         first_layer: int = 0,
         recompute: bool = False,
     ) -> Float[Tensor, "circuit item place d_out"]:
-        """Outputs of masked models on these items. live, first_layer, recompute: as of `engine.run`."""
+        """Outputs of masked models on these items. edges, first_layer, recompute: as of `engine.run`."""
         clean = items[:, 0]
         return run(
             self.model,
@@ -112,11 +112,15 @@ class Task:
             self.background(items),
             valid=self._valid(clean),
             places=None if self.places is None else self.places[clean],
-            live=live,
+            edges=edges,
             first_layer=first_layer,
             written=self.writers[:, clean] if first_layer else None,
             recompute=recompute,
         )
+
+    def open_edges(self, mask: Float[Tensor, "circuit reader writer"]) -> Bool[Tensor, "reader writer"]:
+        """The edges that can matter in a run of these masks, for `outputs`."""
+        return open_edges(mask, self.graph, fed=self.ablation.interchange)
 
     def deviation(
         self, outputs: Float[Tensor, "circuit item place d_out"], items: Int[Tensor, "item 2"]
@@ -225,9 +229,10 @@ class Task:
         first_layer: int = 0,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Some items and the outputs of every mask on them, until all items were run: memory is bounded."""
-        live, items = live_writers(mask, self.graph), self.items if items is None else items
-        for part in items.split(self._at_once(len(mask), int(live.sum()) + 4 * self.graph.n_heads)):
-            yield part, self.outputs(mask, part, live=live, first_layer=first_layer)
+        edges, items = self.open_edges(mask), self.items if items is None else items
+        rows = int(edges.any(0).sum()) + 4 * self.graph.n_heads
+        for part in items.split(self._at_once(len(mask), rows)):
+            yield part, self.outputs(mask, part, edges=edges, first_layer=first_layer)
 
     def _at_once(self, circuits: int, rows: int) -> int:
         """How many inputs fit into CHUNK_FLOATS, with `rows` streams and the outputs for each circuit."""

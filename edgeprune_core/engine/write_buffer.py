@@ -12,13 +12,18 @@ scalar `tape`, passed from write to write, makes it visit reads and writes in re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+# Rows of `Deltas`: consecutive, or some.
+Slots = slice | Int[Tensor, " slot"]
+# Floats of each row that are gathered at once, so that they stay in a core's cache until they are summed.
+PIECE = 4096
 
 
 @dataclass
@@ -40,15 +45,34 @@ class Deltas:
         self,
         rows: Float[Tensor, "circuit reader writer"],
         base: Float[Tensor, "*circuit batch pos d_model"],
-        slots: slice,
+        slots: Slots,
     ) -> Float[Tensor, "circuit reader flat"]:
-        return torch.baddbmm(base.reshape(-1, 1, self.values.shape[-1]), rows, self.values[:, slots])
+        base = base.reshape(-1, 1, self.values.shape[-1])
+        if isinstance(slots, slice):
+            return torch.baddbmm(base, rows, self.values[:, slots])
+        out = base.expand(len(rows), rows.shape[1], -1).clone(memory_format=torch.contiguous_format)
+        for piece, values in self._gathered(slots):
+            out[:, :, piece].baddbmm_(rows, values)
+        return out
 
-    def collect(self, rows: Tensor, of_inputs: Float[Tensor, "circuit reader flat"], slots: slice) -> Tensor:
+    def collect(self, rows: Tensor, of_inputs: Float[Tensor, "circuit reader flat"], slots: Slots) -> Tensor:
         """The gradient of `rows`; that of the writers goes into the twin."""
         assert self.gradient is not None
-        self.gradient[:, slots].baddbmm_(rows.mT, of_inputs)
-        return torch.bmm(of_inputs, self.values[:, slots].mT)
+        if isinstance(slots, slice):
+            self.gradient[:, slots].baddbmm_(rows.mT, of_inputs)
+            return torch.bmm(of_inputs, self.values[:, slots].mT)
+        of_rows = torch.zeros_like(rows)
+        for piece, values in self._gathered(slots):
+            here = of_inputs[:, :, piece]
+            of_rows.baddbmm_(here, values.mT)
+            self.gradient[:, :, piece].index_add_(1, slots, torch.bmm(rows.mT, here))
+        return of_rows
+
+    def _gathered(self, slots: Int[Tensor, " slot"]) -> Iterator[tuple[slice, Tensor]]:
+        """The values of these rows, a piece of the columns at a time."""
+        for start in range(0, self.values.shape[2], PIECE):
+            piece = slice(start, start + PIECE)
+            yield piece, self.values[:, :, piece].index_select(1, slots)
 
 
 class Write(torch.autograd.Function):
@@ -142,7 +166,7 @@ class ReadHeads(torch.autograd.Function):
         x = deltas.mixed(rows, base, slots)
         d_model = weights[0].shape[1]
         readers = sum(map(len, weights))
-        inputs = x[:, :readers].view(len(x), readers, -1, d_model)
+        inputs = x[:, :readers].unflatten(2, (x.shape[2] // d_model, d_model))
         p = _project(inputs, weights)
         scale = None
         if eps is not None:
@@ -163,7 +187,7 @@ class ReadHeads(torch.autograd.Function):
         readers, d_model = p.shape[1], ctx.weights[0].shape[1]
         of_inputs = torch.empty_like(x)
         of_inputs[:, readers:] = of_rest
-        into = of_inputs[:, :readers].view(len(x), readers, -1, d_model)
+        into = of_inputs[:, :readers].unflatten(2, (x.shape[2] // d_model, d_model))
         back = g * scale[0] if scale else g
         start = 0
         for w in ctx.weights:

@@ -23,7 +23,7 @@ from edgeprune_core.training import cross_entropy, pathwise, score_function
 from edgeprune_core.training.gates import HardConcrete
 from edgeprune_core.training.item_pool import ItemPool
 from edgeprune_core.training.prices import SparsityTarget
-from tracrcheck.invariants import discretisation, gates, patching
+from tracrcheck.invariants import discretisation, gates
 from tracrcheck.truth import cache, certify
 from tracrcheck.truth import permitted as structure
 
@@ -463,8 +463,8 @@ def knocked_out_is_kept(patch) -> None:
 
 
 def half_kept_is_alive(patch) -> None:
-    before = patching.live_writers
-    patch.setattr(patching, "live_writers", lambda mask, graph: before(mask > 0.5, graph))
+    before = task.open_edges
+    patch.setattr(task, "open_edges", lambda mask, graph, **how: before(mask > 0.5, graph, **how))
 
 
 def no_slope_at_kinks(patch) -> None:

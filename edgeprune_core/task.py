@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal, Self
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -23,8 +23,8 @@ from edgeprune_core.weights import Model
 
 # Floats of writer outputs held at once while a long list is processed: 64 MiB in float64.
 CHUNK_FLOATS = 8_000_000
-# Up to this many floats, 1 GiB in float64, what every writer writes on every input is kept; beyond, it is recomputed.
-HELD_FLOATS = 128_000_000
+# Up to this many bytes, what every writer writes on every input is kept; beyond, it is recomputed.
+HELD_BYTES = 320 * 2**20
 
 # A number that is nearer to the mean than this share of the outputs' range counts as equal to it: far above the
 # rounding of either precision (float32: about 1e-7), far below any difference that a program makes on purpose.
@@ -74,6 +74,15 @@ class Task:
             parts.append(outputs(self.model, self.tokens[rows], valid=self._valid(rows), places=places))
         return torch.cat(parts)
 
+    # Fields with a row for each input.
+    _of_inputs: ClassVar[tuple[str, ...]] = ("tokens", "valid", "scored", "places")
+
+    def part(self, rows: Int[Tensor, " item"]) -> Self:
+        """The task with these items of its list alone, and their inputs: few enough to keep what is written on them."""
+        inputs, items = self.items[rows].unique(return_inverse=True)
+        given = {name: getattr(self, name) for name in self._of_inputs}
+        return replace(self, items=items, **{name: t[inputs] for name, t in given.items() if t is not None})
+
     def to(self, dtype: torch.dtype) -> Task:
         """The same task in another precision."""
         return replace(self, model=self.model.to(dtype), ablation=self.ablation.to(dtype))
@@ -86,7 +95,8 @@ class Task:
     @cached_property
     def _held(self) -> bool:
         """Whether `writers` is small enough to keep in memory."""
-        return self.tokens.numel() * len(self.graph.writers) * self.model.spec.d_model <= HELD_FLOATS
+        floats = self.tokens.numel() * len(self.graph.writers) * self.model.spec.d_model
+        return floats * self.model.dtype.itemsize <= HELD_BYTES
 
     def background(self, items: Int[Tensor, "item 2"]) -> Float[Tensor, "writer item pos d_model"] | None:
         """What cut edges carry on these items."""

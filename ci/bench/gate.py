@@ -218,7 +218,10 @@ def main() -> int:
         "--child", type=int, metavar="ROUNDS", help="only measure what the method's process costs"
     )
     parser.add_argument(
-        "--proofs", nargs="*", metavar="PROGRAM", help="only certificates, and `check` of these or all large programs"
+        "--proofs",
+        nargs="*",
+        metavar="PROGRAM",
+        help="only certificates, and `check` of these or all large programs",
     )
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()

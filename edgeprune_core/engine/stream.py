@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -21,8 +22,8 @@ from edgeprune_core.weights import Model
 
 # Rows of at least this many floats are worth leaving out one by one: below, choosing costs more than computing (measured).
 LONG_ROWS = 8192
-# The largest share of the writers that is gathered before it is summed: a larger one is summed with all others.
-FEW = 0.5
+# The largest share of the writers that is copied together and summed; a larger one is summed with all others.
+FEW = 0.7
 
 
 class Stream:
@@ -163,7 +164,7 @@ class Stream:
     def _slots(self, rows: Sequence[int], start: int) -> Slots:
         """Those that any of these readers reads, where they are few; else all that were written since `start`."""
         if self._edges is not None:
-            used = start + self._edges[rows, start : self.written].any(0).nonzero()[0]
+            used = start + np.flatnonzero(self._edges[rows, start : self.written].any(0))
             if len(used) <= FEW * (self.written - start):
                 return torch.from_numpy(used).to(self.base.device)
         return slice(start, self.written)

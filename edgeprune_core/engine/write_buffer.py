@@ -12,7 +12,7 @@ scalar `tape`, passed from write to write, makes it visit reads and writes in re
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,8 +22,6 @@ from torch.autograd.function import once_differentiable
 
 # Rows of `Deltas`: consecutive, or some.
 Slots = slice | Int[Tensor, " slot"]
-# Floats of each row that are gathered at once, so that they stay in a core's cache until they are summed.
-PIECE = 4096
 
 
 @dataclass
@@ -47,32 +45,20 @@ class Deltas:
         base: Float[Tensor, "*circuit batch pos d_model"],
         slots: Slots,
     ) -> Float[Tensor, "circuit reader flat"]:
-        base = base.reshape(-1, 1, self.values.shape[-1])
-        if isinstance(slots, slice):
-            return torch.baddbmm(base, rows, self.values[:, slots])
-        out = base.expand(len(rows), rows.shape[1], -1).clone(memory_format=torch.contiguous_format)
-        for piece, values in self._gathered(slots):
-            out[:, :, piece].baddbmm_(rows, values)
-        return out
+        return torch.baddbmm(base.reshape(-1, 1, self.values.shape[-1]), rows, self._at(slots))
 
     def collect(self, rows: Tensor, of_inputs: Float[Tensor, "circuit reader flat"], slots: Slots) -> Tensor:
         """The gradient of `rows`; that of the writers goes into the twin."""
         assert self.gradient is not None
         if isinstance(slots, slice):
             self.gradient[:, slots].baddbmm_(rows.mT, of_inputs)
-            return torch.bmm(of_inputs, self.values[:, slots].mT)
-        of_rows = torch.zeros_like(rows)
-        for piece, values in self._gathered(slots):
-            here = of_inputs[:, :, piece]
-            of_rows.baddbmm_(here, values.mT)
-            self.gradient[:, :, piece].index_add_(1, slots, torch.bmm(rows.mT, here))
-        return of_rows
+        else:
+            self.gradient.index_add_(1, slots, torch.bmm(rows.mT, of_inputs))
+        return torch.bmm(of_inputs, self._at(slots).mT)
 
-    def _gathered(self, slots: Int[Tensor, " slot"]) -> Iterator[tuple[slice, Tensor]]:
-        """The values of these rows, a piece of the columns at a time."""
-        for start in range(0, self.values.shape[2], PIECE):
-            piece = slice(start, start + PIECE)
-            yield piece, self.values[:, :, piece].index_select(1, slots)
+    def _at(self, slots: Slots) -> Float[Tensor, "circuit slot flat"]:
+        """A view of consecutive rows, a copy of others: what is left out is worth more than the copy."""
+        return self.values[:, slots] if isinstance(slots, slice) else self.values.index_select(1, slots)
 
 
 class Write(torch.autograd.Function):

@@ -11,7 +11,7 @@ import torch
 
 from edgeprune_core.ablations import Mean, Resample, Zero
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.engine import open_edges, outputs, run, stream, trace, write_buffer
+from edgeprune_core.engine import open_edges, outputs, run, stream, trace
 from edgeprune_core.engine.blocks.mlp import activate
 from edgeprune_core.engine.blocks.rotary import rotate
 from edgeprune_core.engine.stream import _span
@@ -279,7 +279,6 @@ def rows(request, monkeypatch):
     """Rows short enough to be read whole, or so long that only what is kept is read."""
     if request.param == "long":
         monkeypatch.setattr(stream, "LONG_ROWS", 1)
-        monkeypatch.setattr(write_buffer, "PIECE", 7)  # no divisor of a row's length
 
 
 @every_shape

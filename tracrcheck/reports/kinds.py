@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tracrcheck.reports import certify, compare, discovery, false_alarms, fuzz, gate, invariants, mutants
+from tracrcheck.reports import (
+    certify,
+    compare,
+    discovery,
+    false_alarms,
+    fuzz,
+    gate,
+    invariants,
+    mutants,
+    overlap,
+)
 from tracrcheck.reports.context import Context
 from tracrcheck.reports.document import Document
 from tracrcheck.reports.render import junit, markdown
 from tracrcheck.reports.render.html import page as html
-from tracrcheck.reports.saved import CertificatesFile, DiscoveryFile, Shown
+from tracrcheck.reports.saved import CertificatesFile, DiscoveryFile, OverlapFile, Shown
 from tracrcheck.runs.compare import CompareResults
 from tracrcheck.runs.false_alarms import FalseAlarmResults
 from tracrcheck.runs.fuzz import FuzzResults
@@ -26,6 +36,7 @@ KINDS: dict[type, Callable[[Any, Context], Document]] = {
     FalseAlarmResults: lambda results, _: false_alarms.document(results),
     CompareResults: lambda results, _: compare.document(results),
     DiscoveryFile: lambda results, _: discovery.document(results),
+    OverlapFile: lambda results, _: overlap.document(results),
     CertificatesFile: certify.document,
 }
 

@@ -82,16 +82,19 @@ def main() -> int:
     options = parser.parse_args()
     ours = fetched.load_model(options.model).model
     theirs = AutoModelForCausalLM.from_pretrained(fetched.folder_of(options.model), dtype=torch.float32)
-    found = measured(
-        ours, theirs, dtype=options.dtype, prompts=options.prompts, longest=options.longest
-    )
+    found = measured(ours, theirs, dtype=options.dtype, prompts=options.prompts, longest=options.longest)
     print(
         f"{options.model}, {found.dtype}: {found.prompts} prompts of 1 to {found.longest} tokens; logits apart by at most "
         f"{found.worst:.1e} of the largest of a prompt (bar {BARS[found.dtype]:.0e}), {found.mean:.1e} in the mean; "
         f"{found.seconds:.0f} s"
     )
     if options.json is not None:
-        record = {"command": " ".join(["python", *sys.argv]), "commit": commit(), "machine": machine(), **asdict(found)}
+        record = {
+            "command": " ".join(["python", *sys.argv]),
+            "commit": commit(),
+            "machine": machine(),
+            **asdict(found),
+        }
         write_whole(options.json, json.dumps(kept(options.json, record), indent=2) + "\n")
     return 0 if found.good else 1
 

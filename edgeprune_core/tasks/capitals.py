@@ -1,4 +1,4 @@
-"""Country and capital: "The capital of France is" -> " Paris"; as a statement, by examples, and by an instruction.
+"""Country and capital: "Everyone knows that the capital of France is" -> " Paris"; as a statement, by examples, and by an instruction.
 
 A task of Hanna et al. 2024 (arXiv 2403.17806), who ask for the country of a capital. The corrupted prompt names another
 country. The instruction is in the chat format of SmolLM2 and Qwen; other tokenizers read it as plain text.
@@ -15,33 +15,41 @@ from edgeprune_core.tasks.base import Pair
 
 # Countries and capitals of one word. A tokenizer that cuts a name into several tokens does without that country.
 CAPITALS = {
-    "Austria": "Vienna", "Belgium": "Brussels", "Bulgaria": "Sofia", "Canada": "Ottawa", "Chile": "Santiago",
-    "China": "Beijing", "Cuba": "Havana", "Denmark": "Copenhagen", "Egypt": "Cairo", "England": "London",
-    "Finland": "Helsinki", "France": "Paris", "Germany": "Berlin", "Greece": "Athens", "Hungary": "Budapest",
-    "Iran": "Tehran", "Iraq": "Baghdad", "Ireland": "Dublin", "Italy": "Rome", "Jamaica": "Kingston",
-    "Japan": "Tokyo", "Kenya": "Nairobi", "Norway": "Oslo", "Peru": "Lima", "Philippines": "Manila",
-    "Poland": "Warsaw", "Portugal": "Lisbon", "Russia": "Moscow", "Scotland": "Edinburgh", "Spain": "Madrid",
-    "Sweden": "Stockholm", "Syria": "Damascus", "Thailand": "Bangkok", "Turkey": "Ankara",
+    "Afghanistan": "Kabul", "Austria": "Vienna", "Belgium": "Brussels", "Bulgaria": "Sofia",
+    "Canada": "Ottawa", "Chile": "Santiago", "China": "Beijing", "Colombia": "Bogota", "Croatia": "Zagreb",
+    "Cuba": "Havana", "Denmark": "Copenhagen", "Ecuador": "Quito", "Egypt": "Cairo", "England": "London",
+    "Estonia": "Tallinn", "Finland": "Helsinki", "France": "Paris", "Germany": "Berlin", "Ghana": "Accra",
+    "Greece": "Athens", "Hungary": "Budapest", "Indonesia": "Jakarta", "Iran": "Tehran",
+    "Ireland": "Dublin", "Italy": "Rome", "Japan": "Tokyo", "Kenya": "Nairobi", "Lebanon": "Beirut",
+    "Morocco": "Rabat", "Nepal": "Kathmandu", "Norway": "Oslo", "Pakistan": "Islamabad", "Peru": "Lima",
+    "Philippines": "Manila", "Poland": "Warsaw", "Portugal": "Lisbon", "Romania": "Bucharest",
+    "Russia": "Moscow", "Scotland": "Edinburgh", "Serbia": "Belgrade", "Spain": "Madrid",
+    "Sweden": "Stockholm", "Switzerland": "Bern", "Syria": "Damascus", "Thailand": "Bangkok",
+    "Turkey": "Ankara", "Vietnam": "Hanoi", "Wales": "Cardiff",
 }  # fmt: skip
 
 _CHAT = "<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n{start}"
 # The countries of the examples are not asked for.
 FRAMES: dict[str, tuple[str, ...]] = {
     "statement": (
-        "The capital of {country} is",
-        "The capital city of {country} is",
-        "As everybody knows, the capital of {country} is",
-        "{country} is a country whose capital is the city of",
+        "The government of {country} sits in the capital,",
+        "The parliament of {country} meets in the capital,",
+        "The embassy is in the capital of {country},",
+        "Everyone knows that the capital of {country} is",
     ),
     "few_shot": (
-        "Netherlands: Amsterdam\nAustralia: Canberra\nArgentina: Buenos Aires\n{country}:",
         "Country: Netherlands, capital: Amsterdam\nCountry: Ukraine, capital: Kiev\nCountry: {country}, capital:",
         "Q: Australia? A: Canberra\nQ: Ukraine? A: Kiev\nQ: Netherlands? A: Amsterdam\nQ: {country}? A:",
+        "Question: What is the capital of Australia?\nAnswer: Canberra\nQuestion: What is the capital of Ukraine?\nAnswer: "
+        "Kiev\nQuestion: What is the capital of {country}?\nAnswer:",
     ),
     "instruction": (
-        _CHAT.format(question="What is the capital of {country}?", start="The capital is"),
-        _CHAT.format(question="Name the capital of {country}.", start="It is"),
-        _CHAT.format(question="Say in one word which city is the capital of {country}.", start="Answer:"),
+        _CHAT.format(question="What is the capital of {country}?", start="The capital of {country} is"),
+        _CHAT.format(question="What is the capital of {country}?", start="The capital is the city of"),
+        _CHAT.format(question="Which city is the capital of {country}?", start="The capital of {country} is"),
+        _CHAT.format(
+            question="Name the capital of {country}.", start="The capital of {country} is the city of"
+        ),
     ),
 }
 

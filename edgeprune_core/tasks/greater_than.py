@@ -4,9 +4,9 @@ Hanna et al. 2023 (arXiv 2305.00586), section 2: centuries 11 to 17, last digits
 whose first year ends in 01, after which (nearly) every year is right. The foils are the years up to and including
 the first one: their probability is what the paper's measure subtracts. The nouns, all of things that last, are ours.
 
-Some tokenizers cut a year into digits, so that the decade comes next. Hanna et al. 2024 then take later decades as right,
-earlier ones as wrong, and let the digit after it decide within the decade of the first year. We score one position: that
-decade is neither right nor wrong, and wrong after a year that ends in 9. Years are then 10 to 89: a decade is left on either side.
+Some tokenizers cut a year into digits, so that the decade comes next. Hanna et al. 2024 (arXiv 2403.17806) score two positions
+there: later decades are right, earlier ones wrong, and within the decade of the first year the next digit decides. We score
+one: a digit is right if a later year begins with it. So the decade of the first year is right too, but not after a 9.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ class GreaterThan:
 
     def draw(self, rng: random.Random) -> Pair:
         noun, century = rng.choice(NOUNS), rng.choice(CENTURIES)
-        first = rng.randrange(10, 90) if self.digits else rng.randrange(2, 99)
-        decade, year = divmod(first, 10)
+        first = rng.randrange(10 if self.digits else 2, 99)
+        later, corrupted_later = (self._texts(range(n + 1, 100)) for n in (first, 1))
         return Pair(
             clean=FRAME.format(noun=noun, century=century, first=first),
             corrupted=FRAME.format(noun=noun, century=century, first=1),
-            answers=_digits(decade + 1, 10) if self.digits else _years(first + 1, 100),
-            foils=_digits(0, decade + (year == 9)) if self.digits else _years(0, first + 1),
-            corrupted_answers=_digits(0, 10) if self.digits else _years(2, 100),
+            answers=later,
+            foils=tuple(text for text in self._texts(range(100)) if text not in later),
+            corrupted_answers=corrupted_later,
             template=FRAME,
             keys=(f"{noun}+{century}{first:02d}",),
         )
@@ -65,10 +65,6 @@ class GreaterThan:
             for first in range(100):
                 yield FRAME.format(noun="war", century=century, first=first) + f"{first:02d}"
 
-
-def _years(start: int, stop: int) -> tuple[str, ...]:
-    return tuple(f"{year:02d}" for year in range(start, stop))
-
-
-def _digits(start: int, stop: int) -> tuple[str, ...]:
-    return tuple(map(str, range(start, stop)))
+    def _texts(self, years: range) -> tuple[str, ...]:
+        """What comes next in these years."""
+        return tuple(dict.fromkeys(f"{year:02d}"[: 1 if self.digits else 2] for year in years))

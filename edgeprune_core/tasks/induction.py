@@ -1,8 +1,9 @@
-"""Induction: random words, and then the first few of them again: " ring map park hat ... ring map" -> " park".
+"""Induction: random words, and then the first few of them again: " ring, map, park, hat, ... ring, map," -> " park".
 
 Repeated random tokens, as of Olsson et al. 2022 (arXiv 2209.11895): what follows can only be known from the first time. The
-words are those of our other tasks, of which each is one token in most vocabularies. In the corrupted prompt other words come
-first, so that the last ones have not been there before, and nothing is right. The foils are the other words of the first time.
+words are those of our other tasks, of which each is one token in most vocabularies, and stand in a list, without which small
+models expect a sentence. In the corrupted prompt other words come first, so that the last ones are new, and nothing is right.
+The foils are the other words of the first time.
 """
 
 from __future__ import annotations
@@ -14,9 +15,8 @@ from dataclasses import dataclass
 from edgeprune_core.tasks.base import Pair
 from edgeprune_core.tasks.greater_than import NOUNS
 from edgeprune_core.tasks.ioi import PLACES, THINGS
-from edgeprune_core.tasks.names import MEN, WOMEN
 
-WORDS = tuple(sorted({*NOUNS, *PLACES, *THINGS, *MEN, *WOMEN}))
+WORDS = tuple(sorted({*NOUNS, *PLACES, *THINGS}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class Induction:
     """words: how many come before the repetition. repeated: how many of them are said again, from the first on."""
 
     words: int = 12
-    repeated: tuple[int, ...] = (3, 4, 5, 6)
+    repeated: tuple[int, ...] = (5, 6, 7, 8, 9)
     name: str = "induction"
 
     def draw(self, rng: random.Random) -> Pair:
@@ -47,4 +47,4 @@ class Induction:
 
 def _text(words: tuple[str, ...] | list[str]) -> str:
     """Each with a space before it, the first one too: so it is the same token wherever it stands."""
-    return "".join(f" {word}" for word in words)
+    return "".join(f" {word}," for word in words)

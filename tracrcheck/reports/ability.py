@@ -14,6 +14,7 @@ SCHEMA = "tracrcheck.tasks/1"
 
 def table(rows: Sequence[Ability]) -> Table:
     """A row for each task. A task that the tokenizer does not fit has no figures."""
+    why = [Column("why none", lambda row: row.refused or "")] if any(row.refused for row in rows) else []
     return Table.of(
         rows,
         Column("task", lambda row: row.task),
@@ -22,7 +23,7 @@ def table(rows: Sequence[Ability]) -> Table:
         number("an answer leads", lambda row: "" if row.accuracy is None else f"{row.accuracy:.0%}"),
         number("log-odds (nats)", lambda row: _nats(row.margin)),
         number("corrupted", lambda row: _nats(row.corrupted)),
-        Column("", lambda row: row.refused or ""),
+        *why,
     )
 
 

@@ -73,7 +73,7 @@ def both_lists(
             _drawn(task, tokenizer, n=n, seed=seed, split=split, leads=leads) for split in SPLITS
         )
     else:
-        train, held_out = (_right(task, part, len(part), leads) for part in _dealt(task, n))
+        train, held_out = (_of_file(task, part, leads) for part in _dealt(task, n))
     return PromptLists(train=train.pairs, held_out=held_out.pairs, drawn=(train.drawn, held_out.drawn))
 
 
@@ -81,8 +81,13 @@ def judging_list(task: str, tokenizer: Tokenizer, *, n: int, seed: int, leads: L
     """The held-out list of `both_lists`. Errors: as there."""
     if check_task(task) in TASKS:
         return _drawn(task, tokenizer, n=n, seed=seed, split="held_out", leads=leads)
-    held_out = _dealt(task, n)[1]
-    return _right(task, held_out, len(held_out), leads)
+    return _of_file(task, _dealt(task, n)[1], leads)
+
+
+def _of_file(path: str, given: tuple[Pair, ...], leads: Leads | None) -> Drawn:
+    if leads is None:
+        return Drawn(pairs=given, drawn=len(given))
+    return _right(path, given, len(given), leads, least=1)
 
 
 def _dealt(path: str, n: int) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
@@ -110,28 +115,22 @@ def _drawn(task: str, tokenizer: Tokenizer, *, n: int, seed: int, split: Split, 
     fitting = _fitting(task, pairs(source, seed=seed, split=split), tokenizer)
     if leads is None:
         return Drawn(pairs=tuple(islice(fitting, n)), drawn=n)
-    found = _right(task, islice(fitting, DRAWN * n), n, leads)
-    if len(found.pairs) < n:
-        raise user_error(
-            "TC172.wrong", where="--only-right", got=f"{len(found.pairs)} of {found.drawn:,}", task=task, n=n
-        )
-    return found
+    return _right(task, islice(fitting, DRAWN * n), n, leads, least=n)
 
 
-def _right(task: str, given: Iterable[Pair], n: int, leads: Leads | None) -> Drawn:
-    """The first `n` of these pairs that the model leads on. Errors: TC172 (none)."""
-    if leads is None:
-        return Drawn(pairs=tuple(given), drawn=len(tuple(given)))
+def _right(task: str, given: Iterable[Pair], n: int, leads: Leads, *, least: int) -> Drawn:
+    """The first `n` of these pairs that the model leads on. Errors: TC172 (fewer than `least`)."""
     found: list[Pair] = []
     drawn, rest = 0, iter(given)
     while len(found) < n and (some := tuple(islice(rest, ASKED))):
         for pair, right in zip(some, leads(some), strict=True):
-            if len(found) == n:
-                break
-            drawn += 1
-            found += [pair] * right
-    if not found:
-        raise user_error("TC172.wrong", where="--only-right", got=f"0 of {drawn:,}", task=task, n="any")
+            if len(found) < n:
+                drawn += 1
+                found += [pair] * right
+    if len(found) < least:
+        raise user_error(
+            "TC172.wrong", where="--only-right", got=f"{len(found)} of {drawn:,}", task=task, n=least
+        )
     return Drawn(pairs=tuple(found), drawn=drawn)
 
 

@@ -181,12 +181,12 @@ def hash_of(piece: str) -> int:
     return int.from_bytes(piece.encode(), "big")
 
 
-def test_where_years_are_cut_into_digits_the_decade_decides_and_its_own_decade_only_after_a_nine():
+def test_where_years_are_cut_into_digits_a_digit_is_right_if_a_later_year_begins_with_it():
     source = fitted(TASKS["greater_than"], Digits(tokenizer("english")))
     seen = set()
     for pair in islice(pairs(source, seed=0), 300):
         decade, year = re.search(r"year \d\d(\d)(\d) to", pair.clean).groups()
-        assert [int(a) for a in pair.answers] == list(range(int(decade) + 1, 10))
+        assert [int(a) for a in pair.answers] == list(range(int(decade) + (year == "9"), 10))
         assert [int(a) for a in pair.foils] == list(range(int(decade) + (year == "9")))
         assert pair.answers
         assert pair.foils
@@ -205,7 +205,7 @@ def test_a_tokenizer_with_years_of_two_digits_or_without_the_words_leaves_greate
 def test_in_induction_the_last_words_were_there_before_and_the_answer_came_next_and_in_the_corrupted_prompt_nothing_did():
     lengths = set()
     for pair in drawn("induction"):
-        words, other = pair.clean.split(), pair.corrupted.split()
+        words, other = pair.clean[1:-1].split(", "), pair.corrupted[1:-1].split(", ")
         n = len(words) - 12
         assert words[12:] == words[:n] == other[12:]
         assert pair.answers == (f" {words[n]}",)
@@ -213,7 +213,7 @@ def test_in_induction_the_last_words_were_there_before_and_the_answer_came_next_
         assert len(set(words[:12] + other[:12])) == 24
         assert pair.corrupted_answers == ()
         lengths.add(n)
-    assert lengths == {3, 4, 5, 6}
+    assert lengths == {5, 6, 7, 8, 9}
 
 
 def test_every_word_of_induction_is_in_the_shipped_word_list():

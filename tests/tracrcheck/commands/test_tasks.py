@@ -84,7 +84,7 @@ def test_a_task_that_the_model_cannot_do_has_no_right_prompts():
         both_lists("ioi", english.tokenizer, n=2, seed=0, leads=lambda pairs: [False] * len(pairs))
     assert str(caught.value) == (
         "TC172 --only-right the model leads with an answer on too few prompts of 'ioi'\n    got     0 of 60\n"
-        "    wanted  2 prompts\n"
+        "    wanted  at least 2\n"
         "    do      leave --only-right out, or name a task that the model does: `tracrcheck tasks` says which"
     )
 

@@ -134,10 +134,8 @@ def test_the_page_is_the_same_from_the_file(call, files, here):
     ):
         assert text in page
     assert call("report", "o.json", "--html", "again.html").exit_code == 0
-    bodies = [
-        re.sub(r"(?s)<footer.*|<script.*?</script>", "", text)
-        for text in (page, (here / "again.html").read_text())
-    ]
+    bodies = [text.partition("Environment</h2>")[0] for text in (page, (here / "again.html").read_text())]
+    assert len(bodies[0]) > 20_000
     assert bodies[0] == bodies[1]
 
 

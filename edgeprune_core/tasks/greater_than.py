@@ -52,7 +52,7 @@ class GreaterThan:
             clean=FRAME.format(noun=noun, century=century, first=first),
             corrupted=FRAME.format(noun=noun, century=century, first=1),
             answers=later,
-            foils=tuple(text for text in self._texts(range(100)) if text not in later),
+            foils=tuple(text for text in self._texts(range(first + 1)) if text not in later),
             corrupted_answers=corrupted_later,
             template=FRAME,
             keys=(f"{noun}+{century}{first:02d}",),

@@ -22,6 +22,7 @@ from tracrcheck.runs.gate import Results
 from tracrcheck.runs.invariants import Checked, InvariantResults
 from tracrcheck.runs.kinds import read_any
 from tracrcheck.runs.mutants import Found, MutantResults
+from tracrcheck.runs.peers import PeersResults
 from tracrcheck.runs.profiles import PROFILES
 from tracrcheck.runs.results import RunResults
 from tracrcheck.trained.curve import LEVELS, Curve, Point, standings
@@ -59,6 +60,8 @@ def short_of_the_bar(found: RunResults) -> list[str]:
         return short_of_quiet(found)
     if isinstance(found, CompareResults):
         return short_of_a_comparison(found)
+    if isinstance(found, PeersResults):  # the methods of others have no bar to meet
+        return []
     counted = [v for v in found.verdicts if not v.vacuous]
     share = sum(v.verdict == "HOLDS" for v in counted) / len(counted)
     method = OLD_NAMES.get(asked["method"], asked["method"])

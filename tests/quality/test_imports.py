@@ -60,6 +60,10 @@ HIDDEN = {
         {"tracrcheck"},
         "outputs are checked before anything is loaded; the reports of every kind are needed only to write one",
     ),
+    "tracrcheck/reports/render/templates.py": (
+        {"jinja2"},
+        "slow to import, and many tables need no template",
+    ),
     "tracrcheck/commands/fuzz.py": (None, "as the other commands"),
     "edgeprune_core/families/checkpoints.py": (
         {"huggingface_hub"},

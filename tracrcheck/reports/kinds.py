@@ -15,6 +15,7 @@ from tracrcheck.reports import (
     invariants,
     mutants,
     overlap,
+    peers,
 )
 from tracrcheck.reports.context import Context
 from tracrcheck.reports.document import Document
@@ -27,6 +28,7 @@ from tracrcheck.runs.fuzz import FuzzResults
 from tracrcheck.runs.gate import Results
 from tracrcheck.runs.invariants import InvariantResults
 from tracrcheck.runs.mutants import MutantResults
+from tracrcheck.runs.peers import PeersResults
 
 KINDS: dict[type, Callable[[Any, Context], Document]] = {
     Results: gate.document,
@@ -34,6 +36,7 @@ KINDS: dict[type, Callable[[Any, Context], Document]] = {
     InvariantResults: lambda results, _: invariants.document(results),
     MutantResults: lambda results, _: mutants.document(results),
     FalseAlarmResults: lambda results, _: false_alarms.document(results),
+    PeersResults: lambda results, _: peers.document(results),
     CompareResults: lambda results, _: compare.document(results),
     DiscoveryFile: lambda results, _: discovery.document(results),
     OverlapFile: lambda results, _: overlap.document(results),

@@ -1,4 +1,4 @@
-"""The benchmarks run and write what they found: of the step, on both families and in both precisions, and of the start."""
+"""The benchmarks run and write their figures: training steps, on both families and in both precisions, and the start of commands."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_the_methods_own_time_is_reported_and_is_no_part_of_the_start(start, mon
     figure = start.measure(right, here, 1)
     assert (figure.seconds, figure.method_seconds, figure.ratio) == (0.25, 0.75, 0.25)
     assert "the method 0.75 s besides" in figure.line()
-    assert start.measure(right, here, 1).method_seconds == 0  # those of this command, and of none before
+    assert start.measure(right, here, 1).method_seconds == 0  # those of this command alone
 
 
 def test_the_committed_figures_are_of_every_call_and_within_their_bars(start):

@@ -227,7 +227,7 @@ def using_torch_distributed(sources):
 
 
 def _modules(source):
-    """What is imported, and what stands above it; `import torch` alone is not `torch.distributed`."""
+    """Imported modules and the packages they are in; `import torch` alone does not count as `torch.distributed`."""
     names = [name.split(".") for name, _ in imported(source)]
     return {".".join(parts[:n]) for parts in names for n in range(1, len(parts) + 1)}
 

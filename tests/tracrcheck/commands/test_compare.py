@@ -12,6 +12,7 @@ import pytest
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.methods import METHODS as METHODS_BY_NAME
+from tests.tracrcheck.calls import finished
 from tracrcheck.rasp.library import Library
 from tracrcheck.reports import compare as report
 from tracrcheck.runs import compare as comparing
@@ -31,7 +32,7 @@ def job(method: str, **change) -> pareto.Job:
 
 @pytest.fixture(autouse=True)
 def _here(monkeypatch, request):
-    """Curves are made in this process, where no test says otherwise."""
+    """Curves are computed in this process, unless a test says otherwise."""
     if "process_of_its_own" not in request.node.name:
         monkeypatch.setattr(comparing, "curve_elsewhere", pareto.curve)
 
@@ -118,12 +119,6 @@ def test_the_fewest_edges_at_a_level_are_of_the_prompts_held_out():
 
 
 # The command -------------------------------------------------------------------------------------------
-
-
-def finished(result, code: int):
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result
 
 
 def test_methods_are_compared_printed_drawn_and_written(call, here):

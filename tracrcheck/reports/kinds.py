@@ -14,6 +14,7 @@ from tracrcheck.reports import (
     gate,
     invariants,
     mutants,
+    overlap,
     peers,
     plants,
 )
@@ -21,7 +22,7 @@ from tracrcheck.reports.context import Context
 from tracrcheck.reports.document import Document
 from tracrcheck.reports.render import junit, markdown
 from tracrcheck.reports.render.html import page as html
-from tracrcheck.reports.saved import CertificatesFile, DiscoveryFile, Shown
+from tracrcheck.reports.saved import CertificatesFile, DiscoveryFile, OverlapFile, Shown
 from tracrcheck.runs.compare import CompareResults
 from tracrcheck.runs.false_alarms import FalseAlarmResults
 from tracrcheck.runs.fuzz import FuzzResults
@@ -41,6 +42,7 @@ KINDS: dict[type, Callable[[Any, Context], Document]] = {
     PlantsResults: lambda results, _: plants.document(results),
     CompareResults: lambda results, _: compare.document(results),
     DiscoveryFile: lambda results, _: discovery.document(results),
+    OverlapFile: lambda results, _: overlap.document(results),
     CertificatesFile: certify.document,
 }
 

@@ -30,11 +30,11 @@ VERSION_TESTS ?= tests/edgeprune_core tests/tracrcheck tests/contracts --ignore 
 FUZZ_SEED ?= $(shell date -u +%Y%m%d)
 FUZZ_PROGRAMS ?= 500
 SEEDS ?= 20
-# The causal programs, which fit into a GPT-2.
-CAUSAL ?= bracket_depth changes count_distinct drop_duplicates even_fraction forward_fill frac_prevs induction last_a mean_of_bits \
-    nesting_level running_max running_parity segment_fraction since_marker slow_motion
+# Shares of `make peers` and `make planted`: see `python -m ci.peers --help`, `python -m ci.planted --help`.
+PEERS ?=
+PLANTED ?=
 
-.PHONY: help gate test lint pins recheck bench ci quick nightly slow kernels versions gpu smollm2 pretrained certificates full mutants suite-faults targeted-faults fuzz invariants peers planted coverage pages docs
+.PHONY: help gate test lint pins recheck bench ci quick nightly slow kernels versions gpu smollm2 pretrained certificates full mutants suite-faults targeted-faults fuzz invariants peers planted planted-gate coverage pages docs
 help: ## list the commands
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
 
@@ -119,11 +119,13 @@ peers: $(STAMP) ## published methods, where their tools are installed, and ours,
 	$(BIN)/python -m ci.peers $(PEERS) --json ci/results/peers.json --resume
 	$(BIN)/tracrcheck report ci/results/peers.json --md ci/results/peers.md
 
-planted: $(STAMP) $(OUT) ## edge pruning on every causal program as a GPT-2, five seeds: hours; a second call resumes
-	set -e; for program in $(CAUSAL); do test -d $(OUT)/planted/$$program || { mkdir -p $(OUT)/planted; \
-	    $(BIN)/tracrcheck plant $$program --family gpt2 --out $(OUT)/planted/$$program; }; done
-	$(BIN)/tracrcheck gate $(addprefix $(OUT)/planted/,$(CAUSAL)) --method edge_pruning --seeds 5 --jobs $(JOBS) \
-	    --json ci/results/planted.json --resume
+planted: $(STAMP) $(OUT) ## certificates of GPT-2s with every causal program, and of five at 12 x 12 x 768, or a share (PLANTED="--programs 4"); resumes
+	$(BIN)/python -m ci.planted $(PLANTED) --folders $(OUT)/planted --json ci/results/planted.json --resume
+	$(BIN)/tracrcheck report ci/results/planted.json --md ci/results/planted.md
+
+planted-gate: planted ## edge pruning on each at its own size, five seeds: hours; resumes
+	$(BIN)/tracrcheck gate $(filter-out %-12x12/,$(wildcard $(OUT)/planted/*/)) --method edge_pruning --seeds 5 --jobs $(JOBS) \
+	    --json $(OUT)/planted-gate.json --resume
 
 coverage: $(STAMP) $(OUT) ## which lines and branches of edgeprune_core the default tests run
 	$(BIN)/python -m coverage run -m pytest

@@ -16,6 +16,7 @@ from tracrcheck.reports import (
     mutants,
     overlap,
     peers,
+    plants,
 )
 from tracrcheck.reports.context import Context
 from tracrcheck.reports.document import Document
@@ -29,6 +30,7 @@ from tracrcheck.runs.gate import Results
 from tracrcheck.runs.invariants import InvariantResults
 from tracrcheck.runs.mutants import MutantResults
 from tracrcheck.runs.peers import PeersResults
+from tracrcheck.runs.plants import PlantsResults
 
 KINDS: dict[type, Callable[[Any, Context], Document]] = {
     Results: gate.document,
@@ -37,6 +39,7 @@ KINDS: dict[type, Callable[[Any, Context], Document]] = {
     MutantResults: lambda results, _: mutants.document(results),
     FalseAlarmResults: lambda results, _: false_alarms.document(results),
     PeersResults: lambda results, _: peers.document(results),
+    PlantsResults: lambda results, _: plants.document(results),
     CompareResults: lambda results, _: compare.document(results),
     DiscoveryFile: lambda results, _: discovery.document(results),
     OverlapFile: lambda results, _: overlap.document(results),

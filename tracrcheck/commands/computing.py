@@ -11,13 +11,14 @@ if TYPE_CHECKING:
     from edgeprune_core.trained_models import TrainedModel
 
 
+Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="auto: a GPU if there is one.")]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ComputeOptions:
     """Where and how precisely the model runs."""
 
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="auto: a GPU if there is one.")] = (
-        "auto"
-    )
+    device: Device = "auto"
     dtype: Annotated[
         str, typer.Option(metavar="NAME", help="Precision of the model: float32, float64 or bfloat16.")
     ] = "float32"

@@ -13,7 +13,6 @@ from tracrcheck.rasp.library import Library
 from tracrcheck.records.sources import sources_of
 from tracrcheck.runs import base
 from tracrcheck.runs.results import File, RunKind, RunResults, coverage
-from tracrcheck.trained import fetched
 from tracrcheck.trained.curve import LEVELS, Curve
 from tracrcheck.trained.pareto import Job, curve_elsewhere, failed, sweep_of
 
@@ -24,7 +23,7 @@ ROOTS = ("tracrcheck.trained.pareto", *METHODS.modules)
 @dataclass(frozen=True, kw_only=True)
 class Plan(base.Plan):
     """model: as `--model` names it. prompts: of each list. only_right: those on which the model leads with an answer.
-    n_graph_edges: of the model, filled in by `checked`."""
+    device: auto, cpu or cuda; which of the two, after `checked`. n_graph_edges: of the model, filled in by it."""
 
     task: str
     model: str
@@ -33,6 +32,7 @@ class Plan(base.Plan):
     seeds: tuple[int, ...]
     prompts: int
     only_right: bool = False
+    device: str = "cpu"
     n_graph_edges: int = 0
 
     kind = "compare"
@@ -40,7 +40,7 @@ class Plan(base.Plan):
     def job(self, method: str, seed: int) -> Job:
         return Job(
             task=self.task, model=self.model, ablation=self.ablation, method=method, seed=seed,
-            prompts=self.prompts, only_right=self.only_right,
+            prompts=self.prompts, only_right=self.only_right, device=self.device,
         )  # fmt: skip
 
     @property
@@ -52,12 +52,13 @@ class Plan(base.Plan):
         """tell: hears how many prompts were kept, if not all. Errors: those of a wrong method, model or task, before any work."""
         for name in self.methods:
             sweep_of(name)
-        subject = fetched.load_model(self.model)
-        for seed in self.seeds[:1]:
-            lists = self.job(self.methods[0], seed).prompt_lists(subject)
-            if self.only_right:
-                tell(f"seed {seed}: {lists.sentence()}")
-        return replace(self, n_graph_edges=ResidualGraph.of(subject.model.spec).n_edges)
+        first = self.job(self.methods[0], self.seeds[0])
+        subject = first.subject()
+        lists = first.prompt_lists(subject)
+        if self.only_right:
+            tell(f"seed {first.seed}: {lists.sentence()}")
+        n_edges = ResidualGraph.of(subject.model.spec).n_edges
+        return replace(self, device=subject.model.device.type, n_graph_edges=n_edges)
 
     def sources(self) -> dict[str, str | None]:
         return sources(self.task)

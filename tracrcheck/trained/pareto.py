@@ -43,6 +43,7 @@ from tracrcheck.executors.worker import Died, Worker
 from tracrcheck.grading.by_name import find_method
 from tracrcheck.grading.run_method import read_answer
 from tracrcheck.trained import fetched, mib
+from tracrcheck.trained.compute import placed
 from tracrcheck.trained.curve import Curve, Point
 from tracrcheck.trained.leading import leads_of
 from tracrcheck.trained.prompts import PromptLists, both_lists
@@ -67,7 +68,7 @@ Sweep = Callable[[Task], Found]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One curve. model: as in `--model`. prompts: per list, drawn with the seed, which is the method's too.
-    only_right: those on which the model leads with an answer."""
+    only_right: those on which the model leads with an answer. device: cpu or cuda."""
 
     task: str
     model: str
@@ -76,6 +77,11 @@ class Job:
     seed: int
     prompts: int
     only_right: bool = False
+    device: str = "cpu"
+
+    def subject(self) -> TrainedModel:
+        """The model, where it runs. Errors: those of `load_model`, and TC117."""
+        return placed(fetched.load_model(self.model), device=self.device, dtype="float32")
 
     def prompt_lists(self, subject: TrainedModel) -> PromptLists:
         """Errors: those of `both_lists`."""
@@ -147,7 +153,7 @@ def failed(job: Job, why: str, seconds: float = 0.0) -> Curve:
 
 def tasks_of(job: Job) -> tuple[Task, Task]:
     """The same task on training and on held-out prompts."""
-    subject = fetched.load_model(job.model)
+    subject = job.subject()
     lists = job.prompt_lists(subject)
     model = folded(subject.model)
     train, held_out = (

@@ -295,7 +295,7 @@ def benchmark(asked: Case, repeats: int) -> dict[str, Any]:
     other_bars = OTHER_BARS if asked.family == "smollm2" and bar is not None else {}
     for name, ratio in others.items():
         print(
-            f"{"ratio of " + name:<36} {ratio:9.2f}"
+            f"{'ratio of ' + name:<36} {ratio:9.2f}"
             + (f"  bar {other_bars[name]}" if name in other_bars else "")
         )
     print(f"{'peak memory':<28} {peak:9.2f} GB" + (f"  bar {most} GB" if most else ""))

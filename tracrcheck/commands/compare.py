@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from tracrcheck.commands.arguments import MOST_SEEDS, ModelOption, PromptAblation, RunOptions, Task
+from tracrcheck.commands.arguments import (
+    MOST_SEEDS,
+    ModelOption,
+    PromptAblation,
+    RunOptions,
+    Task,
+    check_timeout,
+)
 from tracrcheck.commands.base import command, command_line
 from tracrcheck.commands.loading import loading
 from tracrcheck.reports import files
@@ -36,6 +43,18 @@ def compare(
             min=2, help="How many prompts to choose circuits on, and as many others to evaluate on."
         ),
     ] = 100,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            help="Seconds that each curve may take. By default there is no limit.", show_default=False
+        ),
+    ] = None,
+    memory: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="MIB", help="Memory that the process of a curve may allocate, its model included."
+        ),
+    ] = None,
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE.svg", help="Draw the curves in this file.")
     ] = None,
@@ -43,6 +62,8 @@ def compare(
     """Compare methods on a trained model: the fewest edges of each at the same divergence, on held-out prompts."""
     from tracrcheck.trained import names
 
+    if timeout is not None:
+        check_timeout(timeout)
     files.check_suffix("--plot", plot, ".svg")
     files.check_writable(plot)
     names.check_ablation(ablation)
@@ -58,7 +79,7 @@ def compare(
     workers = run.workers()
     plan = Plan(
         task=task, model=model or trained_models.trained_on(task), ablation=ablation, methods=chosen,
-        seeds=tuple(range(seeds)), prompts=prompts,
+        seeds=tuple(range(seeds)), prompts=prompts, timeout=timeout, memory=memory,
     ).checked()  # fmt: skip
     header = plan.header(command_line())
     done = run_or_read(

@@ -39,6 +39,7 @@ from tracrcheck.error_codes import user_error
 from tracrcheck.executors.worker import Died, Worker
 from tracrcheck.grading.by_name import find_method
 from tracrcheck.grading.run_method import read_answer
+from tracrcheck.processes.process import TookTooLong
 from tracrcheck.trained import fetched
 from tracrcheck.trained import prompts as prompt_lists
 from tracrcheck.trained.curve import Curve, Point
@@ -53,7 +54,10 @@ Sweep = Callable[[Task], Iterator[Candidate]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One curve. model: as in `--model`. prompts: per list, drawn with the seed, which is the method's too."""
+    """One curve. model: as in `--model`. prompts: per list, drawn with the seed, which is the method's too.
+
+    timeout: seconds that its process may take. memory: MiB that it may allocate.
+    """
 
     task: str
     model: str
@@ -61,6 +65,8 @@ class Job:
     method: str
     seed: int
     prompts: int
+    timeout: float | None = None
+    memory: int | None = None
 
 
 def sweep_of(name: str) -> Sweep:
@@ -91,11 +97,13 @@ def curve(job: Job) -> Curve:
 
 def curve_elsewhere(job: Job) -> Curve:
     """In a new process. An error there becomes the curve's `fault`."""
-    started, worker = time.monotonic(), Worker(threads=1)
+    started, worker = time.monotonic(), Worker(threads=1, memory_mib=job.memory)
     try:
-        return worker.run(curve, job)
+        return worker.run(curve, job, seconds=job.timeout)
     except CheckError as error:
         why = " ".join(str(error).split())
+    except TookTooLong:
+        why = f"timeout: no curve within {job.timeout:g} s"
     except Died as death:
         why = f"the process died: {death}"
     except Exception as error:

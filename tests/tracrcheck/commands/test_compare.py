@@ -187,9 +187,18 @@ def test_a_process_of_its_own_gives_the_same_curve_and_reports_its_fault():
     assert wrong.points == ()
 
 
+def test_a_process_of_its_own_that_exceeds_a_limit_is_stopped_and_says_which():
+    late = pareto.curve_elsewhere(job(METHODS + "never_ends", timeout=0.5))
+    assert (late.fault, late.points) == ("timeout: no curve within 0.5 s", ())
+    full = pareto.curve_elsewhere(job("random", memory=50))
+    assert full.fault
+    assert full.points == ()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (["--timeout", "0"], "TC117"),
         (["--methods", "eep"], "TC113 no method 'eep'"),
         (["--methods", "eap,eap"], "TC117 a method named twice"),
         (["--methods", ","], "TC117 no method to compare"),

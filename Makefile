@@ -41,6 +41,10 @@ help: ## list the commands
 gate: $(STAMP) ## the main job: verdicts on reverse and xproportion
 	$(BIN)/tracrcheck gate reverse xproportion
 
+# The C library keeps the memory it has, and does not give each large block back to the system and ask for it again.
+test: export MALLOC_MMAP_THRESHOLD_ = 1073741824
+test: export MALLOC_TRIM_THRESHOLD_ = 4294967295
+test: export MALLOC_TOP_PAD_ = 67108864
 test: $(STAMP) ## the default test suite
 	$(BIN)/python -m pytest $(PARALLEL)
 
@@ -105,8 +109,9 @@ fuzz: $(STAMP) $(OUT) ## programs that nobody wrote, others each day (FUZZ_SEED)
 invariants: $(STAMP) $(OUT) ## the invariants on SEEDS seeds, of 15 seconds each
 	$(BIN)/tracrcheck invariants --seeds $(SEEDS) --jobs $(JOBS) --json $(OUT)/invariants.json --resume
 
-peers: $(STAMP) $(OUT) ## published methods, where their tools are installed, and ours: the table in ci/results/peers.md
-	$(BIN)/python -m ci.peers run $(PROGRAMS) --out $(OUT)/peers
+peers: $(STAMP) ## published methods, where their tools are installed, and ours, on all programs or a share (PEERS="--programs 12"): hours; resumes
+	$(BIN)/python -m ci.peers $(PEERS) --json ci/results/peers.json --resume
+	$(BIN)/tracrcheck report ci/results/peers.json --md ci/results/peers.md
 
 planted: $(STAMP) $(OUT) ## edge pruning on every causal program as a GPT-2, five seeds: hours; a second call resumes
 	set -e; for program in $(CAUSAL); do test -d $(OUT)/planted/$$program || { mkdir -p $(OUT)/planted; \

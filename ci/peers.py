@@ -1,175 +1,95 @@
-"""Published methods and our own on proved truths: runs the gate with each, and writes the table `ci/results/peers.md`.
+"""Published methods and our own on proved truths: the table `ci/results/peers.md`, from `ci/results/peers.json`.
 
-    python -m ci.peers run [--out DIR] [--timeout SECONDS] [PROGRAM ...]    the gate of each method; can be stopped and repeated
-    python -m ci.peers table [--out DIR]                                   the table, from what was run
+    python -m ci.peers [--programs N] [--minutes M] --json FILE --resume
 
-A method that returns scores gets its circuit by `fewest_within_tolerance`, ours as well, so that all are judged alike; whether
-some threshold on its scores is exact stands beside it. A tool that is not installed is left out, with the command that
-installs it.
+Every method runs on the same programs: a share of the zoo, drawn at random with a fixed seed, such that a larger share contains a
+smaller one. The run is resumed by the same call; `--minutes` ends it in time. A tool that is not installed is left out, and
+the table says which were there. `tracrcheck report` shows the results, `tracrcheck recheck` runs a share of them again.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import statistics
-import subprocess
-import sys
-from collections import Counter
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import Any
+import random
+from typing import Annotated
 
-ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "ci" / "results" / "peers.md"
-ROWS = ROOT / "ci" / "results" / "peers" / "rows.json"
+import typer
 
-BOTH, RESAMPLE = ("resample", "zero"), ("resample",)
+from tracrcheck.commands.arguments import RunOptions
+from tracrcheck.commands.base import command, command_line, prepared
+from tracrcheck.commands.resumable import run_or_read
+from tracrcheck.rasp.library import Library
+from tracrcheck.reports import peers as report
+from tracrcheck.runs.peers import PEERS, Peers, Plan, tools, until
+
+BOTH, RESAMPLE = ["resample", "zero"], ["resample"]
 EAP_IG, AUTOCIRCUIT = "tracrcheck.peers.eap_ig:", "tracrcheck.peers.autocircuit:"
+# By the package that each needs.
 METHODS = {
-    f"{EAP_IG}eap": BOTH,
-    f"{EAP_IG}eap_ig_inputs": RESAMPLE,
-    f"{EAP_IG}eap_ig_activations": BOTH,
-    f"{EAP_IG}clean_corrupted": RESAMPLE,
-    f"{EAP_IG}information_flow_routes": BOTH,
-    f"{EAP_IG}exact": BOTH,
-    f"{AUTOCIRCUIT}edge_attribution": BOTH,
-    f"{AUTOCIRCUIT}integrated_edge_gradients": BOTH,
-    f"{AUTOCIRCUIT}acdc": RESAMPLE,
-    f"{AUTOCIRCUIT}acdc_mse": RESAMPLE,
-    f"{AUTOCIRCUIT}subnetwork_edge_probing": RESAMPLE,
-    "eap": BOTH,
-    "eap_ig": BOTH,
-    "eap_ig_activations": BOTH,
-    "exact": BOTH,
-    "acdc": BOTH,
-    "edge_pruning_score_function": BOTH,
-    f"{AUTOCIRCUIT}subnetwork_tree_probing": RESAMPLE,  # 2,000 epochs: minutes a program
+    "": {
+        "eap": BOTH,
+        "eap_ig": BOTH,
+        "eap_ig_activations": BOTH,
+        "exact": BOTH,
+        "acdc": BOTH,
+        "edge_pruning_score_function": BOTH,
+    },
+    "eap": {
+        f"{EAP_IG}eap": BOTH,
+        f"{EAP_IG}eap_ig_inputs": RESAMPLE,
+        f"{EAP_IG}eap_ig_activations": BOTH,
+        f"{EAP_IG}clean_corrupted": RESAMPLE,
+        f"{EAP_IG}information_flow_routes": BOTH,
+        f"{EAP_IG}exact": BOTH,
+    },
+    "auto-circuit": {
+        f"{AUTOCIRCUIT}edge_attribution": BOTH,
+        f"{AUTOCIRCUIT}integrated_edge_gradients": BOTH,
+        f"{AUTOCIRCUIT}acdc": RESAMPLE,
+        f"{AUTOCIRCUIT}acdc_mse": RESAMPLE,
+        f"{AUTOCIRCUIT}subnetwork_edge_probing": RESAMPLE,
+        f"{AUTOCIRCUIT}subnetwork_tree_probing": RESAMPLE,  # 2,000 epochs: minutes a program
+    },
 }
-OWN_CIRCUIT = ("acdc", "edge_pruning_score_function")  # their scores do not rank edges for a selector
-TOOLS = ("eap", "auto-circuit", "transformer-lens", "torch")
-WORDS = ("unfaithful", "not_smallest", "raised", "timeout")
+OWN_CIRCUIT = ["acdc", "edge_pruning_score_function"]  # their scores do not rank edges for a selector
+SELECT = "fewest_within_tolerance"
+SEED = 17
 
 
-def file_of(out: Path, method: str, ablation: str) -> Path:
-    return out / f"{method.replace(':', '-')}-{ablation}.json"
+def share(names: list[str], n: int | None) -> list[str]:
+    """n of the programs, drawn with a fixed seed, in the order of their names."""
+    order = random.Random(SEED).sample(sorted(names), len(names))
+    return sorted(order[:n])
 
 
-def run(out: Path, programs: list[str], timeout: float) -> None:
-    """Continues what was begun; a method that another run has finished is not run again."""
-    out.mkdir(parents=True, exist_ok=True)
-    for method, ablations in METHODS.items():
-        for ablation in ablations:
-            words = [*programs, "--method", method, "--ablation", ablation, "--timeout", f"{timeout:g}"]
-            words += [] if method in OWN_CIRCUIT else ["--select", "fewest_within_tolerance"]
-            words += ["--json", str(file_of(out, method, ablation)), "--resume"]
-            print("tracrcheck gate", *words, flush=True)
-            done = subprocess.run(
-                [sys.executable, "-m", "tracrcheck", "gate", *words], cwd=ROOT, text=True, capture_output=True
-            )
-            if done.returncode not in (0, 1):
-                print(done.stderr.strip()[-2000:], flush=True)
+@command
+def run(
+    options: RunOptions,
+    programs: Annotated[
+        int | None, typer.Option(min=1, help="How many programs, drawn at random; by default all.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds that a method may take on a program.")] = 600.0,
+    minutes: Annotated[
+        float | None, typer.Option(help="Stop after so many minutes; the same call resumes.")
+    ] = None,
+) -> None:
+    """Run every method that is installed on the same programs."""
+    library, installed = Library.here(), tools()
+    chosen = {m: a for tool, of in METHODS.items() if not tool or tool in installed for m, a in of.items()}
+    every = [entry.program.name for entry in library.all()]
+    plan = Plan(
+        methods=chosen, own_circuit=OWN_CIRCUIT, select=SELECT, programs=share(every, programs), n_programs=len(every),
+        timeout=timeout, tools=installed,
+    )  # fmt: skip
+    header = plan.header(command_line().replace("tracrcheck", "python -m ci.peers", 1))
+    compiled, over = prepared(library.chosen(plan.programs)), until(minutes)
+    run_or_read(
+        PEERS, header, lambda ledger: Peers(compiled, plan, header, ledger, options.workers(), time_is_up=over), options,
+        document=report.document, line=report.line,
+    ).end()  # fmt: skip
 
 
-def rows_of(out: Path) -> list[dict[str, Any]]:
-    found = []
-    for method, ablations in METHODS.items():
-        for ablation in ablations:
-            path = file_of(out, method, ablation)
-            if not path.is_file():
-                continue
-            for v in json.loads(path.read_text())["verdicts"]:
-                ranking = v["ranking"] or {}
-                found.append({
-                    "method": method, "ablation": ablation, "program": v["program"], "verdict": v["verdict"],
-                    "reason": v["reason"], "vacuous": v["vacuous"], "required": v["n_required"], "found": v["n_found"],
-                    "exact_threshold": ranking.get("exact_threshold"), "auroc": ranking.get("auroc"),
-                    "seconds": v["seconds"],
-                })  # fmt: skip
-    return found
-
-
-def table(document: dict[str, Any]) -> str:
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in document["rows"]:
-        if not row["vacuous"]:
-            groups.setdefault((row["method"], row["ablation"]), []).append(row)
-    lines = [
-        "| method | ablation | exact circuit | some threshold exact | mean AUROC | not exact, because | median seconds |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for (method, ablation), rows in groups.items():
-        ranked = [row["auroc"] for row in rows if row["auroc"] is not None]
-        exact = sum(bool(row["exact_threshold"]) for row in rows)
-        why = Counter(row["reason"] for row in rows if row["verdict"] != "HOLDS")
-        words = ", ".join(f"{why[word]} {word}" for word in WORDS if why[word])
-        other = sum(n for reason, n in why.items() if reason not in WORDS)
-        lines.append(
-            f"| `{method.removeprefix('tracrcheck.peers.')}` | {ablation} "
-            f"| {sum(row['verdict'] == 'HOLDS' for row in rows)} of {len(rows)} "
-            f"| {exact if ranked else '-'} | {f'{statistics.mean(ranked):.3f}' if ranked else '-'} "
-            f"| {', '.join(filter(None, (words, f'{other} other' if other else '')))} "
-            f"| {statistics.median(row['seconds'] for row in rows):.2f} |"
-        )
-    return "\n".join(lines)
-
-
-def page(document: dict[str, Any]) -> str:
-    programs = list(dict.fromkeys(row["program"] for row in document["rows"]))
-    versions = ", ".join(f"{name} {found}" for name, found in document["versions"].items())
-    return f"""# Published methods on proved truths
-
-{len(programs)} programs: {", ".join(programs)}. {versions}; commit {document["commit"]}.
-
-A row counts the programs on which an edge is required. The circuit of a method that scores edges is the shortest head of its
-ranking within the tolerance. `eap_ig:` and `autocircuit:` are the tools themselves, unmodified, in their registered settings
-(docs/peers.md says what is done around them); the other rows are our own methods. One seed. Seconds are of one thread, on a
-machine that did other work. A method without a row was not run.
-
-{table(document)}
-
-Why some are not exact: on a staircase of ReLUs the gradient is zero at every clean input, so the edges before it tie at zero with
-useless ones (`hist`); the squared error, which AutoCircuit's attribution takes for numbers, has no gradient where nothing is
-cut; a KL divergence over a single number is constant, so ACDC removes everything; information flow routes score by size, not by
-effect.
-
-Made by `make peers`; the rows are in `ci/results/peers/rows.json`.
-"""
-
-
-def versions() -> dict[str, str]:
-    found = {}
-    for name in TOOLS:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def write(out: Path) -> None:
-    rows = rows_of(out)
-    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, text=True, capture_output=True, check=True)
-    document = {"commit": head.stdout.strip()[:7], "versions": versions(), "rows": rows}
-    ROWS.parent.mkdir(exist_ok=True)
-    head_part = json.dumps({"commit": document["commit"], "versions": document["versions"]})[:-1]
-    ROWS.write_text(head_part + ', "rows": [\n' + ",\n".join(map(json.dumps, rows)) + "\n]}\n")
-    RESULTS.write_text(page(document))
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("what", choices=("run", "table"))
-    parser.add_argument("programs", nargs="*")
-    parser.add_argument("--out", type=Path, default=ROOT / "build" / "ci" / "peers")
-    parser.add_argument("--timeout", type=float, default=600.0)
-    given = parser.parse_args()
-    if given.what == "run":
-        run(given.out, given.programs, given.timeout)
-    write(given.out)
-
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app.command()(run)
 
 if __name__ == "__main__":
-    main()
+    app()

@@ -134,6 +134,11 @@ class ResidualGraph:
         own_heads = self.n_heads if reader.kind == "mlp" and not self.parallel_blocks else 0
         return first + own_heads
 
+    @functools.cached_property
+    def nodes(self) -> tuple[Writer, ...]:
+        """The heads and MLPs."""
+        return self.writers[self.n_embeddings :]
+
     @property
     def n_embeddings(self) -> int:
         return 2 if self.has_pos else 1

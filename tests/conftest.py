@@ -30,9 +30,9 @@ settings.load_profile("tests")
 
 
 def pytest_collection_finish() -> None:
-    """Python looks for garbage less often, which took much of the time of the tests.
+    """Runs Python's garbage collector less often: it took much of the tests' time.
 
-    What was imported is not frozen (`gc.freeze`): older versions of Hypothesis ask the collector who refers to an object.
+    Imported objects are not frozen (`gc.freeze`): older versions of Hypothesis ask the collector what refers to an object.
     """
     gc.set_threshold(50_000, 10, 100)
 

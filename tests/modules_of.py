@@ -1,4 +1,4 @@
-"""Modules that a test wrote and this process imported: another test may have some of the same names."""
+"""Forgets modules that a test wrote and this process imported: another test may use the same names."""
 
 from __future__ import annotations
 

@@ -24,7 +24,8 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tracrcheck.records.machine import in_words, machine
+from tracrcheck.records.machine import in_words
+from tracrcheck.runs.base import made_now
 
 CERTIFIED, CHECKED = 1.3, 3.0  # times `import torch`
 WRONG = 1.0  # seconds
@@ -180,8 +181,9 @@ def main() -> int:
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    record = machine() | {"load_before": round(os.getloadavg()[0], 1)}
-    print(in_words(record))
+    header = made_now(f"python ci/bench/start.py --repeats {asked.repeats} --json {asked.json}")
+    header["load_before"] = round(os.getloadavg()[0], 1)
+    print(in_words(header["machine"]))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.environ["TRACRCHECK_CACHE"] = str(folder / "cache")
@@ -192,10 +194,7 @@ def main() -> int:
             print(figures[-1].line(), flush=True)
     if asked.json is not None:
         rows = [asdict(figure) | {"ratio": round(figure.ratio, 3), "met": figure.met} for figure in figures]
-        command = f"python ci/bench/start.py --repeats {asked.repeats} --json {asked.json}"
-        asked.json.write_text(
-            json.dumps({"command": command, "machine": record, "figures": rows}, indent=2) + "\n"
-        )
+        asked.json.write_text(json.dumps(header | {"results": rows}, indent=2) + "\n")
     return 0 if all(figure.met for figure in figures) else 1
 
 

@@ -52,6 +52,7 @@ TESTS = (
     "tests/tracrcheck/generator",
     "tests/tracrcheck/test_strategies.py",
     "tests/tracrcheck/runs/test_fuzz.py",
+    "tests/tracrcheck/runs/test_fuzz_bar.py",
     "tests/tracrcheck/runs/test_fuzz_results.py",
     "tests/tracrcheck/runs/test_invariants.py",
     "tests/tracrcheck/runs/test_regressions.py",

@@ -1,4 +1,4 @@
-"""What every method in the table keeps to, on compiled and planted programs and on prompts alike."""
+"""The contract of every method in the table: on compiled programs, planted programs and prompts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`prunelab` is a project of its own: its tests are run by ours, in their own place, and not collected here."""
+"""`prunelab` is a separate project: our tests run its tests in a copy, so they are not collected here."""
 
 from tests.tracrcheck.conftest import _own_cache, cache  # noqa: F401
 

@@ -103,7 +103,7 @@ def test_an_environment_that_builds_the_documentation_can_test_it():
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory) -> Path:
-    """The folder of commands of a fresh environment with the wheel that the source archive builds, and what it needs."""
+    """The `bin` folder of a fresh environment, with the wheel that the source archive builds and its dependencies."""
     place = tmp_path_factory.mktemp("built")
     build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(place), str(ROOT)]
     subprocess.run(build, check=True, capture_output=True)
@@ -212,7 +212,7 @@ def test_every_import_of_the_packages_is_a_declared_dependency():
                     imported.add(node.module.partition(".")[0])
     ours = {"tracrcheck", "edgeprune_core"}
     foreign = {modules.get(m, m) for m in imported - ours - set(sys.stdlib_module_names)}
-    assert foreign - {"hypothesis", "pytest"} <= declared  # pytest loads our plugin: it is there
+    assert foreign - {"hypothesis", "pytest"} <= declared  # pytest loads our plugin, so it is installed
 
 
 def test_hypothesis_is_an_extra_of_the_strategies_and_imported_by_nothing_else():

@@ -1,4 +1,4 @@
-"""The masked forward once more, as loops over positions, readers and writers: one circuit, one input, NumPy.
+"""The masked forward, written a second time as loops over positions, readers and writers: one circuit, one input, NumPy.
 
 Nothing comes from the package under test: names, order of writers, norms, rotation, head groups and
 activations are written out here from the papers. Weights arrive as arrays, a circuit as a dictionary
@@ -15,7 +15,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Shape:
-    """What of a model is not a tensor."""
+    """The part of a model that is no tensor."""
 
     n_layers: int
     n_heads: int
@@ -32,7 +32,7 @@ class Shape:
 
 
 def nodes(s: Shape) -> list[str]:
-    """Writers, first to last."""
+    """All writers, in order."""
     names = ["tok", "pos"] if s.positions == "learned" else ["tok"]
     for layer in range(s.n_layers):
         names += [f"a{layer}.h{head}" for head in range(s.n_heads)] + [f"m{layer}"]
@@ -118,7 +118,7 @@ def run(s: Shape, w: dict[str, np.ndarray], ids, keep: dict, background: dict, *
 
 
 def plain(s: Shape, w: dict[str, np.ndarray], ids):
-    """The model as it is: every edge kept."""
+    """The unpruned model: every edge is kept."""
     nothing = {name: np.zeros((len(ids), w["tok"].shape[1])) for name in nodes(s)}
     return run(s, w, ids, dict.fromkeys(edges(s), 1.0), nothing)
 

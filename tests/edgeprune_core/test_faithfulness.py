@@ -1,4 +1,4 @@
-"""The faithfulness matrix: its cells are what they say, and its sentence claims no more than they support."""
+"""The faithfulness matrix: each cell is what its name says, and the sentence claims no more than the cells support."""
 
 from __future__ import annotations
 

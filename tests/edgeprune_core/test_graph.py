@@ -153,7 +153,7 @@ def test_an_edge_is_removed_by_its_text_and_what_is_not_an_edge_is_refused():
 
 
 def _on_a_path(circuit: Circuit) -> set[str]:
-    """Edges from which some chain of kept edges reaches `out`, by walking forward from each edge alone."""
+    """Edges from which kept edges lead to `out`, found by walking forward from each edge."""
     graph = circuit.graph
 
     def arrives(edge) -> bool:

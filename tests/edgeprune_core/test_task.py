@@ -1,4 +1,4 @@
-"""What a task measures of outputs: scored positions alone, each once, in whatever parts the list runs."""
+"""How a task measures outputs: only at scored positions, each once, however the list is split into batches."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ CASES = [("hist", measure) for measure in MEASURES] + [("xproportion", measure) 
 
 
 def ragged(name: str) -> Task:
-    """Position 0 is not judged, and every input of the lengths 1 to 3 has as many scored positions as tokens."""
+    """Position 0 is not scored, so each input, of length 1 to 3, has as many scored positions as tokens."""
     task = task_of(zoo.compiled(name), Setting(ablation="zero", lengths=(1, 3)))
     assert len(set(task.scored.sum(1).tolist())) == 3
     return task
 
 
 def broken(task: Task) -> torch.Tensor:
-    """Masks of the whole model and of two circuits that lack an edge each."""
+    """Masks of the whole model and of two circuits that each lack one edge."""
     full = Circuit.full(task.graph)
     some = [full, *(full.without(edge) for edge in task.graph.edges if edge.reader.kind == "out")]
     return to_mask(some, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""What must hold on any device, and how fast it is there: the same functions for a GPU and, small, for a CPU.
+"""What must hold on any device, and its speed: the same functions run on a GPU and, with small shapes, on a CPU.
 
 Each takes a device and a shape. What it measures goes into `figures`, by name.
 """
@@ -41,7 +41,7 @@ FLOAT32 = 1e-4
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """spec, batch, seq: of random models. layers, heads: of planted ones. program: hidden there."""
+    """spec, batch, seq: for random models. layers, heads: for planted models. program: the one that is planted."""
 
     spec: ModelSpec
     batch: int
@@ -62,7 +62,7 @@ Figures = dict[str, float]
 
 
 def random_model(spec: ModelSpec, device: torch.device, dtype: torch.dtype = torch.float32) -> Model:
-    """Drawn on the CPU, so that every device has the same one. Products keep the size of what they are given."""
+    """Drawn on the CPU, so that every device gets the same model. Products keep the scale of their inputs."""
     draw = torch.Generator().manual_seed(0)
     drawn = {}
     for name, shape in expected_shapes(spec).items():
@@ -76,7 +76,7 @@ def random_model(spec: ModelSpec, device: torch.device, dtype: torch.dtype = tor
 
 
 def random_task(shape: Shape, device: torch.device, ablation: str = "resample") -> Task:
-    """Random prompts with random corruptions, judged at their last places."""
+    """Random prompts with random corruptions, scored at their last positions."""
     draw = torch.Generator().manual_seed(1)
     n, model = 2 * shape.batch, random_model(shape.spec, device)
     tokens = torch.randint(shape.spec.d_vocab, (2 * n, shape.seq), generator=draw).to(device)
@@ -120,7 +120,7 @@ def _apart(a: torch.Tensor, b: torch.Tensor) -> float:
 
 
 def outputs_and_gradients_are_those_of_the_cpu(device: torch.device, shape: Shape, figures: Figures) -> None:
-    """Of random masks, in float32, where cut edges carry the corrupted run."""
+    """For random masks, in float32, under resample ablation."""
     found = []
     for where in (torch.device("cpu"), device):
         task = random_task(shape, where)
@@ -138,7 +138,7 @@ def outputs_and_gradients_are_those_of_the_cpu(device: torch.device, shape: Shap
 
 
 def every_edge_kept_is_the_model(device: torch.device, shape: Shape, figures: Figures) -> None:
-    """Under every ablation, in float32; and no edge kept is not."""
+    """Under every ablation, in float32. With no edge kept the outputs differ."""
     for ablation in ABLATIONS:
         task = random_task(shape, device, ablation)
         items = task.items[: shape.batch]
@@ -155,7 +155,7 @@ def every_edge_kept_is_the_model(device: torch.device, shape: Shape, figures: Fi
 def steps_lower_the_loss_and_every_number_is_one(
     device: torch.device, shape: Shape, figures: Figures, *, dtype: torch.dtype, steps: int = 50
 ) -> None:
-    """The objective of edge pruning; how fast the steps are, and what memory they take."""
+    """Trains with the objective of edge pruning, and measures the speed and the memory of its steps."""
     training = EdgePruning(steps=steps, circuits=shape.circuits, dtype=dtype).begin(
         random_task(shape, device)
     )
@@ -175,7 +175,7 @@ def steps_lower_the_loss_and_every_number_is_one(
 
 
 def a_planted_circuit_is_found_exactly(device: torch.device, shape: Shape, figures: Figures) -> None:
-    """By edge pruning in its one setting: the truth is the program's own, mapped to where it was put."""
+    """Edge pruning, with the one set of settings, finds the program's required edges where they were planted."""
     made = plant(zoo.compiled(shape.program), layers=shape.layers, heads=shape.heads, seed=0)
     setting = Setting(ablation="zero", lengths=(1, 3))
     want = made.mapped(certify(task_of(made.original, setting), setting).required)
@@ -186,9 +186,9 @@ def a_planted_circuit_is_found_exactly(device: torch.device, shape: Shape, figur
 
 
 def half_precision_finds_the_same_circuit(device: torch.device, shape: Shape, figures: Figures) -> None:
-    """bfloat16 with gates in float32, against float32: as many edges as the truth has, in a planted model.
+    """In bfloat16 with gates in float32, and in float32: a search for as many edges as are required, in a planted model.
 
-    Its stream is not turned: a turned one does not survive being rounded, before any edge is cut (tests/edgeprune_core/methods).
+    Its stream is not rotated: a rotated one is wrong after rounding, before any edge is cut (tests/edgeprune_core/methods).
     """
     with patch.object(Draw, "orthogonal", lambda draw, n: torch.eye(n, dtype=torch.float64)):
         made = plant(zoo.compiled(shape.program), layers=shape.layers, heads=shape.heads, seed=0)
@@ -205,7 +205,7 @@ def half_precision_finds_the_same_circuit(device: torch.device, shape: Shape, fi
 
 
 def every_method_runs(device: torch.device, shape: Shape, figures: Figures) -> None:
-    """On random prompts in a small model; and the matrix of faithfulness of what it finds."""
+    """Every method runs on random prompts in a small model, and so does the faithfulness matrix of what it finds."""
     small = {
         "edge_pruning": EdgePruning(steps=3, circuits=2),
         "acdc": replace(METHODS["acdc"], tau=1.0),
@@ -226,7 +226,7 @@ def every_method_runs(device: torch.device, shape: Shape, figures: Figures) -> N
 
 
 class Clock:
-    """Seconds and memory since it was made."""
+    """Measures seconds and memory since it was created."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -246,7 +246,7 @@ class Clock:
 
 
 def masked_steps_at_full_width(device: torch.device, shape: Shape, figures: Figures) -> None:
-    """The model's run and its gradient in the mask, and nothing else: what the engine does a second."""
+    """The masked run and its gradient with respect to the mask, alone: the speed of the engine."""
     task = random_task(shape, device)
     items = task.items[: shape.batch]
     background, clean = task.background(items), items[:, 0]

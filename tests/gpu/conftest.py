@@ -52,7 +52,7 @@ def pytest_terminal_summary(terminalreporter, config):
 
 
 def document(figures: dict[str, dict[str, float]]) -> dict:
-    """Of the figures: with hardware, versions, commit and date."""
+    """The figures as a document, with hardware, versions, commit and date."""
     there = torch.cuda.is_available()
     return {
         "schema": "tracrcheck.gpu/1",

@@ -1,5 +1,5 @@
-"""The checks that are for a GPU, on a CPU and small: so that they are right up to the device. And what no CPU shows:
-that nothing makes a tensor beside the model's device, on torch's device without memory."""
+"""The checks of the GPU, run small on a CPU, so that only the device itself is untested. And what no CPU shows: that no
+tensor is made on another device than the model's. This is tested on torch's meta device."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def test_steps_lower_the_loss_on_a_cpu(dtype):
     assert all(value > 0 for value in figures.values())
 
 
-# On torch's device without memory: an operation that mixes devices raises there as on a GPU, but numbers cannot be looked at.
+# The meta device has no memory. An operation that mixes devices raises there as on a GPU, but values cannot be read.
 
 
 @pytest.fixture
 def meta(monkeypatch) -> torch.device:
-    """The device, with what looks at numbers answered by ones."""
+    """The meta device. What would read values gets ones."""
     monkeypatch.setattr(torch.Tensor, "cpu", lambda x: torch.ones(x.shape, dtype=x.dtype))
     monkeypatch.setattr(Model, "__post_init__", lambda model: None)
     monkeypatch.setattr(Task, "__post_init__", lambda task: None)

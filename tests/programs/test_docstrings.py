@@ -1,4 +1,4 @@
-"""Every program's docstring: one line of meaning, and worked examples that are right."""
+"""Every program's docstring has one line that says what the program does, and examples that are right."""
 
 from __future__ import annotations
 

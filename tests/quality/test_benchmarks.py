@@ -1,4 +1,4 @@
-"""The benchmarks run and write what they found: of the step, on both families and in both precisions, and of the start."""
+"""The benchmarks run and write their figures: training steps, on both families and in both precisions, and the start of commands."""
 
 from __future__ import annotations
 
@@ -129,14 +129,14 @@ def test_the_start_is_measured_beside_torch_and_written(start, monkeypatch, here
     monkeypatch.setattr(sys, "argv", ["start.py", "--repeats", "1", "--json", str(here / "start.json")])
     assert start.main() == 0
     record = json.loads((here / "start.json").read_text())
-    assert [row["command"] for row in record["figures"]] == [
+    assert [row["command"] for row in record["results"]] == [
         "tracrcheck --version",
         "tracrcheck gate no-such-program",
     ]
-    for row in record["figures"]:
+    for row in record["results"]:
         assert row["met"]
         assert row["ratio"] == pytest.approx(row["seconds"] / row["torch_seconds"], abs=1e-3)
-    assert {"command", "machine"} < record.keys()
+    assert {"command", "commit", "machine", "started"} < record.keys()
     assert capsys.readouterr().out.count(": met") == 2
 
 
@@ -147,11 +147,11 @@ def test_the_methods_own_time_is_reported_and_is_no_part_of_the_start(start, mon
     figure = start.measure(right, here, 1)
     assert (figure.seconds, figure.method_seconds, figure.ratio) == (0.25, 0.75, 0.25)
     assert "the method 0.75 s besides" in figure.line()
-    assert start.measure(right, here, 1).method_seconds == 0  # those of this command, and of none before
+    assert start.measure(right, here, 1).method_seconds == 0  # those of this command alone
 
 
 def test_the_committed_figures_are_of_every_call_and_within_their_bars(start):
-    figures = json.loads((START.parent / "results" / "start.json").read_text())["figures"]
+    figures = json.loads((START.parent / "results" / "start.json").read_text())["results"]
     assert [row["command"] for row in figures] == [" ".join(("tracrcheck", *c.words)) for c in start.CALLS]
     for row, call in zip(figures, start.CALLS, strict=True):
         bar = call.most_seconds or call.most_torch * row["torch_seconds"]

@@ -43,7 +43,7 @@ def mistakes(source: str) -> Iterator[str]:
         given = {keyword.arg for keyword in call.keywords if keyword.arg}
         first = call.args[0]
         if not isinstance(first, ast.Constant):
-            continue  # a name: its rows stand as text in the same file, and the test of unused rows sees them
+            continue  # a variable: the rows it can name are written in the same file, where the test of unused rows finds them
         if first.value not in ROWS:
             yield f"{first.value} is in no table"
             continue
@@ -60,7 +60,7 @@ def mistakes(source: str) -> Iterator[str]:
 
 
 def by_hand(source: str) -> list[str]:
-    """The codes that `CheckError(...)` is given as text, beside the tables."""
+    """Codes written directly into `CheckError(...)`, not taken from the tables."""
     firsts = [call.args[0] for _, call in calls(source, {"CheckError"}) if call.args]
     return [ast.unparse(first) for first in firsts if isinstance(first, ast.Constant)]
 

@@ -60,6 +60,10 @@ HIDDEN = {
         {"tracrcheck"},
         "outputs are checked before anything is loaded; the reports of every kind are needed only to write one",
     ),
+    "tracrcheck/reports/render/templates.py": (
+        {"jinja2"},
+        "slow to import, and many tables need no template",
+    ),
     "tracrcheck/commands/fuzz.py": (None, "as the other commands"),
     "edgeprune_core/families/checkpoints.py": (
         {"huggingface_hub"},
@@ -221,7 +225,7 @@ def using_torch_distributed(sources):
 
 
 def _modules(source):
-    """What is imported, and what stands above it; `import torch` alone is not `torch.distributed`."""
+    """Imported modules and the packages they are in; `import torch` alone does not count as `torch.distributed`."""
     names = [name.split(".") for name, _ in imported(source)]
     return {".".join(parts[:n]) for parts in names for n in range(1, len(parts) + 1)}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "ci" / "kernels.py"
-# Where kernels have been chosen already, as under `make kernels` itself, a child is to choose for itself.
+# Under `make kernels` the kernels are chosen already. These are removed, so that child processes choose their own.
 CHOSEN = ("ATEN_CPU_CAPABILITY", "MKL_CBWR", "OPENBLAS_CORETYPE", "TRACRCHECK_TEST_THREADS")
 
 

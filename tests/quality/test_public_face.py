@@ -18,7 +18,7 @@ from tests.quality.test_imports import imported
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = (tracrcheck, edgeprune_core)
-# Packages that import names of their modules lazily, beside a table and what else is defined there.
+# Packages that import names from their modules lazily, each with the other names that it defines.
 LAZY = {
     tracrcheck: {"ByHand", "Program", "__version__"},
     edgeprune_core: set(),
@@ -92,7 +92,7 @@ def test_a_first_use_loads_the_module_and_keeps_the_value():
 
 
 def test_no_module_of_ours_imports_by_the_public_names():
-    """Each imports from the home of a name, so that layers and the hashes of sources see what it depends on."""
+    """Our modules import a name from its home, so that layers and hashes of sources see what they depend on."""
     lazy = {f"{p.__name__}.{name}" for p in PACKAGES for names in p._HOMES.values() for name in names}
     for package in PACKAGES:
         for path in Path(package.__file__).parent.rglob("*.py"):

@@ -27,7 +27,7 @@ def _own_cache(cache, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def _clean(monkeypatch):
-    """Whatever methods ran here in other tests."""
+    """As if no method had run in this process: other tests run some."""
     from tracrcheck.processes.clean import _Here
 
     monkeypatch.setattr(_Here, "clean", True)

@@ -18,7 +18,7 @@ from edgeprune_core.graph import ResidualGraph
 
 
 def peeled(task, edges):
-    """Without one edge after another, as long as the rest is faithful on every item."""
+    """Removes edges in this order, each if the rest is faithful on every item."""
     circuit = Circuit.full(task.graph)
     for edge in edges:
         if edge in circuit:
@@ -88,7 +88,7 @@ def kills_its_worker_the_first_time(task):
 
 
 def leaves_at_seed_one(task):
-    """And takes its process with it."""
+    """Ends its process at seed 1."""
     if task.seed == 1:
         os._exit(3)
     return some_edges(task)
@@ -103,7 +103,7 @@ def says_what_no_terminal_shows(task):
 
 
 def some_edges(task):
-    """Others for each seed."""
+    """Other edges for each seed."""
     return [edge for n, edge in enumerate(task.graph.edges) if n % 5 == task.seed % 5]
 
 
@@ -228,7 +228,7 @@ NOT_A_FUNCTION = 7
 
 @dataclass(frozen=True)
 class Together:
-    """Has `many`, which goes wrong as `fault` says; one by one it does not, but for seed 1 where it raises."""
+    """Its `many` goes wrong as `fault` says. A call for one seed does not, except for seed 1, where it raises."""
 
     fault: str = ""
 

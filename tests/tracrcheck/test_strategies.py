@@ -152,7 +152,7 @@ def test_the_smallest_failing_example_is_the_one_that_is_saved(tmp_path):
 
 
 def the_truth_is_recovered(compiled, setting):
-    """Certified truth == recovered circuit, where it is proved; a gap that is too narrow is recorded by `event`."""
+    """The method finds the certified circuit, unless nothing is proved because a gap is too narrow."""
     row = row_of(compiled, setting, EdgePruningScoreFunction())
     assert row.holds or (row.verdict.verdict == "UNKNOWN" and "narrow" in row.verdict.detail), row.verdict
 

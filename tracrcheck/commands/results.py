@@ -36,10 +36,18 @@ def report(
     ] = False,
     html: Html = None,
     junit: Junit = None,
+    compact: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the same results to this file; rows that differ in their seed become one.",
+        ),
+    ] = None,
     folder: Folders = None,
 ) -> None:
-    """Show a results file as Markdown, as a page for a browser, or as JUnit XML."""
+    """Show a results file as Markdown, as a page for a browser, or as JUnit XML; or write a smaller one."""
     Outputs(html=html, junit=junit, md=md).check()
+    files.check_writable(compact)
     from tracrcheck.reports import saved
 
     with loading():
@@ -52,14 +60,16 @@ def report(
     against = None if before is None else compared(found, before, factor=baseline.slower)
     context = context_of(found, Library.here(folder or []), drawn=html is not None)
     context = replace(context, compared=against)
-    wanted = md is not None or short or (html is None and junit is None)
+    wanted = md is not None or short or (html, junit, compact) == (None, None, None)
     page = (comment_of if short else page_of)(found, context) if wanted else ""
     Outputs(html=html, junit=junit).write(found, context)
+    if compact is not None:
+        saved.write_compact(found, compact)
     if md is not None:
         files.write_text(md, page)
     elif wanted:
         typer.echo(page, nl=False)
-    for path in (html, junit, md):
+    for path in (html, junit, md, compact):
         if path is not None:
             typer.echo(f"wrote {path}", err=path != md)
 
@@ -69,7 +79,8 @@ def recheck(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE", help="A file that --json of gate, fuzz, invariants, mutants or compare wrote."
+            metavar="FILE",
+            help="A file that --json of gate, fuzz, invariants, mutants, compare or ci.peers wrote.",
         ),
     ],
     share: Annotated[

@@ -1,19 +1,23 @@
 """Answer + Certificate -> Verdict, on what is judged: the circuit, the ranking by scores, or nodes.
 
-    circuit   as `grade.py` says
-    ranking   HOLDS if some threshold on the scores keeps exactly a smallest circuit. Edges with equal scores enter together,
-              and no edge is dropped afterwards. Otherwise FAILS (`no_threshold`); `missing` and `extra` are then those of
-              the threshold that comes nearest.
-    nodes     the required edges as heads and MLPs, by the rules of coarser edges (`grade_imported.py`)
+    circuit       as `grade.py` says
+    ranking       HOLDS if some threshold on the scores keeps exactly a smallest circuit. Edges with equal scores enter
+                  together, and no edge is dropped afterwards. Otherwise FAILS (`no_threshold`); `missing` and `extra` are
+                  then those of the threshold that comes nearest.
+    nodes         the required edges as heads and MLPs, by the rules of coarser edges (`grade_imported.py`)
+    node_ranking  the best that those rules say of the nodes that a threshold keeps, as many as are required or fewer;
+                  where they all fail, `no_threshold` and the threshold that comes nearest
 
 An answer of nodes is judged as such, one of scores alone by its ranking, and any other by its circuit, unless the call says
-which (`--judge`). A selector (`--select`) makes a circuit of the scores first.
+which (`--judge`). A selector (`--select`) makes a circuit of the scores of edges first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
 from typing import Literal
 
 from edgeprune_core.circuit import Circuit
@@ -66,10 +70,14 @@ def judged(
         answer = _selected(answer, task, judge.select)
     if lack := _lacks(answer, judge):
         answer = replace(answer, fault="no_result", detail=lack)
-    if answer.nodes is not None and answer.fault is None:
-        imported = Imported(format="nodes", granularity=Nodes(), kept=frozenset(answer.nodes))
-        verdict = grade_imported(compiled, task, certificate, imported, name=method)
-        return replace(verdict, seed=seed, seconds=answer.seconds, judged="nodes")
+    if answer.fault is None and (answer.nodes is not None or answer.node_scores is not None):
+        of_nodes = partial(_of_nodes, compiled, task, certificate, method)
+        verdict = (
+            of_nodes(answer.nodes)
+            if answer.nodes is not None
+            else _node_ranking(task, certificate, answer, of_nodes)
+        )
+        return replace(verdict, seed=seed, seconds=answer.seconds)
     if answer.fault is None and (judge.on == "ranking" or answer.circuit is None):
         return _ranking(compiled, task, certificate, answer, method=method, seed=seed)
     return grade(compiled, task, certificate, answer, method=method, seed=seed)
@@ -85,10 +93,14 @@ def _lacks(answer: Answer, judge: Judge) -> str | None:
     """What an answer lacks for what is judged, in words."""
     if answer.fault is not None:
         return None
-    if answer.scores is None and (judge.on == "ranking" or judge.select is not None):
+    ranked = answer.scores is not None or answer.node_scores is not None
+    if (judge.on == "ranking" and not ranked) or (judge.select is not None and answer.scores is None):
         return "it returned no scores of the edges"
     if answer.circuit is None and answer.nodes is None and judge.on == "circuit":
-        return "it returned scores and no circuit: --select makes one of them"
+        nodes = answer.node_scores is not None
+        return f"it returned scores{' of nodes' if nodes else ''} and no circuit" + (
+            "" if nodes else ": --select makes one of them"
+        )
     return None
 
 
@@ -119,7 +131,11 @@ def _ranking(
         reason="no_threshold",
         witness=witness_of(compiled, task, nearest),
         judged="ranking",
-        detail=_why(scores, task, nearest_to(certificate, nearest)),
+        detail=_why(
+            dict(zip(map(str, task.graph.edges), scores, strict=True)),
+            nearest_to(certificate, nearest).texts,
+            "edges",
+        ),
     )
 
 
@@ -128,7 +144,7 @@ def _heads(scores: list[float]) -> Iterator[list[int]]:
     kept: list[int] = []
     yield []
     for tie in tied(scores):
-        kept.extend(tie)
+        kept = [*kept, *tie]
         yield kept
 
 
@@ -159,13 +175,49 @@ def _circuit(places: list[int], task: Task) -> Circuit:
     return Circuit.of(task.graph, (task.graph.edges[i] for i in places))
 
 
-def _why(scores: list[float], task: Task, truth: Circuit) -> str:
-    """The required edge with the lowest score, and the edges in its way."""
-    by_edge = dict(zip(task.graph.edges, scores, strict=True))
-    lowest = min(truth, key=lambda edge: by_edge[edge])
-    above = [edge for edge in task.graph.edges if edge not in truth and by_edge[edge] >= by_edge[lowest]]
-    first = max(above, key=lambda edge: by_edge[edge])
+def _why(scores: Mapping[str, float], truth: Collection[str], things: str) -> str:
+    """The required edge or node with the lowest score, and those in its way."""
+    lowest = min(truth, key=lambda name: scores[name])
+    above = [name for name in scores if name not in truth and scores[name] >= scores[lowest]]
+    first = max(above, key=lambda name: scores[name])
     return (
-        f"{lowest} is required and scores {by_edge[lowest]:g}; {len(above)} edges that are not score as much or more, "
-        f"the highest {first} with {by_edge[first]:g}"
+        f"{lowest} is required and scores {scores[lowest]:g}; {len(above)} {things} that are not score as much or more, "
+        f"the highest {first} with {scores[first]:g}"
     )
+
+
+# Nodes -------------------------------------------------------------------------------------------------
+
+
+def _of_nodes(
+    compiled: Compiled,
+    task: Task,
+    certificate: Certificate,
+    method: str,
+    kept: Iterable[str],
+    scores: Mapping[str, float] = {},
+) -> Verdict:
+    imported = Imported(format="nodes", granularity=Nodes(), kept=frozenset(kept), scores=scores)
+    verdict = grade_imported(compiled, task, certificate, imported, name=method)
+    return replace(verdict, judged="node_ranking" if scores else "nodes")
+
+
+def _node_ranking(
+    task: Task, certificate: Certificate, answer: Answer, of_nodes: Callable[..., Verdict]
+) -> Verdict:
+    assert answer.node_scores is not None
+    nodes = [str(node) for node in task.graph.nodes]
+    scores = dict(zip(nodes, answer.node_scores.tolist(), strict=True))
+    truths = [Nodes().coarsen(circuit) for circuit in known_circuits(certificate)]
+    heads = [frozenset(nodes[i] for i in head) for head in _heads(list(scores.values()))]
+    most = max(map(len, truths))
+    found = [of_nodes(head, scores) for head in heads if len(head) <= most]
+    best = max(found, key=lambda v: ("FAILS", "UNKNOWN", "HOLDS").index(v.verdict))
+    if best.verdict != "FAILS":
+        return best
+    nearest, truth = min(product(heads, truths), key=lambda pair: len(pair[0] ^ pair[1]))
+    verdict = of_nodes(nearest, scores)
+    if nearest == truth:  # not even the required nodes are faithful
+        return verdict
+    detail = _why(scores, truth, "nodes")
+    return replace(verdict, verdict="FAILS", reason="no_threshold", detail=f"{verdict.detail}; {detail}")

@@ -1,7 +1,7 @@
 """Runs a method in this process, and reads its answer. `method_process.py` runs it in another.
 
-A method gets its own copy of the task, its own gradient mode and its own random state. It may return a `Discovery`, a `Circuit`, edges (objects or text), `Scores`, nodes (text), or
-what other tools make (`peers/answers.py`).
+A method gets its own copy of the task, its own gradient mode and its own random state. It may return a `Discovery`, a `Circuit`, edges (objects or text), `Scores`, nodes (text), scores of
+nodes, or what other tools make (`peers/answers.py`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from edgeprune_core.graph import Edge, ResidualGraph
 from edgeprune_core.task import Task
 from edgeprune_core.ties import levelled
 from tracrcheck.importers.nodes import nodes_of
-from tracrcheck.peers.answers import translated
+from tracrcheck.peers.answers import NodeScores, translated
 from tracrcheck.processes.clean import foreign_code_runs_here
 
 # Seconds between further alarms, for a method that swallows the first.
@@ -42,6 +42,7 @@ class Answer:
     scores:  a float64 per edge, in the order of `graph.edges`, if the method returned scores; equal where they tie
              (`edgeprune_core/ties.py`). Without a circuit, nodes or a fault these are the whole answer.
     nodes:   heads and MLPs, if the method returned nodes instead of edges.
+    node_scores: as `scores`, of the heads and MLPs in the order of `graph.nodes`: the whole answer, if there are any.
     selector: what made the circuit of the scores, if the method says so.
     """
 
@@ -52,6 +53,7 @@ class Answer:
     seconds: float = 0.0
     scores: Tensor | None = field(default=None, compare=False)
     nodes: tuple[str, ...] | None = None
+    node_scores: Tensor | None = field(default=None, compare=False)
     selector: str | None = None
 
 
@@ -157,13 +159,15 @@ def refused(error: CheckError) -> Answer:
 def plain(result: Any, graph: ResidualGraph) -> dict[str, Any]:
     """A method's result as JSON can hold it. Its parts are optional.
 
-    scores: numbers. alone: true of scores without a circuit. edges: edges or nodes, as text. graph: of a circuit. selector:
+    scores: numbers. alone: true of scores without a circuit. node_scores: numbers. edges: edges or nodes, as text. graph: of a circuit. selector:
     what made the circuit of the scores. problem: what came back instead, in words. refused: the parts of an error of `peers`.
     """
     try:
         result = translated(result, graph)
     except CheckError as error:
         return {"refused": error.parts}
+    if isinstance(result, NodeScores):
+        return {"node_scores": _numbers(result.scores)}
     found: dict[str, Any] = {}
     if isinstance(result, (Discovery, Scores)):
         if (selector := result.notes.get("selector")) is not None:
@@ -203,7 +207,12 @@ def read_plain(said: Any, graph: ResidualGraph) -> Answer:
                 return refused(CheckError(**parts))
             except TypeError:
                 return UNREADABLE
-    answer = _scores(said.get("scores"), graph) if isinstance(said, dict) else UNREADABLE
+    if not isinstance(said, dict):
+        return UNREADABLE
+    if (given := said.get("node_scores")) is not None:
+        answer = _scores(given, len(graph.nodes), "nodes")
+        return replace(answer, scores=None, node_scores=answer.scores)
+    answer = Answer() if (given := said.get("scores")) is None else _scores(given, graph.n_edges, "edges")
     if answer.fault:
         return answer
     match said:
@@ -229,17 +238,15 @@ def _texts(values: Iterable[Any]) -> bool:
     return all(isinstance(value, str) for value in values)
 
 
-def _scores(given: Any, graph: ResidualGraph) -> Answer:
+def _scores(given: Any, n: int, things: str) -> Answer:
     """An answer with these scores, or with what is wrong with them."""
-    if given is None:
-        return Answer()
     if not isinstance(given, list) or not all(type(number) is float for number in given):
         return UNREADABLE
     scores = torch.tensor(given, dtype=torch.float64)
     if bool(scores.isnan().any()):
-        return Answer(fault="nan", detail="the scores of the edges are not numbers")
-    if len(scores) != graph.n_edges:
-        detail = f"it returned {len(scores)} scores for the {graph.n_edges} edges of the graph"
+        return Answer(fault="nan", detail=f"the scores of the {things} are not numbers")
+    if len(scores) != n:
+        detail = f"it returned {len(scores)} scores for the {n} {things} of the graph"
         return Answer(fault="no_result", detail=detail)
     return Answer(scores=scores)
 

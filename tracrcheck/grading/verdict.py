@@ -11,7 +11,7 @@ from tracrcheck.grading.score_metrics import Ranking
 from tracrcheck.records.reading import LATER
 
 Word = Literal["HOLDS", "FAILS", "UNKNOWN"]
-Judged = Literal["circuit", "ranking", "nodes"]
+Judged = Literal["circuit", "ranking", "nodes", "node_ranking"]
 Key = tuple[str, str, str, int]  # program, ablation, criterion, seed
 
 # Why a method FAILS: before its circuit is graded, and after.
@@ -81,7 +81,7 @@ class Verdict:
     seconds: that the method took; its share, if several seeds were trained together.
     ranking: how its edge scores rank the required edges, if it returned scores.
     judged:  what the verdict is on: the circuit; the ranking by scores (`missing` and `extra` are then those of the nearest
-             threshold); or the nodes, of which all counts are then. selector: what made the circuit of the scores, if the
+             threshold); or nodes, or their ranking, of which all counts are then. selector: what made the circuit of the scores, if the
              method or the call named one (`edgeprune_core.methods.selectors`).
     sampled: what part of the whole list the truth was tested on, such as `48 of 1053`; None where it is proved on all of it.
     halves:  what the method finds from each half of the inputs; None without `--halves`.

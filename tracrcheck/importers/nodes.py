@@ -18,7 +18,7 @@ from edgeprune_core.graph import Edge, ResidualGraph
 @cache
 def nodes_of(graph: ResidualGraph) -> dict[str, tuple[Edge, ...]]:
     """Every head and MLP, in the order in which they write, with the edges that it writes."""
-    found: dict[str, list[Edge]] = {str(w): [] for w in graph.writers if w.kind in ("head", "mlp")}
+    found: dict[str, list[Edge]] = {str(node): [] for node in graph.nodes}
     for edge in graph.edges:
         if str(edge.writer) in found:
             found[str(edge.writer)].append(edge)

@@ -1,4 +1,5 @@
 """What other tools return, as scores of our edges: a mapping by their names, a graph of EAP-IG, AutoCircuit's PruneScores.
+A mapping from heads and MLPs to scores is a ranking of the nodes.
 
 Nothing is guessed. Refused are scores that are negative where nobody says whether they count by magnitude (TC193), scores
 that are not finite (TC193), edges without a score where nobody says that they are cut (TC194), and names of another model
@@ -10,7 +11,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -25,6 +27,16 @@ from tracrcheck.peers.names import NAMES, Correspondence
 
 Rest = Literal["cut"]
 
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NodeScores:
+    """A ranking of the nodes. scores: one number a head or MLP, in the order in which they write; larger is kept longer."""
+
+    scores: Float[Tensor, " node"]
+
+
+Thing = TypeVar("Thing")
+
 _MODULE = re.compile(r"blocks\.(\d+)\.hook_([qkv]_input|mlp_in|resid_post)")
 
 
@@ -37,34 +49,66 @@ def scores_of(
     rest: Rest | None = None,
 ) -> Float[Tensor, " edge"]:
     """A float64 for each edge of our graph, larger is kept longer; -inf for those that are cut. Errors: TC193-TC195."""
-    known = correspondence.known(names)
+    known, edges = correspondence.known(names), correspondence.graph.edges
+    ours = _ours(scores, known, correspondence, names, by_magnitude, kind="edge")
+    if rest is None and (missing := [edge for edge in edges if edge not in ours]):
+        raise user_error(
+            "TC194.edges", got=_listed([correspondence.name(e, names) or str(e) for e in missing]), n=len(missing),
+            total=len(edges),
+        )  # fmt: skip
+    return _row([ours.get(edge, -math.inf) for edge in edges], by_magnitude)
+
+
+def node_scores_of(
+    scores: Mapping[str, Any], correspondence: Correspondence, *, names: str, by_magnitude: bool | None
+) -> NodeScores:
+    """Scores of nodes by a tool's names. Errors: TC193-TC195."""
+    known, nodes = correspondence.known_nodes(names), [str(node) for node in correspondence.graph.nodes]
+    ours = _ours(scores, known, correspondence, names, by_magnitude, kind="node")
+    if missing := [theirs for theirs, node in known.items() if node is not None and node not in ours]:
+        raise user_error("TC194.nodes", got=_listed(missing), n=len(missing), total=len(nodes))
+    return NodeScores(scores=_row([ours[node] for node in nodes], by_magnitude))
+
+
+def _ours(
+    scores: Mapping[str, Any],
+    known: Mapping[str, Thing | None],
+    correspondence: Correspondence,
+    names: str,
+    by_magnitude: bool | None,
+    *,
+    kind: str,
+) -> dict[Thing, float]:
+    """The scores of what is in our graph."""
     if foreign := [name for name in scores if name not in known]:
         raise user_error(
-            "TC195.edges", got=_listed(foreign), do=did_you_mean(foreign[0], known), tool=names,
+            "TC195.names", got=_listed(foreign), things=f"{kind}s", do=did_you_mean(foreign[0], known), tool=names,
             layers=correspondence.tool_graph.n_layers, heads=correspondence.n_heads,
         )  # fmt: skip
-    values = {name: _number(name, score) for name, score in scores.items()}
-    ours = {edge: value for name, value in values.items() if (edge := known[name]) is not None}
+    values = {name: _number(name, score, kind) for name, score in scores.items()}
     if by_magnitude is None and (name := next((n for n, x in values.items() if x < 0), None)) is not None:
-        raise user_error("TC193.signed", got=f"{name}: {values[name]:g}")
-    graph = correspondence.graph
-    if rest is None and (missing := [edge for edge in graph.edges if edge not in ours]):
         raise user_error(
-            "TC194", got=_listed([correspondence.name(e, names) or str(e) for e in missing]), n=len(missing),
-            total=graph.n_edges,
-        )  # fmt: skip
-    row = [ours.get(edge, -math.inf) for edge in graph.edges]
-    found = torch.tensor(row, dtype=torch.float64)
+            "TC193.signed", got=f"{name}: {values[name]:g}", things=f"{kind}s", method=_METHODS[kind]
+        )
+    return {ours: value for name, value in values.items() if (ours := known[name]) is not None}
+
+
+# Of `Peer`, which take the sign convention.
+_METHODS = {"edge": "discovery", "node": "node_scores"}
+
+
+def _row(scores: list[float], by_magnitude: bool | None) -> Tensor:
+    found = torch.tensor(scores, dtype=torch.float64)
     return torch.where(found.isfinite(), found.abs(), found) if by_magnitude else found
 
 
-def _number(name: str, score: Any) -> float:
+def _number(name: str, score: Any, kind: str) -> float:
     try:
         value = float(score)
     except (TypeError, ValueError, OverflowError):
         value = math.nan
     if not math.isfinite(value):
-        raise user_error("TC193.finite", got=repr(score)[:60], name=name)
+        raise user_error("TC193.finite", got=repr(score)[:60], name=name, kind=kind)
     return value
 
 
@@ -81,6 +125,9 @@ def translated(result: Any, graph: ResidualGraph) -> Any:
         return _of_eap_graph(result, graph)
     if not isinstance(result, Mapping) or not result or not all(isinstance(name, str) for name in result):
         return result
+    own = Correspondence(graph, False, graph.n_heads)
+    if all(name in own.known_nodes("tracrcheck") for name in result):
+        return node_scores_of(result, own, names="tracrcheck", by_magnitude=None)
     if all(_MODULE.fullmatch(name) for name in result):
         result = dict(_prune_scores(result, graph))
     names, correspondence = _recognised(list(result), graph)
@@ -124,7 +171,7 @@ def _of_eap_graph(result: Any, graph: ResidualGraph) -> Discovery | Scores:
         return Scores(scores=scores_of(scores, correspondence, names=names, by_magnitude=None))
     every: dict[Edge, str] = {e: n for n in result.edges if (e := correspondence.edge(n, names)) is not None}
     if missing := [str(edge) for edge in graph.edges if edge not in every]:
-        raise user_error("TC194", got=_listed(missing), n=len(missing), total=graph.n_edges)
+        raise user_error("TC194.edges", got=_listed(missing), n=len(missing), total=graph.n_edges)
     circuit = Circuit(graph, frozenset(e for e, name in every.items() if name in set(kept)))
     signed = min(scores.values()) < 0
     found = None if signed else scores_of(scores, correspondence, names=names, by_magnitude=None)

@@ -1,4 +1,4 @@
-"""Names of edges in other tools, and which edge of a program's graph each one is.
+"""Names of edges and nodes in other tools, and which edge or node of a program's graph each one is.
 
     tracrcheck        tok -> a0.h1.q                m0 -> out
     eap_ig            input->a1.h1<q>               m1->logits
@@ -21,41 +21,48 @@ from edgeprune_core.graph import Edge, Reader, ResidualGraph, Writer
 from tracrcheck.error_codes import unknown_name, user_error
 
 
+def _eap_ig_node(of: Writer | Reader) -> str:
+    ends = {"tok": "input", "out": "logits", "mlp": f"m{of.layer}"}
+    return ends.get(of.kind, f"a{of.layer}.h{of.head}")
+
+
 def _eap_ig(edge: Edge) -> str | None:
-    reader, ends = edge.reader, {"tok": "input", "out": "logits"}
     if edge.writer.kind == "pos":
         return None
-    port = f"<{reader.port}>" if reader.port else ""
-    node = f"a{reader.layer}.h{reader.head}" if reader.kind == "head" else str(reader)
-    return f"{ends.get(str(edge.writer), str(edge.writer))}->{ends.get(node, node)}{port}"
+    port = f"<{edge.reader.port}>" if edge.reader.port else ""
+    return f"{_eap_ig_node(edge.writer)}->{_eap_ig_node(edge.reader)}{port}"
+
+
+def _autocircuit_node(of: Writer | Reader) -> str:
+    ends = {"tok": "Resid Start", "out": "Resid End", "mlp": f"MLP {of.layer}"}
+    return ends.get(of.kind, f"A{of.layer}.{of.head}")
 
 
 def _autocircuit(edge: Edge) -> str | None:
     if edge.writer.kind == "pos":
         return None
-
-    def node(of: Writer | Reader) -> str:
-        ends = {"tok": "Resid Start", "out": "Resid End", "mlp": f"MLP {of.layer}"}
-        return ends.get(of.kind, f"A{of.layer}.{of.head}")
-
     port = f".{edge.reader.port.upper()}" if edge.reader.port else ""
-    return f"{node(edge.writer)}->{node(edge.reader)}{port}"
+    return f"{_autocircuit_node(edge.writer)}->{_autocircuit_node(edge.reader)}{port}"
 
 
-def _transformer_lens(edge: Edge) -> str:
-    w, r = edge.writer, edge.reader
+def _transformer_lens_node(w: Writer | Reader) -> str:
     writers = {
         "tok": "hook_embed",
         "pos": "hook_pos_embed",
         "head": f"blocks.{w.layer}.attn.hook_result[:, :, {w.head}]",
         "mlp": f"blocks.{w.layer}.hook_mlp_out",
     }
+    return writers[w.kind]
+
+
+def _transformer_lens(edge: Edge) -> str:
+    r = edge.reader
     readers = {
         "head": f"blocks.{r.layer}.hook_{r.port}_input[:, :, {r.head}]",
         "mlp": f"blocks.{r.layer}.hook_mlp_in",
         "out": f"blocks.{r.layer - 1}.hook_resid_post",
     }
-    return f"{writers[w.kind]} -> {readers[r.kind]}"
+    return f"{_transformer_lens_node(edge.writer)} -> {readers[r.kind]}"
 
 
 NAMES: Mapping[str, Callable[[Edge], str | None]] = {
@@ -63,6 +70,12 @@ NAMES: Mapping[str, Callable[[Edge], str | None]] = {
     "eap_ig": _eap_ig,
     "autocircuit": _autocircuit,
     "transformer_lens": _transformer_lens,
+}
+NODE_NAMES: Mapping[str, Callable[[Writer | Reader], str]] = {
+    "tracrcheck": str,
+    "eap_ig": _eap_ig_node,
+    "autocircuit": _autocircuit_node,
+    "transformer_lens": _transformer_lens_node,
 }
 
 
@@ -103,6 +116,18 @@ class Correspondence:
     def known(self, names: str) -> Mapping[str, Edge | None]:
         """Every name that the tool has."""
         return _tables(self, names)[1]
+
+    def known_nodes(self, names: str) -> Mapping[str, str | None]:
+        """Every node that the tool has, by its name; ours where it is a head or MLP that can write. Errors: TC195."""
+        spelling(names)
+        ours = {str(node) for node in self.graph.nodes}
+        if names == "tracrcheck":
+            return {node: node for node in map(str, self.graph.nodes)}
+        nodes = [w for w in self.tool_graph.writers if w.kind != "pos"]
+        found = {NODE_NAMES[names](w): name if (name := self._shifted(w)) in ours else None for w in nodes}
+        return found | (
+            {} if names == "transformer_lens" else {NODE_NAMES[names](self.graph.readers[-1]): None}
+        )
 
     def _pairs(self) -> Iterator[tuple[Edge | None, Edge]]:
         """Every edge of the tool's graph, with ours. Names of our own are those of our graph."""

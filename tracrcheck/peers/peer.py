@@ -14,7 +14,7 @@ from edgeprune_core.graph import Edge
 from edgeprune_core.methods.selectors import Selector
 from edgeprune_core.task import Task
 from tracrcheck.error_codes import unknown_name, user_error
-from tracrcheck.peers.answers import Rest, scores_of
+from tracrcheck.peers.answers import NodeScores, Rest, node_scores_of, scores_of
 from tracrcheck.peers.device import OwnDevice
 from tracrcheck.peers.installed import require_transformer_lens
 from tracrcheck.peers.names import Correspondence
@@ -124,6 +124,13 @@ class Peer:
             return Scores(scores=found)
         circuit = select(self.task, found)
         return Discovery(circuit=circuit, scores=found, notes={"selector": select.name})
+
+    def node_scores(
+        self, scores: Mapping[str, Any], *, names: str, by_magnitude: bool | None = None
+    ) -> NodeScores:
+        """Scores of heads and MLPs by a tool's names of them, as an answer: `a1.h0` of EAP-IG, `A1.0` of AutoCircuit,
+        `blocks.1.hook_mlp_out` of TransformerLens. Errors: TC193-TC195."""
+        return node_scores_of(scores, self.correspondence, names=names, by_magnitude=by_magnitude)
 
 
 def hooked(

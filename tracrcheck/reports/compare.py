@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from edgeprune_core.metrics import METRICS
 from tracrcheck.reports import document as doc
@@ -14,6 +15,12 @@ from tracrcheck.trained.curve import LEVELS, Curve, Standing, standings
 
 NONE = "-"
 KL = METRICS["kl"].label
+# Areas of MIB, and their columns.
+MIB = {"cpr": "CPR", "cmd": "CMD", "cmd_exact": "CMD exact"}
+OF_MIB = (
+    "CPR and CMD: of MIB, over its ten sizes, by the logit difference on held-out prompts, median over seeds; CMD as MIB computes it, "
+    "and exactly. They are of a method's ranking, or of the circuits of its sweep."
+)
 
 
 def line(made: Curve) -> str:
@@ -55,6 +62,7 @@ def document(results: CompareResults) -> doc.Document:
 def _table(results: CompareResults) -> doc.Table:
     """A row for each method: the median over seeds at each level, its range in brackets where they differ."""
     by = {(s.method, s.level): s for s in standings(results.curves)}
+    mib = any(c.mib is not None for c in results.curves)  # older results do not have it
 
     def at(level: float) -> Callable[[Sequence[Curve]], str]:
         return lambda of: _cell(by[of[0].method, level])
@@ -63,12 +71,18 @@ def _table(results: CompareResults) -> doc.Table:
         grouped(results.curves, lambda c: c.method).values(),
         doc.Column("method", lambda of: of[0].method),
         *(number(f"{level:g}", at(level)) for level in LEVELS),
+        *(number(heading, partial(_median_area, name)) for name, heading in (MIB.items() if mib else ())),
         number("sweep", lambda of: max(c.candidates for c in of)),
         number("seconds", lambda of: f"{statistics.median(c.seconds for c in of):.1f}"),
         number("MiB", lambda of: f"{max(c.peak_mib for c in of):.0f}"),
         caption=f"Fewest edges by {KL}, on held-out prompts: median over seeds (range)",
-        note=f"{NONE}: not reached.",
+        note=f"{NONE}: not reached." + (f" {OF_MIB}" if mib else ""),
     )
+
+
+def _median_area(name: str, of: Sequence[Curve]) -> str:
+    known = [area for c in of if c.mib is not None and (area := getattr(c.mib, name)) is not None]
+    return f"{statistics.median(known):.3f}" if known else NONE
 
 
 def _finding(c: Curve) -> doc.Finding | None:

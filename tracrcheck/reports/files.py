@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,7 +56,7 @@ def write_folder(path: Path, contents: Mapping[str, str | bytes]) -> None:
             atomic_write.write_whole((path / name).resolve(), content)
 
 
-def write_json(path: Path | None, document: Any, *, a_line_each: Sequence[str] = ()) -> None:
+def write_json(path: Path | None, document: Any, *, a_line_each: Collection[str] = ()) -> None:
     """Writes the document, if a path is given. Errors: TC115.
 
     a_line_each: lists of the document that are written with one item per line.

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tracrcheck.reports import certify, compare, discovery, false_alarms, fuzz, gate, invariants, mutants
+from tracrcheck.reports import (
+    certify,
+    compare,
+    discovery,
+    false_alarms,
+    fuzz,
+    gate,
+    invariants,
+    mutants,
+    peers,
+)
 from tracrcheck.reports.context import Context
 from tracrcheck.reports.document import Document
 from tracrcheck.reports.render import junit, markdown
@@ -17,6 +27,7 @@ from tracrcheck.runs.fuzz import FuzzResults
 from tracrcheck.runs.gate import Results
 from tracrcheck.runs.invariants import InvariantResults
 from tracrcheck.runs.mutants import MutantResults
+from tracrcheck.runs.peers import PeersResults
 
 KINDS: dict[type, Callable[[Any, Context], Document]] = {
     Results: gate.document,
@@ -24,6 +35,7 @@ KINDS: dict[type, Callable[[Any, Context], Document]] = {
     InvariantResults: lambda results, _: invariants.document(results),
     MutantResults: lambda results, _: mutants.document(results),
     FalseAlarmResults: lambda results, _: false_alarms.document(results),
+    PeersResults: lambda results, _: peers.document(results),
     CompareResults: lambda results, _: compare.document(results),
     DiscoveryFile: lambda results, _: discovery.document(results),
     CertificatesFile: certify.document,

@@ -9,7 +9,9 @@ from typing import Any, TypedDict
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.errors import CheckError
+from tracrcheck.error_codes import user_error
 from tracrcheck.records import reading
+from tracrcheck.reports.files import write_json
 from tracrcheck.runs.kinds import read_any
 from tracrcheck.runs.results import RunResults, loaded, wrong_file
 
@@ -162,3 +164,11 @@ def _read_known(kind: Any, record: Any, where: str, problems: list[str]) -> None
         else record
     )
     reading.read(kind, known, where, problems)
+
+
+def write_compact(found: Any, path: Path) -> None:
+    """Writes a results file again, with one row for those that differ in their seed. Errors: TC115, TC117."""
+    if not isinstance(found, RunResults):
+        raise user_error("TC117.compact", where="--compact", got=found.path)
+    document = found.compact(loaded(found.path))
+    write_json(path, document, a_line_each={*filter(None, (found.rows_name,)), *found.line_each})

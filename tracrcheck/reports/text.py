@@ -27,7 +27,9 @@ IN_PROCESS = "in process: the method ran where it is judged, and could see and c
 
 def what_judged(v: Verdict) -> str:
     """What a verdict is on, in words."""
-    return f"circuit by {v.selector}" if v.judged == "circuit" and v.selector else v.judged
+    if v.judged == "circuit" and v.selector:
+        return f"circuit by {v.selector}"
+    return "ranking of nodes" if v.judged == "node_ranking" else v.judged
 
 
 def truth_words(v: Verdict) -> str:

@@ -95,6 +95,11 @@ class CompareResults(RunResults):
                 for c in self.curves
                 if not c.is_frontier
             ),
+            *(
+                f"curves: CPR and CMD of {c.method}, seed {c.seed}, are not those of its faithfulness"
+                for c in self.curves
+                if c.mib is not None and not c.mib.consistent
+            ),
         ]
 
 
@@ -131,6 +136,8 @@ def same(then: Curve, now: Curve, elsewhere: bool) -> bool:
     """The fewest edges at each level are equal; on another machine, it is a curve at all."""
     if elsewhere or then.fault or now.fault:
         return bool(then.fault) == bool(now.fault)
+    if then.mib is not None and now.mib is not None and not then.mib.near(now.mib):
+        return False
     return all(then.fewest(level) == now.fewest(level) for level in LEVELS)
 
 

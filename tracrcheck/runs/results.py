@@ -12,6 +12,7 @@ from edgeprune_core.errors import CheckError
 from tracrcheck.error_codes import user_error
 from tracrcheck.rasp.library import Library
 from tracrcheck.records.reading import plain, read
+from tracrcheck.runs.compact import merged, spread
 
 Row = TypeVar("Row")
 
@@ -49,7 +50,7 @@ class File(TypedDict):
 class RunResults:
     """The results of a run: as far as it has come, or read from a file. run: how they were made (docs/json.md).
 
-    Rows stand in the file under `rows_name`, and here in the field `rows_field`; `file` is the type of the whole document,
+    Rows stand in the file under `rows_name` (none: they are of several types), and here in the field `rows_field`; `file` is the type of the whole document,
     `asked` that of `run.asked`. line_each: lists of the document that take one line per item.
     """
 
@@ -59,7 +60,7 @@ class RunResults:
     schema: ClassVar[str]
     file: ClassVar[Any]
     asked: ClassVar[Any]
-    rows_name: ClassVar[str]
+    rows_name: ClassVar[str] = ""
     rows_field: ClassVar[str]
     units_are: ClassVar[str]  # in the plural
     line_each: ClassVar[tuple[str, ...]] = ()
@@ -78,6 +79,11 @@ class RunResults:
     def of_file(cls, path: Path, parts: Mapping[str, Any], problems: list[str]) -> Any:
         """The results from a document whose parts have the right types. Appends what is wrong to `problems`."""
         return cls(path=path, run=parts["run"], **{cls.rows_field: tuple(parts[cls.rows_name])})
+
+    @classmethod
+    def compact(cls, document: Mapping[str, Any]) -> dict[str, Any]:
+        """The JSON document of a file with fewer rows, which reads as the same results (`runs.compact`)."""
+        return dict(document) | {name: merged(document[name]) for name in (cls.rows_name,) if name}
 
     def problems(self) -> list[str]:
         """Contradictions: rows that are missing, duplicated or not requested, or that cannot be."""
@@ -149,6 +155,8 @@ class RunKind(Generic[Row]):
             got = document.get("schema") if isinstance(document, dict) else document
             return None, [f"schema: {got!r}, wanted {self.schema!r}"]
         problems: list[str] = []
+        if isinstance(rows := document.get(self.results.rows_name), list):
+            document = document | {self.results.rows_name: list(spread(rows))}
         parts = read(self.results.file, document, "", problems)
         run = document.get("run")
         if isinstance(run, dict) and isinstance(asked := run.get("asked"), dict):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from tracrcheck.records.reading import LATER
+from tracrcheck.trained.mib import Curve as MibCurve
 
 # Divergences at which methods are compared, in nats.
 LEVELS = (0.01, 0.03, 0.1, 0.3, 1.0)
@@ -26,7 +29,8 @@ class Curve:
     """A method's frontier for one seed, fewest edges first.
 
     candidates: of its sweep. seconds: of the sweep, judging not counted. peak_mib: the most memory its process had.
-    fault: what went wrong, and there are no points.
+    fault: what went wrong, and there are no points. mib: CPR and CMD on the held-out prompts, of its scores, or else of the
+    circuits of its sweep.
     """
 
     method: str
@@ -36,6 +40,7 @@ class Curve:
     peak_mib: float
     points: tuple[Point, ...]
     fault: str | None = None
+    mib: MibCurve | None = field(default=None, metadata=LATER)
 
     @property
     def is_frontier(self) -> bool:

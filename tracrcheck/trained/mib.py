@@ -1,7 +1,7 @@
-"""CPR and CMD of MIB, the Mechanistic Interpretability Benchmark (Mueller et al. 2025, arXiv 2504.13151), for a file of scores.
+"""CPR and CMD of MIB, the Mechanistic Interpretability Benchmark (Mueller et al. 2025, arXiv 2504.13151).
 
-For each of ten shares of the edges the best ones are kept, by the magnitude of their scores, and nodes without inputs or readers are
-dropped. With m the mean logit difference on the prompts, corrupted values in place of cut edges, the faithfulness of a circuit C is
+They are of scores, or of circuits of several sizes. For each of ten shares of the edges the best ones are kept, by the magnitude of their scores, and nodes without inputs or readers are
+dropped; of circuits, the largest one that has no more edges is taken, and the whole model for a share of 1. With m the mean logit difference on the prompts, corrupted values in place of cut edges, the faithfulness of a circuit C is
 
     f = (m(C) - m(empty)) / (m(model) - m(empty)).
 
@@ -13,8 +13,10 @@ is the area of that line. Edges of the position embedding are no edges there: th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,17 @@ class Curve:
     cmd: float | None
     cmd_exact: float | None
 
+    @property
+    def consistent(self) -> bool:
+        """Whether the areas are those of the faithfulness."""
+        found = (None,) * 3 if self.faithfulness is None else areas(self.shares, self.faithfulness)
+        return (self.cpr, self.cmd, self.cmd_exact) == found
+
+    def near(self, other: Curve) -> bool:
+        """Whether both are the same up to rounding."""
+        one, two = self.faithfulness or (), other.faithfulness or ()
+        return len(one) == len(two) and all(map(partial(math.isclose, rel_tol=1e-4, abs_tol=1e-4), one, two))
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -67,8 +80,25 @@ def curve_of(path: Path, subject: TrainedModel, pairs: Sequence[Pair]) -> Curve 
 def curve(task: Task, scores: dict[Edge, float]) -> Curve:
     """scores: of every edge that can be cut."""
     ranked = sorted(scores, key=lambda edge: -abs(scores[edge]))
-    edges = tuple(int(share * len(ranked)) for share in SHARES)
-    found = [_margin(task, _circuit(task.graph, ranked[:n])) for n in (0, *edges)]
+    edges = _sizes(len(ranked))
+    return _curve(task, edges, [_circuit(task.graph, ranked[:n]) for n in edges])
+
+
+def curve_of_circuits(task: Task, circuits: Sequence[Circuit]) -> Curve:
+    """circuits: of several sizes, in any order."""
+    counted = {circuit: [e for e in circuit if e.writer.kind != "pos"] for circuit in circuits}
+    edges = _sizes(sum(e.writer.kind != "pos" for e in task.graph.edges))
+    kept = [max((c for c in counted.values() if len(c) <= n), key=len, default=[]) for n in edges]
+    return _curve(task, edges, [*(_circuit(task.graph, of) for of in kept[:-1]), Circuit.full(task.graph)])
+
+
+def _sizes(n_edges: int) -> tuple[int, ...]:
+    return tuple(int(share * n_edges) for share in SHARES)
+
+
+def _curve(task: Task, edges: tuple[int, ...], circuits: Sequence[Circuit]) -> Curve:
+    """circuits: of each share."""
+    found = [_margin(task, circuit) for circuit in (_circuit(task.graph, []), *circuits)]
     empty, model = found[0], _margin(task, Circuit.full(task.graph))
     if model == empty:
         return Curve(shares=SHARES, edges=edges, faithfulness=None, cpr=None, cmd=None, cmd_exact=None)

@@ -11,7 +11,7 @@ folded into its weights (`fold_norms.py`), which does not change its outputs.
 
 A method that has a `sweep` is swept by it: `edge_pruning` in one training whose price per edge rises, `acdc` over a
 series of thresholds. The ranking of any other method is cut at 60 sizes in geometric steps, and a method that gives no
-scores contributes its one circuit.
+scores contributes its one circuit. CPR and CMD (`mib.py`) are of the ranking, or of the circuits of the sweep.
 
 Each curve is made in a process of its own, so that the memory it reports is its own.
 """
@@ -22,10 +22,12 @@ import math
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.errors import CheckError
@@ -40,7 +42,7 @@ from tracrcheck.executors.worker import Died, Worker
 from tracrcheck.grading.by_name import find_method
 from tracrcheck.grading.run_method import read_answer
 from tracrcheck.processes.process import TookTooLong
-from tracrcheck.trained import fetched
+from tracrcheck.trained import fetched, mib
 from tracrcheck.trained import prompts as prompt_lists
 from tracrcheck.trained.curve import Curve, Point
 
@@ -49,7 +51,16 @@ SIZES = 60
 # Circuits run at once.
 AT_ONCE = 16
 
-Sweep = Callable[[Task], Iterator[Candidate]]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a sweep gives. scores: of the method's ranking, if it has one, larger is kept longer."""
+
+    candidates: Sequence[Candidate]
+    scores: Tensor | None = None
+
+
+Sweep = Callable[[Task], Found]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +83,9 @@ class Job:
 def sweep_of(name: str) -> Sweep:
     """Errors: TC113."""
     method = find_method(name, where="--methods")
-    return method.sweep if isinstance(method, Swept) else _ranked(method)
+    if isinstance(method, Swept):
+        return lambda task: Found(candidates=list(method.sweep(task)))
+    return _ranked(method)
 
 
 def curve(job: Job) -> Curve:
@@ -80,7 +93,8 @@ def curve(job: Job) -> Curve:
     sweep = sweep_of(job.method)
     train, held_out = tasks_of(job)
     started = time.monotonic()
-    found = [(setting, circuit.connected()) for setting, circuit in sweep(train)]
+    swept = sweep(train)
+    found = [(setting, circuit.connected()) for setting, circuit in swept.candidates]
     seconds, peak = time.monotonic() - started, _peak_mib()
     distinct = list({circuit: (setting, circuit) for setting, circuit in reversed(found)}.values())
     chosen = _frontier(distinct, mean_kl(train, [circuit for _, circuit in distinct]))
@@ -91,8 +105,18 @@ def curve(job: Job) -> Curve:
     )
     return Curve(
         method=job.method, seed=job.seed, candidates=len(found), seconds=round(seconds, 2),
-        peak_mib=round(peak), points=points,
+        peak_mib=round(peak), points=points, mib=_mib(held_out, swept.scores, [circuit for _, circuit in distinct]),
     )  # fmt: skip
+
+
+def _mib(task: Task, scores: Tensor | None, circuits: Sequence[Circuit]) -> mib.Curve:
+    if scores is None:
+        return mib.curve_of_circuits(task, circuits)
+    ranks = (
+        scores.argsort(stable=True).argsort() + 1
+    )  # positive, so that the sign of a score is kept in its rank
+    by_edge = zip(task.graph.edges, ranks.tolist(), strict=True)
+    return mib.curve(task, {edge: rank for edge, rank in by_edge if edge.writer.kind != "pos"})
 
 
 def curve_elsewhere(job: Job) -> Curve:
@@ -151,15 +175,15 @@ def _frontier(candidates: Sequence[Candidate], kls: Sequence[float]) -> list[tup
 
 
 def _ranked(method: Callable[[Task], Any]) -> Sweep:
-    def sweep(task: Task) -> Iterator[Candidate]:
-        found = read_answer(method(task), task.graph)
-        if found.circuit is None or found.fault:
-            raise user_error("TC187", where="--methods", got=found.detail)
-        if found.scores is None:
-            yield "its circuit", found.circuit
-            return
-        for n in sorted({round(x) for x in geometric(1, task.graph.n_edges, SIZES)}):
-            yield f"top {n}", top_edges(task, found.scores, n)
+    def sweep(task: Task) -> Found:
+        answer = read_answer(method(task), task.graph)
+        if answer.circuit is None or answer.fault:
+            raise user_error("TC187", where="--methods", got=answer.detail)
+        if answer.scores is None:
+            return Found(candidates=[("its circuit", answer.circuit)])
+        sizes = sorted({round(x) for x in geometric(1, task.graph.n_edges, SIZES)})
+        cut = [(f"top {n}", top_edges(task, answer.scores, n)) for n in sizes]
+        return Found(candidates=cut, scores=answer.scores)
 
     return sweep
 

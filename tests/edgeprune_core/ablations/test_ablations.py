@@ -1,4 +1,4 @@
-"""What a cut edge carries: means over what, and nothing of the batch at hand."""
+"""What a cut edge carries: which inputs a mean is over, and that it does not depend on the current batch."""
 
 from __future__ import annotations
 

@@ -1,3 +1,3 @@
-"""The command line, called in this process, as the tests of the other surfaces call it."""
+"""The fixtures that call the command line in this process."""
 
 from tests.tracrcheck.conftest import _own_cache, cache, call, here  # noqa: F401

@@ -1,5 +1,5 @@
-"""Run as a program: the memory that one real step of training takes, as the kernel saw it. Reads cases, writes bytes, as
-JSON; each case in a process of its own.
+"""Run as a program: measures the memory of one training step, as the kernel sees it. Reads cases and writes bytes, both
+as JSON. Each case has its own process.
 
 `MALLOC_MMAP_THRESHOLD_` makes malloc give freed tensors back at once, so that pages in use are tensors in use.
 """
@@ -29,7 +29,7 @@ from edgeprune_core.weights import Model, Weights, expected_shapes
 
 
 class Alone:
-    """A group of one."""
+    """A process group of one process."""
 
     size, rank = 1, 0
 
@@ -57,7 +57,7 @@ class Copies:
 
 
 def task_of(spec: ModelSpec, *, batch: int, pos: int) -> Task:
-    """Random weights, random prompts, each with another one for its corruption."""
+    """A model with random weights; random prompts, each with a random corrupted one."""
     draw = torch.Generator().manual_seed(0)
     tensors = {
         name: torch.randn(shape, generator=draw) / (shape[-2] if len(shape) > 1 else 1) ** 0.5
@@ -78,7 +78,7 @@ def task_of(spec: ModelSpec, *, batch: int, pos: int) -> Task:
 
 
 def step(spec: ModelSpec, case: dict) -> int:
-    """Bytes at the peak of one step, beyond those held before it."""
+    """The peak memory of one step, in bytes, above what was in use before it."""
     task = task_of(spec, batch=case["batch"], pos=case["pos"])
     method = EdgePruning(steps=1, circuits=case["circuits"], fresh=case["batch"], kept=0)
     if case["gathered"]:
@@ -98,7 +98,7 @@ def measured(case: dict) -> int:
     spec = ModelSpec(**case["spec"])
     group = spec.n_heads // spec.n_kv_heads
     small = {"n_layers": 1, "n_heads": group, "n_kv_heads": 1, "d_model": 8, "d_mlp": 8}
-    step(replace(spec, **small), case | {"batch": 2, "pos": 4})  # loads all code, which is no part of a step
+    step(replace(spec, **small), case | {"batch": 2, "pos": 4})  # loads all code, whose memory is not counted
     return step(spec, case)
 
 
@@ -118,7 +118,7 @@ def in_a_process(work: Callable[[], int]) -> int:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    tasks.HELD_FLOATS = 0  # as for large models: what writers write is made anew in each step
+    tasks.HELD_FLOATS = 0  # as for large models: writer outputs are allocated again in each step
     cases = json.loads(sys.stdin.read())
     sys.stdout.write(
         json.dumps({name: in_a_process(lambda c=case: measured(c)) for name, case in cases.items()})

@@ -1,4 +1,5 @@
-"""Several processes on one model: the gates of one process, an error where one is killed, and the same end after it."""
+"""Several processes train on one model: they end with the gates that one process finds. If one is killed, the others
+report it, and a resumed training ends the same."""
 
 from __future__ import annotations
 
@@ -29,13 +30,13 @@ STEP_OF_DEATH = 7
 # How far log-alphas may be apart. Sums over items are taken in another order, and softmax by another formula in the pass
 # that is computed again: gradients differ by d = n u G, with n = 300 terms, u = 2^-53, and G = 0.1 the largest gradient
 # seen: d = 3e-15. Adam's step of rate 0.1 changes by at most 0.1 d / 1e-8 (its epsilon), where a gradient vanishes: over
-# 20 steps, 6e-7. Ten times that, for what moved gates do to later gradients. Seen: 3e-7; gates move by up to 1.8.
+# 20 steps, 6e-7. The bound is ten times that, because moved gates change later gradients. Measured: 3e-7; gates move by up to 1.8.
 APART = 6e-6
 
 
 @pytest.fixture(scope="module")
 def sharding():
-    """Only the oldest versions that are tested lack it: they refuse with EP213, below."""
+    """Skips where torch cannot shard. Only the oldest tested versions cannot; they refuse with EP213 (see below)."""
     if not hasattr(fsdp, "fully_shard"):
         pytest.skip("it needs torch 2.6")
 

@@ -1,4 +1,5 @@
-"""Items with more and with fewer scored positions, shared between processes: the shares of a mean, without processes."""
+"""Items with different numbers of scored positions, split between processes: how each process weighs its share of the
+mean. No process is started."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from tracrcheck.invariants.subjects import small
 
 @dataclass
 class Alone:
-    """A group of which the other processes are not there."""
+    """A process group whose other processes do not exist."""
 
     rank: int
     size: int

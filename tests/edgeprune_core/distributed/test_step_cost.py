@@ -1,4 +1,4 @@
-"""The count of what a step takes: against the memory that real steps take, and against what can be worked out by hand."""
+"""The estimate of what a training step costs, against the memory of real steps and against counts made by hand."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DEEP = ModelSpec(
     norm="layernorm", activation="gelu",
 )  # fmt: skip
 SINGLE = Step(batch=8, pos=48, circuits=2, dtype=torch.float32, recompute=False)
-# Three sizes as one process trains them; and as processes do that share a model.
+# Three sizes as one process trains them, and two as processes that share a model do.
 CASES = {
     "gpt2": (GPT2, SINGLE),
     "llama": (LLAMA, replace(SINGLE, batch=8, pos=32)),
@@ -93,7 +93,7 @@ def test_computing_layers_again_holds_less_and_computes_more():
     kept, again = cost(DEEP, SINGLE), cost(DEEP, replace(SINGLE, recompute=True))
     assert again.kept < 0.2 * kept.kept
     assert again.peak < kept.peak
-    # Once more the masked run, of what it, its way back and the background's run come to.
+    # The masked run is done once more. The whole is that run, its backward pass and the background's run.
     assert 0.2 < (again.flops - kept.flops) / kept.flops < 0.5
 
 
@@ -106,7 +106,7 @@ def test_flops_are_those_that_torch_counts_in_a_real_run():
     model, graph = Model(spec, Weights(**weights)), ResidualGraph.of(spec)
     tokens, places = torch.zeros(3, 5, dtype=torch.long), torch.zeros(3, 1, dtype=torch.long)
     gates = torch.rand(2, graph.n_edges, requires_grad=True)
-    # torch knows of this product, but not in place.
+    # torch counts this product, but not its in-place form.
     missed = {torch.ops.aten.baddbmm_: lambda own, a, b, **_: 2 * a[0] * a[1] * a[2] * b[2]}
     with FlopCounterMode(display=False, custom_mapping=missed) as counter:
         background = forward.trace(model, tokens).writers
@@ -122,5 +122,5 @@ def test_gathered_weights_are_fetched_once_per_pass():
         for n in ("tok", "pos", "unembed", "norm_gain", "norm_bias")
     )
     layers = weight_count(GPT2) - ends
-    # The background's run and the masked one begin and end with the ends, one after the other; and all layers thrice.
+    # Each layer is fetched three times. The background's run ends with the weights with which the masked run begins.
     assert found.weights_used == 4 * (3 * layers + 3 * ends)

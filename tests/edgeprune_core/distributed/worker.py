@@ -1,9 +1,9 @@
 """Run as a program: pairs of processes that train on the shipped model together, one pair after the other.
 
-Forked from one that has loaded everything and computed nothing. Under the folder that it is given:
-    two/      trained from beginning to end;
-    killed/   the process numbered 1 dies in a step, then both go on.
-Each process writes what it found; `ended.json` says how each ended, and after how many seconds from the first.
+All are forked from a process that has loaded everything and computed nothing. In the folder given:
+    two/      a training from beginning to end;
+    killed/   a training in which process 1 dies in a step, and then its continuation by both.
+Each process writes what it found; `ended.json` says how each ended, and how many seconds after the first one.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def task_of() -> Task:
 
 
 def dying_in(step: int, group: Group) -> None:
-    """The process numbered 1 is killed after its layers of this step, before the gradients are added up."""
+    """Kills process 1 in this step: after it has computed its layers, before the gradients are added up."""
     whole = ShardedTraining._backward
 
     def back(self: ShardedTraining, gates: torch.Tensor, rows: torch.Tensor) -> None:
@@ -68,7 +68,7 @@ def train(folder: Path, how: str, dies_in: int | None) -> None:
 
 
 def forked(rank: int, port: int, printed: Path, *words) -> int:
-    """A process as torchrun starts it; it exits as a command does."""
+    """Forks a process with the environment that torchrun sets. It exits with the codes of a command."""
     if (process := os.fork()) != 0:
         return process
     code = 3
@@ -93,7 +93,7 @@ def forked(rank: int, port: int, printed: Path, *words) -> int:
 
 
 def pair(folder: Path, how: str, dies_in: int | None = None) -> list[dict]:
-    """How both ended, the first first."""
+    """How both processes ended, in the order in which they did."""
     folder.mkdir(exist_ok=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""Runs from a layer on: the same outputs as whole runs, where everything before that layer is kept."""
+"""Runs that start at a later layer: the same outputs as whole runs, if every edge before that layer is kept."""
 
 from __future__ import annotations
 
@@ -36,4 +36,4 @@ def test_a_run_from_any_layer_is_the_whole_run(name, resampled):
         if layer:
             cut = torch.where(torch.tensor([r in before for r in range(len(whole))])[:, None], 0.0, mask)
             other = run(model, tokens, cut, background, valid=valid, places=places)
-            assert not torch.allclose(got, other, atol=1e-3)  # what is before the layer does matter
+            assert not torch.allclose(got, other, atol=1e-3)  # what comes before the layer does matter

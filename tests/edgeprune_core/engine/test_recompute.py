@@ -1,4 +1,5 @@
-"""A run that computes its layers again going back, and models whose weights lie elsewhere: the same numbers, less held."""
+"""Runs that compute their layers again in the backward pass, and models whose weights are fetched: the same numbers, with
+less memory."""
 
 from __future__ import annotations
 
@@ -15,13 +16,13 @@ from edgeprune_core.graph import ResidualGraph
 from tests.edgeprune_core import models
 from tests.edgeprune_core.engine.test_forward import batch, every_shape, masks_of
 
-# float64: the same sums in the same order, but for softmax, which the pass without gradients takes by plain arithmetic.
+# float64: the same sums in the same order, except in softmax, which the pass without gradients computes differently.
 EXACT = 1e-12
 PLACES = torch.tensor([[3, 0], [1, 0], [2, 1]])
 
 
 class Shelf:
-    """Hands out copies that are gone, filled with NaN, as soon as another unit is asked for; remembers who was."""
+    """Hands out copies, and fills each with NaN when another unit is asked for. Remembers the units that were asked for."""
 
     def __init__(self, model):
         self.model, self.asked, self.out = model, [], {}
@@ -89,7 +90,7 @@ def test_a_model_whose_weights_come_a_layer_at_a_time_gives_the_same(name):
         *layers,
         ENDS,
         *reversed(layers),
-    ]  # the last step is gone back through at once
+    ]  # the backward pass starts with ENDS, which is still at hand
     plain = forward.trace(far, tokens, valid=valid)
     assert_same([plain.writers, plain.outputs], vars(forward.trace(model, tokens, valid=valid)).values())
 

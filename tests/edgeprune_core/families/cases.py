@@ -95,10 +95,10 @@ CASES = {
 
 
 class InFloat64(TorchFunctionMode):
-    """Runs code that asks for float32 in float64.
+    """Makes code that asks for float32 run in float64.
 
     `transformers` computes RMSNorm and rotary angles in float32 whatever the model's dtype, which would bound
-    the comparison at 1e-7. Its own code is run, with every float32 that it asks for made float64.
+    the comparison at 1e-7. Under this class its own code runs with float64 instead.
     """
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
@@ -129,7 +129,7 @@ def live(kind: str, config=None, *, seed: int = 0):
 
 @torch.no_grad()
 def live_in_float64(kind: str, config, *, seed: int = 0):
-    """The same weights, in a model made and run in float64. Call it, too, under `InFloat64`."""
+    """The same model in float64. Use it under `InFloat64`."""
     single = live(kind, config, seed=seed)
     with InFloat64():
         double = CASES[kind].make(config).eval().double()

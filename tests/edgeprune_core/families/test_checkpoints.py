@@ -1,4 +1,4 @@
-"""Where models come from: local folders, whole or sharded; the hub, or why not; live models; never a pickle."""
+"""Where models come from: local folders, whole or sharded; the hub, or why it cannot be reached; live models; never a pickle."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ from edgeprune_core.graph import ResidualGraph
 from tests.edgeprune_core.families.cases import CASES, InFloat64, live, live_in_float64, some_tokens
 
 FLOAT32, FLOAT64 = 1e-4, 1e-10
-FEW, MANY = 8, 400  # examples a family and test: of 400, some draw only another seed
-DISTINCT = 200  # configurations that must be among them, a family
+FEW, MANY = 8, 400  # examples per family and test: of 400, some would differ only in the seed
+DISTINCT = 200  # configurations that must be among them, per family
 
 
 def test_every_family_has_configurations_to_try():

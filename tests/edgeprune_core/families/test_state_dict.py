@@ -1,4 +1,4 @@
-"""What a checkpoint may not be: lacking, in surplus, of another shape, not finite; and options not computed."""
+"""Checkpoints that are refused: tensors that are missing, unknown, of another shape or not finite, and unsupported options."""
 
 from __future__ import annotations
 

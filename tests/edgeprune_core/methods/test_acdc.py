@@ -19,7 +19,7 @@ from tracrcheck.truth.task import task_of
 
 
 class Plain:
-    """Algorithm 1, an edge at a time: circuits as sets of edges, divergences item by item, nothing remembered."""
+    """Algorithm 1, edge by edge: circuits are sets of edges, divergences are computed per item, and nothing is cached."""
 
     def __init__(self, task, tau: float) -> None:
         self.task, self.tau, self.runs = task, tau, 0
@@ -77,7 +77,7 @@ def same(task, tau: float) -> Plain:
 @pytest.mark.parametrize("name", ["zero", "mean", "resample"])
 def test_it_is_algorithm_1_on_prompts_however_many_circuits_run_at_once(name):
     task = prompts(llama(), name, n=3)
-    # At the second tau some heads go that share keys with others.
+    # At the second tau, some heads are removed that share keys with others.
     kept = [len(same(task, tau).kept) for tau in (1e-3, 0.03)]
     assert task.graph.n_edges > kept[0] > kept[1] > 0
 
@@ -98,7 +98,7 @@ def test_one_at_a_time_it_makes_the_runs_of_algorithm_1_and_no_more(compiled):
     task = numbers(compiled, "zero")
     plain = Plain(task, 1e-3)
     skipped = task.graph.n_edges + 1 - plain.runs
-    assert skipped > 0  # edges of nodes that nothing kept joins to the output
+    assert skipped > 0  # edges of nodes that no kept edge joins to the output
     assert Acdc(tau=1e-3, circuits_at_once=1)(task).hard_evaluations == plain.runs + 1
 
 

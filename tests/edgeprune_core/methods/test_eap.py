@@ -28,7 +28,7 @@ def model():
 
 
 def by_differences(task) -> torch.Tensor:
-    """d margin / d mask of each edge, by changing one edge at a time both ways."""
+    """d margin / d mask of each edge, by central differences of one edge at a time."""
     n = task.graph.n_edges
     values = torch.ones(2 * n, n, dtype=torch.float64)
     values[:n] += STEP * torch.eye(n)
@@ -141,7 +141,7 @@ def test_the_margin_of_a_numerical_program_grows_away_from_the_mean_on_either_si
 
 
 def scored(name, dtype=torch.float64, items=None):
-    """The scores of a program under resampling, on these items or on 64 of the list."""
+    """A program's scores under resampling, on these items, by default 64 of the list."""
     task = task_of(zoo.compiled(name), Setting(ablation="resample"))
     if items is None:
         items = task.items[torch.randperm(len(task.items), generator=torch.Generator().manual_seed(0))[:64]]

@@ -83,7 +83,7 @@ def test_along_inputs_scores_are_clean_differences_times_gradients_at_interpolat
 
 
 def along_inputs(task: Task, row: int, edge: tuple[str, str], share: float) -> float:
-    """One item's gradient by the naive forward: the reader's input moves by the difference of the clean run."""
+    """The gradient on one item, by the naive forward: the reader's input moves by what the edge carries in the clean run."""
     shape, arrays = models.shape_of(task.model.spec), models.arrays_of(task.model)
     item = task.items[row : row + 1]
     clean = int(item[0, 0])
@@ -124,7 +124,7 @@ def test_along_masks_scores_sum_to_what_cutting_everything_costs_the_closer_the_
     kept, cut = task.margins(task.outputs(ends, task.items), task.items).mean(1).tolist()
     assert abs(kept - cut) > 1e-2
     off = [abs(float(margin_gradient(task, steps=steps).sum()) - (kept - cut)) for steps in (m, 4 * m)]
-    assert off[0] > 3 * off[1]  # 4, were the error exactly of order 1/m
+    assert off[0] > 3 * off[1]  # 4, if the error were exactly of order 1/m
     assert off[1] < 0.1 * abs(kept - cut)
 
 

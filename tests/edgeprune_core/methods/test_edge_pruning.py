@@ -29,7 +29,7 @@ def test_the_method_stands_in_the_table_in_its_default_setting():
     "method", [EdgePruning(), EdgePruning(steps=60), EdgePruning(cool_down=0.05), EdgePruningBounded()]
 )
 def test_the_learning_rate_falls_to_a_tenth_and_never_below(method):
-    """At the defaults too: what turns negative late is not seen in a short training."""
+    """With the defaults too: a short training would not show what turns negative late."""
     rates = [method.rate(step) / method.learning_rate for step in range(method.steps)]
     assert rates == sorted(rates, reverse=True)
     assert rates[: round((1 - method.cool_down) * method.steps)] == pytest.approx(

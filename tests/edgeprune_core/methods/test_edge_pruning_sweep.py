@@ -1,4 +1,4 @@
-"""Sweeps of edge pruning: fewer edges at each price, and at the first one what a training at that price gives."""
+"""Sweeps of edge pruning: each price gives fewer edges, and the first gives what a training at that price alone gives."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_the_dearer_an_edge_the_fewer_stay_open():
 def test_the_first_stop_is_a_training_at_its_price():
     task = prompts(llama(), n=4)
     _, scores = next(FEW.rankings(task))
-    # its rate does not fall before two thirds of the steps
+    # its learning rate does not fall before two thirds of the steps
     plain = replace(
         FEW, price=FixedPrice(per_edge=1e-3), steps=3 * 17, circuits=4, fresh=2, kept=1, ceiling=SWEEP.ceiling
     ).begin(task)
@@ -79,7 +79,7 @@ def test_the_rate_is_never_negative_never_rises_and_ends_at_a_tenth_or_where_it_
 
 
 def test_through_a_whole_sweep_of_the_default_setting_the_rate_stays_as_it_is(monkeypatch):
-    """It is longer than a training of the default setting, whose rate falls towards its own last step."""
+    """Longer than a training with the defaults, whose learning rate falls towards its own last step."""
     begun = []
 
     class Begun(Exception):

@@ -81,7 +81,7 @@ def test_masks_run_in_parts_deviate_as_circuits_do(floats, model, monkeypatch):
 def test_the_divergence_is_kl_for_categories_and_bounded_for_numbers_over_all_scored_positions(
     compiled, model, monkeypatch
 ):
-    monkeypatch.setattr(tasks, "CHUNK_FLOATS", 5_000)  # parts of inputs of unequal lengths
+    monkeypatch.setattr(tasks, "CHUNK_FLOATS", 5_000)  # batches with inputs of unequal lengths
     for name, divergence in (("hist", "kl"), ("pair_balance", "bounded")):
         task = task_of(compiled(name), Setting(lengths=(1, 3)))
         assert task.outcome.scale > 1.9 or task.outcome.categorical

@@ -1,4 +1,4 @@
-"""Selectors make circuits of scores, and say what they are called."""
+"""Selectors turn scores into circuits, and have names."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def scores_with(task, **high):
 
 
 def by_hand(task, scores, n):
-    """Greedy once more: the best edge into anything reached, one at a time."""
+    """The greedy selector, written a second time: adds the best edge into a node already reached, n times."""
     reached, kept = {task.graph.reader("out")}, []
     for _ in range(n):
         left = [

@@ -1,4 +1,4 @@
-"""Circuits from a ranking: its heads, the shortest accepted one, and ties in the order of the graph."""
+"""Circuits from a ranking: its first edges, the fewest that are accepted, and ties in the order of the graph."""
 
 from __future__ import annotations
 

@@ -18,12 +18,12 @@ from tests.edgeprune_core.methods.subjects import llama, prompts
 
 @dataclass(frozen=True)
 class Backwards:
-    """Ranks the last edge of the graph first; counts what it was asked to keep."""
+    """Ranks the last edge of the graph first. It must be asked to keep all edges."""
 
     n_edges: int | None = None
 
     def __call__(self, task) -> Discovery:
-        assert self.n_edges == task.graph.n_edges  # it need not search for a size
+        assert self.n_edges == task.graph.n_edges  # so that it does not search for a size
         return Discovery(circuit=Circuit.full(task.graph), scores=torch.arange(float(task.graph.n_edges)))
 
 

@@ -1,4 +1,4 @@
-"""The shelf of metrics: every row gives a number per circuit and item, and one from outside is measured like ours."""
+"""The table of metrics: every row gives a number per circuit and item, and a metric from outside is treated like ours."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def program():
 
 @dataclass(frozen=True)
 class Largest(Metric):
-    """Of outputs, plus 2: the model's is 3 in compiled programs."""
+    """The largest output, plus 2: for the model of a compiled program this is 3."""
 
     name: str = "largest"
 
@@ -51,7 +51,7 @@ def test_a_metric_gives_a_finite_number_per_circuit_and_item(kind, name):
     assert found.isfinite().all()
     assert (
         metric(task, outputs[:1, :2], task.items[:2]) - found[:1, :2]
-    ).abs().max() < 1e-12  # no item needs the others
+    ).abs().max() < 1e-12  # each item is measured without the others
     if not metric.rescaled and name != "accuracy":  # a trained model may be wrong
         ideal = {"kl": 0.0}.get(name, 1.0)
         assert (found[0] - ideal).abs().max() < 1e-9
@@ -72,7 +72,7 @@ def test_a_metric_of_your_own_has_cells_like_any_other():
     assert rescaled.circuit.mean == pytest.approx(want)
     assert (rescaled.model, rescaled.empty) == (1.0, 0.0)
     ours = faithfulness({"zero": task}, circuit, draws=2)
-    assert matrix.cells[2] == ours.cells[0]  # beside others it is the same
+    assert matrix.cells[2] == ours.cells[0]  # the same in a batch with others
 
 
 def test_a_new_row_is_in_every_matrix(monkeypatch):

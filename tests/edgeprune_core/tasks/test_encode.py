@@ -66,7 +66,7 @@ def test_an_answer_cut_in_two_is_refused():
 
 
 class Merging:
-    """Letters, but for `ab`, which is one token."""
+    """One token per letter, except `ab`, which is one token."""
 
     def encode(self, text: str) -> list[int]:
         return [ord(letter) for letter in text.replace("ab", "\x01")]

@@ -1,4 +1,4 @@
-"""Pairs from JSON-lines files: what is read, what is refused and with which line, and how little is held."""
+"""Pairs from JSON-lines files: what is read, what is refused and on which line, and that little memory is used."""
 
 from __future__ import annotations
 
@@ -181,11 +181,11 @@ def test_batches_hold_all_pairs_in_order_whatever_their_size(tmp_path):
         assert words.decode(answers.tolist()) == " Mary Lucy Anna Emma Jane"
 
 
-GARBAGE = 200_000  # bytes that Python's collector of cycles may let lie
+GARBAGE = 200_000  # bytes that Python's garbage collector may not have freed yet
 
 
 def peak_bytes(path, pairs: int) -> int:
-    """Of Python's memory, while a file is gone through; tensors are counted by their numbers."""
+    """The memory that Python uses while a file is read; tensors are counted by their elements."""
     tracemalloc.start()
     n = most = 0
     for batch in batches(read_pairs(path), tokenizer("english"), size=50):
@@ -217,7 +217,7 @@ def many(tmp_path):
 
 def allowed_bytes(many) -> float:
     few = many(200)
-    peak_bytes(few, 200)  # what is loaded once is loaded
+    peak_bytes(few, 200)  # everything that is loaded only once is loaded here
     return 1.2 * peak_bytes(few, 200) + GARBAGE
 
 

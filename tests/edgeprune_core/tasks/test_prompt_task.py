@@ -109,7 +109,9 @@ def test_divergence_in_nats_is_infinite_where_an_output_is_no_number():
     outcome = Outcome(categorical=True, criterion="kl", tolerance=0.1)
     want, scored = torch.tensor([[0.0, 1.0]]), torch.tensor([True])
     assert outcome.deviation(torch.tensor([[torch.nan, 0.0]]), want, scored) == torch.inf
-    assert outcome.deviation(torch.tensor([[7.0, 8.0]]), want, scored) < 1e-6  # a common shift is nothing
+    assert (
+        outcome.deviation(torch.tensor([[7.0, 8.0]]), want, scored) < 1e-6
+    )  # a shift of all logits changes nothing
     assert outcome.limit == 0.1
 
 

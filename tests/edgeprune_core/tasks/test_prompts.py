@@ -83,7 +83,7 @@ def test_keys_name_what_fills_the_prompts(name):
 
 
 def test_a_split_without_pairs_is_refused_and_not_drawn_from_for_ever(monkeypatch):
-    """One frame with one name: its only pair is in one of the splits."""
+    """A task with one frame and one name has a single pair, which is in one of the splits."""
 
     @dataclass(frozen=True)
     class Single:

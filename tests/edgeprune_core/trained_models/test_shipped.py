@@ -1,4 +1,4 @@
-"""The shipped subjects do their tasks on prompts that they were not trained on, and their cards say what is so."""
+"""The shipped models do their tasks on prompts that they were not trained on, and their cards give the right figures."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_shipped_subject_is_right_on_99_of_100_held_out_prompts_and_its_card_s
     (figures,) = (t for t in record(name)["tasks"] if t["task"] == task)
     assert figures["held_out"] >= 0.99
     assert figures["prompts"] >= 1000
-    # Of 200 prompts and of 1000: 0.12 is more than three standard deviations of their difference, whatever the share.
+    # Shares of 200 and of 1000 prompts: 0.12 is more than three standard deviations of their difference, whatever they are.
     for field in ("chance", "held_out", "train", "corrupted"):
         assert figures[field] == pytest.approx(getattr(found, field), abs=0.12), field
     assert figures["every_edge_cut"] == pytest.approx(dict(found.every_edge_cut), abs=0.12)

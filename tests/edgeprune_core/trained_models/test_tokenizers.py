@@ -1,4 +1,4 @@
-"""The tokenizer that belongs to a model, ours or one of `transformers`; and prompts that it cuts as a task needs them."""
+"""A model's tokenizer, ours or one of `transformers`, and that it splits prompts as a task needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scripts that make the shipped subjects, as modules: they stand outside of the packages."""
+"""The scripts that train the shipped models, imported as modules: they are not part of the packages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ SCRIPT = Path(__file__).parents[3] / "ci" / "subjects" / "train.py"
 def module(name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, SCRIPT.with_name(f"{name}.py"))
     found = importlib.util.module_from_spec(spec)
-    sys.modules[name] = found  # dataclasses look their own module up, and the script looks for the card's
+    sys.modules[name] = (
+        found  # dataclasses look up their own module, and the script looks up the one of the card
+    )
     spec.loader.exec_module(found)
     return found
 

@@ -98,7 +98,7 @@ def test_samples_lack_as_many_edges_and_groups_as_the_settings_say():
     assert float(7 - gates.sum(1).mean()) == pytest.approx(2.0, abs=0.1)
     groups = EliteSettings(lacking=((0.0, 0.5),))
     gates = _sample(groups, near, p, 1400, seeded())
-    # A group of each kind is lacking half the time: what is whole escaped all four.
+    # One group of each kind is left out half of the time: an edge is whole only if it is in none of the four.
     whole = (gates[:, near.known].sum(1) == 7).float().mean()
     each = [(1 - 0.5 / n) ** n for n in (5, 1, 2, 4)]
     assert float(whole) == pytest.approx(torch.tensor(each).prod().item(), abs=0.04)

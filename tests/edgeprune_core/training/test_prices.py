@@ -1,4 +1,4 @@
-"""The price of open gates: each kind by hand, and that a target is reached in a trained model."""
+"""The price of open gates: each kind by hand, and a target that is reached in a trained model."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_gates_are_trained_in_single_precision_at_least_and_circuits_judged_in_t
     full, edges = Circuit.full(task.graph), task.graph.edges
     spared = next(
         e for e in edges if task.accepts(c := full.without(e)) and not training.task.accepts(c)
-    )  # rounding says that it matters
+    )  # the rounded model needs it
     training.gates.edges.data.fill_(5.0)[edges.index(spared)] = -5.0
     assert spared not in training.discovery().circuit
 
@@ -141,7 +141,7 @@ def test_the_circuit_has_as_many_edges_as_the_target_leaves_before_dangling_ones
 
 
 def reached(method: EdgePruning) -> dict[str, float]:
-    """Expected sparsities after training on the shipped subject."""
+    """Expected sparsities after training on the shipped model."""
     english = load_model("english")
     pairs = prompt_lists.both_lists("ioi", english.tokenizer, n=30, seed=0).train
     return method(discover._task(english, pairs).under("resample")).notes
@@ -160,7 +160,7 @@ def test_both_sparsities_reach_their_targets_on_the_shipped_subject():
 
 
 def test_a_model_that_does_not_survive_being_rounded_is_reported():
-    """Planted, its stream turned: bfloat16 is another model before any edge is cut."""
+    """A planted model with a rotated stream: rounded to bfloat16 it is wrong even before an edge is cut."""
     task = task_of(planted("hist", 3, 2, 3).compiled, Setting(ablation="zero", lengths=(1, 2)))
     method = EdgePruning(steps=1, circuits=2, n_edges=6)
     assert "rounded" not in method(task).notes

@@ -50,13 +50,13 @@ def blocks_of(page: str) -> list[Block]:
 
 
 class Page:
-    """Runs the blocks of one page, one after the other, in an empty folder that is the current one."""
+    """Runs the blocks of one page in order, in an empty current folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.names = folder, {"__name__": "page"}
 
     def run(self, block: Block) -> None:
-        """Raises AssertionError where a block is not what happens."""
+        """Raises AssertionError if the block does not do what it shows."""
         if block.not_run is None:
             getattr(self, f"_{block.kind or 'text'}")(block.text)
 

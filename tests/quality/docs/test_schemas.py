@@ -47,7 +47,7 @@ def loaded(path: Path) -> Any:
 
 
 def thinned(document: dict[str, Any]) -> dict[str, Any]:
-    """Every seventh of long lists, and what does not hold: one shape for all, and seconds to validate."""
+    """Cuts long lists to every seventh item and all that do not hold. Their items have one shape, and validating all takes seconds."""
     few = dict(document)
     for name in ("verdicts", "rows", "programs"):
         if len(few.get(name, ())) > 100:

@@ -22,7 +22,7 @@ import pages  # noqa: E402
 
 
 class Loads(HTMLParser):
-    """What a page makes a browser load, and its links."""
+    """What a browser loads for a page, and the page's links."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,6 +12,7 @@ import pytest
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.methods import METHODS as METHODS_BY_NAME
+from tests.tracrcheck.calls import finished
 from tracrcheck.rasp.library import Library
 from tracrcheck.reports import compare as report
 from tracrcheck.runs import compare as comparing
@@ -30,7 +32,7 @@ def job(method: str, **change) -> pareto.Job:
 
 @pytest.fixture(autouse=True)
 def _here(monkeypatch, request):
-    """Curves are made in this process, where no test says otherwise."""
+    """Curves are computed in this process, unless a test says otherwise."""
     if "process_of_its_own" not in request.node.name:
         monkeypatch.setattr(comparing, "curve_elsewhere", pareto.curve)
 
@@ -41,7 +43,7 @@ def _here(monkeypatch, request):
 def test_a_curve_is_the_frontier_of_its_candidates_on_the_training_prompts():
     made = pareto.curve(job("eap"))
     train, held_out = pareto.tasks_of(job("eap"))
-    every = [circuit for _, circuit in pareto.sweep_of("eap")(train)]
+    every = [circuit for _, circuit in pareto.sweep_of("eap")(train).candidates]
     assert made.candidates == len(every) >= 20
     kls = dict(zip(every, pareto.mean_kl(train, every), strict=True))
     best = math.inf
@@ -56,6 +58,35 @@ def test_a_curve_is_the_frontier_of_its_candidates_on_the_training_prompts():
     assert [p.train_kl for p in made.points] == pytest.approx([kls[c] for c in wanted], rel=1e-3, abs=1e-6)
 
 
+def test_cpr_and_cmd_are_of_the_ranking_by_value_or_of_the_circuits_on_held_out_prompts(monkeypatch):
+    from edgeprune_core.discovery import Discovery
+    from tracrcheck.trained import mib
+
+    made = pareto.curve(job("eap"))
+    train, held_out = pareto.tasks_of(job("eap"))
+    scores = METHODS_BY_NAME["eap"](train).scores
+    by_edge = dict(zip(train.graph.edges, scores.tolist(), strict=True))
+    wanted = mib.curve(held_out, {e: x for e, x in by_edge.items() if e.writer.kind != "pos"})
+    assert made.mib.near(wanted)
+    assert 0 < made.mib.cmd_exact <= made.mib.cmd
+
+    def negative(task):
+        """The same ranking, by scores below zero."""
+        found = METHODS_BY_NAME["eap"](task)
+        return Discovery(circuit=found.circuit, scores=found.scores.double() - 100)
+
+    monkeypatch.setattr(pareto, "find_method", lambda name, where: negative)
+    assert pareto.curve(job("negative")).mib == made.mib
+    monkeypatch.setattr(
+        pareto, "find_method", lambda name, where: lambda task: METHODS_BY_NAME["eap"](task).circuit
+    )
+    alone = pareto.curve(job("alone"))
+    moved = replace(made.mib, faithfulness=tuple(f + 0.01 for f in made.mib.faithfulness))
+    for now, same in ((made, True), (replace(made, mib=None), True), (replace(made, mib=moved), False)):
+        assert comparing.same(made, now, elsewhere=False) == same
+    assert alone.mib == mib.curve_of_circuits(held_out, [METHODS_BY_NAME["eap"](train).circuit.connected()])
+
+
 def test_circuits_are_chosen_on_other_prompts_than_they_are_judged_on():
     train, held_out = pareto.tasks_of(job("eap"))
     assert not {tuple(t.tolist()) for t in train.tokens} & {tuple(t.tolist()) for t in held_out.tokens}
@@ -63,7 +94,7 @@ def test_circuits_are_chosen_on_other_prompts_than_they_are_judged_on():
 
 def test_no_candidate_has_dangling_edges():
     train, _ = pareto.tasks_of(job("random"))
-    assert all(circuit == circuit.connected() for _, circuit in pareto.sweep_of("random")(train))
+    assert all(circuit == circuit.connected() for _, circuit in pareto.sweep_of("random")(train).candidates)
 
 
 def test_each_method_is_swept_at_twenty_settings_at_least():
@@ -90,12 +121,6 @@ def test_the_fewest_edges_at_a_level_are_of_the_prompts_held_out():
 # The command -------------------------------------------------------------------------------------------
 
 
-def finished(result, code: int):
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result
-
-
 def test_methods_are_compared_printed_drawn_and_written(call, here):
     words = [*CALL, "eap,random", "--json", "out.json", "--plot", "p.svg", "--html", "out.html"]
     words += ["--md", "out.md", "--junit", "out.xml"]
@@ -120,6 +145,16 @@ def test_methods_are_compared_printed_drawn_and_written(call, here):
     assert len(table.rows) == 2
     assert all(f"| {' | '.join(map(str, row))} |" in page for row in table.rows)
     assert "1,004 edges" in page
+    for text in (shown, page, Path("out.html").read_text()):
+        assert all(column in text for column in ("CPR", "CMD exact"))
+    medians = sorted(c["mib"]["cpr"] for c in document["curves"] if c["method"] == "eap")
+    assert f"{sum(medians) / 2:.3f}" in shown
+    older = replace(results, curves=tuple(replace(c, mib=None) for c in results.curves))
+    assert "CPR" not in str(report.document(older))
+    document["curves"][0]["mib"]["cpr"] += 0.5
+    assert comparing.COMPARE.problems(document) == [
+        "curves: CPR and CMD of eap, seed 0, are not those of its faithfulness"
+    ]
 
 
 def test_a_comparison_that_was_stopped_is_resumed(call, here, monkeypatch):

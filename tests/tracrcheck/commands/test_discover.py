@@ -1,4 +1,4 @@
-"""`tracrcheck discover` and `faithfulness`: what they print and write, and exit code 2 for every wrong call."""
+"""`tracrcheck discover`: what it prints and writes, and how large a circuit it looks for."""
 
 from __future__ import annotations
 
@@ -7,36 +7,19 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
-import pytest
-import torch
-from safetensors.torch import load_file, save_file
-
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.graph import ResidualGraph
-from edgeprune_core.trained_models import FOLDER, load_model
+from edgeprune_core.trained_models import load_model
+from tests.tracrcheck.calls import finished
+from tests.tracrcheck.commands.english import FEW, PAIR, graph
 from tracrcheck.reports.discovery import circuit_svg
 from tracrcheck.trained import prompts
 
 DOCS = Path(__file__).parents[3] / "docs" / "json.md"
-FEW = ["--prompts", "6", "--draws", "3"]
 METHODS = "tests.tracrcheck.trained_pruners:"
 CELL = ["ablation", "direction", "metric", "circuit", "random", "model", "no_edges", "faithful"]
 MATRIX = ["n_edges", "n_prompts", "draws", "confidence", "sentence", "cells"]
 DISCOVERY = ["schema", "asked", "fault", "seconds", "n_edges", "n_graph_edges", "n_dangling", "kl_mean", "kl_worst",
              "circuit", "scores", "faithfulness"]  # fmt: skip
-
-
-def finished(result, code: int):
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result
-
-
-def graph() -> ResidualGraph:
-    return ResidualGraph.of(load_model("english").model.spec)
-
-
-# discover ----------------------------------------------------------------------------------------------
 
 
 def test_a_circuit_is_printed_judged_drawn_and_written(call, here):
@@ -80,7 +63,7 @@ def test_the_documented_fields_are_written(call, here):
     judged = json.loads((here / "f.json").read_text())
     assert list(judged) == ["schema", "asked", *MATRIX]
     assert list(judged["asked"]) == ["circuit", "task", "model", "prompts", "draws", "seed"]
-    # The same circuit on the same prompts, whether by one command or by the other.
+    # Both commands judge the same circuit on the same prompts.
     assert {k: judged[k] for k in MATRIX} == found["faithfulness"]
     documented = set(re.findall(r"`(\w+)`", DOCS.read_text()))
     fields = {*DISCOVERY, *MATRIX, *CELL, *judged, *judged["asked"], *found["asked"]}
@@ -127,7 +110,7 @@ def test_pairs_of_a_file_are_taken_in_turn_to_discover_on_and_to_judge_on(call, 
     seen = json.loads((here / "seen.json").read_text())["prompts"]
     assert [prompt.split()[1] for prompt in seen] == ["Mary", "Amy", "Anna"]
     assert json.loads((here / "out.json").read_text())["faithfulness"]["n_prompts"] == 2
-    # and whoever judges that circuit later does so on the same
+    # `faithfulness` judges a circuit on the same pairs
     (here / "full.json").write_text(Circuit.full(graph()).dumps())
     finished(
         call("faithfulness", "full.json", "--task", "mine.jsonl", "--draws", "2", "--json", "judged.json"), 0
@@ -156,284 +139,7 @@ def test_the_lines_of_a_large_circuit_have_a_colour_of_each_writer_and_those_of_
         assert len(found) == len({writer for writer, _ in found})
 
 
-# faithfulness ------------------------------------------------------------------------------------------
-
-
-def test_the_full_circuit_is_faithful_where_anything_could_be(call, here):
-    (here / "full.json").write_text(Circuit.full(graph()).dumps())
-    result = finished(
-        call("faithfulness", "full.json", "--task", "gendered_pronoun", *FEW, "--json", "f.json"), 0
-    )
-    cells = {
-        (c["ablation"], c["direction"], c["metric"]): c
-        for c in json.loads((here / "f.json").read_text())["cells"]
-    }
-    for ablation in ("zero", "mean", "resample"):
-        assert cells[ablation, "kept", "kl"]["circuit"]["mean"] == pytest.approx(0, abs=1e-5)
-        assert cells[ablation, "kept", "exact_match"]["circuit"]["mean"] == 1
-    # Random circuits of all edges are the full one: no cell is better than those.
-    assert result.stdout.splitlines()[-1].startswith("faithful in none of 30 cells")
-
-
-def test_metrics_are_chosen_by_name_and_taken_from_outside(call, here):
-    (here / "full.json").write_text(Circuit.full(graph()).dumps())
-    (here / "mine.py").write_text(
-        "from dataclasses import dataclass\n"
-        "from edgeprune_core import Metric\n"
-        "def spread(task, outputs, items):\n"
-        "    return outputs.std(-1).mean(-1)\n"
-        "@dataclass(frozen=True)\n"
-        "class Scaled(Metric):\n"
-        "    name: str = 'scaled'\n"
-        "    label: str = 'spread, of 1'\n"
-        "    rescaled: bool = True\n"
-        "    def __call__(self, task, outputs, items):\n"
-        "        return spread(task, outputs, items)\n"
-    )
-    own = ["--metric", "mine:spread", "--metric", "kl", "--metric", "mine:Scaled"]
-    words = ["faithfulness", "full.json", "--task", "ioi", *FEW]
-    result = finished(call(*words, *own, "--json", "f.json"), 0)
-    found = json.loads((here / "f.json").read_text())
-    assert found["asked"]["metrics"] == ["mine:spread", "kl", "mine:Scaled"]
-    kept = [c for c in found["cells"] if (c["ablation"], c["direction"]) == ("zero", "kept")]
-    assert [c["metric"] for c in kept] == ["spread", "kl", "scaled"]
-    assert len(found["cells"]) == 3 * 2 * 3
-    assert kept[0]["circuit"]["mean"] == pytest.approx(kept[0]["model"], rel=1e-4) != kept[0]["no_edges"]
-    assert (kept[2]["model"], kept[2]["no_edges"]) == (1, 0)
-    assert result.stdout.count("spread, of 1") == result.stdout.count("KL, nats") == 6
-    finished(call(*words, "--json", "all.json"), 0)
-    ours = json.loads((here / "all.json").read_text())
-    assert "metrics" not in ours["asked"]
-    assert [c for c in ours["cells"] if c["metric"] == "kl"] == [
-        c for c in found["cells"] if c["metric"] == "kl"
-    ]
-
-
-# Wrong calls -------------------------------------------------------------------------------------------
-
-
-def folder_with(here: Path, name: str, change) -> str:
-    """A copy of the shipped subject with other tensors."""
-    folder = here / name
-    folder.mkdir()
-    for path in (FOLDER / "english").iterdir():
-        (folder / path.name).write_bytes(path.read_bytes())
-    tensors = load_file(folder / "model.safetensors")
-    change(tensors)
-    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    return name
-
-
-def spoilt(tensors: dict[str, torch.Tensor]) -> None:
-    tensors["transformer.wpe.weight"][0, 0] = float("nan")
-
-
-def lacking(tensors: dict[str, torch.Tensor]) -> None:
-    del tensors["transformer.h.1.ln_2.bias"]
-
-
-def in_surplus(tensors: dict[str, torch.Tensor]) -> None:
-    tensors["transformer.h.9.ln_2.bias"] = torch.zeros(1)
-
-
-def of_another_shape(tensors: dict[str, torch.Tensor]) -> None:
-    tensors["transformer.ln_f.bias"] = tensors["transformer.ln_f.bias"][1:].clone()
-
-
-FOLDERS = {"nan": spoilt, "lacking": lacking, "surplus": in_surplus, "shape": of_another_shape}
-PAIR = {
-    "clean": "So Mary works very hard, doesn't",
-    "corrupted": "So John works very hard, doesn't",
-    "answer": " she",
-}
-# The second line of a file is wrong.
-LINES = {
-    "unknown": PAIR | {"clean": "So Zebedee works very hard, doesn't"},
-    "longer": PAIR | {"corrupted": "So John works hard, doesn't"},
-    "unchanged": PAIR | {"corrupted": PAIR["clean"]},
-    "two_tokens": PAIR | {"answer": " she he"},
-    "no_answer": {k: v for k, v in PAIR.items() if k != "answer"},
-}
-
-
-WRONG = {
-    "a task of no such name": (
-        ["discover", "--task", "iio"],
-        "TC171 --task no task 'iio'\n",
-        "did you mean 'ioi'",
-    ),
-    "a method of no such name": (["discover", "--task", "ioi", "--method", "adcd"], "TC113 --method ", "'acdc'"),
-    "a metric of no such name": (
-        ["faithfulness", "full.json", "--task", "ioi", "--metric", "kll"],
-        "TC113 --metric no metric 'kll'\n    got     kll\n    wanted  a metric's name, or module:callable that takes (task, outputs, items)",
-        "did you mean 'kl'",
-    ),
-    "two metrics of one name": (
-        ["faithfulness", "full.json", "--task", "ioi", "--metric", "kl", "--metric", "edgeprune_core.metrics.kl:Kl"],
-        "TC117 --metric two metrics with the name 'kl'\n    got     kl, edgeprune_core.metrics.kl:Kl\n",
-        "one metric per name",
-    ),
-    "an ablation of no such name": (
-        ["discover", "--task", "ioi", "--ablation", "resampel"],
-        "TC117 --ablation no ablation 'resampel'",
-        "did you mean 'resample'",
-    ),
-    "an empty file": (["discover", "--task", "empty.jsonl"], "EP180 empty.jsonl a task without pairs", "an empty file"),
-    "an empty file to judge on": (
-        ["faithfulness", "full.json", "--task", "empty.jsonl"],
-        "EP180 empty.jsonl a task without pairs",
-        "an empty file",
-    ),
-    "a single pair": (["discover", "--task", "one.jsonl"], "TC172 one.jsonl a task with a single pair leaves none", "2 or more"),
-    "a pair that is repeated": (
-        ["discover", "--task", "twice.jsonl"],
-        "TC172 twice.jsonl a task with a single pair leaves none",
-        "every second of which repeats another",
-    ),
-    "brackets without end": (
-        ["discover", "--task", "deep.jsonl"], "EP181 deep.jsonl:1 not a line of JSON", "recursion",
-    ),
-    "a size that is none": (
-        ["discover", "--task", "ioi", "--model", "./sizeless"],
-        "EP172 sizeless 'n_layer' of the configuration is not a size",
-        "'four'",
-    ),
-    "a word that the model does not know": (
-        ["faithfulness", "full.json", "--task", "unknown.jsonl"],
-        "EP182 unknown.jsonl:2 out of vocabulary: ' Zebedee'",
-        "pieces among",
-    ),
-    "a word that the model does not know, to discover on": (
-        ["discover", "--task", "unknown.jsonl"],
-        "EP182 unknown.jsonl:2 out of vocabulary: ' Zebedee'",
-        "pieces among",
-    ),
-    "a pair of unequal lengths": (
-        ["discover", "--task", "longer.jsonl"],
-        "EP183 longer.jsonl:2 clean and corrupted prompts differ in length",
-        "7 and 6 tokens: So| Mary",
-    ),
-    "a corruption that leaves the answer as it is": (
-        ["discover", "--task", "unchanged.jsonl"],
-        "EP185 unchanged.jsonl:2 a corrupted prompt that leaves the answer unchanged",
-        "the corrupted prompt is the clean one",
-    ),
-    "an answer of two tokens": (
-        ["discover", "--task", "two_tokens.jsonl"],
-        "EP184 two_tokens.jsonl:2 ' she he' does not continue the prompt as one token",
-        "and one more",
-    ),
-    "a line without an answer": (
-        ["faithfulness", "full.json", "--task", "no_answer.jsonl"],
-        "EP181 no_answer.jsonl:2 'answer' is missing or no text",
-        "fields clean, corrupted",
-    ),
-    "a file that is no text of JSON": (
-        ["discover", "--task", "full.json"],
-        "EP181 full.json:1 not a line of JSON",
-        "an object",
-    ),
-    "a task in words that the model does not have": (
-        ["discover", "--task", "boolean_few_shot", "--model", "english"],
-        "TC172 --task the model's tokenizer does not fit the prompts of 'boolean_few_shot'",
-        "EP182 out of vocabulary",
-    ),
-    "weights that are not numbers": (
-        ["discover", "--task", "ioi", "--model", "./nan"],
-        "EP176 nan tensor 'transformer.wpe.weight' is not finite",
-        "finite numbers",
-    ),
-    "weights of which one is lacking": (
-        ["discover", "--task", "ioi", "--model", "./lacking"],
-        "EP173 lacking a checkpoint lacks tensors",
-        "transformer.h.1.ln_2.bias",
-    ),
-    "weights of which one is in surplus": (
-        ["faithfulness", "full.json", "--task", "ioi", "--model", "./surplus"],
-        "EP174 surplus a checkpoint has tensors",
-        "transformer.h.9.ln_2.bias",
-    ),
-    "weights of another shape": (
-        ["discover", "--task", "ioi", "--model", "./shape"],
-        "EP175 shape tensor 'transformer.ln_f.bias' has another shape",
-        "(71,)",
-    ),
-    "a folder without a model": (
-        ["discover", "--task", "ioi", "--model", "./nothing"],
-        "EP177 nothing/config.json cannot read a part of a model",
-        "no such file",
-    ),
-    "a folder without a tokenizer": (
-        ["discover", "--task", "ioi", "--model", "./wordless"],
-        "EP189 ./wordless no tokenizer of this model can be read",
-        "words.json of ours",
-    ),
-    "a circuit that is not there": (
-        ["faithfulness", "gone.json", "--task", "ioi"],
-        "TC131 cannot read a circuit from 'gone.json'",
-        "No such file",
-    ),
-    "a circuit of another graph": (
-        ["faithfulness", "other.json", "--task", "ioi"],
-        "TC133 other.json the circuit is of another graph than the model's",
-        "name the program, or the model",
-    ),
-    "a file that cannot be written": (
-        ["discover", "--task", "ioi", "--json", "no/such/folder.json"],
-        "TC115 cannot write 'no/such/folder.json'",
-        "another path",
-    ),
-    "a folder that is a file": (
-        ["discover", "--task", "ioi", "--out", "full.json"],
-        "TC115 cannot write 'full.json'",
-        "is no folder",
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_call_is_reported_ends_with_2_and_writes_nothing(call, here, case):
-    (here / "empty.jsonl").write_text("\n")
-    (here / "one.jsonl").write_text(json.dumps(PAIR))
-    for name, second in LINES.items():
-        lines = [PAIR, second, PAIR]
-        (here / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    (here / "full.json").write_text(Circuit.full(graph()).dumps())
-    (here / "other.json").write_text(Circuit.full(ResidualGraph(2, 3, 3)).dumps())
-    for name in FOLDERS:
-        if f"./{name}" in WRONG[case][0]:
-            folder_with(here, name, FOLDERS[name])
-    if "tokenizer" in case and "folder" in case:
-        (here / folder_with(here, "wordless", lambda tensors: None) / "words.json").unlink()
-    (here / "twice.jsonl").write_text(2 * (json.dumps(PAIR) + "\n"))
-    (here / "deep.jsonl").write_text("[" * 100_000 + "\n")
-    if "./sizeless" in WRONG[case][0]:
-        path = here / folder_with(here, "sizeless", lambda tensors: None) / "config.json"
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"n_layer": "four"}))
-    before = sorted(here.rglob("*"))
-    words, head, detail = WRONG[case]
-    extra = [] if "--json" in words else ["--json", "out.json"]
-    result = finished(call(*words, *extra), 2)
-    assert result.stderr.startswith(head)
-    assert detail in result.stderr
-    assert [line.split()[0] for line in result.stderr.splitlines()[1:3]] == ["got", "wanted"]
-    assert result.stdout == ""
-    assert sorted(here.rglob("*")) == before
-
-
-def test_a_hub_that_cannot_be_reached_is_reported_and_a_local_folder_suggested(call, here, monkeypatch):
-    import huggingface_hub
-
-    def offline(*args, **kwargs):
-        raise ConnectionError("no route to host")
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", offline)
-    result = finished(call("discover", "--task", "ioi", "--model", "gpt2"), 2)
-    assert result.stderr.startswith("EP178 cannot reach the hub for 'gpt2'\n")
-    assert "hf download gpt2 --local-dir DIR" in result.stderr
-
-
-# How large, which settings, where ----------------------------------------------------------------------
+# How large, which settings, how long
 
 
 def found_with(call, here, *words: str) -> dict:
@@ -471,32 +177,6 @@ def test_every_edge_is_printed_only_where_that_is_wanted(call):
     short, long = (finished(call(*words, *more), 0).stdout for more in ((), ("--list",)))
     assert " <- " not in short
     assert len([line for line in long.splitlines() if " <- " in line]) > 20
-
-
-@pytest.mark.parametrize(
-    ("words", "where"),
-    [
-        (["--edges", "1005"], "--edges"),
-        (["--edges", "10", "--kl", "1"], "--edges, --sparsity, --kl, --tolerance"),
-        (["--sparsity", "1"], "--sparsity"),
-        (["--set", "stepps=3"], "--set"),
-        (["--method", "eap", "--steps", "3"], "--steps"),
-        (["--method", "eap", "--init", "eap_ig"], "--init"),
-        (["--device", "tpu"], "--device"),
-        (["--dtype", "float8"], "--dtype"),
-        (["--model", "smollm"], ""),
-    ],
-)
-def test_wrong_sizes_settings_and_places_are_refused(call, words, where, monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    result = finished(call("discover", "--task", "ioi", *FEW, *words), 2)
-    assert where in result.stderr.splitlines()[0]
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")
-def test_a_gpu_that_is_not_there_is_refused(call):
-    result = finished(call("discover", "--task", "ioi", *FEW, "--device", "cuda"), 2)
-    assert result.stderr.startswith("TC117 --device")
 
 
 def test_an_evaluation_that_would_take_too_long_says_what_it_evaluates(call, here):

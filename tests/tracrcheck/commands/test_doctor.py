@@ -33,7 +33,7 @@ BAD = (
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
-    """One run: our parts, and between them some that are not as they should be."""
+    """One run over our parts, and some broken ones between them."""
     folder = tmp_path_factory.mktemp("modules")
     (folder / "raises_when_imported.py").write_text(
         "raise OSError('libfoo.so.1: cannot open\\nshared object')"
@@ -55,7 +55,9 @@ def found(report, module: str):
 
 
 def test_a_whole_installation_is_reported_with_its_versions_and_devices(report):
-    lacking = () if find_spec("transformer_lens") else ("transformer-lens",)  # the extra `test` has it not
+    lacking = (
+        () if find_spec("transformer_lens") else ("transformer-lens",)
+    )  # the extra `test` does not install it
     names = [part.name for part in PARTS if part.name not in lacking]
     found_ok = [part.name for part in report.parts if part.status == "ok"]
     assert found_ok == names
@@ -159,7 +161,7 @@ def test_devices_are_named_and_a_driver_that_fails_is_reported(count, devices, t
     monkeypatch.syspath_prepend(tmp_path)
     found = examine([part for part in PARTS if part.name == "torch"])
     assert found.devices == devices
-    assert not found.works  # that torch can nothing else
+    assert not found.works  # this torch can do nothing else
     assert "reverse   BROKEN: " in "\n".join(found.lines())
 
 
@@ -190,7 +192,7 @@ def test_without_what_the_command_line_needs_doctor_says_so_and_the_rest_points_
     assert done.stderr.splitlines()[0] == "TC198 the command line cannot be loaded"
     assert f"got     No module named {module}" in done.stderr
     assert "Traceback" not in done.stderr
-    if module == "typer":  # doctor takes seconds: once, and without what is optional
+    if module == "typer":  # doctor takes seconds, so it runs once, without optional packages
         for part in PARTS:
             if part.extra:
                 without(part.module, tmp_path)

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[3]
 METHODS = "tests.tracrcheck.pruners:"
 NOTHING, RIGHT = METHODS + "nothing_kept", METHODS + "knows_the_answer"
 HERE = "tests/tracrcheck/commands/"
-# What changes more than what is printed is seen by tests of its own.
+# Options whose effect is more than another result have tests of their own.
 ELSEWHERE = {
     ("gate", "--timeout"): HERE + "test_gate.py::test_a_method_that_hangs_is_stopped_after_the_time_given",
     ("gate", "--memory"): "tests/tracrcheck/grading/test_method_process.py::test_a_method_that_allocates_more_than_its_limit_fails",
@@ -27,7 +27,7 @@ ELSEWHERE = {
     + "test_plant_gpt2.py::test_the_gate_judges_a_method_on_the_folder_under_the_ablations_whose_truth_is_known",
     ("gate", "--in-process"): "tests/tracrcheck/grading/test_method_process.py::test_in_process_is_said_wherever_a_verdict_is_shown",
     ("gate", "--allow-unknown"): HERE + "test_gate.py::test_unknown_verdicts_can_be_allowed_and_it_says_so",
-    ("gate", "--slower"): "tests/tracrcheck/runs/test_gate.py::test_what_got_slower_by_more_than_the_factor_fails_though_all_is_right",
+    ("gate", "--slower"): "tests/tracrcheck/runs/test_baseline.py::test_what_got_slower_by_more_than_the_factor_fails_though_all_is_right",
     ("gate", "--jobs"): "tests/tracrcheck/runs/test_gate.py::test_two_jobs_write_and_print_what_one_does",
     ("gate", "--cluster"): "tests/tracrcheck/executors/dask/test_commands.py",
     ("gate", "--resume"): HERE + "test_resume.py::test_a_finished_run_that_is_resumed_stays_red_and_writes_its_reports",
@@ -61,7 +61,7 @@ ELSEWHERE = {
 
 @dataclass(frozen=True)
 class Case:
-    """words: a call. more: what is added to it. option: of `more`, what is tried; the others make its effect visible."""
+    """words: a call. more: what is added to it. The first option in `more` is tried; the others make its effect visible."""
 
     words: str
     more: str

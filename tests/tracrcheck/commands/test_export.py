@@ -12,14 +12,9 @@ from safetensors import safe_open
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.weights import Model
 from tests import zoo
+from tests.tracrcheck.calls import finished
 from tests.tracrcheck.peers.conftest import task
 from tracrcheck.importers import EXPORTERS, IMPORTERS
-
-
-def finished(result, code: int = 0):
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result
 
 
 def circuits(graph):
@@ -42,7 +37,7 @@ def test_a_circuit_is_read_back_as_it_was(program, name):
 
 
 def test_a_file_for_eap_ig_keeps_what_it_would_drop_otherwise():
-    """It drops nodes without inputs; positions are what the MLP of the front layer writes there, from the tokens."""
+    """EAP-IG drops nodes without inputs. In the file, the MLP of the front layer writes positions, and reads the tokens."""
     graph = zoo.compiled("hist").graph
     for circuit in circuits(graph):
         document = EXPORTERS["eap_ig_hooked"].write(circuit, d_model=7)

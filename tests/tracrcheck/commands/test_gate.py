@@ -1,27 +1,18 @@
-"""The command line: what it prints, and its exit codes. No mistake of the user's gives a traceback."""
+"""`tracrcheck gate`: what it prints, and its exit codes."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
 
-import pytest
 import typer
 
+from tests.tracrcheck.calls import finished
 from tracrcheck.cli import app
 
 METHODS = "tests.tracrcheck.pruners:"
 RIGHT = METHODS + "knows_the_answer"
-
-
-def finished(result, code: int):
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result
 
 
 # gate --------------------------------------------------------------------------------------------------
@@ -213,7 +204,7 @@ def test_a_program_given_by_path_is_replayed_by_path(call, write):
     assert f"replay  tracrcheck gate {path} --ablation zero" in result.stdout
 
 
-# What has no bearing on a single verdict; and a model, which stands in a replay as a program does.
+# Options that do not affect a single verdict, and `--model`: a replay names the model as it names a program.
 OF_THE_RUN = {
     "--json", "--html", "--junit", "--md", "--jobs", "--cluster", "--resume", "--profile", "--seeds", "--baseline", "--slower",
     "--allow-known", "--allow-unknown", "--model",
@@ -254,258 +245,3 @@ def test_a_narrow_output_folds_and_loses_nothing(call, monkeypatch):
     result = finished(call("gate", "hist", "--method", RIGHT, "--ablation", "zero"), 0)
     assert "…" not in result.stdout
     assert max(map(len, result.stdout.splitlines()[:-1])) <= 40
-
-
-# Wrong calls -------------------------------------------------------------------------------------------
-
-WRONG = {
-    "unknown program": (["gate", "revers"], "TC101 no program 'revers'\n"),
-    "unknown ablation": (
-        ["gate", "hist", "--ablation", "zeros"],
-        "TC111 no ablation 'zeros'\n    got     zeros\n    wanted  zero, mean, resample, mean_pooled\n"
-        "    do      did you mean 'zero'?\n",
-    ),
-    "unknown criterion": (["certify", "hist", "--criterion", "values"], "TC111 no criterion 'values'\n"),
-    "lengths that are none": (
-        ["certify", "hist", "--lengths", "3-2"],
-        "TC117 --lengths no range of lengths\n    got     '3-2'\n    wanted  A-B with 1 <= A <= B, such as 2-3\n",
-    ),
-    "lengths that the program lacks": (["certify", "hist", "--lengths", "90-99"], "TC112 "),
-    "unknown method": (
-        ["gate", "hist", "--method", "edge_prunning"],
-        "TC113 --method no method 'edge_prunning'\n    got     edge_prunning\n"
-        "    wanted  a method's name, or module:callable that takes a Task\n    do      did you mean 'edge_pruning' or 'edge_pruning_bounded' or 'edge_pruning_score_function'?\n",
-    ),
-    "method whose module is not there": (
-        ["gate", "hist", "--method", "no_such_module:f"],
-        "TC113 --method the method 'no_such_module:f' cannot be imported\n"
-        "    got     ModuleNotFoundError: No module named 'no_such_module'\n",
-    ),
-    "method that its module lacks": (
-        ["gate", "hist", "--method", METHODS + "nope"],
-        "TC113 --method the method",
-    ),
-    "method that needs arguments": (
-        ["gate", "hist", "--method", METHODS + "NeedsArguments"],
-        "TC113 --method the method",
-    ),
-    "method that cannot be called": (
-        ["gate", "hist", "--method", METHODS + "NOT_A_FUNCTION"],
-        f"TC113 --method the method '{METHODS}NOT_A_FUNCTION' cannot be called\n    got     a int\n",
-    ),
-    "unwritable output": (
-        ["gate", "hist", "--json", "/no/such/folder/out.json"],
-        "TC115 cannot write '/no/such/folder/out.json'\n    got     No such file or directory\n"
-        "    wanted  a file in a folder that exists and can be written\n    do      give another path\n",
-    ),
-    "output that is a folder": (["certify", "hist", "--json", "/tmp"], "TC115 cannot write '/tmp'\n"),
-    "a time limit that is none": (
-        ["gate", "hist", "--timeout", "nan"],
-        "TC117 --timeout no time limit\n    got     nan\n",
-    ),
-    "a negative time limit": (
-        ["gate", "hist", "--timeout", "-1"],
-        "TC117 --timeout no time limit\n    got     -1.0\n",
-    ),
-    "a file beside a single draw": (
-        ["fuzz", "--number", "5", "--json", "never.json"],
-        "TC117 --json an option for a campaign together with one for a single program\n    got     --number\n"
-        "    wanted  one or the other\n    do      leave --json out\n",
-    ),
-    "failures saved in a file": (["fuzz", "--programs", "1", "--save", "/proc/version"], "TC115 "),
-    "pins of some": (
-        ["certify", "hist", "--write", "p.json"],
-        "TC117 --write pins are written for all programs\n",
-    ),
-    "names and all": (["certify", "hist", "--all"], "TC117 certify names and --all\n"),
-    "nothing to certify": (["certify"], "TC117 certify no program to certify\n"),
-    "pins that are none": (
-        ["certify", "hist", "--check", "/no/such/pins.json"],
-        "TC119 /no/such/pins.json not a pins file\n",
-    ),
-    "a picture of no kind": (
-        ["show", "hist", "--out", "x.png"],
-        "TC123 --out no picture of kind '.png'\n    got     x.png\n    wanted  .svg, .html or .dot\n",
-    ),
-    "an edge of no graph": (
-        ["explain", "hist", "tok -> a9.h0.q"],
-        "EP111 hist no reader 'a9.h0.q' in this graph\n",
-    ),
-    "text that is no edge": (["explain", "hist", "tok"], "EP112 hist not an edge\n"),
-    "an edge against the stream": (
-        ["explain", "hist", "m0 -> a0.h0.q"],
-        "EP113 hist 'm0 -> a0.h0.q' is not an edge",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_call_is_reported_and_ends_with_2(call, case, here):
-    words, start = WRONG[case]
-    result = finished(call(*words), 2)
-    assert result.stderr.startswith(start)
-    assert result.stdout == ""
-
-
-PROGRAMS = {
-    "TC102": {"text": "import no_such_module\n"},
-    "TC103": {"text": "x = 1\n"},
-    "TC104": {"vocab": "{0, 'compiler_bos'}"},
-    "TC105": {"rest": "domain=lambda tokens: False,"},
-    "TC106": {"build": "3"},
-    "TC108": {
-        "build": "rasp.numerical(rasp.Map(lambda t: 1 / t, rasp.numerical(rasp.Map(int, rasp.tokens)), simplify=False))",
-    },
-    "TC303": {
-        "build": "rasp.Aggregate(rasp.Select(rasp.tokens, rasp.tokens, rasp.Comparison.TRUE), rasp.tokens)"
-    },
-    "TC304": {
-        "build": "rasp.Aggregate(rasp.Select(rasp.tokens, rasp.tokens, rasp.Comparison.TRUE), rasp.tokens)",
-        "vocab": "{'a', 'b'}",
-    },
-    "TC321": {"build": "rasp.tokens"},
-    "TC110": {"rest": "reference=lambda tokens: tokens,"},
-}
-
-
-@pytest.mark.parametrize(
-    ("command", "code"),
-    [
-        *(("gate", code) for code in PROGRAMS),
-        *((c, "TC321") for c in ("certify", "check", "show", "explain")),
-    ],
-)
-def test_a_program_that_cannot_be_used_is_reported_and_ends_with_2(call, write, code, command):
-    path = write("bad", **PROGRAMS[code])
-    result = finished(call(command, path, *(["tok -> out"] if command == "explain" else [])), 2)
-    assert result.stderr.startswith(f"{code} {path}")
-
-
-def test_the_mistakes_of_all_programs_are_reported_before_anything_runs(call, write):
-    one, two = write("one", build="rasp.tokens"), write("two", rest="domain=lambda tokens: False,")
-    result = finished(call("gate", "hist", one, two, "--method", METHODS + "hangs"), 2)
-    assert re.findall(r"^TC\d+", result.stderr, re.MULTILINE) == ["TC321", "TC105"]
-
-
-def test_an_internal_error_is_reported_without_a_traceback(call, monkeypatch):
-    from tracrcheck.truth import program_check
-
-    def broken(*args):
-        raise RuntimeError("ours")
-
-    monkeypatch.setattr(program_check, "prepare", broken)
-    assert finished(call("gate", "hist"), 2).stderr.startswith(
-        "TC199 a bug in tracrcheck\n    got     RuntimeError: ours"
-    )
-
-
-def test_no_room_for_what_is_printed_is_no_fault_of_ours():
-    code = "from tracrcheck.cli import main; main()"
-    with open("/dev/full", "w") as full:
-        run = subprocess.run(
-            [sys.executable, "-c", code, "plan", "--model", "gpt2"], stdout=full, stderr=subprocess.PIPE, text=True,
-            check=False,
-        )  # fmt: skip
-    assert run.returncode == 2
-    assert run.stderr.startswith("TC115 cannot write the output\n    got     No space left on device\n")
-    assert "Exception ignored" not in run.stderr
-
-
-# programs, certify, and the rest -----------------------------------------------------------------------
-
-
-def test_the_programs_are_listed(call):
-    result = finished(call("programs"), 0)
-    rows = {line.split()[0]: line for line in result.stdout.splitlines()}
-    assert len(rows) >= 49
-    assert rows["reverse"].split() == ["reverse", "a", "b", "c", "4", "4", "x", "1", "94"]
-    assert rows["shuffle_dyck2"].endswith("2,102")
-
-
-def test_a_broken_file_among_the_programs_is_reported_after_the_list(call, write):
-    folder = write("bad", text="x = 1\n").parent
-    result = finished(call("programs", "--programs-dir", folder), 2)
-    assert "reverse" in result.stdout
-    assert result.stderr.startswith("TC103 ")
-
-
-@pytest.mark.parametrize(
-    ("words", "n_required"),
-    [
-        ("reverse --ablation zero --lengths 2-3", 11),
-        ("reverse --ablation zero --lengths 4-4", 9),
-        ("reverse --ablation resample --lengths 4-4", 2),
-        ("xproportion --ablation zero", 5),
-        ("xproportion --ablation zero --score-bos", 7),
-        ("xproportion --ablation resample --lengths 4", 3),
-    ],
-)
-def test_certify_gives_the_published_lists_in_their_settings(call, here, words, n_required):
-    result = finished(call("certify", *words.split(), "--json", "c.json"), 0)
-    (certificate,) = json.loads((here / "c.json").read_text())["certificates"]
-    assert len(certificate["required"]) == n_required
-    assert certificate["proved"] == ["sufficient", "minimal", "smallest", "unique"]
-    assert f"required  {n_required} of" in result.stdout
-
-
-def test_certify_prints_what_each_edge_joins(call):
-    result = finished(call("certify", "reverse", "--ablation", "resample"), 0)
-    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
-    assert "tok -> a3.h0.v tokens reverse = aggregate(reverse_selector, tokens)" in lines
-    assert "a3.h0 -> out reverse = aggregate(reverse_selector, tokens) the output" in lines
-
-
-def test_certify_shows_the_other_circuit_where_there_are_several(call):
-    result = finished(call("certify", "either_of_two_heads", "--ablation", "zero"), 0)
-    assert "unique: no: several smallest circuits" in result.stdout
-    assert "  another   " in result.stdout
-
-
-def test_certify_ends_with_1_where_nothing_is_proved(call, monkeypatch):
-    from dataclasses import replace
-
-    from tracrcheck.truth import cache
-
-    real = cache.certificate_of
-    monkeypatch.setattr(
-        cache,
-        "certificate_of",
-        lambda *a: replace(real(*a), proved=(), unknown={"sufficient": "a narrow gap"}),
-    )
-    result = finished(call("certify", "hist", "--ablation", "zero"), 1)
-    assert result.stderr == "UNKNOWN hist, zero, value: UNKNOWN(a narrow gap)\n"
-    assert "proved    nothing" in result.stdout
-
-
-def test_help_and_version_load_neither_torch_nor_jax():
-    code = (
-        "import sys, tracrcheck.cli\n"
-        "heavy = {'torch', 'jax', 'numpy', 'tracr'} & set(sys.modules)\n"
-        "assert not heavy, heavy\n"
-        "tracrcheck.cli.app(['--version'])\n"
-    )
-    found = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=False
-    )
-    assert (found.returncode, found.stdout) == (0, "tracrcheck 0.1.0\n"), found.stderr
-
-
-@pytest.mark.parametrize("command", ["gate", "fuzz", "plant", "certify", "recheck"])
-def test_help_has_a_short_name_too(call, command):
-    assert finished(call(command, "-h"), 0).stdout == finished(call(command, "--help"), 0).stdout
-
-
-@pytest.mark.parametrize("seed", ["-1", "99999999999999999999"])
-@pytest.mark.parametrize("command", ["gate", "fuzz", "plant"])
-def test_a_seed_that_no_generator_takes_is_a_wrong_call(call, command, seed):
-    more = ["hist", "--layers", "1", "--heads", "1"] if command == "plant" else []
-    result = finished(call(command, *more, "--seed", seed), 2)
-    assert "--seed" in result.stderr
-
-
-@pytest.mark.parametrize(
-    "words", [["invariants"], ["gate", "hist"], ["compare", "--task", "ioi"]], ids=lambda w: w[0]
-)
-def test_more_seeds_than_can_be_listed_are_a_wrong_call(call, words):
-    result = finished(call(*words, "--seeds", "1" + 20 * "0"), 2)
-    assert "less than or equal to 1000000" in " ".join(result.stderr.split())

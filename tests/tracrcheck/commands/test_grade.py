@@ -9,14 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.tracrcheck.calls import finished
+
 SAMPLES = Path(__file__).parents[1] / "importers" / "samples"
 RIGHT = ["--program", "reverse", "--lengths", "2-3"]
-
-
-def finished(result, code: int):
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result
 
 
 @pytest.fixture

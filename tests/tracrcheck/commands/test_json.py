@@ -146,7 +146,7 @@ def test_a_device_is_written_to_and_not_replaced():
 
 @pytest.fixture
 def pinned(call, write, here):
-    """Two own programs, pinned."""
+    """Two program files and their pins."""
     folder = write("flip").parent
     write("same", build="rasp.SelectorWidth(rasp.Select(rasp.tokens, rasp.tokens, rasp.Comparison.EQ))")
     result = call("certify", "--all", "--programs-dir", folder, "--write", "pins.json")

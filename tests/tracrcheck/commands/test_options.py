@@ -18,7 +18,7 @@ from tracrcheck.cli import app
 COMMANDS = {command.callback.__name__: command.callback for command in app.registered_commands}
 # What only writes options down, or names those that were given.
 ONLY = ("recorded", "given")
-# What only starts the method's server early: the conditions for it do none of the work of the options they read.
+# What only starts the method's server early: an option that is read there is not yet used.
 EARLY = "serve_early("
 
 

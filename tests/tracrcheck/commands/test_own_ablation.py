@@ -13,8 +13,9 @@ from edgeprune_core.circuit import Circuit
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.trained_models import load_model
 from tests import zoo
+from tests.tracrcheck.calls import finished
 from tests.tracrcheck.commands.own_ablations import Halved, Ramp
-from tests.tracrcheck.commands.test_gate import METHODS, RIGHT, finished
+from tests.tracrcheck.commands.test_gate import METHODS, RIGHT
 from tracrcheck.truth import cache
 from tracrcheck.truth.certify import certify
 from tracrcheck.truth.setting import Setting
@@ -80,7 +81,7 @@ def test_discover_and_faithfulness_measure_under_it(row, call, here):
 
 
 def test_a_cut_edge_may_carry_what_its_writer_cannot_write(monkeypatch):
-    """Then the weights rule no edge out, and the search looks at every coordinate: as trying every circuit shows."""
+    """Then the weights rule out no edge, and the search looks at every coordinate. Trying every circuit confirms the result."""
     monkeypatch.setitem(ABLATIONS, "ramp", Ramp())
     setting = Setting(ablation="ramp", lengths=(1, 3))
     task = task_of(zoo.compiled("hist"), setting)
@@ -98,7 +99,7 @@ def test_a_cut_edge_may_carry_what_its_writer_cannot_write(monkeypatch):
 
 
 def test_an_unused_component_carries_its_background_too(monkeypatch):
-    """One that writes to no coordinate: its cut edges still change what readers see."""
+    """The component writes to no coordinate, yet its cut edges change what readers read."""
     monkeypatch.setitem(ABLATIONS, "ramp", Ramp())
     setting = Setting(ablation="ramp", lengths=(1, 2))
     found = certify(task_of(zoo.compiled("xproportion"), setting), setting)
@@ -107,7 +108,7 @@ def test_an_unused_component_carries_its_background_too(monkeypatch):
 
 
 def test_certificates_of_one_name_are_kept_apart(monkeypatch):
-    """The cache takes the record itself into account."""
+    """The cache's key depends on the ablation's fields."""
     keys = set()
     for level in (1.0, 2.0):
         monkeypatch.setitem(ABLATIONS, "ramp", Ramp(level))

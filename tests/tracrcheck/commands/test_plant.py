@@ -7,7 +7,8 @@ import re
 import pytest
 
 from edgeprune_core.weights import Model
-from tests.tracrcheck.commands.test_gate import RIGHT, finished
+from tests.tracrcheck.calls import finished
+from tests.tracrcheck.commands.test_gate import RIGHT
 from tracrcheck.compiler.compile import compile_program
 from tracrcheck.rasp.library import load_file
 

@@ -9,7 +9,8 @@ import shutil
 import pytest
 from typer.testing import CliRunner
 
-from tests.tracrcheck.commands.test_gate import METHODS, finished
+from tests.tracrcheck.calls import finished
+from tests.tracrcheck.commands.test_gate import METHODS
 from tracrcheck.cli import app
 
 FILES = {

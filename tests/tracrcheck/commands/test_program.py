@@ -8,14 +8,9 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+from tests.tracrcheck.calls import finished
 from tracrcheck.rasp import legal_lists
 from tracrcheck.rasp.library import load_file
-
-
-def finished(result, code: int):
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result
 
 
 def test_a_new_program_passes_as_it_stands(call, here):

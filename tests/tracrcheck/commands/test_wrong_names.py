@@ -33,7 +33,7 @@ CALLS = [
     (["programs", "--pins", "missing.json"], "TC119"),
 ]
 
-# One process for all: a name that loads torch is seen at the call after which torch is there.
+# One process for all: the call after which torch is loaded is the one that loaded it.
 SCRIPT = """
 import contextlib, io, json, sys
 from tracrcheck.cli import app

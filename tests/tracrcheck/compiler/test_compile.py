@@ -185,7 +185,7 @@ def test_compiling_does_not_depend_on_what_was_compiled_before(name):
 
 
 def _burn_labels_up_to(number):
-    """Tracr numbers the labels it reads; the next one it gives out is this."""
+    """Tracr numbers the labels that are read. Afterwards the next number is this one."""
     while rasp.Map(str, rasp.tokens).unique_id < number - 1:
         pass
 

@@ -20,7 +20,7 @@ from tracrcheck.compiler.haiku import Oracle
 
 
 def counted(predicate):
-    """How many positions this predicate selects by their indices: those past the end of the input would count too."""
+    """Counts the positions that this predicate selects by index. Padding past the end of the input would count too."""
 
     def build():
         n = rasp.SelectorWidth(rasp.Select(rasp.indices, rasp.indices, predicate))
@@ -89,7 +89,7 @@ MANY = 2**12  # inputs, in more than one batch of either comparison
 
 @cache
 def echo():
-    """The tokens as they are, on 4,096 inputs of one length."""
+    """Returns the tokens unchanged, on 4,096 inputs of one length."""
     return compile_program(
         Program(
             name="echo",
@@ -130,7 +130,7 @@ def test_the_reference_is_compared_to_the_last_input():
 
 
 def test_jax_runs_the_last_input(monkeypatch):
-    """Our own run writes something else on it, and on no other."""
+    """Our own run is changed on that input alone."""
     real = cross_check._residuals
 
     def other(model, tokens, valid):
@@ -154,7 +154,7 @@ def test_a_difference_of_a_thousandth_at_the_longest_inputs_alone_is_noticed(mon
         return replace(found, writers=found.writers + 1e-3 * last)
 
     monkeypatch.setattr(cross_check, "trace", other)
-    monkeypatch.setattr(cross_check, "BATCH", 5)  # shorter inputs fill the first
+    monkeypatch.setattr(cross_check, "BATCH", 5)  # shorter inputs fill the first batch
     (error,) = compare_routes(program)
     assert error.code == "TC121"
 

@@ -20,7 +20,7 @@ def dies_and_counts(folder: str):
 
 def sometimes(unit):
     """A unit is (number, what, folder). "die" kills its process each time, "die once" the first time; "kill" and
-    "kill once" what its process was begun by."""
+    "kill once" kill the parent of its process."""
     number, what, folder = unit
     (Path(folder) / f"{number}-{time.monotonic_ns()}").touch()
     tries = len(list(Path(folder).glob(f"{number}-*")))

@@ -1,4 +1,4 @@
-"""Units of work by several processes: the same results, whatever dies on the way, and nobody left behind."""
+"""Units of work in several processes: the same results, whatever dies on the way, and no process left behind."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_what_the_work_raises_ends_the_sweep():
         list(sweep(pool_work.refuses, [1, 2, 3], jobs=2, lost=nothing_is_lost))
 
 
-# A process begun in the background of a shell ignores Ctrl-C, and so do its children: these do not.
+# A process started in the background of a shell ignores Ctrl-C, and so do its children: these do not.
 SLEEPERS = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -76,7 +76,7 @@ def closes_standard_output(task):
 
 
 def hangs_in_c(task):
-    """A call that holds the lock of the interpreter: no signal handler of Python's runs."""
+    """A call that holds the interpreter lock, so that no Python signal handler runs."""
     ctypes.PyDLL(None).sleep(60)
 
 
@@ -108,7 +108,7 @@ def spoils_what_is_global(task):
 
 
 def tells_and_spoils_its_state(task):
-    """What it finds; and then it leaves something else behind."""
+    """Reports the state that it finds, and then changes it."""
     made = torch.ones(1) + torch.rand(1)
     found = [os.getcwd(), made.dtype, made.device, torch.is_grad_enabled(), made.item()]
     found += [random.random(), np.random.rand(), task.seed, sys.stdout is not None]
@@ -121,7 +121,7 @@ def tells_and_spoils_its_state(task):
 
 
 def draws(task):
-    """What the generators of Python, NumPy and torch give."""
+    """Reports what the generators of Python, NumPy and torch give."""
     raise ValueError(f"{random.random():.6f} {np.random.rand():.6f} {torch.rand(()).item():.6f}")
 
 
@@ -130,7 +130,7 @@ def knows_its_process(task):
 
 
 def sends_nonsense(task):
-    """Into every pipe that is open, so that it arrives as the answer."""
+    """Writes it into every open pipe, so that it arrives as the answer."""
     for fd in range(3, 64):
         with contextlib.suppress(OSError):
             os.write(fd, b"\x08" + bytes(7) + b"nonsense")
@@ -138,7 +138,7 @@ def sends_nonsense(task):
 
 
 def leaves_a_process_in_a_session_of_its_own(task):
-    """And says which. With seed 1 it ends its own process."""
+    """Writes down which process that is. With seed 1 it ends its own process."""
     started = subprocess.Popen(["sleep", "600"], start_new_session=True)
     Path("left").write_text(str(started.pid))
     if task.seed == 1:

@@ -25,7 +25,7 @@ from tracrcheck.truth.task import task_of
 
 
 class Exam:
-    """A program in a setting, certified, and ready to be answered."""
+    """A program in a setting, certified, so that circuits can be graded."""
 
     def __init__(self, name: str, **setting):
         self.compiled = compile_program(Library.here().load(name).program)

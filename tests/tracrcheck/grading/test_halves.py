@@ -35,7 +35,7 @@ def test_every_input_is_in_one_half_and_every_length_in_both(ablation):
 
 @pytest.mark.parametrize("ablation", ["zero", "mean", "resample"])
 def test_a_half_has_the_setting_of_the_whole(ablation):
-    """On its items, a circuit deviates as it does on the whole list."""
+    """On the items of a half, a circuit deviates as it does in the whole task."""
     whole = task(ablation=ablation)
     cut = Circuit.full(whole.graph).without("tok -> m0")
     deviation = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -11,6 +13,7 @@ from tests.tracrcheck.grading.test_grade import Exam
 from tracrcheck.grading.judge import Judge, judged
 from tracrcheck.grading.run_method import Answer, ask
 from tracrcheck.grading.verdict import exit_code
+from tracrcheck.peers.answers import NodeScores
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +105,6 @@ def test_a_ranking_may_give_any_of_several_smallest_circuits(several):
 
 
 def test_a_ranking_is_unknown_where_nothing_is_proved(hist):
-    from dataclasses import replace
-
     unproved = replace(hist.certificate, proved=(), unknown={"sufficient": "so", "minimal": "so"})
     for found in (scores(hist, hist.certificate.required), torch.zeros(hist.task.graph.n_edges)):
         got = verdict(hist, Scores(scores=found), certificate=unproved)
@@ -185,6 +186,73 @@ def test_a_node_that_is_not_needed_is_one_too_many():
     got = verdict(exam, [*nodes, "m1"])
     assert (got.verdict, got.reason, got.extra) == ("FAILS", "not_smallest", ("m1",))
     assert verdict(exam, nodes).verdict == "HOLDS"
+
+
+def node_scores(exam, **given):
+    """0 for every node but those that are given."""
+    return {str(node): 0.0 for node in exam.task.graph.nodes} | given
+
+
+def test_a_ranking_of_nodes_holds_where_a_threshold_keeps_the_required_ones():
+    exam = Exam("xproportion")
+    got = verdict(exam, node_scores(exam, **{"m0": 2.0, "a1.h0": 1.0, "m1": 0.5}))
+    assert (got.verdict, got.judged, got.n_required, got.n_found, got.seed) == (
+        "HOLDS",
+        "node_ranking",
+        2,
+        2,
+        3,
+    )
+    assert (got.ranking.auroc, got.ranking.exact_threshold) == (1.0, True)
+    assert verdict(exam, node_scores(exam, **{"m0": 2.0, "a1.h0": 1.0}), on="ranking").verdict == "HOLDS"
+
+
+def test_a_ranking_of_nodes_fails_where_another_node_comes_between():
+    exam = Exam("xproportion")
+    got = verdict(exam, node_scores(exam, **{"m0": 2.0, "m1": 1.0, "a1.h0": 0.5}))
+    assert (got.verdict, got.reason, got.judged) == ("FAILS", "no_threshold", "node_ranking")
+    assert (got.missing, got.extra) == (("a1.h0",), ())
+    assert got.ranking.auroc == 0.75
+    assert got.detail.endswith(
+        "a1.h0 is required and scores 0.5; 1 nodes that are not score as much or more, the highest m1 with 1"
+    )
+    assert not got.ranking.exact_threshold
+    tied = verdict(exam, node_scores(exam, **{"m0": 2.0, "m1": 1.0, "a1.h0": 1.0}))
+    assert (tied.reason, tied.missing, tied.n_found) == ("no_threshold", ("a1.h0",), 1)
+
+
+def test_a_ranking_of_nodes_is_unknown_where_a_threshold_keeps_fewer_faithful_ones():
+    """The circuit that is smallest in edges need not be smallest in nodes."""
+    exam = Exam("xproportion")
+    larger = replace(
+        exam.certificate, required=exam.certificate.required | Circuit.of(exam.task.graph, ["m1 -> out"])
+    )
+    scores = node_scores(exam, **{"m0": 2.0, "a1.h0": 1.0, "a0.h0": 0.5})
+    got = verdict(exam, scores, certificate=larger)
+    assert (got.verdict, got.judged, got.n_required, got.n_found) == ("UNKNOWN", "node_ranking", 3, 2)
+    assert "faithful" in got.reason
+
+
+def test_a_ranking_of_nodes_fails_as_unfaithful_where_even_the_required_nodes_are():
+    exam = Exam("shuffle_dyck1", ablation="zero")
+    required = required_nodes(exam)
+    assert verdict(exam, required).reason == "unfaithful"
+    got = verdict(exam, node_scores(exam, **dict.fromkeys(required, 1.0)))
+    assert (got.verdict, got.reason, got.missing, got.extra) == ("FAILS", "unfaithful", (), ())
+    assert "the coarsened truth" in got.detail
+
+
+def test_what_a_ranking_of_nodes_lacks_is_named(hist):
+    some = node_scores(hist)
+    got = verdict(hist, some, on="circuit")
+    assert (got.reason, got.detail) == ("no_result", "it returned scores of nodes and no circuit")
+    assert verdict(hist, some, select="top_n:2").reason == "no_result"
+    assert verdict(hist, {"m0": 1.0}).reason == "refused"
+    assert (
+        verdict(hist, NodeScores(scores=torch.ones(1))).detail
+        == "it returned 1 scores for the 2 nodes of the graph"
+    )
+    assert verdict(hist, NodeScores(scores=torch.tensor([1.0, torch.nan]))).reason == "nan"
 
 
 def test_a_node_that_the_model_does_not_have_is_foreign(hist):

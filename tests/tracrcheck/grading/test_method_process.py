@@ -21,6 +21,7 @@ from edgeprune_core.ablations import ABLATIONS
 from edgeprune_core.errors import CheckError
 from tests import zoo
 from tests.tracrcheck import pruners
+from tests.tracrcheck.calls import finished
 from tracrcheck.grading import method_process
 from tracrcheck.grading.method_process import MethodProcess, examinee_of
 from tracrcheck.grading.run_method import plain, read_plain
@@ -30,12 +31,6 @@ from tracrcheck.truth.task import task_of
 
 ROOT = Path(__file__).parents[3]
 HOSTILE = "tests.tracrcheck.grading.hostile:"
-
-
-def finished(result, code: int):
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result
 
 
 def gate(call, *words):
@@ -57,7 +52,7 @@ def asked(task, method, *, timeout=30.0, **settings):
 
 
 def test_a_method_that_patches_the_core_poisons_no_truth(call, tmp_path, monkeypatch):
-    """The next program's certificate is as ever, in this run and in later ones."""
+    """The next program's certificate is right, in this run and in later ones."""
     monkeypatch.setenv("TRACRCHECK_CACHE", str(tmp_path / "cache"))
     words = ["sort", "--ablation", "zero", "--method", HOSTILE + "makes_every_circuit_right"]
     result = finished(call("gate", "hist", *words), 1)

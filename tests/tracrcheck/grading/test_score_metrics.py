@@ -36,7 +36,7 @@ def test_the_areas_are_those_of_scikit_learn(scores, truth, auroc, average_preci
 
 
 def naive(scores, truth):
-    """Every pair; and every threshold."""
+    """The areas by their definitions: over every pair, and over every threshold."""
     pairs = [(s > t) + (s == t) / 2 for s, p in zip(scores, truth, strict=True) if p
              for t, q in zip(scores, truth, strict=True) if not q]  # fmt: skip
     area, recall_before = 0.0, 0.0

@@ -1,12 +1,14 @@
-"""The setting in which every sample but the bare ones is right: `reverse`, zero ablation, lengths 2-3."""
+"""Every sample is right in this setting, except the bare ones: `reverse`, zero ablation, lengths 2-3."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from edgeprune_core.errors import CheckError
 from tests import zoo
 from tracrcheck.grading.grade_imported import grade_imported
 from tracrcheck.importers import IMPORTERS
@@ -40,6 +42,15 @@ class Paper:
         )
 
 
+def refused(code, words):
+    return pytest.raises(CheckError, match=f"^{code} .*{re.escape(words)}")
+
+
 @pytest.fixture(scope="session")
 def reverse():
     return Paper("reverse", lengths=(2, 3))
+
+
+@pytest.fixture(scope="session")
+def xproportion():
+    return Paper("xproportion", ablation="resample", lengths=(4, 4))

@@ -1,4 +1,4 @@
-"""What every importer of the table keeps to."""
+"""The contract of every importer in the table."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ODD = [
 ]  # fmt: skip
 
 
-# What their files do not say of themselves.
+# What the files of these formats do not say themselves.
 TO_BE_NAMED = ("edge_pruning_without_embeddings", "eap_ig_hooked", "autocircuit_hooked")
 
 

@@ -1,4 +1,4 @@
-"""What is no law, by hand: and what the forward by hand and its bounds are worth."""
+"""Counterexamples to statements that are no laws, and checks of the independent forward and its bounds."""
 
 from __future__ import annotations
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from tests.tracrcheck.invariants.breaks import BREAKS, UNTOUCHED, margins_rounded_apart
+from tests.tracrcheck.invariants.breaks import BREAKS, UNTOUCHED
+from tests.tracrcheck.invariants.breaks.judging import margins_rounded_apart
 from tracrcheck.invariants import INVARIANTS
 from tracrcheck.invariants import forward as by_hand
 from tracrcheck.invariants.runner import check_all, check_one, chosen

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from edgeprune_core.errors import CheckError
-from tests.tracrcheck.invariants.breaks import temperature_lost
+from tests.tracrcheck.invariants.breaks.methods import temperature_lost
 from tracrcheck.cli import app
 from tracrcheck.invariants import INVARIANTS, Invariant, Violation
 from tracrcheck.invariants.runner import check_all, check_one, chosen

@@ -1,4 +1,4 @@
-"""A hunt for tests of what surrounds it: one check of milliseconds, or none."""
+"""A quick hunt, for tests of what surrounds a hunt: one check of milliseconds, or none."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from tracrcheck.runs import mutants as runner
 
 
 def job_of(programs, ablations, **more):
-    """In the place of the runner's: one invariant and no program."""
+    """Replaces the runner's `job_of`: one invariant and no program."""
     return ONE
 
 
 def killed(mutant, battery):
-    """In the place of the runner's hunt."""
+    """Replaces the runner's `hunt`."""
     return runner.Found(name=mutant.name, why="", status="killed", killed_by="this", seconds=0.0)

@@ -17,7 +17,7 @@ from tracrcheck.mutants.sandbox import GAUNTLET, NoCopy, Seen, check, copied
 from tracrcheck.runs import mutants as runner
 
 KILLED = MUTANTS["layers_counted_for_heads"]
-# One check of milliseconds: what a process costs is its imports.
+# One check of milliseconds, so that a process costs little more than its imports.
 ONE = Job(programs=(), truths={}, out=Path(), only=("legal_edges",))
 
 
@@ -135,7 +135,7 @@ def test_a_job_reads_back_equal(square):
 
 @pytest.fixture
 def outcomes(monkeypatch):
-    """What processes say, without any: name -> Seen; every other fault is killed."""
+    """What the processes of a hunt would report, without starting any: name -> Seen. Every other fault is killed."""
     said: dict[str | None, Seen] = {None: Seen()}
 
     def answer(mutant, job, **more):

@@ -1,4 +1,4 @@
-"""The test suite as a check of seeded faults: what it runs, what it says of a failure, and what is no kill."""
+"""The test suite as a check of seeded faults: what it runs, what it reports of a failure, and what does not count as a kill."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_what_is_run_exists_and_knows_no_faults():
         "commands", "dask", "distributed", "docs", "e2e", "executors", "gpu", "grading", "mutants", "peers",
         "processes", "programs", "pytest_plugin", "quality", "records", "reports", "trained",
     }  # fmt: skip
-    named = left_out - {"dask", "docs"}  # folders of executors and quality
+    named = left_out - {"dask", "docs"}  # folders in executors and quality
     assert all(name in (suite_process.__doc__ or "") for name in named)
 
 

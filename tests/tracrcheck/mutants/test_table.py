@@ -14,7 +14,7 @@ from tracrcheck.mutants.faults import read_tables
 from tracrcheck.runs.mutants import PROFILE, chosen
 
 ROOT = Path(__file__).parents[3]
-# What shows them, what checks files of results, and the bars of those, which no hunt runs.
+# Code that no hunt runs: what shows faults, what checks results files, and the bars of those files.
 KNOWING = {
     "tests/tracrcheck/runs/test_mutants.py",
     "tracrcheck/runs/false_alarms.py",

@@ -13,7 +13,7 @@ from edgeprune_core.errors import CheckError
 from tests import zoo
 from tests.tracrcheck.peers.conftest import peer
 from tracrcheck.grading.run_method import ask, read_answer
-from tracrcheck.peers.answers import scores_of, translated
+from tracrcheck.peers.answers import NodeScores, scores_of, translated
 from tracrcheck.peers.names import NAMES, Correspondence
 
 GRAPH = zoo.compiled("hist").graph
@@ -184,3 +184,45 @@ def test_answers_of_ours_are_left_as_they_are():
     assert read_answer(["m0", "a0.h0", "m0"], GRAPH).nodes == ("m0", "a0.h0")
     assert read_answer(["m0", "tok -> m0"], GRAPH).fault == "foreign_edges"
     assert read_answer(["m0", "m7"], GRAPH).fault == "foreign_edges"
+
+
+# Nodes -------------------------------------------------------------------------------------------------
+
+
+def test_a_mapping_from_heads_and_mlps_ranks_the_nodes():
+    found = translated({"m0": 2.0, "a0.h0": torch.tensor(1.0)}, GRAPH)
+    assert isinstance(found, NodeScores)
+    assert found.scores.tolist() == [1.0, 2.0]  # a0.h0, m0
+
+
+def test_scores_of_nodes_are_refused_as_those_of_edges_are():
+    assert refused("TC194", {"m0": 1.0}).what == "1 of the 2 nodes have no score"
+    message = refused("TC193", {"m0": -1.0, "a0.h0": 1.0})
+    assert (message.got, "nodes count by magnitude" in message.what, "node_scores" in message.do) == (
+        "m0: -1",
+        True,
+        True,
+    )
+    assert refused("TC193", {"m0": math.inf, "a0.h0": 1.0}).wanted == "a finite number for each node"
+
+
+@pytest.mark.parametrize(
+    ("names", "scores"),
+    [
+        ("tracrcheck", {"a0.h0": -3.0, "m0": 2.0}),
+        ("eap_ig", {"input": 9.0, "a1.h0": -3.0, "a1.h1": 7.0, "m0": 8.0, "m1": 2.0, "logits": 9.0}),
+        ("autocircuit", {"A1.0": -3.0, "MLP 1": 2.0, "MLP 0": 8.0}),
+        ("transformer_lens", {"blocks.1.attn.hook_result[:, :, 0]": -3.0, "blocks.1.hook_mlp_out": 2.0}),
+    ],
+)
+def test_nodes_by_the_names_of_a_tool(names, scores):
+    """The front layer and dead heads are no nodes of ours, whatever they score."""
+    found = peer("hist").node_scores(scores, names=names, by_magnitude=True)
+    assert found.scores.tolist() == [3.0, 2.0]
+    assert ask(lambda task: found, peer("hist").task, seed=0, timeout=None).node_scores.tolist() == [3.0, 2.0]
+
+
+def test_nodes_of_another_model_are_refused():
+    with pytest.raises(CheckError, match="TC195") as caught:
+        peer("hist").node_scores({"a7.h0": 1.0}, names="eap_ig")
+    assert caught.value.wanted == "nodes of 2 layers x 2 heads"

@@ -1,4 +1,4 @@
-"""What gets through from distractors: below its bound in every circuit tried, and seen where there is a hole."""
+"""What distractors leak: less than the bound in every circuit tried, and more where a hole is made."""
 
 from __future__ import annotations
 

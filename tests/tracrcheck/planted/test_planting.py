@@ -38,7 +38,7 @@ def test_it_decodes_as_the_original_on_the_whole_domain(which):
 
 @every
 def test_every_circuit_gives_what_its_share_of_the_original_gives(which):
-    """Whatever edges of distractors are kept: the truth is the program's, mapped."""
+    """Whatever edges of distractors are kept. So the required edges are the program's, mapped."""
     made = planted(*which)
     circuits = circuits_to_try(made.graph, 4, torch.Generator().manual_seed(which[3]))
     for ablation in ("zero", "mean", "resample"):
@@ -91,7 +91,7 @@ def test_half_of_the_other_heads_are_distractors_and_some_are_near_copies(which)
 
 @pytest.mark.parametrize("which", SOME[:-1], ids="{0[0]}-{0[1]}x{0[2]}".format)
 def test_no_zero_is_left_to_see(which):
-    """Biases apart: those that the program does not have, and near copies of its components do not have either."""
+    """Biases excepted: a bias that the program lacks is zero in near copies of its components too."""
     for name, tensor in planted(*which).model.weights.tensors().items():
         if not name.startswith("b_"):
             assert not (tensor == 0).any(), name
@@ -161,8 +161,8 @@ def test_the_global_random_state_neither_matters_nor_moves():
 
 
 def test_every_bias_of_the_program_is_kept():
-    """Those of queries, keys, values and units are turned or moved with their weights; that of a layer's attention
-    comes after all of its heads."""
+    """Biases of queries, keys, values and hidden units are rotated or moved with their weights. The output bias of a
+    layer's attention comes after all of its heads."""
     mine = zoo.compiled("pair_balance")
     w, draw = mine.model.weights, Draw.of(0)
     names = ("b_q", "b_k", "b_v", "b_o", "b_in", "b_out")

@@ -1,4 +1,4 @@
-"""What a process of the tests answers: the request. At `start` it leaves a process of another session behind."""
+"""Answers each request with the request itself. At `start` it leaves a process in another session behind."""
 
 import subprocess
 

@@ -16,7 +16,7 @@ ECHO = "tests.tracrcheck.processes.echo"
 
 
 class Interrupting:
-    """A connection on which something happens once, before a reply is read."""
+    """A connection that calls `happens` once, before a reply is read."""
 
     def __init__(self, connection, happens) -> None:
         self.connection, self.happens = connection, happens
@@ -53,7 +53,7 @@ def test_a_reply_that_ctrl_c_left_unread_is_not_taken_for_that_of_the_next_reque
 
 
 def test_a_process_that_ends_while_another_is_being_started_does_not_get_its_reply(first, monkeypatch):
-    """As where the garbage collector ends it."""
+    """As if the garbage collector ended it."""
     server = process.server()
     monkeypatch.setattr(server, "_connection", Interrupting(server._connection, first.end))
     second = Process(ECHO)
@@ -79,7 +79,7 @@ def test_a_process_whose_start_is_interrupted_leaves_no_file_open(first, monkeyp
 
 
 def test_a_process_that_ended_with_its_server_between_two_calls_is_started_again(first):
-    """Where another method kills the server, this one is not to blame."""
+    """If another method kills the server, this one is not to blame."""
     server, number = process.server(), first._pid
     os.kill(server._process, signal.SIGKILL)
     end = time.monotonic() + 10

@@ -220,7 +220,7 @@ def test_the_limit_decides_which_domain_is_whole():
 
 
 def test_a_sample_of_a_length_is_drawn_from_all_of_it():
-    """Not its first lists: every token stands at every place about equally often."""
+    """Not the first lists of the length: every token is at every position about equally often."""
     domain = domain_of(replace(PROGRAM, vocab={"a", "b", "c"}, max_seq_len=10))
     longest = [tokens for tokens in domain.inputs if len(tokens) == 10]
     assert 1000 < len(longest) < 3**10

@@ -1,4 +1,4 @@
-"""Every surface under every verdict and every order of seeds: none shows the first seed's word for that of all."""
+"""Every report, for every verdict and every order of seeds: none shows the first seed's word as that of all seeds."""
 
 from __future__ import annotations
 

@@ -9,14 +9,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.tracrcheck.calls import finished
 from tracrcheck.reports import kinds, saved
 from tracrcheck.runs.kinds import RUNS
-
-
-def finished(result, code: int):
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result
 
 
 @pytest.fixture

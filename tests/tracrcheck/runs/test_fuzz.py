@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from dataclasses import replace
 from itertools import islice
@@ -11,21 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from edgeprune_core.circuit import Circuit
 from edgeprune_core.errors import CheckError
 from tests.zoo import compiled as compiled_of_the_zoo
 from tracrcheck.generator import accept
-from tracrcheck.generator.accept import Draws, numbered
-from tracrcheck.generator.features import Composition, Features, Quotas, head_attends_by_tokens
+from tracrcheck.generator.accept import Draws
 from tracrcheck.grading.by_name import find_method
 from tracrcheck.grading.method_process import InProcess
 from tracrcheck.records import sources
 from tracrcheck.records.reading import plain
-from tracrcheck.runs import base, fuzz_program, fuzz_score, regressions
+from tracrcheck.runs import base, fuzz_program, regressions
 from tracrcheck.runs import fuzz as campaign
 from tracrcheck.runs.base import Workers, open_ledger
 from tracrcheck.truth.setting import Setting
-from tracrcheck.truth.task import task_of
 
 SETTINGS = tuple(Setting(ablation=name) for name in ("zero", "mean", "resample"))
 RIGHT = "tests.tracrcheck.runs.pruners:right"
@@ -40,7 +36,7 @@ def plan_of(method=RIGHT, programs=3, settings=SETTINGS):
 
 
 def begun(ledger=None, jobs=1, **rest):
-    """A campaign whose programs are drawn."""
+    """A campaign that has drawn its programs."""
     plan = plan_of(**rest)
     run = campaign.Campaign(plan, plan.header("tracrcheck fuzz"), ledger, Workers(jobs=jobs))
     list(run.draw())
@@ -144,105 +140,6 @@ def test_a_program_whose_process_died_has_rows_that_failed_with_what_is_known():
         ("raised", "the process died")
     ] * 3
     assert done.program == fuzz_program.examine(5, 1, SETTINGS, method=RIGHT, timeout=60).program
-
-
-# Composition -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("name", "depends"),
-    [("reverse", False), ("hist", True), ("sort_unique", True)],
-)
-def test_attention_that_depends_on_tokens_is_read_off_the_model(name, depends):
-    task = task_of(compiled_of_the_zoo(name), SETTINGS[0])
-    heads = [w.index for w in task.graph.writers if w.kind == "head"]
-    assert any(head_attends_by_tokens(task, head) for head in heads) == depends
-
-
-def test_a_head_that_the_truth_does_not_read_from_makes_no_program_depend_on_tokens():
-    compiled = compiled_of_the_zoo("hist")
-    task = task_of(compiled, SETTINGS[0])
-    recipe = numbered(5, 1)
-    assert Features.of(0, recipe, task, Circuit.full(task.graph)).attends_by_tokens
-    assert not Features.of(0, recipe, task, Circuit.of(task.graph, ["tok -> out"])).attends_by_tokens
-
-
-def features(n_layers=2, attends_by_tokens=True, numerical=True, required_zero=6):
-    return Features(number=0, n_operations=1, n_layers=n_layers, n_heads=1, causal=False,
-                    numerical=numerical, attends_by_tokens=attends_by_tokens, required_zero=required_zero)  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("change", "short"),
-    [
-        ({}, set()),
-        ({"n_layers": 1}, {"two_layers"}),
-        ({"attends_by_tokens": False}, {"attends_by_tokens"}),
-        ({"numerical": False}, {"numerical"}),
-        ({"required_zero": 5}, {"median_required_zero"}),
-    ],
-)
-def test_a_quota_that_is_not_met_is_reported(change, short):
-    assert set(Composition.of([features(**change)] * 4).unmet(Quotas())) == short
-
-
-def test_the_first_programs_of_the_seed_of_the_bar_meet_its_quotas():
-    found = []
-    for number, compiled in islice(Draws(seed=20261123), 40):
-        task = task_of(compiled, SETTINGS[0])
-        required = fuzz_program.certificate_for(task, SETTINGS[0]).required
-        found.append(Features.of(number, numbered(20261123, number), task, required))
-    assert not Composition.of(found).unmet(Quotas())
-
-
-# The bar -----------------------------------------------------------------------------------------------
-
-
-def test_the_interval_of_a_share_is_wilsons():
-    share = fuzz_score.Share.of(8, 10)  # Newcombe 1998, Statistics in Medicine 17: the formula by hand
-    z, p, n = 1.959964, 0.8, 10
-    middle, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    assert share.low == pytest.approx((middle - half) / (1 + z * z / n), abs=1e-5)
-    assert share.high == pytest.approx((middle + half) / (1 + z * z / n), abs=1e-5)
-    assert (fuzz_score.Share.of(0, 0).low, fuzz_score.Share.of(0, 0).high) == (0.0, 1.0)
-
-
-def rows_of(exact: int, wrong: int, ablation="zero", **change):
-    (row,) = fuzz_program.examine(5, 1, (Setting(ablation=ablation),), method=RIGHT, timeout=60).rows
-    bad = replace(row, verdict=replace(row.verdict, **{"verdict": "FAILS", **change}))
-    return [row] * exact + [bad] * wrong
-
-
-def scored(rows, names=("zero",), programs=4):
-    composition = replace(Composition.of([features()] * 4), programs=programs)
-    return fuzz_score.score_of(rows, composition, names, fuzz_score.Bar())
-
-
-def test_99_of_100_reach_the_bar_and_98_do_not():
-    assert not scored(rows_of(99, 1)).short
-    assert scored(rows_of(98, 2)).short == ("overall: 98 of 100 exact, at least 99% wanted",)
-
-
-def test_each_ablation_must_reach_its_own_bar():
-    rows = rows_of(970, 0) + rows_of(29, 1, "mean")
-    assert scored(rows, ("zero", "mean")).short == ("mean: 29 of 30 exact, at least 98% wanted",)
-
-
-@pytest.mark.parametrize("change", [{"verdict": "UNKNOWN"}, {"reason": "timeout"}, {"reason": "raised"}])
-def test_unknown_timeouts_and_errors_are_not_exact(change):
-    assert scored(rows_of(1, 1, **change)).overall.exact == 1
-    assert scored(rows_of(1, 1, **change)).overall.counted == 2
-
-
-def test_vacuous_settings_are_in_no_share():
-    got = scored(rows_of(10, 0) + rows_of(0, 5, vacuous=True))
-    assert (got.overall.exact, got.overall.counted, got.vacuous) == (10, 10, {"overall": 5, "zero": 5})
-
-
-def test_a_run_of_500_programs_needs_150_settings_of_each_ablation():
-    assert scored(rows_of(149, 0), programs=500).short == ("zero: 149 settings, at least 150 wanted",)
-    assert not scored(rows_of(150, 0), programs=500).short
-    assert not scored(rows_of(149, 0), programs=499).short
 
 
 # A campaign --------------------------------------------------------------------------------------------

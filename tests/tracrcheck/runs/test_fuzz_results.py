@@ -8,18 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.tracrcheck.calls import finished
 from tests.tracrcheck.runs.test_fuzz import RIGHT
 from tracrcheck.runs import recheck
 from tracrcheck.runs.fuzz import FUZZ
 from tracrcheck.runs.kinds import read_any
 
 FORGETS = "tests.tracrcheck.runs.pruners:forgets_positions"
-
-
-def finished(result, code: int):
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result
 
 
 @pytest.fixture(scope="module")

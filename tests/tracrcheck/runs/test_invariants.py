@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.tracrcheck.calls import finished
 from tests.tracrcheck.conftest import call, here  # noqa: F401
-from tests.tracrcheck.invariants.breaks import temperature_lost
+from tests.tracrcheck.invariants.breaks.methods import temperature_lost
 from tracrcheck.rasp.library import Library
 from tracrcheck.records.sources import reached
 from tracrcheck.runs import recheck
@@ -27,12 +28,6 @@ from tracrcheck.runs.kinds import read_any
 
 CHEAP = ("closed_forms", "legal_edges")
 WORDS = [word for name in CHEAP for word in ("--only", name)] + ["--programs", "0"]
-
-
-def finished(result, code: int):
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result
 
 
 @pytest.fixture

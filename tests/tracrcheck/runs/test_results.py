@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 import ci.faults.suite  # noqa: F401 -- adds the battery of mutants-suite.json
+from tests.tracrcheck.calls import finished
 from tracrcheck.grading.verdict import Verdict
 from tracrcheck.rasp.library import Library
 from tracrcheck.records.machine import machine
@@ -23,12 +24,6 @@ from tracrcheck.runs.kinds import read_any
 
 METHODS = "tests.tracrcheck.pruners:"
 COMMITTED = sorted((Path(__file__).parents[3] / "ci" / "results").glob("*.json"))
-
-
-def finished(result, code: int):
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +199,7 @@ def test_a_file_of_programs_that_are_gone_is_stale(call, put):
 def test_on_another_machine_a_verdict_that_failed_may_find_other_edges_and_nothing_else_may_differ(
     put, here, cpu, change, held
 ):
-    """The faulty verdict stands in the file; what is made anew is right."""
+    """The verdict in the file is wrong, and the one that is computed again is right."""
 
     def faulty(found):
         row = next(row for row in found["verdicts"] if (row["verdict"] == "HOLDS") == held)
@@ -266,7 +261,7 @@ def test_an_unfinished_run_is_reported_as_unfinished(call, put):
 
 
 def test_committed_files_are_sound_and_a_few_verdicts_are_made_again_where_they_are_current(capsys):
-    """`make recheck` makes more of them again."""
+    """`make recheck` computes more of them again."""
     library = Library.here()
     for path in COMMITTED:
         found = read_any(path)

@@ -50,7 +50,7 @@ def test_known_shapes_have_the_weights_of_their_models(name, billions):
 
 
 def test_codellama_13b_has_the_edges_that_can_be_counted_by_hand():
-    """Of layer l, 120 readers of heads and an MLP that sees 40 more writers: 121 (1 + 41 l) + 40; and out sees all."""
+    """Layer l has 120 head readers, and an MLP that sees 40 more writers: 121 (1 + 41 l) + 40 edges. `out` sees all writers."""
     assert sum(121 * (1 + 41 * layer) + 40 for layer in range(40)) + 1 + 41 * 40 == 3_877_661
     graph = ResidualGraph.of(shape_of("codellama-13b"))
     assert (len(graph.writers), len(graph.readers), graph.n_edges) == (1641, 4841, 3_877_661)

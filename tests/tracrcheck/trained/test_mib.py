@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from edgeprune_core.circuit import Circuit
 from tests import zoo
-from tracrcheck.trained.mib import SHARES, areas, curve
+from tracrcheck.trained.mib import SHARES, areas, curve, curve_of_circuits
 from tracrcheck.truth.certify import certify
 from tracrcheck.truth.setting import Setting
 from tracrcheck.truth.task import task_of
@@ -48,6 +49,30 @@ def test_signs_of_scores_do_not_matter():
     scores = {edge: float(i) for i, edge in enumerate(task.graph.edges) if edge.writer.kind != "pos"}
     turned = {edge: -score if i % 2 else score for i, (edge, score) in enumerate(scores.items())}
     assert curve(task, scores) == curve(task, turned)
+
+
+def test_of_circuits_each_share_takes_the_largest_that_is_no_larger():
+    task = task_of(zoo.compiled("hist"), SETTING)
+    required = certify(task, SETTING).required
+    found = curve_of_circuits(task, [Circuit.full(task.graph), required, Circuit.empty(task.graph)])
+    counted = sum(edge.writer.kind != "pos" for edge in required)
+    n_all = sum(edge.writer.kind != "pos" for edge in task.graph.edges)
+    assert found.edges == tuple(int(share * n_all) for share in SHARES)
+    wanted = [float(n >= counted) for n in found.edges]
+    assert wanted.count(1.0) in range(1, 10)
+    assert found.faithfulness == pytest.approx(wanted)
+    alone = curve_of_circuits(task, [])
+    assert alone.faithfulness == pytest.approx([0.0] * 9 + [1.0]), "all edges are the whole model"
+
+
+def test_a_curve_whose_areas_are_not_those_of_its_faithfulness_is_not_consistent():
+    task = task_of(zoo.compiled("hist"), SETTING)
+    found = curve_of_circuits(task, [])
+    assert found.consistent
+    assert not replace(found, cmd=found.cmd + 1e-9).consistent
+    assert found.near(replace(found, faithfulness=tuple(f + 1e-6 for f in found.faithfulness)))
+    assert not found.near(replace(found, faithfulness=tuple(f + 1e-2 for f in found.faithfulness)))
+    assert not found.near(replace(found, faithfulness=None))
 
 
 def test_a_model_that_does_no_more_than_the_empty_circuit_has_no_curve(monkeypatch):

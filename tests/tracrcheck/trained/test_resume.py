@@ -25,6 +25,7 @@ from edgeprune_core.training import checkpoint
 from edgeprune_core.training.pathwise import PathwiseTraining
 from edgeprune_core.training.prices import SparsityTarget
 from edgeprune_core.weights import Model
+from tests.tracrcheck.calls import finished
 from tests.tracrcheck.trained_pruners import quick
 from tracrcheck.trained import discover, prompts
 
@@ -33,12 +34,6 @@ METHOD = ["--method", "tests.tracrcheck.trained_pruners:quick"]
 TITLE = "ioi in english: tests.tracrcheck.trained_pruners:quick, resample ablation, seed 0; wanted: every prompt within the tolerance, of 1,004 in the graph\n"
 WORDS = ["discover", "--task", "ioi", *METHOD, "--prompts", "4", "--draws", "2", "--json", "out.json"]
 EVERY = ["--checkpoint", "state", "--checkpoint-every", "0"]
-
-
-def finished(result, code: int):
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result
 
 
 def found_in(path: Path) -> dict:
@@ -68,7 +63,7 @@ def steps_in(path: Path) -> int:
 
 @contextmanager
 def interrupted_after(n: int):
-    """The n+1st step of any training is broken off in its middle, as by Ctrl-C."""
+    """Interrupts any training in the middle of step n + 1, as Ctrl-C does."""
     left, whole = [n], PathwiseTraining._judged
 
     def loss(*args):
@@ -113,7 +108,7 @@ NODES = EdgePruning(steps=12, circuits=4, price=SparsityTarget(edges=0.9, nodes=
 
 @pytest.mark.parametrize("method", [quick, NODES, replace(NODES, dtype=torch.float64)])
 def test_every_part_of_the_state_is_kept(method, here):
-    """From a step in the middle, with another state before."""
+    """The state is taken from a step in the middle, and restored over another one."""
     task = task_of()
     whole, other = method.begin(task), method.begin(replace(task, seed=1))
     for _ in range(7):
@@ -136,7 +131,7 @@ PARTS = ("steps", "generator", "pool.hard", "pool.remembered", "multipliers",
 
 @pytest.mark.parametrize("lost", PARTS)
 def test_a_part_of_the_state_that_is_not_kept_shows(lost):
-    """The test above can fail. Only the multipliers, which are a target's, are not used here."""
+    """The test above can fail. The multipliers are left out: only a target uses them."""
     task = task_of()
     whole, other = quick.begin(task), quick.begin(task)
     assert set(PARTS) == set(whole.tensors())
@@ -200,7 +195,10 @@ def test_there_may_be_nothing_to_resume_yet(call, here):
 
 
 def test_a_state_is_written_every_so_many_seconds_and_at_the_end(here, monkeypatch):
-    written, clock = [], iter(range(0, 1000, 3))  # two looks a step that is written, one of any other
+    written, clock = (
+        [],
+        iter(range(0, 1000, 3)),
+    )  # the clock is read twice in a step that writes, and once in any other
     monkeypatch.setattr(checkpoint, "write", lambda path, header, tensors: written.append(header["steps"]))
     monkeypatch.setattr(checkpoint.time, "monotonic", lambda: next(clock))
     task = task_of()

@@ -15,6 +15,7 @@ from tracr.rasp import rasp
 from tracrcheck import Program
 
 from . import bruteforce as brute
+from . import plain_model
 from .bruteforce import truth
 
 PROGRAMS = {}
@@ -74,7 +75,7 @@ COMPILED_BY_TRACR = [name for name, program in PROGRAMS.items() if program.build
 )
 def test_the_unpruned_forward_pass_decodes_as_tracr_does_on_the_whole_domain(name):
     program = PROGRAMS[name]
-    net = brute.compiled(program)
+    net = plain_model.compiled(program)
     # Without optimisation: this compiles once per length, and each length runs once.
     forward = jax.jit(net.model.forward)
     quick = {"xla_backend_optimization_level": 0}
@@ -84,14 +85,14 @@ def test_the_unpruned_forward_pass_decodes_as_tracr_does_on_the_whole_domain(nam
         if not lists:
             continue
         ids = brute.encode(net, lists)
-        _, out = brute.unpruned(net, ids)
+        _, out = plain_model.unpruned(net, ids)
         args = (net.model.params, jnp.asarray(ids))
         tracrs = np.asarray(forward.lower(*args).compile(quick)(*args).unembedded_output)
         if net.categorical:
             ranked = np.sort(out, axis=-1)
             clear = ranked[..., -1] - ranked[..., -2] > 1e-3  # at BOS, and where there is no value, all tie
             compared += int(clear[:, 1:].sum())
-            assert (brute.decoded(net, out) == tracrs)[clear].all()
+            assert (plain_model.decoded(net, out) == tracrs)[clear].all()
         else:
             compared += out[:, 1:].size
             np.testing.assert_allclose(out[..., 0], tracrs, atol=1e-5)  # Tracr's pass is in float32
@@ -99,32 +100,32 @@ def test_the_unpruned_forward_pass_decodes_as_tracr_does_on_the_whole_domain(nam
 
 
 def test_the_decoded_outputs_are_the_interpreters_tokens():
-    net = brute.compiled(REVERSE)
-    _, out = brute.unpruned(net, brute.encode(net, [["a", "b", "b", "c"]]))
-    tokens = net.model.output_encoder.decode(brute.decoded(net, out)[0].tolist())
+    net = plain_model.compiled(REVERSE)
+    _, out = plain_model.unpruned(net, brute.encode(net, [["a", "b", "b", "c"]]))
+    tokens = net.model.output_encoder.decode(plain_model.decoded(net, out)[0].tolist())
     assert tokens[1:] == ["c", "b", "b", "a"] == brute.interpret(REVERSE, net, ["a", "b", "b", "c"])
-    assert net.model.apply([brute.BOS, "a", "b", "b", "c"]).decoded[1:] == tokens[1:]
+    assert net.model.apply([plain_model.BOS, "a", "b", "b", "c"]).decoded[1:] == tokens[1:]
 
 
 def test_the_weights_tracr_draws_at_random_before_it_sets_them_leave_no_trace():
-    ours = brute.compiled(XPROPORTION).model.params
-    tracrs = brute.tracrs_model(XPROPORTION, XPROPORTION.build()).params
+    ours = plain_model.compiled(XPROPORTION).model.params
+    tracrs = plain_model.tracrs_model(XPROPORTION, XPROPORTION.build()).params
     assert ours.keys() == tracrs.keys()
     for module_name, arrays in tracrs.items():
         for name, array in arrays.items():
             np.testing.assert_array_equal(ours[module_name][name], array)
 
 
-def random_net(rng: np.random.Generator, *, causal: bool) -> brute.Net:
+def random_net(rng: np.random.Generator, *, causal: bool) -> plain_model.Net:
     """Two layers of two heads with every weight and every bias drawn at random."""
     n_heads, d, k, hidden = 2, 5, 3, 4
 
     def layer():
         shapes = [(n_heads, d, k)] * 3 + [(n_heads, k)] * 3
         shapes += [(n_heads, k, d), (d,), (d, hidden), (hidden,), (hidden, d), (d,)]
-        return brute.Layer(*(0.4 * rng.normal(size=shape) for shape in shapes))
+        return plain_model.Layer(*(0.4 * rng.normal(size=shape) for shape in shapes))
 
-    return brute.Net(
+    return plain_model.Net(
         model=None,
         sop=None,
         tok=rng.normal(size=(3, d)),
@@ -170,12 +171,12 @@ def plain_run(net, ids, kept, ablated):
 def test_the_batched_forward_pass_equals_a_plain_loop_over_circuits_and_inputs(causal):
     rng = np.random.default_rng(0)
     net = random_net(rng, causal=causal)
-    writers, edges = brute.writers_and_edges(net)
+    writers, edges = plain_model.writers_and_edges(net)
     ids = rng.integers(0, 3, size=(3, 4))
     masks = rng.random((12, len(edges))) < rng.random((12, 1))
     ablated = {w: rng.normal(size=(3, 4, 5)) for w in writers}
     keep = {edge: masks[:, e] for e, edge in enumerate(edges)}
-    _, out = brute.run(net, ids, keep, ablated, len(masks))
+    _, out = plain_model.run(net, ids, keep, ablated, len(masks))
     for m, mask in enumerate(masks):
         kept = {edge for edge, is_kept in zip(edges, mask, strict=True) if is_kept}
         for row in range(3):
@@ -185,14 +186,14 @@ def test_the_batched_forward_pass_equals_a_plain_loop_over_circuits_and_inputs(c
 
 @pytest.mark.parametrize(("program", "n_edges"), [(REVERSE, 94), (XPROPORTION, 32), (SHIFT, 13)])
 def test_the_whole_graph_has_the_known_number_of_edges(program, n_edges):
-    _, edges = brute.writers_and_edges(brute.compiled(program))
+    _, edges = plain_model.writers_and_edges(plain_model.compiled(program))
     assert len(edges) == len(set(edges)) == n_edges
 
 
 @pytest.mark.parametrize("ablation", ["zero", "mean", "resample"])
 def test_all_permitted_edges_together_are_faithful_and_so_are_all_edges(ablation):
     setting = brute.setting(XPROPORTION, ablation, "value", False, (1, 3))
-    for edges in (brute.permitted_edges(XPROPORTION), brute.writers_and_edges(setting.net)[1]):
+    for edges in (brute.permitted_edges(XPROPORTION), plain_model.writers_and_edges(setting.net)[1]):
         assert setting.faithful(edges, np.ones((1, len(edges)), bool)).all()
 
 
@@ -232,7 +233,7 @@ def test_at_length_one_ten_edges_of_reverse_each_matter_alone_yet_six_together_a
     edges = brute.permitted_edges(REVERSE)
     one_cut = ~np.eye(len(edges), dtype=bool)
     still = setting.faithful(edges, one_cut)
-    breaks = {brute.text(edge) for edge, ok in zip(edges, still, strict=True) if not ok}
+    breaks = {plain_model.text(edge) for edge, ok in zip(edges, still, strict=True) if not ok}
     assert breaks == REVERSE_11 - {"tok -> m1"}
     without = {"tok -> a0.h0.v", "a0.h0 -> m0", "tok -> m0", "tok -> m1", "m0 -> m1"}
     assert reverse("zero", lengths=(1, 1)).required == REVERSE_11 - without
@@ -280,7 +281,7 @@ def test_shift_by_2_needs_two_edges_more_by_value_only_where_bos_is_scored(crite
 
 def test_the_search_over_the_whole_graph_notices_a_permitted_list_that_lacks_a_required_edge():
     setting = brute.setting(SHIFT, "zero", "value", False, (1, 3))
-    edges = brute.writers_and_edges(setting.net)[1]
+    edges = plain_model.writers_and_edges(setting.net)[1]
     permitted = [edge for edge in brute.permitted_edges(SHIFT) if edge != ("tok", "a0.h0.v")]
     ok = setting.faithful(permitted, brute.all_subsets(len(permitted)))
     with pytest.raises(

@@ -82,7 +82,7 @@ def test_a_broken_entry_is_computed_again_and_mended(empty, counted, damage):
 
 @pytest.mark.parametrize("wrong", ["nothing", "one edge fewer", "one edge more", "rows of another list"])
 def test_an_entry_that_the_model_contradicts_is_reported_and_computed_again(empty, counted, caplog, wrong):
-    """Whoever wrote it knew how: its own hash is right."""
+    """The entry's own hash is right, so only the model can contradict it."""
     compiled, setting = program("xproportion"), Setting()
     first = cache.certificate_of(compiled, setting)
     (path,) = empty.iterdir()

@@ -299,7 +299,7 @@ def test_what_one_pass_over_the_edges_leaves_may_not_be_minimal_and_is_not_calle
 
 @pytest.mark.parametrize("two", [False, True])
 def test_another_circuit_is_of_the_size_that_is_smallest_in_the_end(two, monkeypatch):
-    """Found in turn: one of two edges, another of two, one of one edge, and perhaps another of one."""
+    """The search finds a circuit of two edges, another of two, one of one edge, and perhaps another of one."""
     both, pair = {"tok -> out", "pos -> out"}, {"a0.h0 -> out", "m0 -> out"}
     single = [{"a1.h0 -> out"}, {"m1 -> out"}][: 1 + two]
     task = MadeUp(lambda edges, item: both <= edges or edges == pair or edges in single)

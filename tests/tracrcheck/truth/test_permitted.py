@@ -126,7 +126,7 @@ def _only_at_bos(model: Model) -> dict[str, torch.Tensor]:
     return {"pos": torch.cat([model.weights.pos[:1], 0 * model.weights.pos[1:]])}
 
 
-# An edge, and the change that leaves it one way to matter.
+# An edge, and a change of the model after which the edge matters in one way only.
 ALONE: dict[str, tuple[str, Change]] = {
     "a value bias": ("a0.h0 -> out", lambda m: {"w_v": 0 * m.weights.w_v}),
     "a query bias": ("tok -> a0.h0.k", lambda m: {"w_q": 0 * m.weights.w_q}),

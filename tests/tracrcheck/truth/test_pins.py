@@ -47,7 +47,7 @@ def test_every_program_is_pinned_in_every_ablation_and_criterion():
 
 
 def certificates():
-    """One for every setting there is a name for, of a circuit of its own."""
+    """One for each setting that can be named, each with another circuit."""
     nothing = Circuit.empty(ResidualGraph(1, 1, 1))
     one = Certificate(program="ours", setting=Setting(), required=nothing, permitted=nothing, proved=())
     parts = itertools.product(

@@ -23,7 +23,7 @@ from tracrcheck.truth.search import Limits
 from tracrcheck.truth.setting import Setting
 from tracrcheck.truth.task import task_of
 
-# A program, an ablation, and the edges that are permitted here beyond a smallest robust circuit: few, so that every circuit
+# A program, an ablation, and how many edges are permitted beyond a smallest robust circuit: few, so that every circuit
 # can be run. The last four have a smallest circuit that is not robust; the fourth has two smallest robust ones.
 SMALL = [
     ("hist", "mean", None),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from tracrcheck.reports.render.sanitize import shown
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def text(value: object) -> Markup:
@@ -19,6 +22,8 @@ def text(value: object) -> Markup:
 def templates(*, escaped: bool = True) -> Environment:
     """escaped: what is put into a template is escaped unless it is `Markup`, so that no text of a program or method becomes
     markup. Otherwise it stays as it is, for plain text."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # slow to load
+
     return Environment(
         loader=PackageLoader("tracrcheck.reports.render"), autoescape=escaped, finalize=text if escaped else None,
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,

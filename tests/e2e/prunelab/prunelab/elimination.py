@@ -1,4 +1,4 @@
-"""Backward elimination: an edge goes where the output stays within the tolerance without it."""
+"""Backward elimination: removes each edge without which the output stays within the tolerance."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from edgeprune_core.task import Task
 
 
 def eliminate(task: Task, items) -> Circuit:
-    """Last readers first; dangling edges go at once. items: rows of (clean, corrupted) that are looked at.
+    """Starts at the last readers, and removes dangling edges at once. items: rows of (clean, corrupted) to try.
 
-    A few items first: most edges that are needed are needed there.
+    A few items come first: most required edges show on them already.
     """
     few = items[:: max(1, len(items) // 64)]
     circuit = Circuit.full(task.graph)

@@ -14,16 +14,31 @@ from tracr.rasp.rasp import (
     Aggregate,
     Comparison,
     Map,
-    Select,
     SelectorWidth,
     SequenceMap,
     SOp,
-    categorical,
     indices,
     numerical,
     tokens,
 )
 
+from tests.tracrcheck.compiler.tracr_bugs.expressions import (
+    EQUAL,
+    EVERYTHING,
+    NOTHING,
+    chained_comparison,
+    default_of_a_shifted_mean,
+    diamonds,
+    hidden_from_the_validator,
+    late_digits,
+    length,
+    mean_of_ones,
+    mean_of_x,
+    nothing,
+    one_label_two_encodings,
+    same,
+    selecting,
+)
 from tracrcheck import Program
 from tracrcheck.compiler.tracr_bugs import FAULT_CLASSES
 
@@ -70,71 +85,12 @@ def _of_length(n: int) -> Callable[[Sequence[Any]], bool]:
     return lambda given: len(given) == n
 
 
-def _selecting(predicate, keys: SOp = tokens, queries: SOp = tokens) -> Select:
-    return Select(keys, queries, predicate)
-
-
-EVERYTHING, NOTHING, EQUAL = Comparison.TRUE, Comparison.FALSE, Comparison.EQ
-
-
-def _nothing() -> SOp:
-    return Aggregate(_selecting(NOTHING), tokens)  # None at every position
-
-
-def _length() -> SOp:
-    return SelectorWidth(_selecting(EVERYTHING))
-
-
-def _same(sop: SOp, function=lambda value: value) -> Map:
-    return Map(function, sop, simplify=False)
-
-
-def _mean_of_x() -> SOp:
-    return numerical(Aggregate(_selecting(EVERYTHING), numerical(tokens == "x"), default=0))
-
-
-def _mean_of_ones(predicate) -> SOp:
-    return numerical(Aggregate(_selecting(predicate), numerical(_same(tokens, lambda token: 1)), default=0))
-
-
-def _default_of_a_shifted_mean() -> SOp:
-    shifted = numerical(_same(_mean_of_ones(EVERYTHING), lambda mean: 2 - mean))
-    return numerical(Aggregate(_selecting(NOTHING), shifted, default=0))
-
-
-def _one_label_two_encodings() -> SOp:
-    length = numerical(_length())
-    _ = length.label  # what compiling, or printing the label, does
-    return SequenceMap(lambda number, symbol: symbol, length == 1, categorical(length) == 1)
-
-
-def _hidden_from_the_validator() -> SOp:
-    number = numerical(tokens)
-    return SequenceMap(lambda token, same: same, tokens, Map(lambda token: token, number))
-
-
-def _diamonds(depth: int) -> SOp:
-    sop: SOp = tokens
-    for _ in range(depth):
-        sop = SequenceMap(lambda x, y: (x + y) % 2, sop, Map(lambda x: x, sop))
-    return sop
-
-
-def _late_digits() -> SOp:
-    digits = [Map(lambda x: x // 10**d % 10, tokens) for d in (0, 1)]  # noqa: B023 - the fault
-    return SequenceMap(lambda a, b: a + b, *digits)
-
-
-def _chained_comparison() -> SOp:
-    return 0 < tokens < 3  # type: ignore[return-value, operator]
-
-
 CASES: tuple[FaultCase, ...] = (
     FaultCase(
         code="TC301",
         kind="wrong",
         program=_program(
-            lambda: SelectorWidth(_selecting(lambda key, query: key != query, _nothing())), {"a"}, 1
+            lambda: SelectorWidth(selecting(lambda key, query: key != query, nothing())), {"a"}, 1
         ),
         why="None is the zero vector in the stream, so no predicate value is ever read for it "
         "(craft/chamber/categorical_attn.py qk_fun); the interpreter calls predicate(None, query)",
@@ -142,7 +98,7 @@ CASES: tuple[FaultCase, ...] = (
     FaultCase(
         code="TC302",
         kind="undefined",
-        program=_program(lambda: SelectorWidth(_selecting(EQUAL, _nothing())), {"a"}, 1),
+        program=_program(lambda: SelectorWidth(selecting(EQUAL, nothing())), {"a"}, 1),
         why="rasp/rasp.py Comparison.__call__ raises on None; the compiled head selects nothing instead",
         raises=ValueError,
         says="key is None",
@@ -150,14 +106,14 @@ CASES: tuple[FaultCase, ...] = (
     FaultCase(
         code="TC303",
         kind="wrong",
-        program=_program(lambda: Aggregate(_selecting(EVERYTHING), tokens), {0, 1}, 2),
+        program=_program(lambda: Aggregate(selecting(EVERYTHING), tokens), {0, 1}, 2),
         why="a categorical Aggregate keeps its value set (compiler/basis_inference.py compute_value_set): "
         "a mean of two values is no direction of it, and argmax takes one of the two",
     ),
     FaultCase(
         code="TC304",
         kind="undefined",
-        program=_program(lambda: Aggregate(_selecting(EVERYTHING), tokens), {"a"}, 2),
+        program=_program(lambda: Aggregate(selecting(EVERYTHING), tokens), {"a"}, 2),
         why="rasp/rasp.py _mean refuses two selected values unless all are numbers (None and strings are "
         "not), even if they are equal",
         raises=ValueError,
@@ -166,21 +122,21 @@ CASES: tuple[FaultCase, ...] = (
     FaultCase(
         code="TC305",
         kind="wrong",
-        program=_program(lambda: Map(lambda mean: mean > 0.6, _mean_of_x()), {"x", "y"}, 3),
+        program=_program(lambda: Map(lambda mean: mean > 0.6, mean_of_x()), {"x", "y"}, 3),
         why="compiler/basis_inference.py compute_value_set lists value/length for a mean, and leaves out "
         "the other fractions: 2/3 is rounded to the nearest listed value before the Map sees it",
     ),
     FaultCase(
         code="TC306",
         kind="wrong",
-        program=_program(lambda: Map(lambda mean: mean == 0, _mean_of_ones(NOTHING)), {"a"}, 1),
+        program=_program(lambda: Map(lambda mean: mean == 0, mean_of_ones(NOTHING)), {"a"}, 1),
         why="compiler/basis_inference.py compute_value_set leaves out the default, 0: where nothing is "
         "selected a later Map sees the smallest listed value",
     ),
     FaultCase(
         code="TC307",
         kind="wrong",
-        program=_program(lambda: numerical(_length()), {"a"}, 7, domain=_of_length(7)),
+        program=_program(lambda: numerical(length()), {"a"}, 7, domain=_of_length(7)),
         why="craft/chamber/numerical_mlp.py _get_discretising_layer needs neighbouring values at least "
         "2/mlp_exactness apart; a width w is read from 1/(w + 1), too close from 6 against 7 on",
     ),
@@ -189,7 +145,7 @@ CASES: tuple[FaultCase, ...] = (
         kind="wrong",
         program=_program(
             lambda: SelectorWidth(
-                _selecting(EVERYTHING, Map(lambda mean: mean > 0.4, _mean_of_ones(EVERYTHING)))
+                selecting(EVERYTHING, Map(lambda mean: mean > 0.4, mean_of_ones(EVERYTHING)))
             ),
             {"a"},
             1,
@@ -200,7 +156,7 @@ CASES: tuple[FaultCase, ...] = (
     FaultCase(
         code="TC309",
         kind="wrong",
-        program=_program(_default_of_a_shifted_mean, {"a"}, 1),
+        program=_program(default_of_a_shifted_mean, {"a"}, 1),
         why="a Map of a numerical value also writes f(0) at BOS (craft/chamber/numerical_mlp.py), and an "
         "Aggregate that selects nothing reads its default there: f(0), not 0",
     ),
@@ -209,7 +165,7 @@ CASES: tuple[FaultCase, ...] = (
         kind="wrong",
         program=_program(
             lambda: SelectorWidth(
-                _selecting(Comparison.LT, _length(), SelectorWidth(_selecting(EQUAL, indices, indices)))
+                selecting(Comparison.LT, length(), SelectorWidth(selecting(EQUAL, indices, indices)))
             ),
             {"a"},
             1,
@@ -230,7 +186,7 @@ CASES: tuple[FaultCase, ...] = (
         program=_program(
             lambda: numerical(
                 Aggregate(
-                    _selecting(EQUAL, indices, indices), numerical(_same(tokens, lambda token: 1)), default=0
+                    selecting(EQUAL, indices, indices), numerical(same(tokens, lambda token: 1)), default=0
                 )
             ),
             {"a"},
@@ -243,14 +199,14 @@ CASES: tuple[FaultCase, ...] = (
     FaultCase(
         code="TC313",
         kind="wrong",
-        program=_program(lambda: SelectorWidth(_selecting(lambda key, query: key * query)), {2}, 2),
+        program=_program(lambda: SelectorWidth(selecting(lambda key, query: key * query)), {2}, 2),
         why="compiler/expr_to_craft_graph.py attn_basis_fn passes the predicate's value on as a logit "
         "factor; the interpreter takes bool() of it",
     ),
     FaultCase(
         code="TC314",
         kind="wrong",
-        program=_program(lambda: Map(str, Aggregate(_selecting(EVERYTHING), tokens)), {1}, 2),
+        program=_program(lambda: Map(str, Aggregate(selecting(EVERYTHING), tokens)), {1}, 2),
         why="rasp/rasp.py _mean of two or more equal values is a float, possibly a rounded one; "
         "the compiled lookup table was made from the values themselves",
     ),
@@ -269,7 +225,7 @@ CASES: tuple[FaultCase, ...] = (
         code="TC316",
         kind="wrong",
         program=_program(
-            lambda: Aggregate(_selecting(EQUAL), tokens),
+            lambda: Aggregate(selecting(EQUAL), tokens),
             set(range(5, 25)) | {f"1{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"},
             1,
         ),
@@ -280,7 +236,7 @@ CASES: tuple[FaultCase, ...] = (
     FaultCase(
         code="TC317",
         kind="wrong",
-        program=_program(_one_label_two_encodings, {"a"}, 1),
+        program=_program(one_label_two_encodings, {"a"}, 1),
         why="rasp/rasp.py annotate copies a cached unique_id, so a copy made after the label was read has "
         "the same label, and compiler/rasp_to_graph.py ensure_node merges the two",
     ),
@@ -289,7 +245,7 @@ CASES: tuple[FaultCase, ...] = (
         kind="wrong",
         program=_program(
             lambda: numerical(
-                _same(numerical(_same(tokens, lambda token: token * 10**6)), lambda v: v / 10**6)
+                same(numerical(same(tokens, lambda token: token * 10**6)), lambda v: v / 10**6)
             ),
             {0, 1},
             1,
@@ -317,7 +273,7 @@ CASES: tuple[FaultCase, ...] = (
         code="TC323",
         kind="crash",
         program=_program(
-            lambda: SelectorWidth(_selecting(EQUAL) | _selecting(EQUAL, indices, indices)), {"a"}, 1
+            lambda: SelectorWidth(selecting(EQUAL) | selecting(EQUAL, indices, indices)), {"a"}, 1
         ),
         why="compiler/expr_to_craft_graph.py _check_selector_expression reads .keys of a SelectorOr; and, "
         "or, not of selectors over different keys or queries are never merged into a Select",
@@ -327,7 +283,7 @@ CASES: tuple[FaultCase, ...] = (
     FaultCase(
         code="TC324",
         kind="crash",
-        program=_program(lambda: Aggregate(_selecting(EQUAL, indices, indices), tokens), {1, 2, 3, 4}, 1),
+        program=_program(lambda: Aggregate(selecting(EQUAL, indices, indices), tokens), {1, 2, 3, 4}, 1),
         why="compiler/assemble.py sizes heads by query and key spaces only: a value space larger than "
         "every one of them (+ 2) does not fit (vocabulary > max_seq_len + 2 when keys are indices)",
         raises=ValueError,
@@ -336,7 +292,7 @@ CASES: tuple[FaultCase, ...] = (
     FaultCase(
         code="TC325",
         kind="crash",
-        program=_program(lambda: Map(lambda width: 1 / width, _length()), {"a"}, 1),
+        program=_program(lambda: Map(lambda width: 1 / width, length()), {"a"}, 1),
         why="value sets are too large (a width may be 0): compiler/basis_inference.py skips "
         "ArithmeticError, the categorical MLP does not; any other exception is skipped by neither",
         raises=ZeroDivisionError,
@@ -354,7 +310,7 @@ CASES: tuple[FaultCase, ...] = (
     FaultCase(
         code="TC327",
         kind="crash",
-        program=_program(_hidden_from_the_validator, {0, 1}, 1),
+        program=_program(hidden_from_the_validator, {0, 1}, 1),
         why="compiler/validating.py static_validate visits each *name* once, and unnamed expressions of a "
         "class share one: all but the first may hold anything, here numerical tokens",
         raises=ValueError,
@@ -381,7 +337,7 @@ CASES: tuple[FaultCase, ...] = (
         code="TC333",
         kind="refused",
         program=_program(
-            lambda: Aggregate(_selecting(EQUAL) | _selecting(EQUAL, indices, indices), tokens), {"a"}, 1
+            lambda: Aggregate(selecting(EQUAL) | selecting(EQUAL, indices, indices), tokens), {"a"}, 1
         ),
         why="compiler/expr_to_craft_graph.py takes a Select and nothing else",
         raises=TypeError,
@@ -391,7 +347,7 @@ CASES: tuple[FaultCase, ...] = (
         code="TC334",
         kind="refused",
         program=_program(
-            lambda: numerical(Aggregate(_selecting(EVERYTHING), numerical(_same(tokens)), default=0)),
+            lambda: numerical(Aggregate(selecting(EVERYTHING), numerical(same(tokens)), default=0)),
             {0, 2},
             1,
         ),
@@ -404,7 +360,7 @@ CASES: tuple[FaultCase, ...] = (
         code="TC335",
         kind="refused",
         program=_program(
-            lambda: numerical(Aggregate(_selecting(EVERYTHING), numerical(tokens == "a"))), {"a"}, 1
+            lambda: numerical(Aggregate(selecting(EVERYTHING), numerical(tokens == "a"))), {"a"}, 1
         ),
         why="compiler/validating.py: a numerical Aggregate needs default=0, a categorical one None",
         raises=NotImplementedError,
@@ -413,7 +369,7 @@ CASES: tuple[FaultCase, ...] = (
     FaultCase(
         code="TC341",
         kind="slow",
-        program=_program(lambda: _diamonds(6), {0, 1}, 1),
+        program=_program(lambda: diamonds(6), {0, 1}, 1),
         why="compiler/rasp_to_graph.py visits an expression once for every path to it, and "
         "compiler/craft_graph_to_model.py once for every pair of paths",
     ),
@@ -421,7 +377,7 @@ CASES: tuple[FaultCase, ...] = (
         code="TC351",
         kind="author",
         program=_program(
-            _chained_comparison, {0, 1, 3}, 1, reference=lambda given: [0 < token < 3 for token in given]
+            chained_comparison, {0, 1, 3}, 1, reference=lambda given: [0 < token < 3 for token in given]
         ),
         why="Python reads 0 < tokens < 3 as (0 < tokens) and (tokens < 3); a SOp has no __bool__ and counts "
         "as true (rasp/rasp.py), so the first half is dropped; `and`, `or`, `not`, `if`, max() likewise",
@@ -430,7 +386,7 @@ CASES: tuple[FaultCase, ...] = (
         code="TC352",
         kind="author",
         program=_program(
-            _late_digits, {7, 42}, 1, reference=lambda given: [sum(divmod(x, 10)) for x in given]
+            late_digits, {7, 42}, 1, reference=lambda given: [sum(divmod(x, 10)) for x in given]
         ),
         why="a function sees a variable's last value: `lambda x: x // 10**d` made in a loop over d divides by the last "
         "power, in every expression",

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from edgeprune_core.errors import CheckError
-from tests.tracrcheck.compiler.tracr_bugs.cases import CASES, FaultCase, _diamonds
+from tests.tracrcheck.compiler.tracr_bugs.cases import CASES, FaultCase
+from tests.tracrcheck.compiler.tracr_bugs.expressions import diamonds
 from tests.tracrcheck.compiler.tracr_bugs.observe import Observation, observe
 from tracrcheck.compiler.author_errors import author_errors
 from tracrcheck.compiler.compile import compile_program
@@ -76,7 +77,7 @@ MESSAGES = """
 
 def message(case: FaultCase) -> str:
     """The block that a user sees; empty where our route has no such fault."""
-    program = replace(case.program, build=lambda: _diamonds(30)) if case.kind == "slow" else case.program
+    program = replace(case.program, build=lambda: diamonds(30)) if case.kind == "slow" else case.program
     found: list[Any] = list(author_errors(program))
     for error in found:
         error.where = "programs/fault.py:1"

@@ -11,7 +11,8 @@ from tracr.rasp import rasp
 
 from edgeprune_core.errors import CheckError
 from tests import zoo
-from tests.tracrcheck.compiler.tracr_bugs.cases import CASES, FaultCase, _diamonds
+from tests.tracrcheck.compiler.tracr_bugs.cases import CASES, FaultCase
+from tests.tracrcheck.compiler.tracr_bugs.expressions import diamonds
 from tests.tracrcheck.compiler.tracr_bugs.observe import domain, observe
 from tracrcheck import Program
 from tracrcheck.compiler.author_errors import author_errors
@@ -99,7 +100,7 @@ def test_what_tracr_alone_compiles_wrongly_is_right_here(code):
 def test_a_program_with_too_many_paths_is_refused_at_once(case: FaultCase):
     check_compiled(compile_program(case.program))  # small enough: it decodes right
     started = time.monotonic()
-    error = refused(replace(case.program, build=lambda: _diamonds(200)))
+    error = refused(replace(case.program, build=lambda: diamonds(200)))
     assert time.monotonic() - started < 5
     assert (error.code, error.do) == (case.code, case.do)
     assert error.wanted == f"at most {MOST_STEPS:,}"
@@ -109,7 +110,7 @@ def test_the_steps_are_those_of_tracrs_two_walks():
     from tracr.compiler import craft_graph_to_model, nodes, rasp_to_graph
 
     for depth in (1, 3, 5):
-        extracted = rasp_to_graph.extract_rasp_graph(_diamonds(depth))
+        extracted = rasp_to_graph.extract_rasp_graph(diamonds(depth))
         steps = 0
 
         class Counted:
@@ -124,14 +125,14 @@ def test_the_steps_are_those_of_tracrs_two_walks():
         counted = Counted(extracted.graph)
         craft_graph_to_model.compute_computational_depth(counted, [s[nodes.ID] for s in extracted.sources])
         visits = sum(2 * 2**level for level in range(depth)) + 2**depth
-        assert steps_of(_diamonds(depth)) == steps + visits
+        assert steps_of(diamonds(depth)) == steps + visits
 
 
 @of_kind("author")
 def test_what_its_author_did_not_mean_is_reported_with_its_line(case: FaultCase):
     (error,) = author_errors(case.program)
     assert error.code == case.code
-    assert "cases.py:" in error.where
+    assert "expressions.py:" in error.where
     check_compiled(compile_program(replace(case.program, reference=None)))
 
 

@@ -1,4 +1,4 @@
-"""A Dask cluster of two workers, each a process, that is begun once for all tests of this folder."""
+"""A Dask cluster of two worker processes, started once for all tests of this folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tracrcheck.executors.dask_cluster import Cluster
 
 
 class Clusters:
-    """The cluster that stands, or another where a worker that was killed did not come back: a nanny may give up."""
+    """Keeps one cluster, and starts another if a killed worker does not come back: its nanny may give up."""
 
     def __init__(self) -> None:
         self.stands = None
@@ -33,7 +33,7 @@ class Clusters:
 
 
 def _begun():
-    """What it logs when a worker is killed is meant."""
+    """Its log is off: the tests kill workers on purpose."""
     from distributed import LocalCluster
 
     return LocalCluster(
@@ -53,13 +53,13 @@ def clusters():
 
 @pytest.fixture
 def dask(clusters):
-    """A cluster, both workers there."""
+    """The cluster, once both workers are there."""
     return clusters.whole()
 
 
 @pytest.fixture
 def at(dask) -> Cluster:
-    """The cluster as sweeps know it."""
+    """The cluster as `sweep` takes it."""
     until(lambda: len(workers(dask)) == 2)
     return Cluster(address=dask.scheduler_address)
 
@@ -70,7 +70,7 @@ def _own_cache(tmp_path_factory, monkeypatch):
 
 
 def workers(cluster) -> list[str]:
-    """Addresses."""
+    """The addresses of the workers."""
     return list(cluster.scheduler.workers)
 
 
@@ -95,7 +95,7 @@ def alive(pid: int) -> bool:
 
 
 def pids(cluster) -> list[int]:
-    """Of the workers."""
+    """The process ids of the workers."""
     from distributed import Client
 
     with Client(cluster.scheduler_address, set_as_default=False) as client:

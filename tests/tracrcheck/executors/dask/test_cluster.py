@@ -1,4 +1,4 @@
-"""Units of work handed to a cluster: the same results, whatever dies on the way, and nobody left behind."""
+"""Units of work on a cluster: the same results, whatever dies on the way, and no process left behind."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def swept(work, units, at, lost=nothing_is_lost):
 
 
 def some(folder, **what):
-    """Nine units, two of which do something else."""
+    """Nine units. u2="die": unit 2 does this instead of returning its number."""
     return [(n, what.get(f"u{n}", ""), str(folder)) for n in range(9)]
 
 
@@ -77,7 +77,7 @@ def test_an_error_that_cannot_be_sent_is_reported_in_words(at):
         swept(pool_work.stubborn, [1], at)
 
 
-# Nobody is left behind: a process begun in the background of a shell ignores Ctrl-C, and so do its children.
+# A process started in the background of a shell ignores Ctrl-C, and so do its children: this one does not.
 DRIVER = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -118,7 +118,7 @@ TERMS = Terms(sweep="one", fingerprint={}, folder="/", threads=1)
 
 @dataclass
 class Stub:
-    """A client and a future in one: each unit is answered with the next of the endings."""
+    """A client and a future in one. Each result is the next of the endings."""
 
     endings: list[str]
     sent: list[dict] = field(default_factory=list)
@@ -142,7 +142,7 @@ class Stub:
 
 
 def stubbed(monkeypatch, *endings):
-    """What becomes of one unit that is tried until one of the endings is an end."""
+    """The result of one unit, which is tried until an ending is final."""
     monkeypatch.setattr(clusters._Round, "_finished", lambda self: list(self.running))
     return list(clusters._Round(Stub([*endings]), TERMS, None, [1], lambda unit: "lost", 2).results())
 

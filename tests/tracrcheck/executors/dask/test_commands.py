@@ -45,13 +45,13 @@ COMMANDS = {
     ],
     "mutants": ["mutants", "--unchecked", "--only", "layers_counted_for_heads", "--only", "rotary_sign"],
 }
-# What says when and on what a run was made, and by which command.
+# Fields that say when, where and by which command a run was made.
 ASIDE = {"seconds", "certify_seconds", "started", "command", "machine", "sittings", "commit"}
 
 
 @pytest.fixture(autouse=True)
 def _one_check(monkeypatch):
-    """Seeded faults are hunted by one invariant, that kills one of the two."""
+    """A hunt for seeded faults checks one invariant, which kills one of the two."""
     monkeypatch.setattr("tracrcheck.runs.mutants.job_of", quick.job_of)
 
 
@@ -62,7 +62,7 @@ def timeless(thing):
 
 
 def written(call, code, *words):
-    """The file of a run that ended so."""
+    """The results file of a run that ends with this code."""
     result = call(*words, "--json", "out.json")
     assert result.exit_code == code, result.output
     assert not Path("out.json.part").exists()
@@ -87,7 +87,7 @@ CODES = {"gate": 1, "fuzz": 1, "invariants": 0, "mutants": 1}
 def test_a_command_hands_its_units_to_the_cluster_and_says_what_its_workers_must_have(
     call, here, monkeypatch, command, needs
 ):
-    """The work itself is done here."""
+    """The units are done in this process."""
     given = []
 
     def swept(work, units, *, jobs, lost, cluster):
@@ -114,7 +114,7 @@ def test_a_worker_that_is_killed_changes_nothing_in_the_file(call, here, dask, a
     before, append = pids(dask), Ledger.append
 
     def killing(self, row):
-        """After the first result, while the others are at work."""
+        """Kills a worker after the first result, while the others work."""
         append(self, row)
         if len(self.rows) == 1:
             os.kill(before[0], signal.SIGKILL)

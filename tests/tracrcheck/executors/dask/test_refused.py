@@ -164,7 +164,7 @@ def test_where_no_scheduler_answers_the_call_is_wrong(call, monkeypatch, command
 
 @pytest.mark.parametrize("address", ["nonsense", "what://1:2", "tcp://", "tcp://host"])
 def test_a_malformed_address_starts_no_client(call, monkeypatch, address):
-    """One that was started prints Dask's traceback when the command has ended."""
+    """A client that was started would print a traceback of Dask's after the command."""
     import distributed
 
     def started(*args, **more):

@@ -11,8 +11,8 @@ import hashlib
 import re
 from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment
 from markupsafe import Markup
 
 from tracrcheck._version import __version__
@@ -22,6 +22,9 @@ from tracrcheck.reports.picture import KINDS
 from tracrcheck.reports.render import curves
 from tracrcheck.reports.render.graph import page_svg
 from tracrcheck.reports.render.templates import templates, text
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 # Findings shown in full; the tables list the others. Items above which a list is folded.
 MOST_FINDINGS, LONG = 40, 8

@@ -1,0 +1,100 @@
+"""A break of the core for every invariant, and the subject on which it shows: each is a way this field went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.tracrcheck.invariants.breaks import engine, judging, methods
+
+# Invariant -> (break, subject): a kind of small model with its seed, or a drawn program of that seed.
+BREAKS: dict[str, list[tuple[Callable, str, int]]] = {
+    "legal_edges": [(engine.future_edges, "gpt2", 0)],
+    "closed_forms": [(methods.temperature_lost, "gpt2", 0)],
+    "masks_and_circuits": [
+        (engine.one_too_many_legal, "llama", 0),
+        (engine.marks_of_no_edge_are_read, "gpt2", 0),
+    ],
+    "circuit_and_model": [(engine.saved_in_single, "gpt2", 0)],
+    "repeated_references": [(judging.repeats_count, "llama", 0)],
+    "causality": [(engine.looks_ahead, "llama", 0)],
+    "sampled_gates": [(methods.shared_noise, "gpt2", 0)],
+    "strata": [(methods.strata_too_wide, "gpt2", 0), (methods.noise_in_the_middle, "gpt2", 0)],
+    "none_kept": [(judging.clean_and_corrupted_swapped, "llama", 0)],
+    "one_edge_cut": [(engine.query_reads_as_key, "gpt2", 0)],
+    "any_circuit": [
+        (engine.mlp_blind_to_its_heads, "gpt2", 0),
+        (judging.mean_of_the_last_batch, "gpt2", 0),
+        (engine.batch_leaks, "program", 0),
+    ],
+    "any_share": [(engine.shares_rounded, "gpt2", 0), (engine.half_kept_is_alive, "gpt2", 0)],
+    "outside_permitted": [
+        (judging.too_little_permitted, "plain", 0),
+        (judging.too_little_permitted, "program", 0),
+    ],
+    "dangling": [(engine.keys_dangle, "llama", 0)],
+    "all_kept": [(engine.scale_lost, "llama", 0)],
+    "rotation": [(engine.directions_told_apart, "plain", 0)],
+    "folding": [(engine.gain_forgotten, "gpt2", 0), (engine.gain_forgotten, "llama", 1)],
+    "precision": [(engine.half_precision_softmax, "plain", 1)],
+    "batching": [(engine.batch_leaks, "gpt2", 0)],
+    "permuted_outputs": [(engine.first_head_lost, "gpt2", 0)],
+    "permuted_gradients": [(methods.scores_shifted, "llama", 0)],
+    "exact_on_linear": [(methods.gradient_elsewhere, "plain", 0), (engine.no_slope_at_kinks, "plain", 0)],
+    "mask_gradient": [(engine.gradient_stops, "gpt2", 0)],
+    "completeness": [(engine.gradient_stops, "llama", 0)],
+    "normalised": [(judging.ends_swapped, "gpt2", 0), (judging.rounding_is_a_difference, "gpt2", 1)],
+    "certificate": [(judging.gap_forgotten, "program", 0)],
+    "permuted_truth": [(judging.truth_by_head_number, "program", 0)],
+    "permuted_pruning": [(methods.first_edge_is_dear, "gpt2", 0)],
+    "determinism": [(methods.global_noise, "llama", 1)],
+    "reported_circuit": [(methods.one_edge_unreported, "llama", 1)],
+    "criterion": [
+        (judging.everything_scored, "gpt2", 0),
+        (judging.not_a_number_passes, "gpt2", 0),
+        (judging.rounding_decides, "gpt2", 0),
+    ],
+    "margins": [(judging.padding_is_an_answer, "gpt2", 0), (judging.rounding_has_a_sign, "gpt2", 0)],
+    "checkpoints": [(engine.gelu_of_another_kind, "gpt2", 0)],
+    "pooling": [(judging.last_batch_alone, "llama", 0)],
+    "divergences": [(judging.arguments_swapped, "gpt2", 0)],
+    "prompts": [(judging.scored_one_early, "gpt2", 0)],
+    "along_inputs": [(methods.half_way_only, "gpt2", 0)],
+    "pathwise_by_hand": [(methods.multipliers_stay, "gpt2", 0)],
+    "score_by_hand": [(methods.gates_reopen, "gpt2", 0)],
+    "hard_items": [(methods.items_forgotten, "gpt2", 0)],
+    "candidates": [(methods.judged_by_the_mean, "gpt2", 0), (methods.scores_of_the_last, "gpt2", 0)],
+    "elites_by_hand": [(methods.all_elite, "gpt2", 0), (methods.itself_an_improvement, "gpt2", 0)],
+    "exact_scores": [(methods.cuts_pile_up, "gpt2", 0)],
+    "shortest_head": [(methods.one_edge_more, "gpt2", 0), (methods.noise_is_ranked, "gpt2", 0)],
+    "matrix": [(judging.knocked_out_is_kept, "gpt2", 0)],
+    "acdc": [(methods.ten_times_tau, "gpt2", 0)],
+}
+
+# Breaks of one part that must leave these green: the rest of the engine is as it was.
+UNTOUCHED = {
+    "future_edges": ("closed_forms", "circuit_and_model"),
+    "temperature_lost": ("legal_edges", "any_circuit"),
+    "saved_in_single": ("all_kept", "masks_and_circuits"),
+    "looks_ahead": ("legal_edges", "batching"),
+    "shared_noise": ("closed_forms", "any_circuit"),
+    "clean_and_corrupted_swapped": ("all_kept", "legal_edges"),
+    "query_reads_as_key": ("legal_edges", "batching"),
+    "shares_rounded": ("one_edge_cut", "any_circuit", "all_kept"),
+    "keys_dangle": ("any_circuit", "one_edge_cut"),
+    "directions_told_apart": ("legal_edges", "batching"),
+    "half_precision_softmax": ("all_kept", "any_circuit", "rotation"),
+    "scores_shifted": ("mask_gradient", "any_share"),
+    "gradient_elsewhere": ("any_share", "any_circuit"),
+    "gradient_stops": ("any_circuit", "all_kept", "one_edge_cut"),
+    "ends_swapped": ("all_kept", "none_kept"),
+    "global_noise": ("any_circuit", "closed_forms"),
+    "one_edge_unreported": ("any_circuit", "masks_and_circuits"),
+    "everything_scored": ("any_circuit", "margins"),
+    "gelu_of_another_kind": ("any_circuit", "prompts"),
+    "last_batch_alone": ("repeated_references", "any_circuit"),
+    "arguments_swapped": ("criterion", "matrix"),
+    "half_way_only": ("mask_gradient", "exact_scores"),
+    "multipliers_stay": ("closed_forms", "sampled_gates"),
+    "cuts_pile_up": ("masks_and_circuits", "one_edge_cut"),
+    "knocked_out_is_kept": ("normalised", "any_circuit"),
+}

@@ -1,0 +1,184 @@
+"""Several methods on the same programs: a verdict for each method, ablation and program. It can be resumed.
+
+The table of published methods is such a run (`ci/peers.py`). Every method has the same time limit, and one that scores edges
+gets its circuit by the same selector, so that all are judged alike.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any
+
+from edgeprune_core.methods import METHODS
+from tracrcheck.compiler.compile import Compiled
+from tracrcheck.grading.judge import Judge
+from tracrcheck.grading.verdict import Summary, Verdict
+from tracrcheck.rasp.library import Library
+from tracrcheck.records.sources import sources_of
+from tracrcheck.runs import base, gate
+from tracrcheck.runs.gate_units import Plan as GatePlan
+from tracrcheck.runs.gate_units import gate as judged
+from tracrcheck.runs.results import RunKind, coverage
+from tracrcheck.truth.program_check import prepare
+from tracrcheck.truth.setting import Setting
+
+# What a row depends on, beside what judges: this file, our methods, and what stands around the tools.
+ROOTS = (
+    "tracrcheck.runs.peers", *METHODS.modules, "tracrcheck.peers.eap_ig", "tracrcheck.peers.autocircuit"
+)  # fmt: skip
+TOOLS = ("eap", "auto-circuit", "transformer-lens")
+Key = tuple[str, str, str]  # method, ablation, program
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan(base.Plan):
+    """methods: each with the ablations that it takes. own_circuit: those whose own circuit is judged; the circuit of all others is
+    made of their scores by `select`. programs: a share of the `n_programs` there are. timeout: seconds. tools: their versions."""
+
+    methods: dict[str, list[str]]
+    own_circuit: list[str]
+    select: str
+    programs: list[str]
+    n_programs: int
+    timeout: float
+    tools: dict[str, str]
+
+    kind = "peers"
+
+    def units(self) -> list[Key]:
+        return [(m, a, p) for m, ablations in self.methods.items() for a in ablations for p in self.programs]
+
+    def of_method(self, method: str, ablation: str) -> GatePlan:
+        select = None if method in self.own_circuit else self.select
+        return GatePlan(
+            settings=(Setting(ablation=ablation),), method=method, method_name=method, timeout=self.timeout,
+            judge=Judge.of("auto", select),
+        )  # fmt: skip
+
+    def sources(self) -> dict[str, str | None]:
+        return _sources(self.programs, Library.here())
+
+
+def tools() -> dict[str, str]:
+    """Those that are installed, with their versions, and the commit of one that was installed from Git."""
+    found = {}
+    for name in TOOLS:
+        try:
+            there = distribution(name)
+        except PackageNotFoundError:
+            continue
+        origin = json.loads(there.read_text("direct_url.json") or "{}")
+        commit = origin.get("vcs_info", {}).get("commit_id", "")
+        found[name] = there.version + (commit and f" at {commit[:7]}")
+    return found
+
+
+def _sources(programs: Sequence[str], library: Library) -> dict[str, str | None]:
+    return sources_of([entry.path for entry in library.chosen(programs)], roots=ROOTS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeersResults(gate.Results):
+    schema = "tracrcheck.peers/1"
+    asked = Plan  # type: ignore[assignment]
+    line_each = ("verdicts",)
+
+    @property
+    def exit_code(self) -> int:
+        """0: a method that is not exact is a result, not a failure of the run."""
+        return 0
+
+    def problems(self) -> list[str]:
+        found = [_key(v) for v in self.verdicts]
+        return [
+            *coverage("verdicts", found, self.plan.units(), finished=self.run["finished"]),
+            *(p for n, v in enumerate(self.verdicts) for p in gate.contradictions(f"verdicts[{n}]", v)),
+        ]
+
+
+def _key(v: Verdict) -> Key:
+    return v.method, v.ablation, v.program
+
+
+class Peers(base.ResumableRun[Key, Verdict]):
+    """programs: compiled, those of the plan. time_is_up: then the rest is left for a later call."""
+
+    things, label, row, results_type = "verdicts", "peers", Verdict, PeersResults
+
+    def __init__(
+        self,
+        programs: Sequence[Compiled],
+        plan: Plan,
+        *rest: Any,
+        time_is_up: Callable[[], bool] = lambda: False,
+    ) -> None:
+        super().__init__(*rest, units={key: key for key in plan.units()})
+        self.programs, self.plan, self.time_is_up = programs, plan, time_is_up
+
+    def key(self, row: Verdict) -> Key:
+        return _key(row)
+
+    def make(self, units: list[Key]) -> Iterator[Verdict]:
+        for method, ablation in dict.fromkeys(unit[:2] for unit in units):
+            left = {program for *what, program in units if what == [method, ablation]}
+            programs = [compiled for compiled in self.programs if compiled.program.name in left]
+            if self.time_is_up():
+                return
+            for verdict in judged(programs, self.plan.of_method(method, ablation)):
+                yield verdict
+                if self.time_is_up():
+                    return
+
+    def line_of(self, row: Verdict) -> dict[str, Any]:
+        return row.to_json() | {"detail": row.detail}
+
+    def results(self, path: Path | None = None) -> PeersResults:
+        verdicts = tuple(replace(v, seconds=round(v.seconds, 3)) for v in self.done)  # as in the file
+        summary = Summary.of(verdicts, self.seconds).to_json()
+        return PeersResults(path=path or Path(), run=self.record(), verdicts=verdicts, summary=summary)
+
+
+def until(minutes: float | None) -> Callable[[], bool]:
+    """Whether so many minutes have passed since this call."""
+    end = None if minutes is None else time.monotonic() + 60 * minutes
+    return lambda: end is not None and time.monotonic() >= end
+
+
+def again(
+    results: PeersResults, verdicts: Sequence[Verdict], library: Library
+) -> Iterator[tuple[Verdict, Verdict]]:
+    """Errors: those of compiling."""
+    ready, wrong = prepare(library.chosen(v.program for v in verdicts))
+    for error in wrong:
+        raise error
+    by_name = {compiled.program.name: compiled for compiled in ready}
+    for then in verdicts:
+        (now,) = judged([by_name[then.program]], results.plan.of_method(then.method, then.ablation))
+        yield then, now
+
+
+def _gone(asked: Mapping[str, Any]) -> list[str]:
+    then, now = asked["tools"], tools()
+    return [
+        f"{name} {then[name]} then, {now.get(name, 'not installed')} now"
+        for name in then
+        if then[name] != now.get(name)
+    ]
+
+
+PEERS = RunKind(
+    results=PeersResults,
+    name="a run of several methods",
+    command="-m ci.peers",
+    sources=lambda asked, library: _sources(asked["programs"], library),
+    again=again,
+    same=gate.same_verdict,
+    named=lambda v: f"{v.method}, {gate.named(v)}",
+    outcome=lambda verdict, other: gate.outcome_of(verdict),
+    gone=_gone,
+)

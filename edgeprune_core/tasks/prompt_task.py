@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -31,6 +32,8 @@ class PromptTask(Task):
 
     answers: Int[Tensor, "input answer"]
     foils: Int[Tensor, "input foil"]
+
+    _of_inputs: ClassVar[tuple[str, ...]] = (*Task._of_inputs, "answers", "foils")
 
     def margins(
         self, outputs: Float[Tensor, "circuit item 1 vocab"], items: Int[Tensor, "item 2"]

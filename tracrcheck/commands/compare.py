@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,12 +11,14 @@ import typer
 from tracrcheck.commands.arguments import (
     MOST_SEEDS,
     ModelOption,
+    OnlyRight,
     PromptAblation,
     RunOptions,
     Task,
     check_timeout,
 )
 from tracrcheck.commands.base import command, command_line
+from tracrcheck.commands.computing import Device
 from tracrcheck.commands.loading import loading
 from tracrcheck.reports import files
 
@@ -43,6 +46,8 @@ def compare(
             min=2, help="How many prompts to choose circuits on, and as many others to evaluate on."
         ),
     ] = 100,
+    only_right: OnlyRight = False,
+    device: Device = "auto",
     timeout: Annotated[
         float | None,
         typer.Option(
@@ -79,8 +84,8 @@ def compare(
     workers = run.workers()
     plan = Plan(
         task=task, model=model or trained_models.trained_on(task), ablation=ablation, methods=chosen,
-        seeds=tuple(range(seeds)), prompts=prompts, timeout=timeout, memory=memory,
-    ).checked()  # fmt: skip
+        seeds=tuple(range(seeds)), prompts=prompts, only_right=only_right, device=device, timeout=timeout, memory=memory,
+    ).checked(tell=partial(typer.echo, err=True))  # fmt: skip
     header = plan.header(command_line())
     done = run_or_read(
         COMPARE,

@@ -196,6 +196,16 @@ def test_an_interval_is_wider_where_more_confidence_is_asked_and_holds_the_mean(
     assert any(c.circuit.low < c.circuit.high for c in narrow.cells)
 
 
+def test_the_spread_of_random_circuits_is_that_of_the_confidence_too():
+    work = {"zero": tasks("hist")["zero"]}
+    half = Circuit.of(work["zero"].graph, truth("hist", "zero").texts[1:])
+    narrow, wide = (faithfulness(work, half, draws=30, confidence=c) for c in (0.5, 0.9))
+    pairs = list(zip(narrow.cells, wide.cells, strict=True))
+    assert all(b.null.low <= a.null.low <= a.null.high <= b.null.high for a, b in pairs)
+    assert sum(b.null.high - b.null.low > a.null.high - a.null.low for a, b in pairs) > len(pairs) / 2
+    assert all(a.null.mean == b.null.mean for a, b in pairs)
+
+
 def test_numerical_outputs_and_other_graphs_are_refused():
     work = tasks("frac_prevs")
     with pytest.raises(CheckError, match="EP195"):

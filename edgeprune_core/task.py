@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal, Self
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -14,7 +14,7 @@ from torch import Tensor
 from edgeprune_core.ablations import Ablation
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.criterion import Outcome, decode
-from edgeprune_core.engine import live_writers, outputs, run, trace
+from edgeprune_core.engine import open_edges, outputs, run, trace
 from edgeprune_core.error_codes import user_error
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.mask import to_mask
@@ -23,8 +23,10 @@ from edgeprune_core.weights import Model
 
 # Floats of writer outputs held at once while a long list is processed: 64 MiB in float64.
 CHUNK_FLOATS = 8_000_000
-# Up to this many floats, 1 GiB in float64, what every writer writes on every input is kept; beyond, it is recomputed.
-HELD_FLOATS = 128_000_000
+# Up to this many bytes, what every writer writes on every input is kept; beyond, it is recomputed.
+HELD_BYTES = 320 * 2**20
+# The same for the unpruned model's outputs on every input.
+HELD_OUTPUT_BYTES = 128 * 2**20
 
 # A number that is nearer to the mean than this share of the outputs' range counts as equal to it: far above the
 # rounding of either precision (float32: about 1e-7), far below any difference that a program makes on purpose.
@@ -74,6 +76,23 @@ class Task:
             parts.append(outputs(self.model, self.tokens[rows], valid=self._valid(rows), places=places))
         return torch.cat(parts)
 
+    def wanted(self, inputs: Int[Tensor, " input"]) -> Float[Tensor, "input place d_out"]:
+        """The unpruned model's outputs on these inputs: of `reference`, or computed here where it would be too large."""
+        size = self.scored.numel() * self.model.spec.d_out * self.model.dtype.itemsize
+        if size <= HELD_OUTPUT_BYTES or "reference" in vars(self):
+            return self.reference[inputs]
+        places = None if self.places is None else self.places[inputs]
+        return outputs(self.model, self.tokens[inputs], valid=self._valid(inputs), places=places)
+
+    # Fields with a row for each input.
+    _of_inputs: ClassVar[tuple[str, ...]] = ("tokens", "valid", "scored", "places")
+
+    def part(self, rows: Int[Tensor, " item"]) -> Self:
+        """The task with these items of its list alone, and their inputs: few enough to keep what is written on them."""
+        inputs, items = self.items[rows].unique(return_inverse=True)
+        given = {name: getattr(self, name) for name in self._of_inputs}
+        return replace(self, items=items, **{name: t[inputs] for name, t in given.items() if t is not None})
+
     def to(self, dtype: torch.dtype) -> Task:
         """The same task in another precision."""
         return replace(self, model=self.model.to(dtype), ablation=self.ablation.to(dtype))
@@ -86,7 +105,8 @@ class Task:
     @cached_property
     def _held(self) -> bool:
         """Whether `writers` is small enough to keep in memory."""
-        return self.tokens.numel() * len(self.graph.writers) * self.model.spec.d_model <= HELD_FLOATS
+        floats = self.tokens.numel() * len(self.graph.writers) * self.model.spec.d_model
+        return floats * self.model.dtype.itemsize <= HELD_BYTES
 
     def background(self, items: Int[Tensor, "item 2"]) -> Float[Tensor, "writer item pos d_model"] | None:
         """What cut edges carry on these items."""
@@ -99,11 +119,11 @@ class Task:
         mask: Float[Tensor, "circuit reader writer"],
         items: Int[Tensor, "item 2"],
         *,
-        live: Bool[Tensor, " writer"] | None = None,
+        edges: Bool[Tensor, "reader writer"] | None = None,
         first_layer: int = 0,
         recompute: bool = False,
     ) -> Float[Tensor, "circuit item place d_out"]:
-        """Outputs of masked models on these items. live, first_layer, recompute: as of `engine.run`."""
+        """Outputs of masked models on these items. edges, first_layer, recompute: as of `engine.run`."""
         clean = items[:, 0]
         return run(
             self.model,
@@ -112,11 +132,15 @@ class Task:
             self.background(items),
             valid=self._valid(clean),
             places=None if self.places is None else self.places[clean],
-            live=live,
+            edges=edges,
             first_layer=first_layer,
             written=self.writers[:, clean] if first_layer else None,
             recompute=recompute,
         )
+
+    def open_edges(self, mask: Float[Tensor, "circuit reader writer"]) -> Bool[Tensor, "reader writer"]:
+        """The edges that can matter in a run of these masks, for `outputs`."""
+        return open_edges(mask, self.graph, fed=self.ablation.interchange)
 
     def deviation(
         self, outputs: Float[Tensor, "circuit item place d_out"], items: Int[Tensor, "item 2"]
@@ -143,7 +167,7 @@ class Task:
     def _wanted(self, outputs: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """The model's own outputs on these items, in the precision of `outputs`, and which positions are scored."""
         clean = items[:, 0]
-        return self.reference[clean].to(outputs.dtype), self.scored[clean]
+        return self.wanted(clean).to(outputs.dtype), self.scored[clean]
 
     def margins(
         self, outputs: Float[Tensor, "circuit item place d_out"], items: Int[Tensor, "item 2"]
@@ -154,7 +178,7 @@ class Task:
         the sign of the model's own beyond its mean over the list, so that inputs do not cancel; 0 at the mean.
         """
         clean = items[:, 0]
-        want, scored = self.reference[clean], self.scored[clean]
+        want, scored = self.wanted(clean), self.scored[clean]
         if self.outcome.categorical:
             own = torch.zeros_like(want).scatter_(-1, decode(want)[..., None], 1.0)
             weight = own - (1 - own) / max(want.shape[-1] - 1, 1)
@@ -174,7 +198,7 @@ class Task:
     ) -> Float[Tensor, "circuit item"]:
         """1 where outputs decode to the same as the model's at every scored position, else 0."""
         clean = items[:, 0]
-        same = (decode(outputs) == decode(self.reference[clean])) | ~self.scored[clean]
+        same = (decode(outputs) == decode(self.wanted(clean))) | ~self.scored[clean]
         return same.all(-1).to(outputs.dtype)
 
     @property
@@ -225,9 +249,10 @@ class Task:
         first_layer: int = 0,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Some items and the outputs of every mask on them, until all items were run: memory is bounded."""
-        live, items = live_writers(mask, self.graph), self.items if items is None else items
-        for part in items.split(self._at_once(len(mask), int(live.sum()) + 4 * self.graph.n_heads)):
-            yield part, self.outputs(mask, part, live=live, first_layer=first_layer)
+        edges, items = self.open_edges(mask), self.items if items is None else items
+        rows = int(edges.any(0).sum()) + 4 * self.graph.n_heads
+        for part in items.split(self._at_once(len(mask), rows)):
+            yield part, self.outputs(mask, part, edges=edges, first_layer=first_layer)
 
     def _at_once(self, circuits: int, rows: int) -> int:
         """How many inputs fit into CHUNK_FLOATS, with `rows` streams and the outputs for each circuit."""

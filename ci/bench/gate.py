@@ -1,7 +1,8 @@
-"""The speed and memory of the gate, each figure with its bar and its baseline.
+"""The speed and memory of the gate and of proofs, each figure with its bar and its baseline.
 
     python ci/bench/gate.py [--jobs 2] [--cold] [--json FILE]
     python ci/bench/gate.py --child 5    # what the method's own process costs
+    python ci/bench/gate.py --proofs     # certificates from an empty cache; `check` of every large program
 
 Exit 1 where a bar is not met. Measured with certificates in the cache, as on a machine that has run before; `--cold`
 begins with an empty cache. The baseline of one recovery is the Edge Pruning authors' script for Tracr's `reverse`:
@@ -20,15 +21,19 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tracrcheck.rasp.library import load_file
 from tracrcheck.records.cache_folder import cache_folder
 from tracrcheck.records.machine import in_words, machine
 
 GIB = 2**30
 # Programs on which the method takes a second at most, where the cost of a process counts the most.
 SAMPLE = ("hist", "sort", "xproportion")
+# Programs of at least this length are of published size.
+LARGE = 8
 EVERY = 0.2  # seconds between two looks at the memory
 
 
@@ -100,8 +105,8 @@ def _memory(pid: int) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gate:
-    """A gate run in a process of its own: its results, and wall, processor and user time of all processes, and memory."""
+class Done:
+    """A command run in a process of its own: its results, and wall, processor and user time of all processes, and memory."""
 
     document: dict
     seconds: float
@@ -110,24 +115,29 @@ class Gate:
     memory: Memory
 
 
-def run_gate(*words: str) -> Gate:
+def run(*words: str, writes: bool = True) -> Done:
+    """writes: whether it takes `--json`."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "out.json"
         started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-        command = [sys.executable, "-m", "tracrcheck.cli", "gate", *words, "--json", str(path)]
+        command = [sys.executable, "-m", "tracrcheck.cli", *words, *(["--json", str(path)] if writes else [])]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         memory = Memory(process.pid)
         code = process.wait()
         memory.stop()
         seconds = time.monotonic() - started
         if code not in (0, 1):
-            sys.exit(f"the gate ended with exit code {code}")
+            sys.exit(f"{words[0]} ended with exit code {code}")
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         user = after.ru_utime - before.ru_utime
-        return Gate(
-            document=json.loads(path.read_text()), seconds=seconds, memory=memory,
+        return Done(
+            document=json.loads(path.read_text()) if writes else {}, seconds=seconds, memory=memory,
             cpu_seconds=user + after.ru_stime - before.ru_stime, user_seconds=user,
         )  # fmt: skip
+
+
+def run_gate(*words: str) -> Done:
+    return run("gate", *words)
 
 
 def quick(jobs: int) -> list[Figure]:
@@ -179,6 +189,23 @@ def child_process(rounds: int) -> list[Figure]:
     ]  # fmt: skip
 
 
+def proofs(jobs: int, programs: Sequence[str] = ()) -> Iterator[Figure]:
+    """From an empty cache. programs: of those that are checked, all large ones if none is named."""
+    folder = Path(__file__).parents[2] / "programs"
+    sizes = {path.stem: load_file(path).program.max_seq_len for path in sorted(folder.glob("*.py"))}
+    large = [name for name, longest in sizes.items() if longest >= LARGE]
+    if not programs:
+        small = [name for name in sizes if name not in large]
+        done = run("certify", *small, "--ablation", "all")
+        yield Figure(what=f"certificates of {len(small)} programs, {jobs} jobs", value=done.seconds, unit="s", bar=120.0,
+                     baseline="187 s")  # fmt: skip
+        yield Figure(what="  their processor time", value=done.cpu_seconds, unit="s")
+    for name in programs or large:
+        done = run("check", str(folder / f"{name}.py"), writes=False)
+        yield Figure(what=f"check {name}, processor time", value=done.cpu_seconds, unit="s", bar=60.0)
+        yield Figure(what="  memory", value=done.memory.largest / GIB, unit="GiB", bar=1.0)
+
+
 def _cached() -> int:
     return sum(1 for _ in (cache_folder() / "certificates").glob("*.json"))
 
@@ -190,17 +217,27 @@ def main() -> int:
     parser.add_argument(
         "--child", type=int, metavar="ROUNDS", help="only measure what the method's process costs"
     )
+    parser.add_argument(
+        "--proofs",
+        nargs="*",
+        metavar="PROGRAM",
+        help="only certificates, and `check` of these or all large programs",
+    )
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as empty:
-        if asked.cold:
+        if asked.cold or asked.proofs is not None:
             os.environ["TRACRCHECK_CACHE"] = empty
         record = machine() | {"load_before": round(os.getloadavg()[0], 1)}
         print(in_words(record))
         print(f"load before: {record['load_before']}; wall times mean little where others are at work")
         figures = []
-        measures = [one_recovery, lambda: quick(asked.jobs)]
-        for measure in [lambda: child_process(asked.child)] if asked.child else measures:
+        measures: list[Callable[[], Iterable[Figure]]] = [one_recovery, lambda: quick(asked.jobs)]
+        if asked.child:
+            measures = [lambda: child_process(asked.child)]
+        elif asked.proofs is not None:
+            measures = [lambda: proofs(asked.jobs, asked.proofs)]
+        for measure in measures:
             for figure in measure():
                 print(figure.line(), flush=True)
                 figures.append(figure)

@@ -18,6 +18,9 @@ from edgeprune_core.engine import trace
 from edgeprune_core.error_codes import user_error
 from edgeprune_core.weights import Model
 
+# Inputs traced at once.
+AT_ONCE = 512
+
 
 @dataclass(frozen=True, eq=False)
 class Mean(Ablation):
@@ -36,7 +39,7 @@ class Mean(Ablation):
         exact = model.to(torch.float64)
         lengths = sorted({t.shape[1] for t in inputs})
         inputs = [torch.cat([t for t in inputs if t.shape[1] == n]).unique(dim=0) for n in lengths]
-        sums = {len(t[0]): trace(exact, t).writers.sum(1) for t in inputs}
+        sums = {len(t[0]): _sum_of_writers(exact, t) for t in inputs}
         counts = {len(t[0]): len(t) for t in inputs}
         if not self.pooled:
             return replace(self, table={n: (s / counts[n]).to(model.dtype) for n, s in sums.items()})
@@ -63,3 +66,9 @@ class Mean(Ablation):
                 raise user_error("EP151", got=n, wanted=sorted(self.table))
             out[:, lengths == n, :n] = self.table[n].to(out)[:, None]
         return out
+
+
+def _sum_of_writers(model: Model, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "writer pos d_model"]:
+    """Over the inputs, a part at a time: what is written on all of them is never held."""
+    parts = [trace(model, part).writers.sum(1) for part in tokens.split(AT_ONCE)]
+    return torch.stack(parts).sum(0)

@@ -23,7 +23,6 @@ from torch import Tensor
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.distributed.process_group import Group
-from edgeprune_core.engine import live_writers
 from edgeprune_core.mask import mask_from_edge_values
 from edgeprune_core.methods.edge_pruning import EdgePruning, EdgePruningTraining
 from edgeprune_core.task import Task
@@ -58,7 +57,7 @@ class ShardedTraining(EdgePruningTraining):
         own, share = self._share(rows)
         items = task.items[rows[own]]
         mask = mask_from_edge_values(task.graph, gates)
-        got = task.outputs(mask, items, live=live_writers(mask, task.graph), recompute=True).to(gates.dtype)
+        got = task.outputs(mask, items, edges=task.open_edges(mask), recompute=True).to(gates.dtype)
         loss, wrong = self._judged(got, items)
         loss = share * loss
         loss.backward()

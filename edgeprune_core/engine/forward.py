@@ -9,8 +9,11 @@ where `out_w` is what writer w writes *in this run* and `background_w` is what a
 Attention output biases belong to no head and are always there. Normalisation acts on x_r, after the sum, for
 each reader by itself. A batch of circuits is run at once along the leading `circuit` axis.
 
-Two options save work or memory and change no result:
+Three options save work or memory and change no result:
 
+    edges       What carries nothing is not computed: writers that no kept path joins to `out`. On long rows (`stream.py`),
+                neither are sums over writers that no reader of a layer reads, and readers with no kept edge share one
+                projection of the ablated stream.
     first_layer  Methods that go from `out` back to the embeddings (ACDC) cut edges of a layer while everything before it
                  is kept. Earlier layers then write what they write in the unpruned model, and are not run: a whole
                  sweep then costs less than half as much.
@@ -27,6 +30,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -55,7 +59,7 @@ def run(
     *,
     valid: Bool[Tensor, "batch pos"] | None = None,
     places: Int[Tensor, "batch place"] | None = None,
-    live: Bool[Tensor, " writer"] | None = None,
+    edges: Bool[Tensor, "reader writer"] | None = None,
     first_layer: int = 0,
     written: Float[Tensor, "writer batch pos d_model"] | None = None,
     recompute: bool = False,
@@ -65,7 +69,7 @@ def run(
     background:  None stands for zeros (zero ablation).
     valid:       marks real tokens where inputs of several lengths share a batch.
     places:      the positions whose outputs are wanted, distinct in a row; None: every position.
-    live:        writers that need computing; the caller guarantees that no kept path joins the others to `out`.
+    edges:       those that count (`open_edges`); the caller guarantees that the others change no output. Their gradient is 0.
     first_layer: the first layer to run, n_layers for the unembedding only; the caller guarantees that the masks keep
                  every edge into earlier layers. Needs `written`.
     written:     what every writer writes in the unpruned model on these tokens.
@@ -73,8 +77,7 @@ def run(
 
     The mask's dtype may differ from the model's; its gradient has the mask's dtype.
     """
-    alive = [True] * mask.shape[-1] if live is None else live.tolist()
-    stream = Stream(model, mask, background, tokens.shape, alive)
+    stream = Stream(model, mask, background, tokens.shape, edges)
     if written is None:
         assert first_layer == 0, "a run from a later layer needs what was written before it"
         _embed(model, tokens, stream)
@@ -116,18 +119,30 @@ def outputs(
     return _forward(model, stream, valid, places)[0]
 
 
-def live_writers(
-    mask: Float[Tensor, "circuit reader writer"], graph: ResidualGraph
-) -> Bool[Tensor, " writer"]:
-    """Writers that some kept path of some circuit joins to `out`."""
+def open_edges(
+    mask: Float[Tensor, "circuit reader writer"], graph: ResidualGraph, *, fed: bool = False
+) -> Bool[Tensor, "reader writer"]:
+    """Edges of which some circuit keeps something, on a kept path to `out`; on the CPU.
+
+    fed: also on a kept path from `tok`. Where a cut edge carries what its writer writes on a corrupted input, all other
+    writers write that too, so that nothing changes whether their edges are kept. So do positions, which no input changes.
+    """
     # In NumPy: the operations are tiny, and torch would take several times as long.
     kept = (mask != 0).any(0).cpu().numpy()
-    live = kept[-1].copy()
+    if fed:
+        changed = np.zeros(len(graph.writers), bool)
+        changed[0] = True
+        for writer in graph.writers[1:]:
+            changed[writer.index] = any((kept[r.index] & changed).any() for r in graph.readers_of(writer))
+        kept &= changed
+    live, reads = kept[-1].copy(), np.zeros((len(kept), 1), bool)
+    reads[-1] = True
     for writer in reversed(graph.writers):
         if live[writer.index]:
             for reader in graph.readers_of(writer):
+                reads[reader.index] = True
                 live |= kept[reader.index]
-    return torch.from_numpy(live)
+    return torch.from_numpy(kept & reads)
 
 
 def _embed(model: Model, tokens: Tensor, stream: Stream | Plain) -> None:
@@ -178,16 +193,19 @@ def _layer(
     mlp, mlp_row = first + spec.n_heads, row + graph.readers_per_layer - 1
     alive = stream.alive[mlp]
     heads = [h for h in range(spec.n_heads) if stream.alive[first + h]]
-    kv = heads
-    if heads and spec.n_kv_heads != spec.n_heads:
-        heads, kv = list(range(spec.n_heads)), list(range(spec.n_kv_heads))
+    kv_of = [h // (spec.n_heads // spec.n_kv_heads) for h in heads]
+    kv = sorted(set(kv_of))
+    places = [kv.index(h) for h in kv_of]
+    shared = len(heads) // max(1, len(kv))
+    even = places == [place // shared for place in range(len(heads))]
 
     written, base, seen = stream.written, stream.base, None
     if heads:
         k_row, v_row = row + spec.n_heads, row + spec.n_heads + spec.n_kv_heads
-        rows = [row + h for h in heads] + [k_row + h for h in kv] + [v_row + h for h in kv]
-        ports, seen = stream.heads(layer, [*rows, mlp_row] if alive else rows, heads, kv, with_mlp=alive)
-        out = attended(model, layer, *ports, heads=heads, valid=valid, summed=stream.summed)
+        rows = [row + h for h in heads], [k_row + h for h in kv], [v_row + h for h in kv]
+        ports, seen = stream.heads(layer, rows, (heads, kv, kv), mlp_row if alive else None)
+        of = None if even else places
+        out = attended(model, layer, *ports, heads=heads, kv_of=of, valid=valid, summed=stream.summed)
         stream.write(out, [first + h for h in heads])
     elif alive:
         seen = stream.read(mlp_row)

@@ -16,17 +16,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+# Rows of `Deltas`: consecutive, or some.
+Slots = slice | Int[Tensor, " slot"]
 
 
 @dataclass
 class Deltas:
-    """values: `circuit writer batch*pos*d_model`; gradient: its twin, once the last reader has gone back."""
+    """values: `circuit writer batch*pos*d_model`; gradient: its twin, once the last reader has gone back.
+
+    copies: room for rows copied together, used again by each read: fresh memory would cost as much as the copying.
+    """
 
     values: Tensor
     gradient: Tensor | None = None
+    copies: Tensor | None = None
 
     def fill(self, slots: slice, out: Tensor, background: Tensor | None) -> None:
         """out: `circuit writer batch pos d_model`; background: the same without circuits, or None for zeros."""
@@ -40,15 +47,30 @@ class Deltas:
         self,
         rows: Float[Tensor, "circuit reader writer"],
         base: Float[Tensor, "*circuit batch pos d_model"],
-        slots: slice,
+        slots: Slots,
     ) -> Float[Tensor, "circuit reader flat"]:
-        return torch.baddbmm(base.reshape(-1, 1, self.values.shape[-1]), rows, self.values[:, slots])
+        return torch.baddbmm(base.reshape(-1, 1, self.values.shape[-1]), rows, self._at(slots))
 
-    def collect(self, rows: Tensor, of_inputs: Float[Tensor, "circuit reader flat"], slots: slice) -> Tensor:
+    def collect(self, rows: Tensor, of_inputs: Float[Tensor, "circuit reader flat"], slots: Slots) -> Tensor:
         """The gradient of `rows`; that of the writers goes into the twin."""
         assert self.gradient is not None
-        self.gradient[:, slots].baddbmm_(rows.mT, of_inputs)
-        return torch.bmm(of_inputs, self.values[:, slots].mT)
+        if isinstance(slots, slice):
+            self.gradient[:, slots].baddbmm_(rows.mT, of_inputs)
+        else:
+            self.gradient.index_add_(1, slots, torch.bmm(rows.mT, of_inputs))
+        return torch.bmm(of_inputs, self._at(slots).mT)
+
+    def _at(self, slots: Slots) -> Float[Tensor, "circuit slot flat"]:
+        """A view of consecutive rows, a copy of others, until the next call: what is left out is worth more than the copy."""
+        if isinstance(slots, slice):
+            return self.values[:, slots]
+        circuits, _, flat = self.values.shape
+        size = circuits * len(slots) * flat
+        if self.copies is None or len(self.copies) < size:
+            self.copies = self.values.new_empty(size)
+        return torch.index_select(
+            self.values, 1, slots, out=self.copies[:size].view(circuits, len(slots), flat)
+        )
 
 
 class Write(torch.autograd.Function):
@@ -142,7 +164,7 @@ class ReadHeads(torch.autograd.Function):
         x = deltas.mixed(rows, base, slots)
         d_model = weights[0].shape[1]
         readers = sum(map(len, weights))
-        inputs = x[:, :readers].view(len(x), readers, -1, d_model)
+        inputs = x[:, :readers].unflatten(2, (x.shape[2] // d_model, d_model))
         p = _project(inputs, weights)
         scale = None
         if eps is not None:
@@ -163,7 +185,7 @@ class ReadHeads(torch.autograd.Function):
         readers, d_model = p.shape[1], ctx.weights[0].shape[1]
         of_inputs = torch.empty_like(x)
         of_inputs[:, readers:] = of_rest
-        into = of_inputs[:, :readers].view(len(x), readers, -1, d_model)
+        into = of_inputs[:, :readers].unflatten(2, (x.shape[2] // d_model, d_model))
         back = g * scale[0] if scale else g
         start = 0
         for w in ctx.weights:

@@ -26,7 +26,6 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from edgeprune_core.engine import live_writers
 from edgeprune_core.mask import mask_from_edge_values
 from edgeprune_core.metrics.divergence import Divergence
 from edgeprune_core.task import Task
@@ -122,7 +121,7 @@ class PathwiseTraining:
     def _backward(self, gates: Float[Tensor, "circuit edge"], rows: Int[Tensor, " item"]) -> None:
         """Leaves the gradient of divergence and price on the parameters."""
         items, mask = self.task.items[rows], mask_from_edge_values(self.task.graph, gates)
-        got = self.task.outputs(mask, items, live=live_writers(mask, self.task.graph)).to(gates.dtype)
+        got = self.task.outputs(mask, items, edges=self.task.open_edges(mask)).to(gates.dtype)
         loss, wrong = self._judged(got, items)
         self.pool.remember_failures(rows, wrong)
         loss = loss + self._price()

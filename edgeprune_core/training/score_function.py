@@ -30,7 +30,6 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from edgeprune_core.engine import live_writers
 from edgeprune_core.mask import circuit_from_flags, edge_flags, mask_from_edge_values
 from edgeprune_core.task import Task
 from edgeprune_core.training.gates import stratified_uniform
@@ -141,7 +140,7 @@ def wrong_items(
     mask = mask_from_edge_values(task.graph, gates.to(task.model.device, task.model.dtype))
     items = task.items[rows]
     with torch.no_grad():
-        got = task.outputs(mask, items, live=live_writers(mask, task.graph))
+        got = task.outputs(mask, items, edges=task.open_edges(mask))
         return (task.deviation(got, items) > task.outcome.limit).cpu()[which]
 
 

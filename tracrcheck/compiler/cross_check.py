@@ -24,8 +24,9 @@ from tracrcheck.program import Token
 
 # Roundings that one activation may collect, in units of the last place: more than the terms of any of its sums.
 ROUNDINGS = 2**10
-# Inputs per forward pass.
+# Inputs per forward pass, at most, and floats that their writers write.
 BATCH = 2048
+BATCH_FLOATS = 8_000_000
 
 
 def compare_routes(compiled: Compiled) -> list[CheckError]:
@@ -72,7 +73,8 @@ def _tolerance(model: Model) -> float:
 def _batches(compiled: Compiled) -> Iterator[list[tuple[Token, ...]]]:
     """The inputs of the domain, in batches of one size, each with inputs of all lengths: JAX compiles once per shape."""
     inputs = list(compiled.domain.inputs)
-    n = math.ceil(len(inputs) / BATCH)
+    each = len(compiled.graph.writers) * (1 + compiled.program.max_seq_len) * compiled.model.spec.d_model
+    n = math.ceil(len(inputs) / max(1, min(BATCH, BATCH_FLOATS // each)))
     size = math.ceil(len(inputs) / n)
     for first in range(n):
         batch = inputs[first::n]

@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
+from edgeprune_core import engine
 from edgeprune_core.criterion import decode
-from edgeprune_core.engine import trace
 from edgeprune_core.errors import CheckError
 from tracrcheck.compiler.compile import Compiled
 from tracrcheck.compiler.diagnosis import Diagnosis, diagnose, diagnose_raising, has_large_numbers
@@ -135,7 +135,7 @@ def outputs(compiled: Compiled) -> Iterator[list[Any]]:
     for start in range(0, len(inputs), BATCH):
         part = inputs[start : start + BATCH]
         tokens, valid = compiled.encode(part)
-        found = trace(compiled.model, tokens, valid=valid).outputs
+        found = engine.outputs(compiled.model, tokens, valid=valid)
         rows = (decode(found) if compiled.categorical else found[..., 0]).tolist()
         for row, given in zip(rows, part, strict=True):
             values = row[1 : len(given) + 1]

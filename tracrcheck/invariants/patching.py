@@ -20,7 +20,6 @@ from __future__ import annotations
 import torch
 
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.engine import live_writers
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.task import Task
 from tracrcheck.invariants.base import Violations, close, each_task, invariant
@@ -51,10 +50,10 @@ def any_circuit(task: Task, seed: int) -> Violations:
     items, mask = some_items(task, seed), mask_of(task, *some_circuits(task.graph, seed))
     want = expected(task, mask, items)
     yield from want.violations("random circuits", task.outputs(mask, items))
-    got = task.outputs(mask, items, live=live_writers(mask, task.graph))
+    got = task.outputs(mask, items, edges=task.open_edges(mask))
     yield from want.violations("random circuits, only live writers computed", got)
     mask = mask_of(task, beheaded(task.graph, seed))
-    got = task.outputs(mask, items, live=live_writers(mask, task.graph))
+    got = task.outputs(mask, items, edges=task.open_edges(mask))
     yield from expected(task, mask, items).violations("a head of each layer dead", got)
 
 
@@ -73,7 +72,7 @@ def any_share(task: Task, seed: int) -> Violations:
     got = task.outputs(mask.clone().requires_grad_(), items).detach()  # as training runs it
     yield from expected(task, mask, items).violations("random shares", got)
     small = mask * 0.4  # an edge of which little is kept is kept all the same
-    got = task.outputs(small, items, live=live_writers(small, task.graph))
+    got = task.outputs(small, items, edges=task.open_edges(small))
     yield from expected(task, small, items).violations(
         "random shares below a half, only live writers computed", got
     )

@@ -47,6 +47,7 @@ class _Proof:
         self.task, self.allowed, self.limits = task, allowed, limits
         step = max(1, len(task.items) // SCREEN)
         self.screen = torch.arange(0, len(task.items), step)
+        self.screened = task.part(self.screen)
         self.limit = task.outcome.limit
 
     def certificate(self, setting: Setting) -> Certificate:
@@ -88,12 +89,19 @@ class _Proof:
 
     # Passing and failing -------------------------------------------------------------------------------
 
-    def _worst(self, circuit: Circuit, rows: Tensor | None = None) -> tuple[float, int]:
+    def _worst(self, circuit: Circuit) -> tuple[float, int]:
         """The largest deviation, and its item."""
-        items = self.task.items if rows is None else self.task.items[rows]
-        off = self.task.deviations(circuit, items)[0]
+        off = self.task.deviations(circuit)[0]
         row = int(off.argmax())
-        return float(off[row]), row if rows is None else int(rows[row])
+        return float(off[row]), row
+
+    def _worst_on_screen(self, circuit: Circuit) -> float:
+        return float(self.screened.deviations(circuit).max())
+
+    def _learn(self, item: int) -> None:
+        """Adds an item to the screen."""
+        self.screen = torch.cat([self.screen, torch.tensor([item])])
+        self.screened = self.task.part(self.screen)
 
     def _minimal(self, circuit: Circuit) -> Circuit:
         """A faithful circuit within `circuit` from which no single edge can be dropped."""
@@ -101,7 +109,7 @@ class _Proof:
             small = self._greedy(circuit)
             off, item = self._worst(small)
             if off > self.limit:
-                self.screen = torch.cat([self.screen, torch.tensor([item])])
+                self._learn(item)
                 continue
             loose = [d for e in small if self._passes(d := small.without(e))]
             if not loose:
@@ -113,17 +121,17 @@ class _Proof:
         for edge in reversed(list(circuit)):
             if edge in circuit:
                 smaller = circuit.without(edge).connected()
-                if self._worst(smaller, self.screen)[0] <= self.limit:
+                if self._worst_on_screen(smaller) <= self.limit:
                     circuit = smaller
         return circuit
 
     def _passes(self, circuit: Circuit) -> bool:
         """Whether it is faithful on the whole list. Tries the screen first, and adds the worst item that it missed."""
-        if self._worst(circuit, self.screen)[0] > self.limit:
+        if self._worst_on_screen(circuit) > self.limit:
             return False
         off, item = self._worst(circuit)
         if off > self.limit:
-            self.screen = torch.cat([self.screen, torch.tensor([item])])
+            self._learn(item)
         return off <= self.limit
 
     # Smallest and unique -------------------------------------------------------------------------------
@@ -159,7 +167,7 @@ class _Proof:
         if not len(required):
             return self.screen[:1]
         drops = [required.without(edge) for edge in required]
-        fails = self.task.deviations(drops, self.task.items[self.screen]) > self.limit
+        fails = self.screened.deviations(drops) > self.limit
         missed, chosen = fails.any(1), []
         while missed.any():
             best = int(fails[missed].sum(0).argmax())
@@ -178,7 +186,7 @@ class _Proof:
         drops = [required.without(e) for e in required] + [self.allowed.without(e) for e in self.allowed]
         offs = [self._worst(required)[0]]
         if drops:
-            offs += self.task.deviations(drops, self.task.items[self.screen]).amax(1).tolist()
+            offs += self.screened.deviations(drops).amax(1).tolist()
         below = [x for x in offs if x <= self.limit]
         above = [x for x in offs if x > self.limit]
         return max(below, default=None), min(above, default=None)

@@ -35,6 +35,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
+from edgeprune_core.engine import trace
 from edgeprune_core.engine.blocks.attention import pattern
 from edgeprune_core.engine.blocks.mlp import activate
 from edgeprune_core.graph import Edge, Reader, Writer
@@ -166,7 +167,7 @@ class Search:
         self.items, self.budget, self.limits = items, budget, limits
         self.deadline = time.monotonic() + limits.seconds
         self.valid = task.valid[items[:, 0]]
-        self.written = task.writers[:, items[:, 0]]
+        self.written = trace(task.model, task.tokens[items[:, 0]], valid=self.valid).writers
         background = task.background(items)
         self.background = torch.zeros_like(self.written) if background is None else background
         self.into: dict[int, list[Writer]] = {}

@@ -17,6 +17,8 @@ from tracrcheck.truth.setting import Setting
 # Numbers whose range is below this share of the largest are a constant: what leaks through a softmax moves them by up to
 # e^-20 for each position, 1e-7 at length 32; no program makes so small a difference on purpose.
 CONSTANT = 1e-6
+# Inputs per forward pass.
+AT_ONCE = 512
 _SEED = 20_240_624  # for the sample of pairs, where the whole list is too long
 
 
@@ -68,7 +70,9 @@ def _scored(compiled: Compiled, domain: Domain, valid: torch.Tensor, score_bos: 
 def _outcome(compiled: Compiled, setting: Setting, tokens, valid, scored) -> Outcome:
     scale = 1.0
     if not compiled.categorical:
-        values = trace(compiled.model, tokens, valid=valid).outputs[scored]
+        parts = zip(tokens.split(AT_ONCE), valid.split(AT_ONCE), strict=True)
+        found = torch.cat([trace(compiled.model, part, valid=real).outputs for part, real in parts])
+        values = found[scored]
         least, most = (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
         scale = most - least
         if scale < CONSTANT * max(1.0, abs(least), abs(most)):

@@ -38,18 +38,17 @@ def projected(
     model: Model,
     layer: int,
     inputs: Sequence[Float[Tensor, "*lead some_head batch pos d_model"]],
-    *,
-    heads: slice | list[int] = slice(None),
-    kv_heads: slice | list[int] = slice(None),
+    heads: Sequence[slice | list[int]] = (slice(None),) * 3,
 ) -> Ports:
-    """Queries, keys and values of the three streams. A stream with one reader serves all heads."""
+    """Queries, keys and values of the three streams, for these heads of each. A stream with one reader serves all heads."""
     w = model.weights
     gain, bias = w.norm1(layer)
+    of_q, of_k, of_v = heads
     q, k, v = (normalise(model.spec, x, gain, bias) for x in inputs)
     return (
-        _project(q, w.w_q[layer][heads], w.b_q[layer][heads]),
-        _project(k, w.w_k[layer][kv_heads], w.b_k[layer][kv_heads]),
-        _project(v, w.w_v[layer][kv_heads], w.b_v[layer][kv_heads]),
+        _project(q, w.w_q[layer][of_q], w.b_q[layer][of_q]),
+        _project(k, w.w_k[layer][of_k], w.b_k[layer][of_k]),
+        _project(v, w.w_v[layer][of_v], w.b_v[layer][of_v]),
     )
 
 
@@ -61,17 +60,21 @@ def attended(
     v: Float[Tensor, "*lead kv_head batch pos d_head"],
     *,
     heads: slice | list[int] = slice(None),
+    kv_of: list[int] | None = None,
     valid: Bool[Tensor, "batch pos"] | None = None,
     summed: bool = False,
 ) -> Float[Tensor, "*lead head batch pos d_model"]:
     """What each head writes, or all of them together, where `summed`.
 
+    kv_of: for each query's head, the place of its key/value head in `k` and `v`; None: they are shared evenly, in order.
     `valid` marks real tokens, and no query looks at a key that is not one. Scores are divided by sqrt(d_head) (Vaswani et al. 2017, eq. 1).
     """
     spec = model.spec
     if spec.positions == "rotary":
         q, k = rotate(spec, q), rotate(spec, k)
-    if (group := q.shape[-4] // k.shape[-4]) > 1:
+    if kv_of is not None:
+        k, v = k[..., kv_of, :, :, :], v[..., kv_of, :, :, :]
+    elif (group := q.shape[-4] // k.shape[-4]) > 1:
         k, v = k.repeat_interleave(group, -4), v.repeat_interleave(group, -4)
     mixed = pattern(spec, q, k, valid) @ v
     w_o = model.weights.w_o[layer][heads]

@@ -118,7 +118,7 @@ def in_a_process(work: Callable[[], int]) -> int:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    tasks.HELD_FLOATS = 0  # as for large models: writer outputs are allocated again in each step
+    tasks.HELD_BYTES = 0  # as for large models: writer outputs are allocated again in each step
     cases = json.loads(sys.stdin.read())
     sys.stdout.write(
         json.dumps({name: in_a_process(lambda c=case: measured(c)) for name, case in cases.items()})

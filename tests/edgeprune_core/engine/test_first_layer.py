@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from edgeprune_core.engine import live_writers, run, trace
+from edgeprune_core.engine import open_edges, run, trace
 from edgeprune_core.graph import ResidualGraph
 from tests.edgeprune_core import models
 
@@ -29,8 +29,7 @@ def test_a_run_from_any_layer_is_the_whole_run(name, resampled):
         mask = whole * torch.rand(4, *whole.shape, generator=draw, dtype=torch.float64).round()
         before = [reader.index for reader in graph.readers if reader.layer < layer]
         mask[:, before] = whole[before]
-        live = live_writers(mask, graph)
-        given = {"valid": valid, "places": places, "live": live}
+        given = {"valid": valid, "places": places, "edges": open_edges(mask, graph)}
         got = run(model, tokens, mask, background, first_layer=layer, written=written, **given)
         assert torch.allclose(got, run(model, tokens, mask, background, **given), atol=1e-12, rtol=0)
         if layer:

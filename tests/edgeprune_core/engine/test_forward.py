@@ -11,7 +11,7 @@ import torch
 
 from edgeprune_core.ablations import Mean, Resample, Zero
 from edgeprune_core.circuit import Circuit
-from edgeprune_core.engine import live_writers, outputs, run, trace
+from edgeprune_core.engine import outputs, run, trace
 from edgeprune_core.engine.blocks.rotary import rotate
 from edgeprune_core.engine.stream import _span
 from edgeprune_core.graph import ResidualGraph
@@ -255,53 +255,12 @@ def test_a_padded_input_gives_what_it_gives_alone(name):
         assert_near(padded[:, row, :n], alone[:, 0])
 
 
-@every_shape
-@pytest.mark.parametrize("ablation", ["zero", "resample"])
-def test_leaving_out_writers_that_reach_nothing_changes_nothing(name, ablation):
-    model, tokens, valid, _, background = _setting(name)
-    graph, rng = ResidualGraph.of(model.spec), random.Random(4)
-    for share in (0.05, 0.1, 0.2, 0.3):
-        circuits = [Circuit.of(graph, [e for e in graph.edges if rng.random() < share]) for _ in range(3)]
-        mask = to_mask(circuits, dtype=model.dtype)
-        live = live_writers(mask, graph)
-        assert set(names_of(graph, live)) >= {
-            str(e.writer) for circuit in circuits for e in circuit.connected()
-        }
-        given = background if ablation == "resample" else None
-        with_all = run(model, tokens, mask, given, valid=valid)
-        assert_near(run(model, tokens, mask, given, valid=valid, live=live), with_all)
-
-
-@every_shape
-def test_a_gate_is_open_however_little(name):
-    """A gate in training can have any value between 0 and 1. Only an exact 0 leaves an edge out."""
-    graph = ResidualGraph.of(models.SPECS[name])
-    mask = masks_of(graph, np.random.default_rng(5))
-    for least in (1.0, 0.3, 1e-6):
-        assert torch.equal(live_writers(least * mask, graph), live_writers(mask, graph))
-    one = to_mask(Circuit.full(graph), dtype=torch.float64)
-    assert live_writers(1e-6 * one, graph).all()
-
-
 def test_half_precision_turns_late_positions_by_angles_of_their_own():
     spec = replace(models.SPECS["llama"], n_ctx=600)
     x = torch.ones(600, spec.d_head, dtype=torch.float64)
     want, got = rotate(spec, x), rotate(spec, x.bfloat16()).double()
     assert float((got - want).abs().max()) < 0.03  # bfloat16 has 8 bits
     assert not torch.equal(got[512], got[513])
-
-
-def names_of(graph, live):
-    return [str(w) for w in graph.writers if live[w.index]]
-
-
-@every_shape
-def test_the_live_writers_of_one_circuit_are_those_with_a_path_to_out(name):
-    graph, rng = ResidualGraph.of(models.SPECS[name]), random.Random(8)
-    for share in (0.05, 0.1, 0.2, 0.3, 1.0):
-        circuit = Circuit.of(graph, [e for e in graph.edges if rng.random() < share])
-        live = live_writers(to_mask(circuit), graph)
-        assert set(names_of(graph, live)) == {str(e.writer) for e in circuit.connected()}
 
 
 def test_rows_are_a_slice_only_where_they_are_consecutive_and_in_order():

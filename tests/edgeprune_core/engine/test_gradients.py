@@ -9,13 +9,12 @@ import pytest
 import torch
 
 from edgeprune_core.ablations import Resample
-from edgeprune_core.circuit import Circuit
-from edgeprune_core.engine import live_writers, run, trace
+from edgeprune_core.engine import open_edges, run, trace
 from edgeprune_core.engine.blocks.mlp import activate
 from edgeprune_core.engine.blocks.rotary import rotate
 from edgeprune_core.fold_norms import folded
 from edgeprune_core.graph import ResidualGraph
-from edgeprune_core.mask import edge_values, mask_from_edge_values, to_mask
+from edgeprune_core.mask import edge_values, mask_from_edge_values
 from tests.edgeprune_core import models
 from tests.edgeprune_core.engine.test_forward import LENGTHS, _setting, assert_near, batch, every_shape
 
@@ -108,11 +107,11 @@ def test_two_runs_alive_at_once_do_not_disturb_each_other_and_one_may_go_back_tw
 def test_there_is_a_gradient_where_no_writer_is_alive(name, ablated):
     model, tokens, valid, masks, background = _setting(name)
     nothing = torch.zeros_like(masks[:1]).requires_grad_()
-    live = live_writers(nothing, ResidualGraph.of(model.spec))
-    assert not live.any()
+    edges = open_edges(nothing, ResidualGraph.of(model.spec))
+    assert not edges.any()
     for places in (None, torch.zeros(len(tokens), 1, dtype=torch.long)):
         background = None if ablated == "zero" else background
-        run(model, tokens, nothing, background, valid=valid, places=places, live=live).sum().backward()
+        run(model, tokens, nothing, background, valid=valid, places=places, edges=edges).sum().backward()
     assert (nothing.grad == 0).all()
 
 
@@ -127,14 +126,6 @@ def test_the_gradient_of_a_mask_is_of_its_own_precision_whatever_the_models():
     assert rough.grad.dtype == torch.float32
     same = torch.nn.functional.cosine_similarity(rough.grad.flatten().double(), want.grad.flatten(), dim=0)
     assert 0.99 < same < 1
-
-
-def test_a_writer_of_which_less_than_a_half_is_kept_is_live():
-    graph = ResidualGraph.of(models.SPECS["gpt2"])
-    for share in (0.49, 1e-6):
-        assert live_writers(mask_from_edge_values(graph, torch.full((1, graph.n_edges), share)), graph).all()
-    weak = to_mask(Circuit.of(graph, ["tok -> m0", "m0 -> out"])) * 0.3
-    assert [str(graph.writers[i]) for i in live_writers(weak, graph).nonzero()[:, 0]] == ["tok", "m0"]
 
 
 def test_rotary_positions_are_exact_in_bfloat16_beyond_256():

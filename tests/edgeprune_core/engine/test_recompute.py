@@ -71,10 +71,10 @@ def test_the_same_holds_under_zero_ablation_with_some_writers_dead(name):
     mask = mask.clone()
     for reader in graph.readers:
         mask[:, reader.index, graph.n_embeddings :: 2] = 0
-    live = forward.live_writers(mask, graph)
-    assert not live.all()
-    got = outputs_and_gradient(model, tokens, mask, None, valid=valid, live=live, recompute=True)
-    assert_same(got, outputs_and_gradient(model, tokens, mask, None, valid=valid, live=live))
+    edges = forward.open_edges(mask, graph)
+    assert not edges.any(0).all()
+    got = outputs_and_gradient(model, tokens, mask, None, valid=valid, edges=edges, recompute=True)
+    assert_same(got, outputs_and_gradient(model, tokens, mask, None, valid=valid, edges=edges))
 
 
 @every_shape

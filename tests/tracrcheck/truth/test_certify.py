@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import replace
 from itertools import combinations
 from types import SimpleNamespace
@@ -276,6 +277,11 @@ class MadeUp:
         self.faithful = faithful
         self.items = torch.stack([torch.arange(n_items)] * 2, 1)
         self.tokens = self.items
+
+    def part(self, rows):
+        fewer = copy(self)
+        fewer.items = self.items[rows]
+        return fewer
 
     def deviations(self, circuits, items=None):
         circuits = [circuits] if isinstance(circuits, Circuit) else circuits

@@ -13,7 +13,7 @@ from edgeprune_core.engine import forward, stream
 from edgeprune_core.engine.blocks import attention, mlp
 from edgeprune_core.families import base as families
 from edgeprune_core.graph import ResidualGraph
-from tracrcheck.invariants import discretisation, patching
+from tracrcheck.invariants import discretisation
 
 
 def future_edges(patch) -> None:
@@ -163,8 +163,8 @@ def gelu_of_another_kind(patch) -> None:
 
 
 def half_kept_is_alive(patch) -> None:
-    before = patching.live_writers
-    patch.setattr(patching, "live_writers", lambda mask, graph: before(mask > 0.5, graph))
+    before = task.open_edges
+    patch.setattr(task, "open_edges", lambda mask, graph, **how: before(mask > 0.5, graph, **how))
 
 
 def no_slope_at_kinks(patch) -> None:

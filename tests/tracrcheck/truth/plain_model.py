@@ -185,10 +185,12 @@ def combine(function: Callable, left: Parts, right: Parts) -> Parts:
 
 def merged(values: np.ndarray, index: np.ndarray) -> Parts:
     """The same, with values that are equal in every bit on every input stored once."""
+    bits = [value.tobytes() for value in values + 0.0]
     first: dict[bytes, int] = {}
-    number = np.array([first.setdefault(value.tobytes(), len(first)) for value in values + 0.0])
-    _, at = np.unique(number, return_index=True)
-    return Parts(values[at], number[index])
+    for at, key in enumerate(bits):
+        first.setdefault(key, at)
+    number = {key: n for n, key in enumerate(first)}
+    return Parts(values[list(first.values())], np.array([number[key] for key in bits])[index])
 
 
 def read(

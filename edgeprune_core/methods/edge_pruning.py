@@ -189,6 +189,14 @@ class EdgePruning(PathwiseSettings):
             yield n, training.ranking()
 
 
+# Items on which the trained ranking is compared with the one it started from.
+COMPARED = 24
+
+
+def _finite(scores: Float[Tensor, " edge"]) -> Float[Tensor, " edge"]:
+    return scores.clamp(min=float(scores[scores.isfinite()].min()) - 1)
+
+
 class EdgePruningTraining(PathwiseTraining):
     """Edge pruning at work on a task (`checkpoint.Training`)."""
 
@@ -201,6 +209,7 @@ class EdgePruningTraining(PathwiseTraining):
         self.n_open = max(1, n // 20) if wanted is None else wanted  # of annealed gates
         if start is None and method.init is not None:
             start = method.init.log_alphas(task, wanted if method.annealing is None else self.n_open)
+        self.begun = start
         super().__init__(method, task.to(method.dtype), torch.Generator().manual_seed(task.seed), start)
         self.method, self.original = method, task  # `original`: in its own precision, to judge circuits
 
@@ -226,12 +235,19 @@ class EdgePruningTraining(PathwiseTraining):
 
     def ranking(self) -> Float[Tensor, " edge"]:
         """The scores, with edges that were never trained below all others."""
-        scores = self.scores()
-        return scores.clamp(min=float(scores[scores.isfinite()].min()) - 1)
+        return _finite(self.scores())
+
+    def _better(self, *rankings: Float[Tensor, " edge"]) -> Float[Tensor, " edge"]:
+        """The ranking whose best edges stay nearest to the model on the first items: at worst, the one it started from."""
+        task, n = self.original, self.n_open
+        off = task.deviations([top_edges(task, scores, n) for scores in rankings], task.items[:COMPARED])
+        return rankings[int(off.mean(1).argmin())]
 
     def discovery(self) -> Discovery:
         method, scores = self.method, self.ranking()
         wanted = method.wanted(len(scores))
+        if method.annealing is not None and self.begun is not None:
+            scores = self._better(scores, _finite(self.begun.to(scores)))
         if wanted is not None:
             circuit, tried = top_edges(self.original, scores, wanted), 0
         else:

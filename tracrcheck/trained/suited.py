@@ -16,7 +16,7 @@ SETTINGS: Mapping[str, Any] = {
     "circuits": 1,
     "fresh": 8,
     "kept": 0,
-    "steps": 120,
+    "steps": 80,
     "init": WarmStart(trained=4.0, graded=1.0, items=24),
     "annealing": Annealing(),
 }

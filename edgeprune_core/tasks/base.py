@@ -10,9 +10,10 @@ import hashlib
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from edgeprune_core.error_codes import user_error
+from edgeprune_core.tasks.tokenizer import Tokenizer
 
 Split = Literal["train", "held_out"]
 SPLITS: tuple[Split, ...] = ("train", "held_out")
@@ -49,6 +50,18 @@ class PromptSource(Protocol):
     def name(self) -> str: ...
     def draw(self, rng: random.Random) -> Pair: ...
     def texts(self) -> Iterator[str]: ...
+
+
+@runtime_checkable
+class Fitted(Protocol):
+    """A source that asks otherwise where a tokenizer cuts its answers into several tokens."""
+
+    def fitted(self, tokenizer: Tokenizer) -> PromptSource: ...
+
+
+def fitted(source: PromptSource, tokenizer: Tokenizer) -> PromptSource:
+    """The source in the form that suits the tokenizer."""
+    return source.fitted(tokenizer) if isinstance(source, Fitted) else source
 
 
 def pairs(source: PromptSource, *, seed: int, split: Split = "train") -> Iterator[Pair]:

@@ -12,6 +12,7 @@ from edgeprune_core.errors import CheckError
 from edgeprune_core.methods import EdgePruning, RandomEdges
 from edgeprune_core.training.prices import SparsityTarget
 from tests.gpu.checks import CHECKS, FULL, Clock, steps_lower_the_loss_and_every_number_is_one
+from tests.gpu.commands import COMMANDS
 from tracrcheck.trained import discover, prompts
 
 pytestmark = pytest.mark.gpu
@@ -40,8 +41,19 @@ def test_what_is_found_in_gpt2_itself_on_ioi_is_nearer_to_it_than_random_edges(g
     lists = prompts.both_lists("ioi", gpt2.tokenizer, n=100, seed=0)
     method = EdgePruning(steps=300, circuits=2, fresh=7, price=SparsityTarget(edges=0.9, warm_up=150))
     clock = Clock(device)
-    found = discover.discover(gpt2, lists.train, method, ablation="resample")
+
+    def found_by(method):
+        with discover.alone(gpt2, method, None) as run:
+            return discover.discover(run, lists.train, ablation="resample")
+
+    found = found_by(method)
     figures |= clock.read(method.steps, "gpt2 on ioi")
-    random = discover.discover(gpt2, lists.train, RandomEdges(keep_fraction=0.1), ablation="resample")
+    random = found_by(RandomEdges(keep_fraction=0.1))
     figures |= {"edges": len(found.circuit), "KL": found.kl_mean, "KL of random edges": random.kl_mean}
     assert found.kl_mean < 0.5 * random.kl_mean
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_runs_there_and_says_the_same_as_on_a_cpu(command, device, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    COMMANDS[command](device.type)

@@ -18,8 +18,11 @@ from edgeprune_core.training.prices import SparsityTarget
 from edgeprune_core.training.score_function import ScoreSettings, train_by_score
 from edgeprune_core.weights import Model
 from tests.gpu.checks import CHECKS, SMALL, random_task, steps_lower_the_loss_and_every_number_is_one
+from tests.gpu.commands import COMMANDS
 
 CPU = torch.device("cpu")
+# Started in processes of their own, and run on a CPU by the tests of these commands anyway.
+ON_A_CPU_ELSEWHERE = {"compare_draws_the_same_curve", "the_gate_is_as_without_a_gpu"}
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -36,6 +39,19 @@ def test_steps_lower_the_loss_on_a_cpu(dtype):
 
 
 # The meta device has no memory. An operation that mixes devices raises there as on a GPU, but values cannot be read.
+
+
+@pytest.mark.parametrize("command", sorted({*COMMANDS} - ON_A_CPU_ELSEWHERE))
+def test_what_commands_do_on_a_gpu_they_do_on_a_cpu(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    COMMANDS[command]("cpu")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", sorted(ON_A_CPU_ELSEWHERE))
+def test_what_the_slower_commands_do_on_a_gpu_they_do_on_a_cpu(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    COMMANDS[command]("cpu")
 
 
 @pytest.fixture

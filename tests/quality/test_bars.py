@@ -23,6 +23,7 @@ from tracrcheck.runs.invariants import Checked, InvariantResults
 from tracrcheck.runs.kinds import read_any
 from tracrcheck.runs.mutants import Found, MutantResults
 from tracrcheck.runs.peers import PeersResults
+from tracrcheck.runs.plants import PlantsResults
 from tracrcheck.runs.profiles import PROFILES
 from tracrcheck.runs.results import RunResults
 from tracrcheck.trained.curve import LEVELS, Curve, Point, standings
@@ -60,6 +61,8 @@ def short_of_the_bar(found: RunResults) -> list[str]:
         return short_of_quiet(found)
     if isinstance(found, CompareResults):
         return short_of_a_comparison(found)
+    if isinstance(found, PlantsResults):
+        return [f"{plant.program}, {plant.size}: {plant.fault}" for plant in found.plants if plant.fault]
     if isinstance(found, PeersResults):  # the methods of others have no bar to meet
         return []
     counted = [v for v in found.verdicts if not v.vacuous]

@@ -79,6 +79,8 @@ HIDDEN = {
     ),
     "tracrcheck/commands/compare.py": (None, "as the other commands"),
     "tracrcheck/commands/discover.py": (None, "as the other commands"),
+    "tracrcheck/commands/computing.py": (None, "as the other commands"),
+    "tracrcheck/commands/tasks.py": (None, "as the other commands"),
     "tracrcheck/commands/models.py": (None, "as the other commands"),
     "tracrcheck/commands/doctor.py": (None, "as the other commands"),
     "tracrcheck/__main__.py": (None, "an installation may lack what the command line needs"),

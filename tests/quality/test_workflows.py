@@ -114,6 +114,8 @@ def made_by(document: dict) -> list[str]:
             elif step.get("run") == 'make "$TARGET"':
                 assert step["env"] == {"TARGET": "${{ matrix.target }}"}
                 targets += job["strategy"]["matrix"]["target"]
+            elif step.get("run") == "make pretrained":
+                targets.append("pretrained")
             elif step.get("run") == "make versions":
                 assert step["env"] == {"CONSTRAINTS": "${{ matrix.constraints }}"}
                 targets.append("versions")

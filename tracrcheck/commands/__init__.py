@@ -25,6 +25,7 @@ COMMANDS: Table[Callable[..., None]] = Table({
     "compare": Lazy("tracrcheck.commands.compare:compare"),
     "faithfulness": Lazy("tracrcheck.commands.discover:faithfulness"),
     "overlap": Lazy("tracrcheck.commands.overlap:overlap"),
+    "tasks": Lazy("tracrcheck.commands.tasks:tasks"),
     "plan": Lazy("tracrcheck.commands.plan:plan"),
     "invariants": Lazy("tracrcheck.commands.invariants:invariants"),
     "mutants": Lazy("tracrcheck.commands.mutants:mutants"),

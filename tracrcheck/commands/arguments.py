@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tracrcheck.grading.judge import Judge
     from tracrcheck.rasp.library import Entry
     from tracrcheck.runs.base import Workers
+    from tracrcheck.trained.leading import Leads
     from tracrcheck.truth.setting import Setting
 
 # What a generator can be seeded with, and room for as many seeds as anyone runs.
@@ -65,7 +66,7 @@ Task = Annotated[
     typer.Option(
         "--task",
         metavar="NAME",
-        help="ioi, greater_than, gendered_pronoun, boolean_few_shot, boolean_instruction, or a file of pairs.",
+        help="ioi, greater_than, induction, capital, ... (`tracrcheck tasks` lists them), or a file of pairs.",
     ),
 ]
 ModelOption = Annotated[
@@ -76,6 +77,12 @@ ModelOption = Annotated[
         help="A folder, a name on the hub (gpt2), or a shipped model (english). By default a shipped one.",
         show_default=False,
     ),
+]
+
+
+OnlyRight = Annotated[
+    bool,
+    typer.Option("--only-right", help="Keep the prompts on which the model itself leads with an answer."),
 ]
 
 
@@ -334,11 +341,19 @@ class PromptOptions:
     ] = 200
     draws: Annotated[int, typer.Option(min=2, help="Random circuits to compare with.")] = 20
     seed: Annotated[int, typer.Option(help="Seed of the prompts, the method and the random circuits.")] = 0
+    only_right: OnlyRight = False
 
     @property
     def recorded(self) -> Mapping[str, int]:
         """For `asked` of the results file."""
-        return {"prompts": self.prompts, "draws": self.draws, "seed": self.seed}
+        asked = {"prompts": self.prompts, "draws": self.draws, "seed": self.seed}
+        return asked | ({"only_right": True} if self.only_right else {})
+
+    def leads(self, subject: TrainedModel) -> Leads | None:
+        """What tells which prompts to keep; None: all of them."""
+        from tracrcheck.trained.leading import leads_of
+
+        return leads_of(subject) if self.only_right else None
 
     def load(self, task: str) -> TrainedModel:
         """The model; by default the one that was trained on the task."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tracrcheck.commands.arguments import MOST_SEEDS, ModelOption, PromptAblation, RunOptions, Task
+from tracrcheck.commands.arguments import MOST_SEEDS, ModelOption, OnlyRight, PromptAblation, RunOptions, Task
 from tracrcheck.commands.base import command, command_line
+from tracrcheck.commands.computing import Device
 from tracrcheck.commands.loading import loading
 from tracrcheck.reports import files
 
@@ -36,6 +38,8 @@ def compare(
             min=2, help="How many prompts to choose circuits on, and as many others to evaluate on."
         ),
     ] = 100,
+    only_right: OnlyRight = False,
+    device: Device = "auto",
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE.svg", help="Draw the curves in this file.")
     ] = None,
@@ -58,8 +62,8 @@ def compare(
     workers = run.workers()
     plan = Plan(
         task=task, model=model or trained_models.trained_on(task), ablation=ablation, methods=chosen,
-        seeds=tuple(range(seeds)), prompts=prompts,
-    ).checked()  # fmt: skip
+        seeds=tuple(range(seeds)), prompts=prompts, only_right=only_right, device=device,
+    ).checked(tell=partial(typer.echo, err=True))  # fmt: skip
     header = plan.header(command_line())
     done = run_or_read(
         COMPARE,

@@ -20,6 +20,7 @@ from tracrcheck.commands.arguments import (
     Task,
 )
 from tracrcheck.commands.base import command, command_line
+from tracrcheck.commands.computing import ComputeOptions, EvaluationOptions
 from tracrcheck.commands.loading import loading
 from tracrcheck.error_codes import user_error
 from tracrcheck.reports import files
@@ -27,7 +28,6 @@ from tracrcheck.reports.render import terminal
 
 if TYPE_CHECKING:
     from edgeprune_core.circuit import Circuit
-    from edgeprune_core.trained_models import TrainedModel
     from tracrcheck.trained.sizes import Size
 
 
@@ -138,45 +138,6 @@ class MethodOptions:
         return {name: value for name, value in given.items() if value is not None}
 
 
-@dataclass(frozen=True, kw_only=True)
-class ComputeOptions:
-    """Where and how precisely the model runs."""
-
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="auto: a GPU if there is one.")] = (
-        "auto"
-    )
-    dtype: Annotated[
-        str, typer.Option(metavar="NAME", help="Precision of the model: float32, float64 or bfloat16.")
-    ] = "float32"
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Threads of the CPU. By default 1, and every core on a large graph.",
-            show_default=False,
-        ),
-    ] = None
-
-    def placed(self, subject: TrainedModel) -> TrainedModel:
-        """The model there; sets the threads of this process. Errors: TC117 (no such device or precision)."""
-        import torch
-
-        from tracrcheck.trained import compute
-
-        torch.set_num_threads(self.threads or compute.threads_for(subject))
-        return compute.placed(subject, device=self.device, dtype=self.dtype)
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvaluationOptions:
-    """How long an evaluation may take."""
-
-    minutes: Annotated[
-        float,
-        typer.Option(min=0, help="Evaluate on as many prompts and random circuits as fit into this time."),
-    ] = 10.0
-
-
 @command
 def discover(
     task: Task,
@@ -219,7 +180,11 @@ def discover(
         state = discovering.Checkpoint(path=checkpoint, every_seconds=every, resume=saving.resume)
     subject = computing.placed(options.load(task))
     goal = discovering.goal_of(subject, chosen, size.wanted, cold=how.init == "none")
-    lists = prompt_lists.both_lists(task, subject.tokenizer, n=options.prompts, seed=seed)
+    lists = prompt_lists.both_lists(
+        task, subject.tokenizer, n=options.prompts, seed=seed, leads=options.leads(subject)
+    )
+    if options.only_right:
+        typer.echo(lists.sentence(), err=True)
     discovering.check_pairs(subject, lists.held_out)
     if min(len(lists.train), len(lists.held_out)) < options.prompts:
         line = f"{task} has fewer pairs: {len(lists.train)} to discover on, {len(lists.held_out)} to judge on"
@@ -231,6 +196,7 @@ def discover(
     title = f"{task} in {subject.name}: {how.method}, {ablation} ablation, seed {seed}; {goal}"
     asked: dict[str, Any] = {"task": task, "model": subject.name, "method": how.method, "ablation": ablation}
     asked |= {**options.recorded, "size": str(goal.size), **how.recorded}
+    asked |= {"drawn": list(lists.drawn)} if options.only_right else {}
     if distributed:
         from tracrcheck.trained.torchrun import sharing as share
     else:
@@ -336,14 +302,18 @@ def faithfulness(
     metrics = discovering.metrics_of(metric or ())
     subject = computing.placed(options.load(task))
     given = discovering.circuit_of(circuit, subject)
-    pairs = prompt_lists.judging_list(task, subject.tokenizer, n=options.prompts, seed=options.seed)
+    drawn = prompt_lists.judging_list(
+        task, subject.tokenizer, n=options.prompts, seed=options.seed, leads=options.leads(subject)
+    )
+    if options.only_right:
+        typer.echo(drawn.sentence(), err=True)
     with terminal.still_running("faithfulness"):
         matrix = discovering.judge(
-            subject, pairs, given, draws=options.draws, seed=options.seed, metrics=metrics,
+            subject, drawn.pairs, given, draws=options.draws, seed=options.seed, metrics=metrics,
             minutes=evaluating.minutes, tell=partial(typer.echo, err=True),
         )  # fmt: skip
     document = report.matrix_document(matrix)
-    scored = mib.curve_of(circuit, subject, pairs)
+    scored = mib.curve_of(circuit, subject, drawn.pairs)
     if scored is not None:
         document["mib"] = scored.to_json()
     terminal.show(

@@ -19,6 +19,8 @@ from tracrcheck.commands.arguments import (
 from tracrcheck.commands.base import command, command_line
 from tracrcheck.commands.loading import loading
 from tracrcheck.commands.serving import serve_early
+from tracrcheck.error_codes import unknown_name
+from tracrcheck.generator.sizes import SIZES
 from tracrcheck.reports import files
 from tracrcheck.reports.render import terminal
 
@@ -35,6 +37,13 @@ def fuzz(
         int, typer.Option(min=1, help="How many programs, not counting rejected ones.")
     ] = 100,
     seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of the random programs.")] = 0,
+    size: Annotated[
+        str,
+        typer.Option(
+            metavar="small|large",
+            help="small: up to 4 tokens of a vocabulary of 4. large: up to 12 of 12, numbers and texts mixed in half of the programs.",
+        ),
+    ] = "small",
     ablation: Ablations = None,
     save: Annotated[
         Path | None,
@@ -48,6 +57,8 @@ def fuzz(
     """Run a method on random programs. Exit 1 below the bar, or if a replayed check fails."""
     if number is not None or replay:
         refuse_beside("--replay" if number is None else "--number", run.given, code="TC117.campaign")
+    if size not in SIZES:
+        raise unknown_name("TC151", size, SIZES, where="--size")
     files.check_folder(save)
     ablations = tuple(setting.ablation for setting in settings_of(ablation or ["all"]))
     method.check()
@@ -78,6 +89,7 @@ def fuzz(
         timeout=method.timeout,
         memory=process.memory,
         in_process=process.in_process,
+        size=size,
     )
     workers = run.workers()
     if number is not None:
@@ -90,7 +102,7 @@ def fuzz(
         run,
         document=report.document,
     )
-    for path in regressions.save_failures(done.results.rows, seed=seed, folder=save):
+    for path in regressions.save_failures(done.results.rows, seed=seed, folder=save, size=size):
         terminal.show(f"saved {path}")
     done.end(int(bool(done.results.score(Bar()).short)))
 
@@ -105,6 +117,6 @@ def _one(plan: Plan, number: int, save: Path | None) -> None:
     for row in rows:
         terminal.show(report.one(row, plan))
     terminal.show(*report.where_it_ran(in_process=plan.in_process))
-    for path in regressions.save_failures(rows, seed=plan.seed, folder=save):
+    for path in regressions.save_failures(rows, seed=plan.seed, folder=save, size=plan.size):
         terminal.show(f"saved {path}")
     raise typer.Exit(0 if all(row.holds for row in rows) else 1)

@@ -47,18 +47,18 @@ class _Seeded:
         return self.rng.randrange(n)
 
 
-def draw(seed: int | str) -> Recipe:
-    """The recipe of this seed: 1-6 operations, 2-4 tokens, lengths up to 4 (at most 340 inputs)."""
-    return draft(_Seeded(seed))
+def draw(seed: int | str, size: str = "small") -> Recipe:
+    """The recipe of this seed: 1-6 operations; small: 2-4 tokens, lengths up to 4 (at most 340 inputs); large: up to 12 of each."""
+    return draft(_Seeded(seed), size=size)
 
 
-def numbered(seed: int, number: int) -> Recipe:
+def numbered(seed: int, number: int, size: str = "small") -> Recipe:
     """The recipe of draw `number` for this seed."""
-    return draw(f"{seed}/{number}")
+    return draw(f"{seed}/{number}", size)
 
 
-def name_of(seed: int, number: int) -> str:
-    return f"drawn_{seed}_{number}"
+def name_of(seed: int, number: int, size: str = "small") -> str:
+    return f"drawn_{seed}_{number}" if size == "small" else f"drawn_{size}_{seed}_{number}"
 
 
 class Rejected(Exception):
@@ -93,6 +93,7 @@ class Draws:
     """
 
     seed: int
+    size: str = "small"
     rejected: Counter[str] = field(default_factory=Counter)
     seen: set[str] = field(default_factory=set)
     drawn: int = 0
@@ -108,7 +109,7 @@ class Draws:
                 self.rejected[error.reason] += 1
 
     def _accept(self, number: int) -> Compiled:
-        compiled = compiled_of(numbered(self.seed, number), name_of(self.seed, number))
+        compiled = compiled_of(numbered(self.seed, number, self.size), name_of(self.seed, number, self.size))
         digest = compiled.model.digest()
         if digest in self.seen:
             raise Rejected(AGAIN)

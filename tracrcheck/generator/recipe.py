@@ -2,12 +2,14 @@
 
 A recipe is a list of operations that refer to their inputs by index: 0 is the tokens, 1 the indices, and 2 + i
 operation i. The last operation is the output. Tokens are the numbers 0, 1, ...; values are small integers, or numerical
-(for `Mean`, `Combine` and `Number`). Tables are indexed modulo their length, so that they have an entry for every value
+(for `Mean`, `Combine` and `Number`). In a mixed recipe odd tokens, and odd values of `Map`, are texts: 0, "1", 2, ... Tables are indexed modulo their length, so that they have an entry for every value
 that Tracr infers, including those that never occur.
 """
 
 from __future__ import annotations
 
+import itertools
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -98,6 +100,8 @@ class Above:
 Operation = Map | Pair | Width | Take | Mean | Number | Combine | Above
 OPERATIONS = {kind.__name__.lower(): kind for kind in (Map, Pair, Width, Take, Mean, Number, Combine, Above)}
 NUMERICAL = (Mean, Number, Combine)  # what they give
+# Above so many inputs in all, some of each length are drawn.
+ALL, OF_A_LENGTH = 400, 24
 READ_AS_INPUT = ("source", "first", "second", "keys", "queries", "values")
 
 
@@ -108,6 +112,7 @@ class Recipe:
     n_tokens: int
     max_seq_len: int
     causal: bool = False
+    mixed: bool = False
     operations: tuple[Operation, ...]
 
     def __post_init__(self) -> None:
@@ -141,22 +146,41 @@ def program(recipe: Recipe, name: str = "recipe") -> Program:
     def build() -> rasp.SOp:
         made: list[rasp.SOp] = [rasp.tokens, rasp.indices]
         for number, operation in enumerate(recipe.operations):
-            made.append(_sop(operation, made, f"step_{number}").named(f"step_{number}"))
+            made.append(_sop(operation, made, f"step_{number}", recipe.mixed).named(f"step_{number}"))
         return made[-1]
 
+    tokens = [_spelled(token, recipe.mixed) for token in range(recipe.n_tokens)]
     return Program(
         name=name,
         build=build,
-        vocab=frozenset(range(recipe.n_tokens)),
+        vocab=frozenset(tokens),
         max_seq_len=recipe.max_seq_len,
         causal=recipe.causal,
+        inputs=some_inputs(tokens, recipe.max_seq_len),
     )
 
 
-def _sop(operation: Operation, made: Sequence[rasp.SOp], name: str) -> rasp.SOp:
+def some_inputs(tokens: Sequence[Any], longest: int) -> list[list[Any]] | None:
+    """Lists of each length, drawn with a fixed seed: each one of a single token, and so on while there are few; None: all."""
+    if sum(len(tokens) ** n for n in range(1, longest + 1)) <= ALL:
+        return None
+    rng, found = random.Random(0), []
+    for n in range(1, longest + 1):
+        if len(tokens) ** n <= OF_A_LENGTH:
+            found += [list(one) for one in itertools.product(tokens, repeat=n)]
+        else:
+            found += [rng.choices(tokens, k=n) for _ in range(OF_A_LENGTH)]
+    return found
+
+
+def _spelled(value: int, mixed: bool) -> int | str:
+    return str(value) if mixed and value % 2 else value
+
+
+def _sop(operation: Operation, made: Sequence[rasp.SOp], name: str, mixed: bool) -> rasp.SOp:
     match operation:
         case Map(source, table):
-            return rasp.Map(lambda x: _at(table, x), made[source])
+            return rasp.Map(lambda x: _spelled(_at(table, x), mixed), made[source])
         case Pair(first, second, grid):
             return rasp.SequenceMap(lambda x, y: _at(_at(grid, x), y), made[first], made[second])
         case Width():
@@ -193,6 +217,7 @@ def to_json(recipe: Recipe) -> dict[str, Any]:
         "n_tokens": recipe.n_tokens,
         "max_seq_len": recipe.max_seq_len,
         "causal": recipe.causal,
+        **({"mixed": True} if recipe.mixed else {}),
         "operations": [
             {"op": type(o).__name__.lower()} | {f.name: _listed(getattr(o, f.name)) for f in fields(o)}
             for o in recipe.operations
@@ -207,6 +232,7 @@ def from_json(record: Any) -> Recipe:
             n_tokens=_whole(record["n_tokens"]),
             max_seq_len=_whole(record["max_seq_len"]),
             causal=bool(record["causal"]),
+            mixed=bool(record.get("mixed", False)),
             operations=tuple(_operation(dict(o)) for o in record["operations"]),
         )
     except (TypeError, ValueError, KeyError, AttributeError) as error:

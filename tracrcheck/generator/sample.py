@@ -26,18 +26,18 @@ from tracrcheck.generator.recipe import (
     Width,
     inputs_of,
 )
+from tracrcheck.generator.sizes import SIZES
 
 T = TypeVar("T")
 
 # Relative frequencies of the operations, simplest first; `tracrcheck fuzz` prints the resulting composition.
 WEIGHTS = {"map": 2, "width": 5, "pair": 5, "take": 6, "mean": 7, "number": 3, "combine": 6, "above": 2}
-LENGTHS = {1: 1, 2: 4, 3: 6, 4: 3}  # max_seq_len
-TOKENS = {2: 5, 3: 3, 4: 1}
 COUNTS = {1: 1, 2: 2, 3: 4, 4: 6, 5: 7, 6: 8}  # operations
 FACTORS = ((10, 10), (10, -10), (5, 5), (10, 5))  # tenths
 THRESHOLDS = (0, 3, 4)  # tenths: between the shares of up to 4 places that Tracr tells apart
 UNREAD = 3  # times as often as a value that was used before
 VALUES = 3  # a table's values are below it
+BY_ORDER = ("LT", "LEQ", "GT")
 
 
 class Choices(Protocol):
@@ -53,7 +53,7 @@ class _Value:
     """What is known about a value before compiling.
 
     size: categorical values are below it. place: it is always an existing position, in causal programs not a later
-    one. clean: zero at BOS. sure: never None. tokens: it depends on the tokens.
+    one. clean: zero at BOS. sure: never None. tokens: it depends on the tokens. ordered: no text among numbers.
     """
 
     size: int
@@ -62,29 +62,36 @@ class _Value:
     clean: bool = True
     sure: bool = True
     tokens: bool = False
+    ordered: bool = True
 
 
-def draft(choices: Choices, *, n_operations: int | None = None) -> Recipe:
-    """A recipe of 1-6 operations, all of which the output depends on; the output depends on the tokens."""
-    length = choices.pick(list(LENGTHS), list(LENGTHS.values()))
-    n_tokens = choices.pick(list(TOKENS), list(TOKENS.values()))
+def draft(choices: Choices, *, n_operations: int | None = None, size: str = "small") -> Recipe:
+    """A recipe of 1-6 operations, all of which the output depends on; the output depends on the tokens. size: of `SIZES`."""
+    of = SIZES[size]
+    length = choices.pick(list(of.lengths), list(of.lengths.values()))
+    n_tokens = choices.pick(list(of.tokens), list(of.tokens.values()))
+    mixed = of.mixed and choices.pick([False, True])
     causal = choices.pick([False, True], [3, 1])
     count = choices.pick(list(COUNTS), list(COUNTS.values())) if n_operations is None else n_operations
-    drafting = _Draft(choices, n_tokens, length)
+    drafting = _Draft(choices, n_tokens, length, mixed)
     for _ in range(count):
         drafting.add()
     if not drafting.values[-1].tokens:
         drafting.replace_last()
     return Recipe(
-        n_tokens=n_tokens, max_seq_len=length, causal=causal, operations=needed(tuple(drafting.operations))
+        n_tokens=n_tokens,
+        max_seq_len=length,
+        causal=causal,
+        mixed=mixed,
+        operations=needed(tuple(drafting.operations)),
     )
 
 
 class _Draft:
-    def __init__(self, choices: Choices, n_tokens: int, length: int) -> None:
-        self.choices, self.length = choices, length
+    def __init__(self, choices: Choices, n_tokens: int, length: int, mixed: bool) -> None:
+        self.choices, self.length, self.mixed = choices, length, mixed
         self.operations: list[Operation] = []
-        self.values = [_Value(n_tokens, tokens=True), _Value(length, place=True)]
+        self.values = [_Value(n_tokens, tokens=True, ordered=not mixed), _Value(length, place=True)]
         self.by_tokens = False  # the next input must depend on the tokens, if a suitable one does
 
     def replace_last(self) -> None:
@@ -127,7 +134,10 @@ class _Draft:
     def _selection(self) -> tuple[int, int, str | Grid]:
         """Any keys, queries, and a comparison or a grid."""
         keys, queries = self._input(key), self._input(plain)
-        by = self.choices.pick(("EQ", "LT", "LEQ", "GT", "NEQ", "TRUE", "grid"), (4, 2, 2, 2, 1, 1, 5))
+        comparisons = {"EQ": 4, "LT": 2, "LEQ": 2, "GT": 2, "NEQ": 1, "TRUE": 1, "grid": 5}
+        if not (self.values[keys].ordered and self.values[queries].ordered):
+            comparisons = {name: weight for name, weight in comparisons.items() if name not in BY_ORDER}
+        by = self.choices.pick(tuple(comparisons), tuple(comparisons.values()))
         if by != "grid":
             return keys, queries, by
         rows, columns = self.values[queries].size, self.values[keys].size
@@ -146,7 +156,8 @@ class _Draft:
     def _map(self) -> tuple[Operation, _Value]:
         source = self._input(categorical)
         of = self.values[source]
-        return Map(source, self._table(of.size)), _Value(VALUES, clean=of.clean, sure=of.sure)
+        value = _Value(VALUES, clean=of.clean, sure=of.sure, ordered=not self.mixed)
+        return Map(source, self._table(of.size)), value
 
     def _pair(self) -> tuple[Operation, _Value]:
         if self.choices.pick((False, True), (2, 1)):
@@ -175,7 +186,8 @@ class _Draft:
         one = self.choices.pick((True, False), (9, 1))
         where = self._one_place() if one else self._selection()
         values = self._input(lambda v: plain(v) and v.clean)
-        return Take(*where, values), _Value(self.values[values].size, sure=one)
+        of = self.values[values]
+        return Take(*where, values), _Value(of.size, sure=one, ordered=of.ordered)
 
     def _mean(self) -> tuple[Operation, _Value]:
         where = self._selection()

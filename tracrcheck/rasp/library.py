@@ -76,6 +76,10 @@ class Library:
         """
         if (Path(name) / PLANTED_PROGRAM).is_file() and all(path.stem != name for path in self.files()):
             return replace(load_file(Path(name) / PLANTED_PROGRAM), named_as=name)
+        if (Path(name) / TRUTH).is_file():
+            raise user_error(
+                "TC165.missing", where=Path(name) / PLANTED_PROGRAM, got="No such file or directory"
+            )
         if name.endswith(".py") or "/" in name:
             return replace(load_file(Path(name)), named_as=name)
         files = self.files()

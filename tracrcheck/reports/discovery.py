@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.faithfulness import Matrix
+from edgeprune_core.graph import Edge
 from edgeprune_core.metrics import METRICS
 from tracrcheck.reports import document as doc
 from tracrcheck.reports.document import number
 from tracrcheck.reports.faithfulness import matrix_block, matrix_document
 from tracrcheck.reports.faithfulness import number as rounded
-from tracrcheck.reports.picture import MOST, Layer, by_reader, circuit_picture, node_of
+from tracrcheck.reports.picture import MOST, Layer, by_layers, by_reader, circuit_picture, is_folded, node_of
+from tracrcheck.reports.render import grid
 from tracrcheck.reports.render.graph import svg
 from tracrcheck.reports.saved import DISCOVERY, DiscoveryFile
 from tracrcheck.trained.discover import Found
@@ -128,10 +130,21 @@ def _tiles(d: Mapping[str, Any]) -> list[doc.Tile]:
 
 
 def _drawing(circuit: Circuit, d: Mapping[str, Any]) -> list[doc.Block]:
-    """The edges with the largest scores where there are many, or else the first ones."""
+    """The edges with the largest scores where there are many, or else the first ones; in a large graph, a table of them, and how
+    many edges lead from each layer into each."""
     scores, asked = d.get("scores") or {}, d["asked"]
     edges = sorted(circuit, key=lambda e: -scores.get(str(e), 0.0))
     shown, more = edges[:MOST], max(0, len(edges) - MOST)
+    if is_folded(circuit):
+        folded = by_layers(circuit, title=f"{len(circuit):,} edges, by the layers that they join")
+        return [
+            folded,
+            doc.Lines(
+                ["Darker: more edges; point at a cell for how many. A layer is its heads and its MLP."],
+                "note",
+            ),
+            _strongest(shown, scores, len(circuit)),
+        ]
     layer = Layer(
         name=f"{asked['ablation']} ablation",
         kinds=dict.fromkeys(shown, "found"),
@@ -143,8 +156,24 @@ def _drawing(circuit: Circuit, d: Mapping[str, Any]) -> list[doc.Block]:
     return [doc.Drawing(picture=picture, most=MOST), doc.Lines([left_out] if more else [], "note")]
 
 
+def _strongest(edges: Sequence[Edge], scores: Mapping[str, float], n_edges: int) -> doc.Table:
+    which = (
+        f"The {len(edges):,} edges with the largest scores" if scores else f"The first {len(edges):,} edges"
+    )
+    return doc.Table.of(
+        edges,
+        doc.Column("edge", lambda e: str(e)),
+        number("score", lambda e: f"{scores[str(e)]:.3g}" if str(e) in scores else ""),
+        doc.choice("into", lambda e: e.reader.port or e.reader.kind),
+        caption=which,
+        note=f"All {n_edges:,} are listed below, by reader.",
+    )
+
+
 def circuit_svg(circuit: Circuit, *, name: str, title: str) -> str:
-    """The circuit as an SVG file."""
+    """The circuit as an SVG file; a large one with its layers folded."""
+    if is_folded(circuit):
+        return grid.svg(by_layers(circuit, title=f"{title}: {len(circuit):,} edges"))
     return svg(circuit_picture(circuit, name=name), title=title)
 
 

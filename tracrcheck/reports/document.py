@@ -208,7 +208,17 @@ class Plot:
     curves: Mapping[str, Sequence[tuple[float, float]]]
 
 
-Block = Table | Findings | Facts | Lines | Drawing | Plot
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Edges counted by layers. writers, readers: the layers in order, by name. counts: (writing, reading layer) -> edges."""
+
+    title: str
+    writers: tuple[str, ...]
+    readers: tuple[str, ...]
+    counts: Mapping[tuple[str, str], int]
+
+
+Block = Table | Findings | Facts | Lines | Drawing | Plot | Grid
 
 # Documents ---------------------------------------------------------------------------------------------------
 

@@ -39,7 +39,7 @@ def document(results: FuzzResults) -> doc.Document:
         word="FAILS" if score.short else "HOLDS",
         good=not score.short,
         outcome="the bar is not reached" if score.short else "the bar is reached",
-        scope=f"{asked['programs']:,} programs drawn from seed {plan.seed}, {plan.timeout:g} s for each run of the method{within}.",
+        scope=f"{asked['programs']:,} {plan.size} programs drawn from seed {plan.seed}, {plan.timeout:g} s for each run of the method{within}.",
         summary=(
             *where_it_ran(in_process=plan.in_process),
             f"{o.exact:,} of {o.counted:,} settings exact: {o.share:.2%} (95 % interval {o.low:.2%} to {o.high:.2%}); "
@@ -76,6 +76,7 @@ def finding(row: Row, plan: Plan) -> doc.Finding:
     """Why one setting is not exact, and the command that replays it."""
     v = row.verdict
     words = ["tracrcheck", "fuzz", "--seed", str(plan.seed), "--number", str(row.number)]
+    words += [] if plan.size == "small" else ["--size", plan.size]
     words += ["--ablation", row.ablation, "--method", v.method]
     words += [] if plan.timeout == TIMEOUT else ["--timeout", f"{plan.timeout:g}"]
     words += [] if plan.memory is None else ["--memory", str(plan.memory)]

@@ -14,13 +14,15 @@ from tracrcheck.reports import (
     gate,
     invariants,
     mutants,
+    overlap,
     peers,
+    plants,
 )
 from tracrcheck.reports.context import Context
 from tracrcheck.reports.document import Document
 from tracrcheck.reports.render import junit, markdown
 from tracrcheck.reports.render.html import page as html
-from tracrcheck.reports.saved import CertificatesFile, DiscoveryFile, Shown
+from tracrcheck.reports.saved import CertificatesFile, DiscoveryFile, OverlapFile, Shown
 from tracrcheck.runs.compare import CompareResults
 from tracrcheck.runs.false_alarms import FalseAlarmResults
 from tracrcheck.runs.fuzz import FuzzResults
@@ -28,6 +30,7 @@ from tracrcheck.runs.gate import Results
 from tracrcheck.runs.invariants import InvariantResults
 from tracrcheck.runs.mutants import MutantResults
 from tracrcheck.runs.peers import PeersResults
+from tracrcheck.runs.plants import PlantsResults
 
 KINDS: dict[type, Callable[[Any, Context], Document]] = {
     Results: gate.document,
@@ -36,8 +39,10 @@ KINDS: dict[type, Callable[[Any, Context], Document]] = {
     MutantResults: lambda results, _: mutants.document(results),
     FalseAlarmResults: lambda results, _: false_alarms.document(results),
     PeersResults: lambda results, _: peers.document(results),
+    PlantsResults: lambda results, _: plants.document(results),
     CompareResults: lambda results, _: compare.document(results),
     DiscoveryFile: lambda results, _: discovery.document(results),
+    OverlapFile: lambda results, _: overlap.document(results),
     CertificatesFile: certify.document,
 }
 

@@ -25,8 +25,10 @@ def document(results: PeersResults) -> doc.Document:
     left = len(results.plan.units()) - len(verdicts)
     tools = ", ".join(f"{name} {found}" for name, found in asked["tools"].items()) or "no tool of others"
     part = (
-        f"{len(programs)} of {n:,} programs, drawn at random" if len(programs) < n else f"all {n:,} programs"
+        f"all {n:,} programs" if len(programs) == n else f"{len(programs)} of {n:,} programs, drawn at random"
     )
+    if asked["most_inputs"] is not None:
+        part += f" from those with at most {asked['most_inputs']:,} inputs"
     return doc.Document(
         command="peers",
         title="Published methods on proved truths",

@@ -16,6 +16,7 @@ from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import Edge, Reader, ResidualGraph
 from tracrcheck.grading.edge_effects import Evidence, Weight
 from tracrcheck.grading.verdict import Verdict
+from tracrcheck.reports.document import Grid
 from tracrcheck.reports.text import computes
 
 Kind = Literal["required", "missing", "extra", "permitted", "found", "shared", "only A", "only B"]
@@ -46,6 +47,8 @@ KINDS: dict[Kind, Stroke] = {
 }
 # Extra and merely permitted edges drawn of one picture; all others are always drawn.
 MOST = 300
+# In a graph with more edges, a circuit of more than `MOST` is drawn with its layers folded.
+LARGE = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,3 +237,18 @@ def by_reader(circuit: Circuit) -> dict[str, list[str]]:
     for edge in circuit:
         into.setdefault(str(edge.reader), []).append(str(edge.writer))
     return into
+
+
+def is_folded(circuit: Circuit) -> bool:
+    """Whether a circuit has too many components for a drawing of its edges."""
+    return len(circuit) > MOST and circuit.graph.n_edges > LARGE
+
+
+def by_layers(circuit: Circuit, *, title: str) -> Grid:
+    """A large circuit with its layers folded: how many edges lead from one into another."""
+    layers = [str(layer) for layer in range(circuit.graph.n_layers)]
+    counts: Counter[tuple[str, str]] = Counter()
+    for edge in circuit:
+        writer = str(edge.writer.layer) if edge.writer.kind in ("head", "mlp") else "embedding"
+        counts[writer, str(edge.reader.layer) if edge.reader.kind != "out" else "out"] += 1
+    return Grid(title=title, writers=("embedding", *layers), readers=(*layers, "out"), counts=counts)

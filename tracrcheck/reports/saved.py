@@ -18,6 +18,24 @@ from tracrcheck.runs.results import RunResults, loaded, wrong_file
 DISCOVERY = "tracrcheck.discovery/1"
 
 
+OVERLAP = "tracrcheck.overlap/1"
+
+
+class _Overlap(TypedDict):
+    schema: str
+    asked: dict[str, Any]
+    n_graph_edges: int
+    n_a: int
+    n_b: int
+    jaccard: float | None
+    expected_shared: float
+    shared: list[Any]
+    only_a: list[Any]
+    only_b: list[Any]
+    layers: list[Any]
+    judged: list[Any]
+
+
 class _Asked(TypedDict):
     task: str
     model: str
@@ -71,6 +89,15 @@ class DiscoveryFile:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OverlapFile:
+    """What `tracrcheck overlap --json` writes. run: as above."""
+
+    document: Mapping[str, Any]
+    run: Mapping[str, Any] | None = None
+    path: Path = Path()
+
+
+@dataclass(frozen=True, kw_only=True)
 class CertificatesFile:
     """What `tracrcheck certify --json` writes. run: as above. Drawings take the circuits from the cache, or prove them again."""
 
@@ -110,7 +137,7 @@ def setting_words(certificate: Mapping[str, Any]) -> str:
     return ", ".join(words)
 
 
-Shown = RunResults | DiscoveryFile | CertificatesFile
+Shown = RunResults | DiscoveryFile | OverlapFile | CertificatesFile
 
 
 def read(path: Path) -> Shown:
@@ -122,6 +149,12 @@ def read(path: Path) -> Shown:
         if found := _of_discovery(document):
             raise wrong_file(path, found, kind="a trained model", schema=DISCOVERY, command="discover")
         return DiscoveryFile(document=document, path=path)
+    if schema == OVERLAP:
+        wrong: list[str] = []
+        reading.read(_Overlap, document, "", wrong)
+        if wrong:
+            raise wrong_file(path, wrong, kind="two circuits", schema=OVERLAP, command="overlap")
+        return OverlapFile(document=document, path=path)
     if schema is None and isinstance(document, dict) and list(document) == ["certificates"]:
         if found := _of_certificates(document["certificates"]):
             raise wrong_file(path, found, kind="certify", schema="`certificates`", command="certify")

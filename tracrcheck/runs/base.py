@@ -100,6 +100,12 @@ def made_now(command: str) -> dict[str, Any]:
     return {"command": command, "commit": commit(), "machine": machine(), "started": now}
 
 
+def until(minutes: float | None) -> Callable[[], bool]:
+    """Whether so many minutes have passed since this call."""
+    end = None if minutes is None else time.monotonic() + 60 * minutes
+    return lambda: end is not None and time.monotonic() >= end
+
+
 def finished_there(results: Path | None, header: Mapping[str, Any]) -> bool:
     """Whether `results` already holds this run, finished: the same request on the same sources.
 

@@ -28,7 +28,7 @@ from tracrcheck.truth.setting import Setting
 class Plan(base.Plan):
     """programs: how many accepted ones of the draws of `seed`; timeout: seconds that one run of the method has.
 
-    memory: MiB that the method's process may allocate. in_process: it has no process of its own.
+    memory: MiB that the method's process may allocate. in_process: it has no process of its own. size: of `generator.sample.SIZES`.
     """
 
     seed: int
@@ -39,6 +39,7 @@ class Plan(base.Plan):
     timeout: float
     memory: int | None = field(default=None, metadata=LATER)
     in_process: bool = field(default=False, metadata=LATER)
+    size: str = field(default="small", metadata=LATER)
 
     kind = "fuzz"
 
@@ -85,7 +86,7 @@ class FuzzResults(RunResults):
         summary = read(Summary, free, "summary", problems)
         of: dict[int, list[Row]] = {}
         for number, record in enumerate(parts["rows"]):
-            row = read_row(record, f"rows[{number}]", problems, seed=asked["seed"], method=asked["method"])
+            row = read_row(record, f"rows[{number}]", problems, **_given(asked))
             if row is not None:
                 of.setdefault(row.number, []).append(row)
         if problems:
@@ -165,11 +166,18 @@ def _not_each(
     return problems
 
 
-def read_row(record: Any, where: str, problems: list[str], *, seed: int, method: str) -> Row | None:
-    """A row of the file. seed: of the draws."""
+def _given(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What the run says of each row."""
+    return {"seed": asked["seed"], "method": asked["method"], "size": asked.get("size", "small")}
+
+
+def read_row(
+    record: Any, where: str, problems: list[str], *, seed: int, method: str, size: str
+) -> Row | None:
+    """A row of the file. seed, size: of the draws."""
     number = record.get("number") if isinstance(record, dict) else None
     given = {
-        "program": f"{name_of(seed, number)}" if isinstance(number, int) else "",
+        "program": name_of(seed, number, size) if isinstance(number, int) else "",
         "method": method,
         "seed": number,
     }
@@ -202,8 +210,11 @@ class Campaign(base.ResumableRun[int, Examined]):
 
     def row_of(self, line: Mapping[str, Any], problems: list[str]) -> Examined | None:
         parts = read(Line, line, "row", problems)
-        one = partial(read_row, problems=problems, seed=self.plan.seed, method=self.plan.method)
-        rows = [one(row, f"row.rows[{n}]") for n, row in enumerate(parts["rows"] if parts else ())]
+        given = _given(plain(self.plan))
+        rows = [
+            read_row(row, f"row.rows[{n}]", problems, **given)
+            for n, row in enumerate(parts["rows"] if parts else ())
+        ]
         return None if problems else Examined(program=parts["program"], rows=tuple(rows))  # type: ignore[arg-type]
 
     def phases(self) -> Iterator[tuple[Iterable[Any], int, str]]:
@@ -212,7 +223,7 @@ class Campaign(base.ResumableRun[int, Examined]):
 
     def draw(self) -> Iterator[int]:
         """The numbers of the accepted draws."""
-        draws = Draws(seed=self.plan.seed, rejected=self.rejected)
+        draws = Draws(seed=self.plan.seed, size=self.plan.size, rejected=self.rejected)
         for number, _ in islice(draws, self.plan.programs):
             self.drawn = draws.drawn
             self.units[number] = number
@@ -235,7 +246,7 @@ class Campaign(base.ResumableRun[int, Examined]):
 def examined(plan: Plan, number: int, died: str | None = None) -> Examined:
     """A draw examined as the plan says. died: why it could not be."""
     return examine(
-        plan.seed, number, plan.settings, method=plan.method, timeout=plan.timeout,
+        plan.seed, number, plan.settings, method=plan.method, timeout=plan.timeout, size=plan.size,
         memory_mib=plan.memory, in_process=plan.in_process, died=died,
     )  # fmt: skip
 

@@ -100,6 +100,7 @@ def examine(
     *,
     method: str,
     timeout: float,
+    size: str = "small",
     memory_mib: int | None = None,
     in_process: bool = False,
     died: str | None = None,
@@ -109,9 +110,9 @@ def examine(
     memory_mib, in_process: as in `examinee_of`. died: why the method could not be run; it counts as one that raised.
     Errors: TC153.
     """
-    recipe = numbered(seed, number)
+    recipe = numbered(seed, number, size)
     try:
-        compiled = compiled_of(recipe, name_of(seed, number))
+        compiled = compiled_of(recipe, name_of(seed, number, size))
     except Rejected as error:
         raise user_error("TC153", where=f"--number {number}", got=error.reason) from error.error
     zero = Setting(ablation="zero")

@@ -15,6 +15,7 @@ RUNS: Table[RunKind] = Table({
     "tracrcheck.mutants/1": Lazy("tracrcheck.runs.mutants:MUTANT_RUNS"),
     "tracrcheck.false_alarms/1": Lazy("tracrcheck.runs.false_alarms:FALSE_ALARMS"),
     "tracrcheck.peers/1": Lazy("tracrcheck.runs.peers:PEERS"),
+    "tracrcheck.plants/1": Lazy("tracrcheck.runs.plants:PLANTS"),
     "tracrcheck.compare/1": Lazy("tracrcheck.runs.compare:COMPARE"),
 })  # fmt: skip
 

@@ -7,7 +7,6 @@ gets its circuit by the same selector, so that all are judged alike.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, distribution
@@ -38,13 +37,15 @@ Key = tuple[str, str, str]  # method, ablation, program
 @dataclass(frozen=True, kw_only=True)
 class Plan(base.Plan):
     """methods: each with the ablations that it takes. own_circuit: those whose own circuit is judged; the circuit of all others is
-    made of their scores by `select`. programs: a share of the `n_programs` there are. timeout: seconds. tools: their versions."""
+    made of their scores by `select`. programs: a share of the `n_programs` there are, drawn from those with at most `most_inputs` inputs
+    (null: from all). timeout: seconds. tools: their versions."""
 
     methods: dict[str, list[str]]
     own_circuit: list[str]
     select: str
     programs: list[str]
     n_programs: int
+    most_inputs: int | None
     timeout: float
     tools: dict[str, str]
 
@@ -141,12 +142,6 @@ class Peers(base.ResumableRun[Key, Verdict]):
         verdicts = tuple(replace(v, seconds=round(v.seconds, 3)) for v in self.done)  # as in the file
         summary = Summary.of(verdicts, self.seconds).to_json()
         return PeersResults(path=path or Path(), run=self.record(), verdicts=verdicts, summary=summary)
-
-
-def until(minutes: float | None) -> Callable[[], bool]:
-    """Whether so many minutes have passed since this call."""
-    end = None if minutes is None else time.monotonic() + 60 * minutes
-    return lambda: end is not None and time.monotonic() >= end
 
 
 def again(

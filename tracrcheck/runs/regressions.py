@@ -151,12 +151,12 @@ def of_row(row: Row, recipe: Recipe) -> Regression:
     )
 
 
-def save_failures(rows: Iterable[Row], *, seed: int, folder: Path | None) -> list[Path]:
-    """Every row that counts and does not hold, as a file; nothing where there is no folder. seed: of the draws."""
+def save_failures(rows: Iterable[Row], *, seed: int, folder: Path | None, size: str = "small") -> list[Path]:
+    """Every row that counts and does not hold, as a file; nothing where there is no folder. seed, size: of the draws."""
     if folder is None:
         return []
     failing = [row for row in rows if row.counts and not row.holds]
-    return [save(of_row(row, numbered(seed, row.number)), folder) for row in failing]
+    return [save(of_row(row, numbered(seed, row.number, size)), folder) for row in failing]
 
 
 def keeping(judged: Callable[[], Row], recipe: Recipe, folder: Path | None, name: str) -> Row:

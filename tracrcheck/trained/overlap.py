@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -111,13 +111,25 @@ def circuit_in(path: Path) -> Circuit:
         raise error.at(str(path)) from None
 
 
+# How many circuits are judged on each task: both, and their shared edges.
+CIRCUITS = 3
+
+
 def crossed(
-    found: Overlap, subject: TrainedModel, tasks: dict[str, tuple[Pair, ...]], *, draws: int, seed: int
+    found: Overlap,
+    subject: TrainedModel,
+    tasks: dict[str, tuple[Pair, ...]],
+    *,
+    draws: int,
+    seed: int,
+    minutes: float | None = None,
+    tell: Callable[[str], Any] | None = None,
 ) -> Iterator[Judged]:
-    """Both circuits and their shared edges, on each of the tasks. Errors: EP121 (another model's graph)."""
+    """Both circuits and their shared edges, on each of the tasks. minutes: how long all of it may take; None: no limit. tell:
+    hears what is evaluated, where that takes long. Errors: EP121 (another model's graph)."""
     circuits: dict[Which, Circuit] = {"a": found.a, "b": found.b, "shared": found.shared.connected()}
+    each = None if minutes is None else minutes / (CIRCUITS * len(tasks))
     for task, pairs in tasks.items():
         for which, circuit in circuits.items():
-            yield Judged(
-                which=which, task=task, matrix=judge(subject, pairs, circuit, draws=draws, seed=seed)
-            )
+            matrix = judge(subject, pairs, circuit, draws=draws, seed=seed, minutes=each, tell=tell)
+            yield Judged(which=which, task=task, matrix=matrix)

@@ -36,14 +36,17 @@ from edgeprune_core.methods.base import Candidate, Swept
 from edgeprune_core.methods.top_edges import top_edges
 from edgeprune_core.task import Task
 from edgeprune_core.tasks.prompt_task import prompt_task
+from edgeprune_core.trained_models import TrainedModel
 from edgeprune_core.training.prices import geometric
 from tracrcheck.error_codes import user_error
 from tracrcheck.executors.worker import Died, Worker
 from tracrcheck.grading.by_name import find_method
 from tracrcheck.grading.run_method import read_answer
 from tracrcheck.trained import fetched, mib
-from tracrcheck.trained import prompts as prompt_lists
+from tracrcheck.trained.compute import placed
 from tracrcheck.trained.curve import Curve, Point
+from tracrcheck.trained.leading import leads_of
+from tracrcheck.trained.prompts import PromptLists, both_lists
 from tracrcheck.trained.suited import suited
 
 # How many sizes a ranking is cut at, before equal ones are merged.
@@ -65,7 +68,8 @@ Sweep = Callable[[Task], Found]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One curve. model: as in `--model`. prompts: per list, drawn with the seed, which is the method's too."""
+    """One curve. model: as in `--model`. prompts: per list, drawn with the seed, which is the method's too.
+    only_right: those on which the model leads with an answer. device: cpu or cuda."""
 
     task: str
     model: str
@@ -73,6 +77,17 @@ class Job:
     method: str
     seed: int
     prompts: int
+    only_right: bool = False
+    device: str = "cpu"
+
+    def subject(self) -> TrainedModel:
+        """The model, where it runs. Errors: those of `load_model`, and TC117."""
+        return placed(fetched.load_model(self.model), device=self.device, dtype="float32")
+
+    def prompt_lists(self, subject: TrainedModel) -> PromptLists:
+        """Errors: those of `both_lists`."""
+        leads = leads_of(subject) if self.only_right else None
+        return both_lists(self.task, subject.tokenizer, n=self.prompts, seed=self.seed, leads=leads)
 
 
 def sweep_of(name: str, n_edges: int = 0) -> Sweep:
@@ -139,8 +154,8 @@ def failed(job: Job, why: str, seconds: float = 0.0) -> Curve:
 
 def tasks_of(job: Job) -> tuple[Task, Task]:
     """The same task on training and on held-out prompts."""
-    subject = fetched.load_model(job.model)
-    lists = prompt_lists.both_lists(job.task, subject.tokenizer, n=job.prompts, seed=job.seed)
+    subject = job.subject()
+    lists = job.prompt_lists(subject)
     model = folded(subject.model)
     train, held_out = (
         prompt_task(job.task, model, pairs, subject.tokenizer).under(job.ablation)

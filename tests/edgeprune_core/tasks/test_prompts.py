@@ -10,8 +10,9 @@ import pytest
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.tasks import TASKS, pairs
-from edgeprune_core.tasks.base import SPLITS, Pair, split_of, together
+from edgeprune_core.tasks.base import SPLITS, Pair, fitted, split_of, together
 from edgeprune_core.tasks.boolean_expressions import BooleanExpressions, Operation, evaluate, written
+from edgeprune_core.tasks.capitals import CAPITALS
 from edgeprune_core.tasks.encode import encode
 from edgeprune_core.tasks.ioi import IndirectObject
 from edgeprune_core.tasks.names import MEN, WOMEN
@@ -19,7 +20,8 @@ from edgeprune_core.tasks.tokenizer import END, WordTokenizer
 from edgeprune_core.tasks.vocabulary import FOLDER, VOCABULARIES, made_anew, tokenizer, write
 
 SOURCES = {**TASKS, "ioi_swap": IndirectObject(corruption="swap")}
-WORDS = {
+# Tasks without a shipped word list have one of their own pieces.
+WORDS = {name: WordTokenizer.of_texts(source.texts()) for name, source in TASKS.items()} | {
     source.name: tokenizer(vocabulary) for vocabulary, sources in VOCABULARIES.items() for source in sources
 }
 
@@ -153,6 +155,81 @@ def test_in_greater_than_the_answers_are_the_later_years_and_the_corrupted_year_
         assert [int(a) for a in pair.foils] == list(range(int(first) + 1))
         assert pair.corrupted == pair.clean.replace(f"{century}{first}", f"{century}01")
         assert pair.answers
+
+
+@dataclass(frozen=True)
+class Digits:
+    """A tokenizer that cuts words as ours does, and numbers into digits, as that of SmolLM2."""
+
+    words: WordTokenizer
+
+    def pieces(self, text: str) -> list[str]:
+        return [part for piece in re.findall(r" ?[0-9]|[^0-9]+", text) for part in self.cut(piece)]
+
+    def cut(self, piece: str) -> list[str]:
+        if re.fullmatch(" ?[0-9]", piece):
+            return list(piece)
+        return [self.words.pieces[i] for i in self.words.encode(piece.rstrip(" "))] + [" "] * piece.endswith(
+            " "
+        )
+
+    def encode(self, text: str) -> list[int]:
+        return [hash_of(piece) for piece in self.pieces(text)]
+
+
+def hash_of(piece: str) -> int:
+    return int.from_bytes(piece.encode(), "big")
+
+
+def test_where_years_are_cut_into_digits_a_digit_is_right_if_a_later_year_begins_with_it():
+    source = fitted(TASKS["greater_than"], Digits(tokenizer("english")))
+    seen = set()
+    for pair in islice(pairs(source, seed=0), 300):
+        decade, year = re.search(r"year \d\d(\d)(\d) to", pair.clean).groups()
+        assert [int(a) for a in pair.answers] == list(range(int(decade) + (year == "9"), 10))
+        assert [int(a) for a in pair.foils] == list(range(int(decade) + (year == "9")))
+        assert pair.answers
+        assert pair.foils
+        assert pair.clean[-2:] == pair.corrupted[-2:] == re.search(r"year (\d\d)", pair.clean)[1]
+        encode(pair, Digits(tokenizer("english")))
+        seen.add(year == "9")
+    assert seen == {True, False}
+
+
+@pytest.mark.parametrize("name", ["english", "boolean"])
+def test_a_tokenizer_with_years_of_two_digits_or_without_the_words_leaves_greater_than_as_it_is(name):
+    assert fitted(TASKS["greater_than"], tokenizer(name)) == TASKS["greater_than"]
+    assert fitted(TASKS["ioi"], tokenizer(name)) is TASKS["ioi"]
+
+
+def test_in_induction_the_last_words_were_there_before_and_the_answer_came_next_and_in_the_corrupted_prompt_nothing_did():
+    lengths = set()
+    for pair in drawn("induction"):
+        words, other = pair.clean[1:-1].split(", "), pair.corrupted[1:-1].split(", ")
+        n = len(words) - 12
+        assert words[12:] == words[:n] == other[12:]
+        assert pair.answers == (f" {words[n]}",)
+        assert set(pair.foils) == {f" {word}" for word in words[:12]} - set(pair.answers)
+        assert len(set(words[:12] + other[:12])) == 24
+        assert pair.corrupted_answers == ()
+        lengths.add(n)
+    assert lengths == {5, 6, 7, 8, 9}
+
+
+def test_every_word_of_induction_is_in_the_shipped_word_list():
+    for pair in drawn("induction", 50):
+        encode(pair, tokenizer("english"))
+
+
+@pytest.mark.parametrize("name", ["capital", "capital_few_shot", "capital_instruction"])
+def test_in_capital_the_answer_is_that_of_the_country_and_the_foil_that_of_the_other(name):
+    for pair in drawn(name):
+        country, other = pair.keys
+        assert pair.clean == pair.template.format(country=country)
+        assert pair.corrupted == pair.template.format(country=other)
+        assert pair.answers == (f" {CAPITALS[country]}",)
+        assert pair.foils == pair.corrupted_answers == (f" {CAPITALS[other]}",)
+        assert pair.answers[0] not in pair.clean
 
 
 def test_in_gendered_pronoun_the_other_name_is_of_the_other_gender():

@@ -113,6 +113,7 @@ WRITTEN = {
         "out.json",
     ],
     "plan": ["plan", "--model", "gpt2", "--batch", "4", "--seq", "8", "--memory", "80", "--json", "out.json"],
+    "tasks": ["tasks", "ioi", "capital", "--prompts", "4", "--json", "out.json"],
     "discovery": ["discover", "--task", "ioi", "--method", "random", *FEW, "--json", "out.json"],
 }
 

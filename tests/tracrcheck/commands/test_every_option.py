@@ -51,9 +51,12 @@ ELSEWHERE = {
     },
     ("discover", "--distributed"): "tests/edgeprune_core/distributed/test_edge_pruning.py::test_a_method_that_cannot_be_shared_is_refused",
     ("compare", "--plot"): HERE + "test_compare.py::test_methods_are_compared_printed_drawn_and_written",
+    ("compare", "--device"): HERE + "test_device.py::test_curves_are_made_on_the_device_that_is_named",
     ("faithfulness", "--json"): HERE + "test_discover.py::test_the_documented_fields_are_written",
     ("overlap", "--out"): "tests/tracrcheck/trained/test_overlap.py::test_the_picture_has_each_edge_in_the_colour_of_whose_it_is",
     ("overlap", "--json"): "tests/tracrcheck/trained/test_overlap.py::test_edges_alone_are_compared_without_a_model",
+    ("overlap", "--html"): "tests/tracrcheck/trained/test_overlap.py::test_the_page_is_the_same_from_the_file",
+    ("tasks", "--json"): HERE + "test_tasks.py::test_every_task_is_listed_with_how_well_the_model_does_it",
     ("plan", "--json"): "tests/tracrcheck/trained/test_memory_plan.py::test_the_documented_fields_are_written",
     ("doctor", "--json"): HERE + "test_doctor.py::test_the_command_prints_and_writes_what_was_found",
 }  # fmt: skip

@@ -149,6 +149,11 @@ WRONG = {
         [],
         "TC131 cannot read a circuit from 'circuit.json'\n    got     JSONDecodeError: ",
     ),
+    "a file cut short": (
+        '{"edges": ["tok -> m0',
+        [],
+        "TC131 cannot read a circuit from 'circuit.json'\n    got     JSONDecodeError: Unterminated string",
+    ),
     "no circuit": (
         {"a": 1},
         [],

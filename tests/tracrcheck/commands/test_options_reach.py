@@ -52,6 +52,7 @@ PROMPTS = (
     "--dtype float64",
     "--device cpu",
     "--threads 2",
+    "--only-right",
 )
 OPTIONS = {
     "new mine": ("--into mine",),
@@ -68,7 +69,7 @@ OPTIONS = {
     "export flip --to acdc --out out.json": ("--programs-dir mine",),
     PLAN: ("--model gpt2-medium", "--batch 9", "--seq 9", "--gpus 9", "--circuits 9", "--dtype float32", "--memory 9"),
     RUNS["fuzz"]: ("--method random", "--timeout 9", "--memory 9", "--in-process", "--programs 9", "--seed 9", "--ablation mean", "--number 9"),
-    RUNS["compare"]: ("--task greater_than", f"--model {FOLDER / 'english'}", "--methods random", "--ablation mean", "--seeds 3", "--prompts 9"),
+    RUNS["compare"]: ("--task greater_than", f"--model {FOLDER / 'english'}", "--methods random", "--ablation mean", "--seeds 3", "--prompts 9", "--only-right"),
     RUNS["invariants"]: ("--only criterion", "--seeds 3", "--first 5", "--programs 4", "--stop"),
     RUNS["mutants"]: ("--only clamp_missing", "--unchecked", "--list"),
     "mutants": ("--false-alarms 2",),
@@ -77,7 +78,8 @@ OPTIONS = {
     f"{DISCOVER} --checkpoint out.state": ("--checkpoint-every 9", "--resume"),
     "discover --task ioi": ("--set steps=9", "--steps 9", "--circuits 9", "--batch 9", "--learning-rate .5", "--init eap"),
     FAITH: (*PROMPTS, "--metric kl"),
-    OVERLAP: ("--task-a greater_than", "--task-b greater_than", "--model gpt2", "--prompts 9", "--draws 9", "--seed 9"),
+    OVERLAP: ("--task-a greater_than", "--task-b greater_than", *PROMPTS[1:]),
+    "tasks ioi": ("--model gpt2", "--prompts 9", "--seed 9", "--dtype float64", "--device cpu", "--threads 2"),
 }  # fmt: skip
 REACHING = {Case(words, more).key for words, options in OPTIONS.items() for more in options}
 HANDED = {(command, word) for command in RUNS for word in RUN.split() if word.startswith("--")}
@@ -86,6 +88,7 @@ PLACED = (
     "tracrcheck.trained.fetched:load_model",
     "torch:set_num_threads",
     "tracrcheck.trained.compute:placed",
+    "tracrcheck.trained.leading:leads_of",
 )
 # Where each command begins its work.
 SEAMS = {
@@ -103,7 +106,8 @@ SEAMS = {
         "tracrcheck.commands.discover:_write_circuit", "tracrcheck.trained.discover:judge",
     ),
     "faithfulness": (*PLACED, "tracrcheck.trained.discover:judge"),
-    "overlap": ("tracrcheck.trained.fetched:load_model", "tracrcheck.trained.overlap:crossed"),
+    "overlap": (*PLACED, "tracrcheck.trained.overlap:crossed"),
+    "tasks": (*PLACED, "tracrcheck.trained.leading:ability"),
     "fuzz": ("tracrcheck.commands.resumable:run_or_read", "tracrcheck.runs.fuzz:examined"),
 }  # fmt: skip
 # Calls that are answered, so that the next is reached. All others end the command.
@@ -111,6 +115,7 @@ GOES_ON = {
     "load_model",
     "set_num_threads",
     "placed",
+    "leads_of",
     "size_of",
     "alone",
     "discover",
@@ -171,7 +176,7 @@ class Written:
             case "discover":
                 graph = ResidualGraph.of(args[0].subject.model.spec)
                 return SimpleNamespace(circuit=Circuit.full(graph), resumed_after=None)
-            case "alone" | "placed" | "size_of":
+            case "alone" | "leads_of" | "placed" | "size_of":
                 return real(*args, **rest)
         return []
 

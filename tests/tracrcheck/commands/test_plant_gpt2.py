@@ -101,6 +101,43 @@ def test_a_file_that_is_missing_or_changed_is_named(call, here, name):
     assert re.match(rf"TC165 \S+d/{name} a file of the planted model cannot be read\n", missing)
 
 
+@pytest.mark.usefixtures("planted")
+@pytest.mark.parametrize(
+    ("gone", "words", "error"),
+    [
+        ("config.json", ("gate", "d"), r"TC165 \S+d/config.json a file of the planted model cannot be read"),
+        ("program.py", ("gate", "d"), "TC165 d/program.py a file of the planted model cannot be read"),
+        (
+            "config.json",
+            ("discover", "--model", "d", "--task", "d/pairs.jsonl"),
+            "EP177 d/config.json cannot read",
+        ),
+        (
+            "model.safetensors",
+            ("discover", "--model", "d", "--task", "d/pairs.jsonl"),
+            "EP177 d no safetensors",
+        ),
+        (
+            "tokenizer.json",
+            ("discover", "--model", "d", "--task", "d/pairs.jsonl"),
+            "EP189 d no tokenizer of this model",
+        ),
+        (
+            "pairs.jsonl",
+            ("discover", "--model", "d", "--task", "d/pairs.jsonl"),
+            "TC171 --task no task 'd/pairs.jsonl'",
+        ),
+    ],
+)
+def test_a_folder_with_a_file_missing_is_refused_by_each_command_that_needs_it(
+    call, here, gone, words, error
+):
+    (here / "d" / gone).unlink()
+    shown = finished(call(*words), 2).stderr
+    assert re.match(error, shown), shown
+    assert all(f"    {part}" in shown for part in ("got ", "wanted "))
+
+
 @pytest.mark.parametrize(
     ("words", "error"),
     [

@@ -32,6 +32,7 @@ WORK = {
     "compare": ["--task", "ioi"],
     "faithfulness": ["no-such-file.json", "--task", "ioi"],
     "overlap": ["no-such-file.json", "no-such-file.json"],
+    "tasks": [],
     "plan": ["--model", "gpt2", "--batch", "1", "--seq", "4"],
     "invariants": [],
     "mutants": [],

@@ -23,6 +23,7 @@ CALLS = [
     (["discover", "--task", "wrong"], "TC171"),
     (["discover", "--task", "ioi", "--method", "wrong"], "TC113"),
     (["discover", "--task", "ioi", "--ablation", "wrong"], "TC117"),
+    (["tasks", "wrong"], "TC171"),
     (["compare", "--task", "wrong"], "TC171"),
     (["compare", "--task", "ioi", "--methods", "acdc,wrong"], "TC113"),
     (["faithfulness", "wrong.json", "--task", "ioi", "--metric", "wrong"], "TC113"),

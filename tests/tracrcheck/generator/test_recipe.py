@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
+from dataclasses import replace
 from itertools import islice
 
 import pytest
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.methods import EdgePruningScoreFunction
-from tracrcheck.generator.accept import Draws, compiled_of, draw
-from tracrcheck.generator.recipe import OPERATIONS, Above, Number, Recipe, from_json, program, to_json
+from tracrcheck.generator.accept import Draws, compiled_of, draw, numbered
+from tracrcheck.generator.recipe import (
+    OPERATIONS,
+    Above,
+    Map,
+    Number,
+    Pair,
+    Recipe,
+    Selection,
+    from_json,
+    program,
+    some_inputs,
+    to_json,
+)
+from tracrcheck.generator.sample import BY_ORDER
 from tracrcheck.rasp.interpreter import Evaluator
 from tracrcheck.truth.certify import certify
 from tracrcheck.truth.setting import Setting
@@ -79,3 +94,56 @@ def test_edge_pruning_finds_the_certified_truth_of_programs_nobody_wrote(seed, a
 def test_above_is_more_than_the_threshold():
     recipe = Recipe(n_tokens=3, max_seq_len=3, operations=(Number(0, (2, 3, 4)), Above(2, 3)))
     assert Evaluator([0, 1, 2], causal=False)(program(recipe).build()) == [0, 0, 1]
+
+
+# Large programs ----------------------------------------------------------------------------------------
+
+
+def large(n: int) -> list[Recipe]:
+    return [draw(seed, "large") for seed in range(n)]
+
+
+def test_large_programs_have_longer_inputs_more_tokens_and_values_of_several_types():
+    recipes = large(200)
+    assert {r.max_seq_len for r in recipes} == set(range(5, 13))
+    assert {r.n_tokens for r in recipes} == set(range(3, 13))
+    assert {r.mixed for r in recipes} == {True, False}
+    assert not any(draw(seed).mixed for seed in SEEDS)
+    mixed = next(r for r in recipes if r.mixed and r.n_tokens == 5)
+    assert program(mixed).vocab == frozenset([0, "1", 2, "3", 4])
+    assert from_json(json.loads(json.dumps(to_json(mixed)))) == mixed
+
+
+def test_texts_are_not_compared_by_order_and_their_tables_are_those_of_their_numbers():
+    recipes = [r for r in large(200) if r.mixed]
+    by_tokens = [
+        o for r in recipes for o in r.operations if isinstance(o, Selection) and 0 in (o.keys, o.queries)
+    ]
+    assert len(by_tokens) > 20
+    assert not [o for o in by_tokens if o.by in BY_ORDER]
+    recipe = Recipe(
+        n_tokens=4,
+        max_seq_len=5,
+        mixed=True,
+        operations=(Map(0, (2, 1, 0, 1)), Pair(2, 0, ((0, 1, 2, 3), (3, 2, 1, 0)))),
+    )
+    assert Evaluator([0, "1", 2, "3"], causal=False)(program(recipe).build()) == [0, 2, 2, 0]
+    assert Evaluator(["1", 2], causal=False)(
+        program(replace(recipe, operations=recipe.operations[:1])).build()
+    ) == ["1", 0]
+
+
+def test_large_programs_compile_to_what_the_interpreter_gives_on_lists_of_each_length():
+    for number, compiled in islice(Draws(seed=1, size="large"), 6):
+        recipe = numbered(1, number, "large")
+        lengths = Counter(map(len, compiled.domain.inputs))
+        assert set(lengths) == set(range(1, recipe.max_seq_len + 1))
+        if sum(recipe.n_tokens**n for n in lengths) > 400:
+            assert max(lengths.values()) <= 24
+
+
+def test_the_inputs_of_a_small_program_are_all_there_are():
+    assert some_inputs(range(4), 4) is None
+    drawn = some_inputs(range(5), 4)
+    assert drawn == some_inputs(range(5), 4)
+    assert [one for one in drawn if len(one) == 1] == [[0], [1], [2], [3], [4]]

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from edgeprune_core import Circuit, Discovery, Scores
 from edgeprune_core.errors import CheckError
+from tests import zoo
 from tests.tracrcheck.grading.test_grade import Exam
 from tracrcheck.grading.judge import Judge, judged
 from tracrcheck.grading.run_method import Answer, ask
 from tracrcheck.grading.verdict import exit_code
 from tracrcheck.peers.answers import NodeScores
+from tracrcheck.peers.names import Correspondence
 
 
 @pytest.fixture(scope="module")
@@ -260,7 +263,29 @@ def test_a_node_that_the_model_does_not_have_is_foreign(hist):
     assert (got.reason, exit_code([got])) == ("foreign_edges", 2)
 
 
-def test_an_answer_that_is_refused_makes_the_call_wrong(hist):
-    negative = {str(edge): -1.0 for edge in hist.task.graph.edges}
-    got = verdict(hist, negative)
+def graph_of_eap_ig(names):
+    """An object of the class that EAP-IG's graphs have, with these edges kept."""
+    made = type("Graph", (), {"__module__": "eap.graph"})()
+    made.edges = {name: SimpleNamespace(score=torch.tensor(1.0), in_graph=True) for name in names}
+    return made
+
+
+def other_names():
+    return Correspondence(zoo.compiled("reverse").graph, True, 2).known("eap_ig")
+
+
+WRONG_ANSWERS = {
+    "scores without a sign convention": (lambda own: dict.fromkeys(own, -1.0), "TC193"),
+    "scores cut short": (lambda own: dict.fromkeys(list(own)[:5], 1.0), "TC194"),
+    "scores for another model": (lambda own: dict.fromkeys(other_names(), 1.0), "TC195"),
+    "a graph of another model": (lambda own: graph_of_eap_ig(other_names()), "TC195"),
+    "a graph cut short": (lambda own: graph_of_eap_ig(list(own)[:-3]), "TC194"),
+}
+
+
+@pytest.mark.parametrize(("made", "code"), WRONG_ANSWERS.values(), ids=WRONG_ANSWERS)
+def test_an_answer_that_is_refused_makes_the_call_wrong(hist, made, code):
+    own = Correspondence(hist.task.graph, True, 2).known("eap_ig")
+    got = verdict(hist, made(own))
     assert (got.verdict, got.reason, exit_code([got])) == ("FAILS", "refused", 2)
+    assert got.detail.startswith(code), got.detail

@@ -113,7 +113,9 @@ def test_a_program_whose_weights_were_drawn_before_is_rejected(monkeypatch):
     accepted = iter(draws)
     first, _ = next(accepted)
     real = accept.numbered
-    monkeypatch.setattr(accept, "numbered", lambda seed, n: real(seed, first if n == first + 1 else n))
+    monkeypatch.setattr(
+        accept, "numbered", lambda seed, n, size: real(seed, first if n == first + 1 else n, size)
+    )
     second, _ = next(accepted)
     assert second > first + 1
     assert draws.rejected[accept.AGAIN] == 1
@@ -286,6 +288,48 @@ def test_failures_are_reported_saved_and_replayed(call, here):
     mended = regressions.save(case, here / "saved", "mended")
     assert call("fuzz", "--replay", mended).exit_code == 0
     assert call("fuzz", "--replay", mended, "--replay", path).exit_code == 1
+
+
+def test_large_programs_are_examined_and_replayed_as_such(call, here):
+    words = [
+        "--programs",
+        "1",
+        "--seed",
+        "5",
+        "--size",
+        "large",
+        "--method",
+        "tests.tracrcheck.runs.pruners:forgets_positions",
+    ]
+    result = call("fuzz", *words, "--ablation", "zero", "--save", "saved", "--json", "out.json")
+    assert result.exit_code in (0, 1), result.output
+    document = json.loads((here / "out.json").read_text())
+    assert document["run"]["asked"]["size"] == "large"
+    assert campaign.FUZZ.problems(document) == []
+    number = document["programs"][0]["number"]
+    assert f"FAILS drawn_large_5_{number}, zero" in result.stdout
+    assert f"tracrcheck fuzz --seed 5 --number {number} --size large" in result.stdout
+    one = call(
+        "fuzz",
+        "--seed",
+        "5",
+        "--number",
+        str(number),
+        "--size",
+        "large",
+        "--ablation",
+        "zero",
+        "--method",
+        words[-1],
+    )
+    assert (one.exit_code, f"drawn_large_5_{number}" in one.stdout) == (1, True)
+    (path,) = (here / "saved").iterdir()
+    assert call("fuzz", "--replay", path).exit_code == 1
+    wrong = call("fuzz", "--size", "huge")
+    assert (wrong.exit_code, wrong.stderr.split("\n")[0]) == (
+        2,
+        "TC151 --size no size 'huge' of random programs",
+    )
 
 
 def test_one_draw_is_examined_by_its_number(call):

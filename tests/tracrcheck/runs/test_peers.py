@@ -72,6 +72,7 @@ def test_its_file_is_shown_and_rechecked(few):
     assert "2 of 91 programs, drawn at random: hist, copy_tokens" in page.replace(
         str(found.run["asked"]["n_programs"]), "91"
     )
+    assert "from those with at most" not in page
     assert "| <code>exact</code> | zero | 2 of 2 | 2 of 2 | 1.000 |" in page
     assert (
         "| <code>tests.tracrcheck.pruners:nothing_kept</code> | zero | 0 of 2 | - | - | 2 unfaithful |"
@@ -82,6 +83,17 @@ def test_its_file_is_shown_and_rechecked(few):
     assert [pair.same for pair in pairs] == [True, True]
     found.run["asked"]["tools"]["eap"] = "2.0.0"
     assert recheck.stale(found, Library.here()) == ["eap 2.0.0 then, not installed now"]
+
+
+def test_a_share_can_be_drawn_from_programs_with_few_inputs(few, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(script, "share", lambda names, n: drawn.append(names) or ["hist"])
+    run("--most-inputs", "120", "--minutes", "0")
+    n = len(Library.here().all())
+    words = f"1 of {n} programs, drawn at random from those with at most 120 inputs: hist."
+    assert words in page_of(read_any(Path("peers.json")))
+    assert "negate_bit" in drawn[0]
+    assert "parity16" not in drawn[0]
 
 
 def test_a_row_that_was_not_asked_for_is_a_problem(few):

@@ -123,6 +123,29 @@ def test_each_circuit_is_judged_on_both_tasks_and_the_shared_edges_too(call, fil
     assert fields <= documented, fields - documented
 
 
+def test_the_page_is_the_same_from_the_file(call, files, here):
+    words = ["--task-a", "ioi", "--task-b", "gendered_pronoun", "--prompts", "4", "--draws", "2"]
+    assert call("overlap", *files, *words, "--json", "o.json", "--html", "o.html").exit_code == 0
+    page = (here / "o.html").read_text()
+    for text in (
+        "ioi and gendered_pronoun in english",
+        "Each circuit on each task",
+        "gendered_pronoun, every cell",
+    ):
+        assert text in page
+    assert call("report", "o.json", "--html", "again.html").exit_code == 0
+    bodies = [text.partition("Environment</h2>")[0] for text in (page, (here / "again.html").read_text())]
+    assert len(bodies[0]) > 20_000
+    assert bodies[0] == bodies[1]
+
+
+def test_a_file_that_is_no_comparison_of_two_circuits_is_refused(call, here):
+    (here / "o.json").write_text(json.dumps({"schema": "tracrcheck.overlap/1", "asked": {}}))
+    result = call("report", "o.json")
+    assert result.exit_code == 2
+    assert "TC143 o.json" in result.stderr
+
+
 def test_the_picture_has_each_edge_in_the_colour_of_whose_it_is(call, files, here):
     assert call("overlap", *files, "--out", "o.svg").exit_code == 0
     root = ElementTree.parse(here / "o.svg").getroot()

@@ -15,7 +15,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table as RichTable
 
 from edgeprune_core.errors import CheckError
-from tracrcheck.reports.document import Block, Document, Drawing, Facts, Findings, Lines, Plot, Table, plain
+from tracrcheck.reports.document import (
+    Block,
+    Document,
+    Drawing,
+    Facts,
+    Findings,
+    Grid,
+    Lines,
+    Plot,
+    Table,
+    plain,
+)
 from tracrcheck.reports.findings import block as in_lines
 from tracrcheck.reports.render.sanitize import shown
 
@@ -65,7 +76,7 @@ def _rendered(part: RenderableType | Block, width: int) -> list[RenderableType]:
             return [f"  {name:<{longest}}  {plain(value)}" for name, value in rows]
         case Lines(lines=lines):
             return [f"  {line}" for line in lines]
-        case Drawing() | Plot():
+        case Drawing() | Plot() | Grid():
             return []
     return [part]
 

@@ -20,6 +20,7 @@ from tracrcheck.records.machine import in_words
 from tracrcheck.reports import document as doc
 from tracrcheck.reports.picture import KINDS
 from tracrcheck.reports.render import curves
+from tracrcheck.reports.render import grid as grids
 from tracrcheck.reports.render.graph import page_svg
 from tracrcheck.reports.render.templates import templates, text
 
@@ -58,6 +59,7 @@ def _templates() -> Environment:
     }
     made.filters |= {
         "anchor": doc.anchor, "badge_kind": lambda word: _KIND.get(word, "plain"), "choices": _choices, "in_words": in_words,
+        "grid_svg": lambda grid: grids.svg(grid, ground=False),
         "inline": inline, "page_svg": page_svg, "plot_svg": lambda plot: curves.svg(plot, ground=False), "prose": _prose,
         "repr": repr, "stroke": KINDS.__getitem__,
     }  # fmt: skip

@@ -99,7 +99,7 @@ def short_of_faults(found: MutantResults) -> list[str]:
     alone = there <= targeted  # a file of those that name tests of their own
     least = 1.0 if alone else CAUGHT[found.by]
     short = [] if share >= least else [f"{share:.2%} of the faults killed by the {found.by}"]
-    if missing := (targeted if alone else set(MUTANTS) - targeted) - there:
+    if missing := (targeted if alone else set(MUTANTS) - targeted - LATER) - there:
         short.append(f"without {', '.join(sorted(missing))}")
     return short
 

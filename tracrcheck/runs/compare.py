@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.methods import METHODS
 from tracrcheck.rasp.library import Library
+from tracrcheck.records.reading import LATER
 from tracrcheck.records.sources import sources_of
 from tracrcheck.runs import base
 from tracrcheck.runs.results import File, RunKind, RunResults, coverage
@@ -31,8 +32,8 @@ class Plan(base.Plan):
     methods: tuple[str, ...]
     seeds: tuple[int, ...]
     prompts: int
-    only_right: bool = False
-    device: str = "cpu"
+    only_right: bool = field(default=False, metadata=LATER)
+    device: str = field(default="cpu", metadata=LATER)
     n_graph_edges: int = 0
 
     kind = "compare"

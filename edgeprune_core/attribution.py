@@ -26,9 +26,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from edgeprune_core.circuit import Circuit
 from edgeprune_core.engine import run, trace
-from edgeprune_core.mask import edge_values, to_mask
+from edgeprune_core.mask import edge_mask, edge_values
 from edgeprune_core.task import Task
 from edgeprune_core.weights import Model
 
@@ -90,4 +89,4 @@ def _embedding(model: Model, embedded: Float[Tensor, "item pos d_model"]) -> Mod
 
 
 def _everything(task: Task) -> Float[Tensor, "1 reader writer"]:
-    return to_mask(Circuit.full(task.graph), dtype=task.model.dtype, device=task.model.device)
+    return edge_mask(task.graph, device=task.model.device)[None].to(task.model.dtype)

@@ -36,6 +36,8 @@ DIRECTIONS: tuple[Direction, ...] = ("kept", "knocked_out")
 COINCIDE = 1e-4
 # Masks per batch.
 CIRCUITS = 16
+# Cells that a sentence names; beyond, it counts them, and the table says which.
+NAMED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,11 +100,24 @@ class Matrix:
             return f"the circuit is faithful in every one of {len(self.cells)} cells"
         if len(self.against) == len(self.cells):
             return f"faithful in none of {len(self.cells)} cells"
+        good = f"faithful in {len(self.cells) - len(self.against)} of {len(self.cells)} cells"
+        if len(self.against) > NAMED:
+            return f"{good}: {'; '.join(self._counts())}"
         names = ", ".join(
             f"{c.ablation} / {c.direction.replace('_', ' ')} / {METRICS[c.metric].label if c.metric in METRICS else c.metric}"
             for c in self.against
         )
-        return f"faithful in {len(self.cells) - len(self.against)} of {len(self.cells)} cells; not in {names}"
+        return f"{good}; not in {names}"
+
+    def _counts(self) -> Iterator[str]:
+        """Faithful cells by ablation, such as `zero 2 of 5 kept, 3 of 5 knocked out`."""
+        for ablation in dict.fromkeys(c.ablation for c in self.cells):
+            of: dict[Direction, list[bool]] = {}
+            for cell in self.cells:
+                if cell.ablation == ablation:
+                    of.setdefault(cell.direction, []).append(cell.supports)
+            counts = (f"{sum(good)} of {len(good)} {where.replace('_', ' ')}" for where, good in of.items())
+            yield f"{ablation} {', '.join(counts)}"
 
 
 def faithfulness(

@@ -25,6 +25,8 @@ from edgeprune_core.weights import Model
 CHUNK_FLOATS = 8_000_000
 # Up to this many bytes, what every writer writes on every input is kept; beyond, it is recomputed.
 HELD_BYTES = 320 * 2**20
+# The same for the unpruned model's outputs on every input.
+HELD_OUTPUT_BYTES = 128 * 2**20
 
 # A number that is nearer to the mean than this share of the outputs' range counts as equal to it: far above the
 # rounding of either precision (float32: about 1e-7), far below any difference that a program makes on purpose.
@@ -73,6 +75,14 @@ class Task:
             places = None if self.places is None else self.places[rows]
             parts.append(outputs(self.model, self.tokens[rows], valid=self._valid(rows), places=places))
         return torch.cat(parts)
+
+    def wanted(self, inputs: Int[Tensor, " input"]) -> Float[Tensor, "input place d_out"]:
+        """The unpruned model's outputs on these inputs: of `reference`, or computed here where it would be too large."""
+        size = self.scored.numel() * self.model.spec.d_out * self.model.dtype.itemsize
+        if size <= HELD_OUTPUT_BYTES or "reference" in vars(self):
+            return self.reference[inputs]
+        places = None if self.places is None else self.places[inputs]
+        return outputs(self.model, self.tokens[inputs], valid=self._valid(inputs), places=places)
 
     # Fields with a row for each input.
     _of_inputs: ClassVar[tuple[str, ...]] = ("tokens", "valid", "scored", "places")
@@ -157,7 +167,7 @@ class Task:
     def _wanted(self, outputs: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """The model's own outputs on these items, in the precision of `outputs`, and which positions are scored."""
         clean = items[:, 0]
-        return self.reference[clean].to(outputs.dtype), self.scored[clean]
+        return self.wanted(clean).to(outputs.dtype), self.scored[clean]
 
     def margins(
         self, outputs: Float[Tensor, "circuit item place d_out"], items: Int[Tensor, "item 2"]
@@ -168,7 +178,7 @@ class Task:
         the sign of the model's own beyond its mean over the list, so that inputs do not cancel; 0 at the mean.
         """
         clean = items[:, 0]
-        want, scored = self.reference[clean], self.scored[clean]
+        want, scored = self.wanted(clean), self.scored[clean]
         if self.outcome.categorical:
             own = torch.zeros_like(want).scatter_(-1, decode(want)[..., None], 1.0)
             weight = own - (1 - own) / max(want.shape[-1] - 1, 1)
@@ -188,7 +198,7 @@ class Task:
     ) -> Float[Tensor, "circuit item"]:
         """1 where outputs decode to the same as the model's at every scored position, else 0."""
         clean = items[:, 0]
-        same = (decode(outputs) == decode(self.reference[clean])) | ~self.scored[clean]
+        same = (decode(outputs) == decode(self.wanted(clean))) | ~self.scored[clean]
         return same.all(-1).to(outputs.dtype)
 
     @property

@@ -42,6 +42,8 @@ SUITE = Way(
     beside=("tests", "programs", "docs", "pyproject.toml", "README.md", "CHANGELOG.md", "ci"),
     processor=5400,
     endless=False,
+    # What most tests import, and the parts of it that torch imports when an optimiser is made.
+    forked=("torch._dynamo", "accelerate", "torch", "transformers.models.gpt2", "transformers.models.llama", "jax", "haiku", "tracr.compiler.compiling", "pytest", "hypothesis"),
 )  # fmt: skip
 
 

@@ -26,10 +26,14 @@ Slots = slice | Int[Tensor, " slot"]
 
 @dataclass
 class Deltas:
-    """values: `circuit writer batch*pos*d_model`; gradient: its twin, once the last reader has gone back."""
+    """values: `circuit writer batch*pos*d_model`; gradient: its twin, once the last reader has gone back.
+
+    copies: room for rows copied together, used again by each read: fresh memory would cost as much as the copying.
+    """
 
     values: Tensor
     gradient: Tensor | None = None
+    copies: Tensor | None = None
 
     def fill(self, slots: slice, out: Tensor, background: Tensor | None) -> None:
         """out: `circuit writer batch pos d_model`; background: the same without circuits, or None for zeros."""
@@ -57,8 +61,16 @@ class Deltas:
         return torch.bmm(of_inputs, self._at(slots).mT)
 
     def _at(self, slots: Slots) -> Float[Tensor, "circuit slot flat"]:
-        """A view of consecutive rows, a copy of others: what is left out is worth more than the copy."""
-        return self.values[:, slots] if isinstance(slots, slice) else self.values.index_select(1, slots)
+        """A view of consecutive rows, a copy of others, until the next call: what is left out is worth more than the copy."""
+        if isinstance(slots, slice):
+            return self.values[:, slots]
+        circuits, _, flat = self.values.shape
+        size = circuits * len(slots) * flat
+        if self.copies is None or len(self.copies) < size:
+            self.copies = self.values.new_empty(size)
+        return torch.index_select(
+            self.values, 1, slots, out=self.copies[:size].view(circuits, len(slots), flat)
+        )
 
 
 class Write(torch.autograd.Function):

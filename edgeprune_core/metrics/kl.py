@@ -20,4 +20,4 @@ class Kl(Metric):
 
     def __call__(self, task, outputs, items) -> Tensor:
         clean = items[:, 0]
-        return mean_scored(kl_nats(outputs, task.reference[clean], task.temperature), task.scored[clean])
+        return mean_scored(kl_nats(outputs, task.wanted(clean), task.temperature), task.scored[clean])

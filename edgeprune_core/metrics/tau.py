@@ -20,7 +20,7 @@ class Tau(Metric):
 
     def __call__(self, task, outputs, items) -> Tensor:
         clean = items[:, 0]
-        return mean_scored(kendall_tau(outputs, task.reference[clean]), task.scored[clean])
+        return mean_scored(kendall_tau(outputs, task.wanted(clean)), task.scored[clean])
 
 
 def kendall_tau(

@@ -6,7 +6,8 @@ Batches come one at a time and none is kept: a long file needs no more memory th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from itertools import islice
 
 import torch
 from jaxtyping import Bool, Int
@@ -65,6 +66,26 @@ def encoded(pairs: Iterable[Pair], tokenizer: Tokenizer) -> Iterator[EncodedPair
         any_pair = True
     if not any_pair:
         raise user_error("EP180", got="no pair")
+
+
+def joined(pairs: Iterable[EncodedPair], *, at_once: int = 4096) -> PromptBatch:
+    """All of them in one batch. Python's numbers take ten times the memory of a tensor's: few pairs are held as such."""
+    pairs, parts = iter(pairs), []
+    while chunk := list(islice(pairs, at_once)):
+        parts.append(batch_of(chunk))
+    return PromptBatch(**{
+        f.name: _stacked([getattr(part, f.name) for part in parts], NO_TOKEN if f.name in ("answers", "foils") else 0)
+        for f in fields(PromptBatch)
+    })  # fmt: skip
+
+
+def _stacked(parts: Sequence[Tensor], fill: int) -> Tensor:
+    out = parts[0].new_full((sum(map(len, parts)), max(part.shape[1] for part in parts)), fill)
+    start = 0
+    for part in parts:
+        out[start : start + len(part), : part.shape[1]] = part
+        start += len(part)
+    return out
 
 
 def batch_of(chunk: Sequence[EncodedPair]) -> PromptBatch:

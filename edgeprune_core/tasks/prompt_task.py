@@ -21,7 +21,7 @@ from edgeprune_core.error_codes import unknown_name, user_error
 from edgeprune_core.metrics.answers import answer_margin, answers_lead
 from edgeprune_core.task import Task
 from edgeprune_core.tasks.base import Pair
-from edgeprune_core.tasks.encode import EncodedPair, batch_of, encoded
+from edgeprune_core.tasks.encode import EncodedPair, encoded, joined
 from edgeprune_core.tasks.tokenizer import Tokenizer
 from edgeprune_core.weights import Model
 
@@ -74,13 +74,13 @@ def prompt_task(
     tolerance_nats: float = 0.1,
     seed: int = 0,
 ) -> PromptTask:
-    """The task of these pairs. All of them are held in memory.
+    """The task of these pairs. Their tokens are held in memory, and not their texts.
 
     ablation: None for resampling from the corrupted prompts. Errors: as of `encoded`, and EP187 where a prompt is
     longer than the model's context or has tokens that the model does not know.
     """
-    chunk = [_known(pair, model) for pair in encoded(pairs, tokenizer)]
-    batch, n = batch_of(chunk), len(chunk)
+    batch = joined(_known(pair, model) for pair in encoded(pairs, tokenizer))
+    n = len(batch.clean)
     rows, last = torch.arange(n), batch.scored.int().argmax(1, keepdim=True)
     return PromptTask(
         name=name,

@@ -86,8 +86,19 @@ def test_what_holds_under_one_ablation_only_is_said_to():
     against = {(c.ablation, c.direction, c.metric) for c in matrix.against}
     assert ("zero", "kept", "exact_match") in against  # under zero ablation more edges are needed
     assert ("resample", "kept", "exact_match") not in against
-    assert matrix.sentence().startswith(f"faithful in {30 - len(against)} of 30 cells; not in ")
-    assert "zero / kept / exact match" in matrix.sentence()
+    kept = sum(c.supports for c in matrix.cells if (c.ablation, c.direction) == ("zero", "kept"))
+    out = sum(c.supports for c in matrix.cells if (c.ablation, c.direction) == ("zero", "knocked_out"))
+    start = (
+        f"faithful in {30 - len(against)} of 30 cells: zero {kept} of 5 kept, {out} of 5 knocked out; mean "
+    )
+    assert matrix.sentence().startswith(start)
+    assert len(matrix.sentence()) < 160
+    few = dataclasses.replace(
+        matrix, cells=tuple(c for c in matrix.cells if c.supports or c.metric == "exact_match")[:9]
+    )
+    named = [f"{c.ablation} / {c.direction.replace('_', ' ')} / exact match" for c in few.against]
+    assert 1 <= len(named) <= 3
+    assert few.sentence() == f"faithful in {9 - len(named)} of 9 cells; not in {', '.join(named)}"
     holds = dataclasses.replace(matrix, cells=tuple(c for c in matrix.cells if c.supports))
     assert holds.sentence() == f"the circuit is faithful in every one of {30 - len(against)} cells"
 
@@ -183,6 +194,16 @@ def test_an_interval_is_wider_where_more_confidence_is_asked_and_holds_the_mean(
         if a.circuit.low < a.circuit.high:
             assert b.circuit.low < a.circuit.low <= a.circuit.mean <= a.circuit.high < b.circuit.high
     assert any(c.circuit.low < c.circuit.high for c in narrow.cells)
+
+
+def test_the_spread_of_random_circuits_is_that_of_the_confidence_too():
+    work = {"zero": tasks("hist")["zero"]}
+    half = Circuit.of(work["zero"].graph, truth("hist", "zero").texts[1:])
+    narrow, wide = (faithfulness(work, half, draws=30, confidence=c) for c in (0.5, 0.9))
+    pairs = list(zip(narrow.cells, wide.cells, strict=True))
+    assert all(b.null.low <= a.null.low <= a.null.high <= b.null.high for a, b in pairs)
+    assert sum(b.null.high - b.null.low > a.null.high - a.null.low for a, b in pairs) > len(pairs) / 2
+    assert all(a.null.mean == b.null.mean for a, b in pairs)
 
 
 def test_numerical_outputs_and_other_graphs_are_refused():

@@ -45,7 +45,8 @@ def test_both_families_have_the_same_number_of_parameters():
     spec.loader.exec_module(module)
     del sys.modules["whole_step"]
     sizes = {}
-    for family, shape in module.SPECS.items():
+    for family in ("gpt2", "llama"):
+        shape = module.SPECS[family]
         shapes = expected_shapes(shape)
         biases = family == "llama"  # zeros that a Llama does not have
         sizes[family] = sum(
@@ -59,6 +60,7 @@ def test_both_families_have_the_same_number_of_parameters():
 def test_every_case_is_measured_and_written_with_how_it_was_made(bench, monkeypatch, here, capsys, dtype):  # noqa: F811
     monkeypatch.setattr(bench, "peak_gb", lambda case, what: {"step": 1.0, "floor": 0.5}[what])
     monkeypatch.setattr(bench, "BARS", dict.fromkeys(bench.BARS, 1e9))
+    monkeypatch.setattr(bench, "OTHER_BARS", dict.fromkeys(bench.OTHER_BARS, 1e9))
     words = ("--all", "--repeats", 1, "--threads", 1, "--dtype", dtype, "--json", here / "step.json")
     assert called(bench, monkeypatch, *words) == 0
     record = json.loads((here / "step.json").read_text())
@@ -68,7 +70,9 @@ def test_every_case_is_measured_and_written_with_how_it_was_made(bench, monkeypa
         assert (r["dtype"], r["threads"]) == (dtype, 1)
         assert r["ratio"] == r["step"] / r["floor"]
         assert r["bar"] == (1e9 if dtype == "float32" else None)
-    assert capsys.readouterr().out.count("step / floor") == 3
+        assert r["others"].keys() >= bench.OTHER_BARS.keys()
+        assert r["other_bars"] == (bench.OTHER_BARS if (r["family"], dtype) == ("smollm2", "float32") else {})
+    assert capsys.readouterr().out.count("step / floor") == len(bench.BARS)
 
 
 def test_a_ratio_or_a_memory_over_its_bar_is_an_exit_code(bench, monkeypatch, capsys):
@@ -79,6 +83,9 @@ def test_a_ratio_or_a_memory_over_its_bar_is_an_exit_code(bench, monkeypatch, ca
     assert called(bench, monkeypatch, "--repeats", 1) == 0
     monkeypatch.setattr(bench, "BARS", {("gpt2", 4, 32): 1e-9})
     assert called(bench, monkeypatch, "--repeats", 1) == 1
+    monkeypatch.setattr(bench, "BARS", {("smollm2", 4, 32): 1e9})
+    monkeypatch.setattr(bench, "OTHER_BARS", {"EAP": 1e-9})
+    assert called(bench, monkeypatch, "--family", "smollm2", "--repeats", 1) == 1
 
 
 def test_the_mask_and_its_gradient_stay_in_float32(bench):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 
 from edgeprune_core.circuit import Circuit
@@ -45,6 +46,11 @@ def writes_what_it_sees(task):
         json.dumps({"ablation": task.ablation.name, "seed": task.seed, "prompts": clean})
     )
     return Circuit.of(task.graph, ["tok -> out"])
+
+
+def never_ends(task):
+    while True:
+        time.sleep(1)
 
 
 def raises(task):

@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from tracrcheck.commands.arguments import MOST_SEEDS, ModelOption, OnlyRight, PromptAblation, RunOptions, Task
+from tracrcheck.commands.arguments import (
+    MOST_SEEDS,
+    ModelOption,
+    OnlyRight,
+    PromptAblation,
+    RunOptions,
+    Task,
+    check_timeout,
+)
 from tracrcheck.commands.base import command, command_line
 from tracrcheck.commands.computing import Device
 from tracrcheck.commands.loading import loading
@@ -40,6 +48,18 @@ def compare(
     ] = 100,
     only_right: OnlyRight = False,
     device: Device = "auto",
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            help="Seconds that each curve may take. By default there is no limit.", show_default=False
+        ),
+    ] = None,
+    memory: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="MIB", help="Memory that the process of a curve may allocate, its model included."
+        ),
+    ] = None,
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE.svg", help="Draw the curves in this file.")
     ] = None,
@@ -47,6 +67,8 @@ def compare(
     """Compare methods on a trained model: the fewest edges of each at the same divergence, on held-out prompts."""
     from tracrcheck.trained import names
 
+    if timeout is not None:
+        check_timeout(timeout)
     files.check_suffix("--plot", plot, ".svg")
     files.check_writable(plot)
     names.check_ablation(ablation)
@@ -62,7 +84,7 @@ def compare(
     workers = run.workers()
     plan = Plan(
         task=task, model=model or trained_models.trained_on(task), ablation=ablation, methods=chosen,
-        seeds=tuple(range(seeds)), prompts=prompts, only_right=only_right, device=device,
+        seeds=tuple(range(seeds)), prompts=prompts, only_right=only_right, device=device, timeout=timeout, memory=memory,
     ).checked(tell=partial(typer.echo, err=True))  # fmt: skip
     header = plan.header(command_line())
     done = run_or_read(

@@ -27,8 +27,8 @@ class Violation:
     """what: the case that breaks the statement. got, wanted: the value there, and what the statement implies."""
 
     what: str
-    got: Any = ""
-    wanted: Any = ""
+    got: Any
+    wanted: Any
 
     def __str__(self) -> str:
         return f"{self.what}: got {self.got}, wanted {self.wanted}"

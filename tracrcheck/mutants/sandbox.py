@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import Any
 from tracrcheck.mutants.base import Mutant
 from tracrcheck.mutants.checks import Job
 from tracrcheck.mutants.child_process import sources
+from tracrcheck.mutants.forked import server
 from tracrcheck.records.sources import OURS, package_folder
 
 
@@ -34,6 +35,7 @@ class Way:
     root:      a checkout with `beside`, the files and folders that the checks need next to the packages.
     processor: limit on the CPU seconds of all checks of one copy.
     endless:   whether exceeding the limit counts as red. Where each check has a limit of its own it is an error.
+    forked:    modules that are not ours and are imported once for all copies (`forked.py`); none: each in a new process.
     """
 
     module: str
@@ -42,6 +44,7 @@ class Way:
     beside: tuple[str, ...] = ()
     processor: int
     endless: bool
+    forked: tuple[str, ...] = ()
 
 
 # Without a fault, the gauntlet takes about 50 seconds of CPU time.
@@ -129,15 +132,25 @@ def _run(folder: Path, way: Way) -> subprocess.CompletedProcess[str]:
         "PYTHONPATH": str(folder), "TRACRCHECK_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1",
         "PYTHONHASHSEED": "0",
     }  # fmt: skip
+    job, err = str(folder / "job.json"), folder / "err.txt"
+    code = (_in_a_fork if way.forked else _in_a_process)(way, job, folder, environment, err)
+    return subprocess.CompletedProcess([], code, stderr=err.read_text(encoding="utf-8"))
+
+
+def _in_a_fork(way: Way, job: str, folder: Path, environment: Mapping[str, str], err: Path) -> int:
+    return server(way.forked).run(
+        way.module, job, folder=str(folder), environment=environment, seconds=way.processor, err=str(err)
+    )
+
+
+def _in_a_process(way: Way, job: str, folder: Path, environment: Mapping[str, str], err: Path) -> int:
     beside, ours = os.pipe()
     try:
-        with open(folder / "err.txt", "w+", encoding="utf-8") as err:
-            done = subprocess.run(
-                [sys.executable, "-c", LIMITED, way.module, str(way.processor), str(folder / "job.json")],
-                cwd=folder, env=environment, stdin=beside, stdout=subprocess.DEVNULL, stderr=err,
-            )  # fmt: skip
-            err.seek(0)
-            return subprocess.CompletedProcess(done.args, done.returncode, stderr=err.read())
+        with open(err, "w", encoding="utf-8") as file:
+            return subprocess.run(
+                [sys.executable, "-c", LIMITED, way.module, str(way.processor), job],
+                cwd=folder, env=environment, stdin=beside, stdout=subprocess.DEVNULL, stderr=file,
+            ).returncode  # fmt: skip
     finally:
         os.close(beside)
         os.close(ours)

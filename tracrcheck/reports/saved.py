@@ -67,7 +67,13 @@ class _Faithfulness(TypedDict):
     cells: list[Any]
 
 
-class _Setting(TypedDict):
+class _Inputs(TypedDict, total=False):
+    """Where `--inputs` was given."""
+
+    inputs: int | None
+
+
+class _Setting(_Inputs):
     program: str
     ablation: str
     criterion: str

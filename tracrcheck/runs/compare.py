@@ -24,7 +24,10 @@ ROOTS = ("tracrcheck.trained.pareto", *METHODS.modules)
 @dataclass(frozen=True, kw_only=True)
 class Plan(base.Plan):
     """model: as `--model` names it. prompts: of each list. only_right: those on which the model leads with an answer.
-    device: auto, cpu or cuda; which of the two, after `checked`. n_graph_edges: of the model, filled in by it."""
+    device: auto, cpu or cuda; which of the two, after `checked`. n_graph_edges: of the model, filled in by it.
+
+    timeout, memory: seconds and MiB of each curve; None: no limit.
+    """
 
     task: str
     model: str
@@ -35,13 +38,15 @@ class Plan(base.Plan):
     only_right: bool = field(default=False, metadata=LATER)
     device: str = field(default="cpu", metadata=LATER)
     n_graph_edges: int = 0
+    timeout: float | None = field(default=None, metadata=LATER)
+    memory: int | None = field(default=None, metadata=LATER)
 
     kind = "compare"
 
     def job(self, method: str, seed: int) -> Job:
         return Job(
             task=self.task, model=self.model, ablation=self.ablation, method=method, seed=seed,
-            prompts=self.prompts, only_right=self.only_right, device=self.device,
+            prompts=self.prompts, only_right=self.only_right, device=self.device, timeout=self.timeout, memory=self.memory,
         )  # fmt: skip
 
     @property

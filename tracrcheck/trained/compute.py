@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import torch
 
+from edgeprune_core.fold_norms import folded
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.trained_models import TrainedModel
 from tracrcheck.error_codes import unknown_name, user_error
@@ -17,7 +18,7 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.
 
 
 def placed(subject: TrainedModel, *, device: str, dtype: str) -> TrainedModel:
-    """The model on this device and in this precision. Errors: TC117."""
+    """The model on this device and in this precision, its norms folded into its weights (`fold_norms.py`). Errors: TC117."""
     if device not in DEVICES:
         raise unknown_name("TC117.device", device, DEVICES, where="--device")
     if dtype not in DTYPES:
@@ -26,7 +27,7 @@ def placed(subject: TrainedModel, *, device: str, dtype: str) -> TrainedModel:
         raise user_error("TC117.no_gpu", where="--device", got="no CUDA device that torch can use")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    return replace(subject, model=subject.model.to(DTYPES[dtype]).to(device))
+    return replace(subject, model=folded(subject.model).to(DTYPES[dtype]).to(device))
 
 
 def threads_for(subject: TrainedModel) -> int:

@@ -42,6 +42,7 @@ from tracrcheck.error_codes import user_error
 from tracrcheck.executors.worker import Died, Worker
 from tracrcheck.grading.by_name import find_method
 from tracrcheck.grading.run_method import read_answer
+from tracrcheck.processes.process import TookTooLong
 from tracrcheck.trained import fetched, mib
 from tracrcheck.trained.compute import placed
 from tracrcheck.trained.curve import Curve, Point
@@ -68,7 +69,10 @@ Sweep = Callable[[Task], Found]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One curve. model: as in `--model`. prompts: per list, drawn with the seed, which is the method's too.
-    only_right: those on which the model leads with an answer. device: cpu or cuda."""
+    only_right: those on which the model leads with an answer. device: cpu or cuda.
+
+    timeout: seconds that its process may take. memory: MiB that it may allocate.
+    """
 
     task: str
     model: str
@@ -78,6 +82,8 @@ class Job:
     prompts: int
     only_right: bool = False
     device: str = "cpu"
+    timeout: float | None = None
+    memory: int | None = None
 
     def subject(self) -> TrainedModel:
         """The model, where it runs. Errors: those of `load_model`, and TC117."""
@@ -130,11 +136,13 @@ def _mib(task: Task, scores: Tensor | None, circuits: Sequence[Circuit]) -> mib.
 
 def curve_elsewhere(job: Job) -> Curve:
     """In a new process. An error there becomes the curve's `fault`."""
-    started, worker = time.monotonic(), Worker(threads=1)
+    started, worker = time.monotonic(), Worker(threads=1, memory_mib=job.memory)
     try:
-        return worker.run(curve, job)
+        return worker.run(curve, job, seconds=job.timeout)
     except CheckError as error:
         why = " ".join(str(error).split())
+    except TookTooLong:
+        why = f"timeout: no curve within {job.timeout:g} s"
     except Died as death:
         why = f"the process died: {death}"
     except Exception as error:

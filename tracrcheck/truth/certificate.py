@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from edgeprune_core.circuit import Circuit
-from tracrcheck.rasp.domain import Total
+from tracrcheck.rasp.domain import WHOLE, Total
 from tracrcheck.truth.setting import Setting
 
 PROPERTIES = ("sufficient", "minimal", "smallest", "unique")
@@ -108,6 +108,7 @@ class Certificate:
             "criterion": self.setting.criterion,
             "lengths": list(low_high) if low_high else None,
             "score_bos": self.setting.score_bos,
+            **({} if self.setting.inputs == WHOLE else {"inputs": self.setting.inputs}),
             "required": self.required.texts,
             "permitted": self.permitted.texts,
             "proved": list(self.proved),

@@ -175,6 +175,9 @@ def test_what_the_pool_remembers_outlives_what_it_shows_and_is_all_shown_where_i
     drawn = recalled.draw()
     assert len(drawn) == 6 + 5
     assert drawn[:6].tolist() == pool.remembered.tolist()
+    recalled.remember_failures(torch.tensor([500]), torch.tensor([[True]]))
+    assert len(recalled.hard) == 6, "at later steps too"
+    assert set(recalled.hard.tolist()) <= {*pool.remembered.tolist(), 500}
 
 
 def test_a_chain_that_is_never_right_is_given_up():

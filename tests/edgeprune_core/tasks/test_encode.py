@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from itertools import islice
 
 import pytest
+import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.tasks import TASKS, Pair, pairs
-from edgeprune_core.tasks.encode import batch_of, encode
+from edgeprune_core.tasks.encode import EncodedPair, PromptBatch, batch_of, encode, joined
 
 
 def bpe(*, merges: int, begin: bool = False) -> PreTrainedTokenizerFast:
@@ -84,3 +86,15 @@ def test_an_answer_that_would_change_the_last_token_of_its_prompt_is_refused():
         "x|a and one more",
     )
     assert encode(Pair(clean="xa", corrupted="xc", answers=("d",)), Merging()).answers == (ord("d"),)
+
+
+def test_pairs_joined_in_parts_are_the_batch_of_all():
+    many = [
+        EncodedPair(clean=(1,) * n, corrupted=(2,) * n, answers=(3,) * (1 + n % 2), foils=(4,) * (n % 3))
+        for n in (3, 1, 5, 2, 4)
+    ]
+    whole = batch_of(many)
+    for at_once in (1, 2, 5, 9):
+        got = joined(iter(many), at_once=at_once)
+        for field in fields(PromptBatch):
+            assert torch.equal(getattr(got, field.name), getattr(whole, field.name)), field.name

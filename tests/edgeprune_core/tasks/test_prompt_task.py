@@ -9,6 +9,7 @@ import pytest
 import torch
 from transformers import GPT2Config
 
+from edgeprune_core import task as tasks
 from edgeprune_core.ablations import Zero
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.criterion import Outcome
@@ -16,7 +17,7 @@ from edgeprune_core.engine import trace
 from edgeprune_core.errors import CheckError
 from edgeprune_core.families import load
 from edgeprune_core.mask import to_mask
-from edgeprune_core.methods import RandomEdges
+from edgeprune_core.methods import EdgePruning, RandomEdges
 from edgeprune_core.tasks import TASKS, Pair, pairs
 from edgeprune_core.tasks.prompt_task import prompt_task
 from edgeprune_core.tasks.vocabulary import tokenizer
@@ -144,6 +145,31 @@ def test_a_method_that_knows_only_tasks_runs_on_prompts(model):
         1,
         6,
     )
+
+
+def held(task) -> int:
+    """Bytes of every tensor that a task keeps."""
+    return sum(t.nbytes for name, t in vars(task).items() if isinstance(t, torch.Tensor))
+
+
+def test_of_a_long_list_tokens_alone_are_held_and_training_is_the_same(model, monkeypatch):
+    method = EdgePruning(steps=4, circuits=2, fresh=2, n_edges=20)
+    task = replace(prompt_task("ioi", model, some(n=200), WORDS), seed=1)
+
+    def trained():
+        training = method.begin(task)
+        while not training.done:
+            training.advance()
+        return training
+
+    want = trained()
+    assert {"reference", "writers"} <= vars(want.task).keys()
+    monkeypatch.setattr(tasks, "HELD_BYTES", 0)
+    monkeypatch.setattr(tasks, "HELD_OUTPUT_BYTES", 0)
+    got = trained()
+    assert not {"reference", "writers"} & vars(got.task).keys()
+    assert held(got.task) <= 400 * (9 * task.tokens.shape[1] + 50) < held(want.task) / 10
+    torch.testing.assert_close(got.scores(), want.scores(), rtol=1e-4, atol=1e-4)
 
 
 def test_a_prompt_may_be_as_long_as_the_context_and_no_longer():

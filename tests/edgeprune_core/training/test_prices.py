@@ -60,6 +60,14 @@ def test_the_lagrangian_and_its_ascent_are_those_of_the_paper(nodes, step, rise)
         assert multipliers.grad is None
 
 
+@pytest.mark.parametrize("edges", [0.0, 0.1, 0.5, 0.8, 0.9, 0.95, 0.999])
+def test_a_target_keeps_the_nearest_number_of_edges(edges):
+    for n in (1, 7, 10, 100, 1000, 1053, 32_936):
+        kept = SparsityTarget(edges=edges).edges_kept(n)
+        assert abs(kept - (1 - edges) * n) <= 0.5 + 1e-9
+    assert FixedPrice(per_edge=0.1).edges_kept(100) is None
+
+
 def test_a_fixed_price_counts_edges_and_writers():
     gates, kept = some_gates(nodes=True), HardConcrete().p_kept
     of_edges = 0.02 * kept(gates.edges).sum().item()

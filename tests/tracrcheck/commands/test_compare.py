@@ -113,6 +113,9 @@ def test_the_fewest_edges_at_a_level_are_of_the_prompts_held_out():
     low, high = point(5, 0.2, 0.02), point(9, 0.001, 0.5)
     assert curve(0, low, high).fewest(0.3) == 5
     assert curve(0, low, high).fewest(0.01) is None
+    assert [curve(0, low, high).fewest(level) for level in (0.02, 0.0199)] == [5, None], (
+        "a level is reached at it"
+    )
     rows = standings([curve(0, low), curve(1, high), curve(2, low)], levels=(0.3, 1.0))
     assert [(s.level, s.median, s.by_seed) for s in rows] == [(0.3, 5, (5, None, 5)), (1.0, 5, (5, 9, 5))]
     assert standings([curve(0, low), curve(1, high)], levels=(0.3,))[0].median == math.inf
@@ -222,9 +225,18 @@ def test_a_process_of_its_own_gives_the_same_curve_and_reports_its_fault():
     assert wrong.points == ()
 
 
+def test_a_process_of_its_own_that_exceeds_a_limit_is_stopped_and_says_which():
+    late = pareto.curve_elsewhere(job(METHODS + "never_ends", timeout=0.5))
+    assert (late.fault, late.points) == ("timeout: no curve within 0.5 s", ())
+    full = pareto.curve_elsewhere(job("random", memory=50))
+    assert full.fault
+    assert full.points == ()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (["--timeout", "0"], "TC117"),
         (["--methods", "eep"], "TC113 no method 'eep'"),
         (["--methods", "eap,eap"], "TC117 a method named twice"),
         (["--methods", ","], "TC117 no method to compare"),

@@ -69,7 +69,7 @@ OPTIONS = {
     "export flip --to acdc --out out.json": ("--programs-dir mine",),
     PLAN: ("--model gpt2-medium", "--batch 9", "--seq 9", "--gpus 9", "--circuits 9", "--dtype float32", "--memory 9"),
     RUNS["fuzz"]: ("--method random", "--timeout 9", "--memory 9", "--in-process", "--programs 9", "--seed 9", "--ablation mean", "--number 9"),
-    RUNS["compare"]: ("--task greater_than", f"--model {FOLDER / 'english'}", "--methods random", "--ablation mean", "--seeds 3", "--prompts 9", "--only-right"),
+    RUNS["compare"]: ("--task greater_than", f"--model {FOLDER / 'english'}", "--methods random", "--ablation mean", "--seeds 3", "--prompts 9", "--only-right", "--timeout 9", "--memory 9999"),
     RUNS["invariants"]: ("--only criterion", "--seeds 3", "--first 5", "--programs 4", "--stop"),
     RUNS["mutants"]: ("--only clamp_missing", "--unchecked", "--list"),
     "mutants": ("--false-alarms 2",),

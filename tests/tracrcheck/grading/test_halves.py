@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from edgeprune_core.circuit import Circuit
 from tests import zoo
-from tracrcheck.grading.halves import halves_of
+from tracrcheck.grading.halves import compared, halves_of
+from tracrcheck.grading.run_method import Answer
 from tracrcheck.truth.setting import Setting
 from tracrcheck.truth.task import task_of
 
@@ -59,6 +61,26 @@ def test_one_input_has_no_halves():
         items=torch.zeros(1, 2, dtype=torch.long),
     )
     assert halves_of(alone) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "common"),
+    [
+        ([], [], 1.0),
+        ([], ["tok -> out"], 0.0),
+        (["tok -> out"], ["tok -> out"], 1.0),
+        (["tok -> out", "tok -> m0"], ["tok -> out"], 0.5),
+        (None, ["tok -> out"], None),
+        (None, None, None),
+    ],
+)
+def test_what_two_circuits_have_in_common_is_a_share_of_the_edges_in_either(one, other, common):
+    graph = task().graph
+    answers = [
+        [Answer(circuit=None if edges is None else Circuit.of(graph, edges))] for edges in (one, other)
+    ]
+    (found,) = compared(answers, lambda answer, seed: SimpleNamespace(verdict="FAILS"), [0])
+    assert (found.common, found.right) == (common, (False, False))
 
 
 def test_a_method_that_finds_the_truth_on_either_half_is_stable(call, here):

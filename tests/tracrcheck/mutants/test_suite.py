@@ -64,6 +64,31 @@ def test_a_fault_is_killed_by_the_first_test_that_fails_and_its_assertion(tmp_pa
     )
 
 
+def test_a_copy_that_is_checked_in_a_fork_is_seen_as_in_a_process_of_its_own(tmp_path):
+    way = _way(
+        tmp_path,
+        """
+        import os, sys
+
+        def test_it_is_red():
+            import edgeprune_core
+            ours = [name for name in ("PYTHONPATH", "TRACRCHECK_CACHE") if not os.environ[name].startswith(os.getcwd())]
+            assert not ours and edgeprune_core.__file__.startswith(os.getcwd()), ours
+            os.kill(os.getpid(), 15) if os.path.exists("killed") else sys.exit("decimal" in sys.modules)
+        """,
+    )
+    forked = replace(way, forked=("decimal", "no_such_module"))
+    seen = [check(KILLED, suite.NOTHING, way=one) for one in (forked, forked, way)]
+    assert seen[0] == seen[1] == seen[2]
+    assert (seen[0].red or seen[0].error or "").startswith(
+        "tests/test_one.py::test_it_is_red: SystemExit: True"
+    )
+    (tmp_path / "killed").touch()
+    assert check(KILLED, suite.NOTHING, way=replace(forked, beside=(*way.beside, "killed"))) == Seen(
+        red="the process died (-15): no word"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "seen"),
     [

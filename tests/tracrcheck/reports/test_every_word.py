@@ -74,9 +74,10 @@ def test_a_test_of_pytest_passes_where_every_seed_holds(words):
 
 
 @pytest.mark.parametrize("sampled", [None, 9999])
-def test_what_holds_on_a_sample_is_nowhere_called_proved(sampled):
-    found = replace(certificate_of(zoo.compiled("hist"), Setting()), sampled=sampled)
-    saved, said = CertificatesFile(certificates=(found.to_json(),)), "sampled 120 of 9999"
+@pytest.mark.parametrize(("ablation", "items"), [("zero", 120), ("resample", 7380)])
+def test_what_holds_on_a_sample_is_nowhere_called_proved(sampled, ablation, items):
+    found = replace(certificate_of(zoo.compiled("hist"), Setting(ablation=ablation)), sampled=sampled)
+    saved, said = CertificatesFile(certificates=(found.to_json(),)), f"sampled {items} of 9999"
     for text in (page_of(saved, Context()), html_of(saved, Context()), found.says("sufficient")):
         assert (said in text) == (sampled is not None)
 

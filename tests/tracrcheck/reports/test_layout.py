@@ -22,6 +22,7 @@ from tracrcheck.reports.picture import Layer, Picture, circuit_picture, picture_
 from tracrcheck.reports.render.graph import BOX_HEIGHT, PAGE, Layout, svg
 from tracrcheck.reports.render.html.page import page as page_of
 from tracrcheck.reports.saved import CertificatesFile
+from tracrcheck.reports.text import computes
 from tracrcheck.runs.kinds import read_any
 from tracrcheck.truth.setting import Setting
 
@@ -138,6 +139,31 @@ def test_a_drawing_with_a_long_name_is_no_wider_than_a_phone(driver, tmp_path):
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen(390))
     driver.get((tmp_path / "long.html").as_uri())
     assert driver.execute_script(CHECK) == []
+
+
+def test_no_label_of_a_shipped_program_is_wider_than_its_box(driver, tmp_path):
+    files = []
+    for name in zoo.NAMES:
+        made = zoo.compiled(name)
+        graph, labels = made.graph, {str(node): computes(made, str(node)) for node in made.graph.writers}
+        layer = Layer(name="all", kinds=dict.fromkeys(graph.edges, "required"))
+        files.append(svg(Picture(name=name, graph=graph, labels=labels, layers=(layer,)), title=name))
+    (tmp_path / "all.html").write_text("".join(files))
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    driver.get((tmp_path / "all.html").as_uri())
+    names, over = driver.execute_script(WIDER)
+    assert names == list(zoo.NAMES)
+    assert over == []
+
+
+# Names of the drawings, and labels that reach beyond their boxes.
+WIDER = """
+const right = (one) => one.getBoundingClientRect().right;
+const labels = [...document.querySelectorAll("g")].flatMap((g) => [...g.querySelectorAll("text")].map((text) => [g, text]));
+const over = labels.filter(([g, text]) => right(text) > right(g.querySelector("rect")));
+const names = [...document.querySelectorAll("svg > title")].map((title) => title.textContent);
+return [names, over.map(([g, text]) => `${g.closest("svg").querySelector("title").textContent}: ${text.textContent}`)];
+"""
 
 
 # Drawings ----------------------------------------------------------------------------------------------

@@ -116,6 +116,26 @@ def test_certificates_are_the_same_page_when_saved(call, here):
     assert "The file does not say what it was made on." in b[1]
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "--ablation resample --inputs 20",
+        "--ablation zero --inputs 40",
+        "--lengths 2-3",
+        "--score-bos",
+        "--criterion decoded",
+    ],
+)
+def test_the_circuits_of_saved_certificates_are_those_of_their_setting(call, here, setting):
+    finished(call("certify", "hist", *setting.split(), "--html", "a.html", "--json", "a.json"), 0)
+    finished(call("report", "a.json", "--html", "b.html"), 0)
+    a, b = (
+        (here / name).read_text().split('<section id="i-Environment">')[0] for name in ("a.html", "b.html")
+    )
+    assert "<path" in a
+    assert a == b
+
+
 def test_a_circuit_of_a_trained_model_is_the_same_page_when_saved(call, here):
     words = [
         "--method",

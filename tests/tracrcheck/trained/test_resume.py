@@ -28,6 +28,7 @@ from edgeprune_core.weights import Model
 from tests.tracrcheck.calls import finished
 from tests.tracrcheck.trained_pruners import quick
 from tracrcheck.trained import discover, prompts
+from tracrcheck.trained.compute import placed
 
 ROOT = Path(__file__).parents[3]
 METHOD = ["--method", "tests.tracrcheck.trained_pruners:quick"]
@@ -45,7 +46,8 @@ def pairs(n: int = 4, seed: int = 0):
 
 
 def asked(saving=None, *, method=quick, ablation: str = "resample", seed: int = 0, n: int = 4, model=None):
-    english = load_model("english") if model is None else replace(load_model("english"), model=model)
+    english = placed(load_model("english"), device="cpu", dtype="float32")  # as the command runs it
+    english = english if model is None else replace(english, model=model)
     run = discover.Run(subject=english, method=method, checkpoint=saving)
     return discover.discover(run, pairs(n), ablation=ablation, seed=seed)
 
@@ -200,7 +202,8 @@ def test_a_state_is_written_every_so_many_seconds_and_at_the_end(here, monkeypat
         iter(range(0, 1000, 3)),
     )  # the clock is read twice in a step that writes, and once in any other
     monkeypatch.setattr(checkpoint, "write", lambda path, header, tensors: written.append(header["steps"]))
-    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: next(clock))
+    # Only the clock of that module: another thread that read this one would move it on.
+    monkeypatch.setattr(checkpoint, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     task = task_of()
     method = replace(quick, steps=8)
     checkpoint.kept(method, task, here / "state", every_seconds=9, resume=False)(task)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -14,8 +15,20 @@ from tracrcheck.reports.render.templates import templates
 
 # Pixels.
 BOX_HEIGHT, GAP_X, GAP_Y, MARGIN, LANE = 54, 70, 20, 20, 11
-# Widths of boxes, and of a drawing that fits a page; of a character of a label, and beside a label.
-NARROWEST, USUAL, WIDEST, PAGE, CHARACTER, BESIDE = 80, 190, 420, 1090, 6.0, 26
+# Widths of boxes, and of a drawing that fits a page; and the room beside a label.
+NARROWEST, USUAL, WIDEST, PAGE, BESIDE = 80, 190, 420, 1090, 26
+# Characters by their width at the size of labels, at most: in DejaVu Sans, the widest of the usual fonts. Others are `WIDE`.
+WIDTHS = {
+    c: width
+    for width, characters in {
+        4.5: " !'(),-./:;I[\\]fijlrt|J",
+        6.0: '"*?L_`csxyzv',
+        7.1: "0123456789$EFPTYZabdeghknopqu{}S\u00df",
+        9.3: "#&+<=>ABCDGHKNOQRUVX^w~",
+    }.items()
+    for c in characters
+}
+WIDE = 11.1
 # Above this many solid edges, lines are thin and coloured by writer, so that they can be distinguished.
 MANY = 60
 MANY_ON_A_PAGE = 100
@@ -66,7 +79,7 @@ class Layout:
         for place, (column, width) in enumerate(zip(names, _widths(names, labels), strict=True)):
             top = MARGIN + above + (tallest - len(column)) * (BOX_HEIGHT + GAP_Y) // 2
             for number, node in enumerate(column):
-                label = _lines(labels.get(node, ""), int((width - BESIDE) / CHARACTER))
+                label = _lines(labels.get(node, ""), width - BESIDE)
                 boxes[node] = Box(x, top + number * (BOX_HEIGHT + GAP_Y), width, place, label)
             x += width + GAP_X
         far = {e.writer for e in picture.edges if _far(e, boxes)}
@@ -94,7 +107,7 @@ class Layout:
 def _widths(names: Sequence[Sequence[str]], labels: Mapping[str, str]) -> list[int]:
     """Of each column: as its longest label needs, unless the drawing is then wider than a page. The widest columns are then
     narrowed, to no less than `USUAL`."""
-    needs = [max(len(labels.get(node, "")) for node in column) * CHARACTER + BESIDE for column in names]
+    needs = [max(pixels(labels.get(node, "")) for node in column) + BESIDE for column in names]
     most = WIDEST
     room = PAGE - 2 * MARGIN - GAP_X * (len(names) - 1)
     while most > USUAL and sum(min(max(need, NARROWEST), most) for need in needs) > room:
@@ -102,13 +115,24 @@ def _widths(names: Sequence[Sequence[str]], labels: Mapping[str, str]) -> list[i
     return [round(min(max(need, NARROWEST), most)) for need in needs]
 
 
-def _lines(label: str, most: int) -> list[str]:
-    """At most two lines of `most` characters. The first ends at a space, unless it were then less than half full."""
-    if len(label) <= most:
+def pixels(text: str) -> float:
+    """How wide a label is, at most."""
+    return sum(WIDTHS.get(character, WIDE) for character in text)
+
+
+def _lines(label: str, room: float) -> list[str]:
+    """At most two lines of so many pixels. The first ends at a space, unless it were then less than half full."""
+    if pixels(label) <= room:
         return [label]
+    most = _fitting(label, room)
     at = label.rfind(" ", most // 2, most + 1)
     first, rest = (label[:most], label[most:]) if at < 0 else (label[:at], label[at + 1 :])
-    return [first, rest if len(rest) <= most else rest[: most - 1] + "…"]
+    return [first, rest if pixels(rest) <= room else rest[: _fitting(rest, room - WIDE)] + "…"]
+
+
+def _fitting(text: str, room: float) -> int:
+    """How many of its first characters fit into so many pixels."""
+    return sum(end <= room for end in itertools.accumulate(map(pixels, text)))
 
 
 def _far(edge: Edge, boxes: Mapping[str, Box]) -> bool:

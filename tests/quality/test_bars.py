@@ -42,6 +42,8 @@ QUIET = 20
 CAUGHT = {"gauntlet": 1.0, "suite": 0.95}
 # Faults that name tests of their own. New ones are run by themselves, so that several files have all of them together.
 TARGETED = {mutant.name for mutant in MUTANTS.values() if mutant.tests}
+# Faults that are newer than the committed results. Remove each once those results are made again.
+LATER = {"background_of_grouped_heads_twice", "live_heads_share_keys_evenly"}
 # What a comparison must contain: methods, seeds and settings. NEAR: edge pruning's edges, as a multiple of the fewest.
 COMPARED = {"edge_pruning", "acdc", "eap", "eap_ig", "random"}
 COMPARED_SEEDS, SETTINGS, NEAR = 5, 20, 1.1

@@ -217,8 +217,12 @@ def discover(
             if found.resumed_after is not None:
                 typer.echo(f"resumed: {found.resumed_after} steps were taken before", err=True)
             terminal.show(*discovery.found_lines(found, listed=listed))
-            if found.circuit is not None and out is not None:  # before the evaluation, which may take long
-                _write_circuit(out, found.circuit, name=task, title=title)
+            if (
+                found.circuit is not None
+            ):  # before the evaluation, which may take long, and may be interrupted
+                if out is not None:
+                    _write_circuit(out, found.circuit, name=task, title=title)
+                files.write_json(outputs.json, discovery.discovery_document(asked, found, None))
         if found.circuit is not None:
             matrix = discovering.judge(
                 run.subject,

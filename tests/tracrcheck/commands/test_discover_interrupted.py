@@ -1,0 +1,35 @@
+"""`tracrcheck discover`, stopped while its circuit is evaluated: what was found is kept."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from edgeprune_core.circuit import Circuit
+from tracrcheck.trained import discover as discovering
+
+WORDS = ["--task", "ioi", "--method", "eap", "--edges", "40", "--prompts", "6", "--draws", "2"]
+
+
+@pytest.mark.parametrize(
+    "stop", [KeyboardInterrupt, RuntimeError("a fault of the evaluation")], ids=["Ctrl-C", "a fault"]
+)
+def test_the_circuit_and_its_scores_are_kept(call, here, monkeypatch, stop):
+    def judge(*args, **rest):
+        raise stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr(discovering, "judge", judge)
+        result = call("discover", *WORDS, "--out", "found", "--json", "out.json", "--html", "out.html")
+    assert result.exit_code == (130 if stop is KeyboardInterrupt else 2)
+    assert "Traceback" not in result.output
+    document = json.loads((here / "out.json").read_text())
+    assert document["faithfulness"] is None
+    assert len(document["scores"]) == document["n_edges"] > 0
+    kept = Circuit.from_json(json.loads((here / "found" / "circuit.json").read_text()))
+    assert kept == Circuit.from_json(document["circuit"])
+    assert not (here / "out.html").exists()
+    page = call("report", "out.json", "--html", "out.html")
+    assert page.exit_code == 0, page.output
+    assert "not judged" in (here / "out.html").read_text()

@@ -221,7 +221,8 @@ def discover(
             if found.circuit is not None:  # the evaluation may take long, and may be interrupted
                 if out is not None:
                     _write_circuit(out, found.circuit, name=task, title=title)
-                files.write_json(outputs.json, discovery.discovery_document(asked, found, None))
+                if outputs.json is not None:
+                    files.write_json(outputs.json, discovery.discovery_document(asked, found, None))
         if found.circuit is not None:
             with terminal.still_running("the evaluation") if run.first else nullcontext():
                 matrix = discovering.judge(

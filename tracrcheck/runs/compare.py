@@ -35,8 +35,8 @@ class Plan(base.Plan):
     methods: tuple[str, ...]
     seeds: tuple[int, ...]
     prompts: int
-    only_right: bool = False
-    device: str = "cpu"
+    only_right: bool = field(default=False, metadata=LATER)
+    device: str = field(default="cpu", metadata=LATER)
     n_graph_edges: int = 0
     timeout: float | None = field(default=None, metadata=LATER)
     memory: int | None = field(default=None, metadata=LATER)

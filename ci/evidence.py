@@ -45,7 +45,8 @@ def rows() -> Iterator[tuple[str, ...]]:
         yield _link(path), shows, f"`{shortened(found.run['command'], MOST)}`", made(found.run)
     for path in sorted(BENCHMARKS.glob("*.json")):
         record = json.loads(path.read_text(encoding="utf-8"))
-        yield _link(path), benchmark(record), f"`{record['command']}`", made(record)
+        run = record.get("run", record)
+        yield _link(path), benchmark(record), f"`{run['command']}`", made(run)
 
 
 def made(run: Mapping[str, Any]) -> str:
@@ -56,6 +57,10 @@ def made(run: Mapping[str, Any]) -> str:
 
 
 def benchmark(record: Mapping[str, Any]) -> str:
+    if "tasks" in record:
+        right = [task["accuracy"] for task in record["tasks"] if task["accuracy"] is not None]
+        leads = sum(share >= 0.9 for share in right)
+        return f"{record['asked']['model']} leads with an answer on nine prompts of ten in {leads} of {len(right)} tasks"
     met = [result["met"] for result in record["results"]]
     return f"{Path(record['command'].split()[1]).stem}: {sum(met)} of {len(met)} figures within their bars"
 

@@ -53,15 +53,19 @@ def margin_gradient_along_inputs(
     """The same with the gradients along inputs and the differences of the clean run."""
     total = torch.zeros_like(_everything(task))
     for items in task.items.split(items_at_once):
-        wrote, background = task.writers[:, items[:, 0]], task.background(items)
+        wrote, background = task.wrote(items[:, 0]), task.background(items)
         carried = wrote if background is None else wrote - background
         for k in range(1, steps + 1):
-            total += _at_input(task, items, carried, k / steps)
+            total += _at_input(task, items, wrote, carried, k / steps)
     return edge_values(task.graph, total)[0] / (steps * len(task.items))
 
 
 def _at_input(
-    task: Task, items: Int[Tensor, "item 2"], carried: Float[Tensor, "writer item pos d_model"], share: float
+    task: Task,
+    items: Int[Tensor, "item 2"],
+    wrote: Float[Tensor, "writer item pos d_model"],
+    carried: Float[Tensor, "writer item pos d_model"],
+    share: float,
 ) -> Float[Tensor, "1 reader writer"]:
     """The sum over items of carried_w . d margin / d x_r in runs on embeddings `share` of the way to the clean ones.
 
@@ -69,7 +73,7 @@ def _at_input(
     `carried`; the engine's gradient in the mask is then the product we want.
     """
     clean, n = items[:, 0], task.graph.n_embeddings
-    embedded = task.writers[:n, clean].sum(0) - (1 - share) * carried[:n].sum(0)
+    embedded = wrote[:n].sum(0) - (1 - share) * carried[:n].sum(0)
     model = _embedding(task.model, embedded)
     tokens = torch.arange(model.spec.d_vocab, device=model.device).view(embedded.shape[:2])
     valid, places = task.valid[clean], None if task.places is None else task.places[clean]

@@ -108,6 +108,12 @@ class Task:
         floats = self.tokens.numel() * len(self.graph.writers) * self.model.spec.d_model
         return floats * self.model.dtype.itemsize <= HELD_BYTES
 
+    def wrote(self, inputs: Int[Tensor, " item"]) -> Float[Tensor, "writer item pos d_model"]:
+        """What every writer writes in the unpruned model on these inputs."""
+        if self._held:
+            return self.writers[:, inputs]
+        return trace(self.model, self.tokens[inputs], valid=self.valid[inputs]).writers
+
     def background(self, items: Int[Tensor, "item 2"]) -> Float[Tensor, "writer item pos d_model"] | None:
         """What cut edges carry on these items."""
         if self.ablation.interchange and self._held:

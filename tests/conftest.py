@@ -45,6 +45,15 @@ def _fixed_seeds():
 
 
 @pytest.fixture(scope="session")
+def cache(tmp_path_factory):
+    """A cache of the tests' own, shared by the processes of a parallel run: each truth is proved once."""
+    root = tmp_path_factory.getbasetemp()
+    folder = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / "cache"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def compiled():
     """`compiled("reverse")`: a program of the zoo on the fast route, compiled once a session."""
     return zoo.compiled

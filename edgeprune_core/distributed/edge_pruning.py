@@ -57,7 +57,7 @@ class ShardedTraining(EdgePruningTraining):
         own, share = self._share(rows)
         items = task.items[rows[own]]
         mask = mask_from_edge_values(task.graph, gates)
-        got = task.outputs(mask, items, edges=task.open_edges(mask), recompute=True).to(gates.dtype)
+        got = task.outputs(mask, items, edges=self._counted(mask), recompute=True).to(gates.dtype)
         loss, wrong = self._judged(got, items)
         loss = share * loss
         loss.backward()

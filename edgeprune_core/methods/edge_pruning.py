@@ -19,7 +19,9 @@ of the one before. At each price, the ranking is cut near the number of open gat
 
 On a large graph, most of a training would be spent on closing gates that any ranking knows to be useless. A `WarmStart`
 opens the gates of the best edges of another method's ranking, and may leave all others cut for good, as Gu et al. 2025
-(arXiv 2510.03282) do.
+(arXiv 2510.03282) do. With `annealing`, gates have no noise and no price, and as many are open as are wanted
+(`training/annealing.py`): `LARGE` are the settings for a large graph. A sweep then takes the sizes from large to small, and
+each starts from the gates of the one before.
 """
 
 from __future__ import annotations
@@ -29,19 +31,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.error_codes import user_error
+from edgeprune_core.mask import mask_from_edge_values
 from edgeprune_core.methods.base import Candidate, Method
 from edgeprune_core.methods.eap_ig import EapIg
 from edgeprune_core.methods.top_edges import fewest_edges, top_edges
 from edgeprune_core.task import Task
+from edgeprune_core.training.annealing import Annealing
 from edgeprune_core.training.checkpoint import finished
 from edgeprune_core.training.pathwise import PathwiseSettings, PathwiseTraining
-from edgeprune_core.training.prices import FixedPrice, Price, RisingPrice
+from edgeprune_core.training.prices import FixedPrice, Price, RisingPrice, geometric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +65,22 @@ class Sweep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnnealedSweep:
+    """Sizes of a sweep with annealed gates, in geometric steps from a quarter of the graph. steps: at each, after the first."""
+
+    sizes: int = 13
+    smallest: float = 0.001
+    steps: int = 40
+
+    def counts(self, n_edges: int) -> list[int]:
+        return [max(1, round(n_edges * share)) for share in geometric(0.25, self.smallest, self.sizes)]
+
+
+# Graded log-alphas rise no further, in units of the grade: the best twentieth of the edges wanted are equally certain.
+HIGHEST = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WarmStart:
     """Gates that start from another method's ranking.
 
@@ -68,6 +88,8 @@ class WarmStart:
     opened:   the best so many edges start open, in parts of the number wanted (of a quarter of the graph, if no number is).
     trained:  the best so many edges are trained, in the same unit; the others stay cut. None: all edges are trained.
     open_at, closed_at: log-alphas.
+    graded:   in place of those two, log-alphas fall by this much with each e-fold of the rank, and are 0 at the number wanted.
+    items:    that the ranking is made on, at most.
     """
 
     method: Method = field(default_factory=EapIg)
@@ -75,6 +97,8 @@ class WarmStart:
     trained: float | None = None
     open_at: float = 2.0
     closed_at: float = -2.0
+    graded: float | None = None
+    items: int | None = None
 
     def log_alphas(self, task: Task, wanted: int | None) -> Float[Tensor, " edge"]:
         """Errors: EP206, from a method that returns no scores."""
@@ -82,11 +106,13 @@ class WarmStart:
         unit = wanted or n // 4
         if hasattr(method, "n_edges"):
             method = replace(method, n_edges=n)  # type: ignore[type-var]  # a dataclass, as it has that field
-        scores = method(task).scores
+        scores = method(replace(task, items=task.items[: self.items])).scores
         if scores is None:
             raise user_error("EP206", got=type(self.method).__name__)
         rank = scores.argsort(descending=True, stable=True).argsort().cpu()
         found = torch.where(rank < self.opened * unit, self.open_at, self.closed_at)
+        if self.graded is not None:
+            found = self.graded * (math.log(unit) - (rank + 1).log()).clamp(max=HIGHEST)
         if self.trained is not None:
             found[rank >= self.trained * unit] = -math.inf
         return found
@@ -102,6 +128,7 @@ class EdgePruning(PathwiseSettings):
              every edge kept: `notes["rounded"]` says how far its outputs move, in units of the criterion. Planted models
              whose stream is turned do not survive: their attention scores are of order 100, and err by more than 0.1.
     swept:   settings of `sweep`.
+    annealing: gates without noise, in place of sampled ones and a price. Without `n_edges`, it aims at a twentieth of the graph.
     """
 
     steps: int = 400
@@ -116,6 +143,8 @@ class EdgePruning(PathwiseSettings):
     n_edges: int | None = None
     dtype: torch.dtype = torch.float32
     swept: Sweep = field(default_factory=Sweep)
+    annealing: Annealing | None = None
+    annealed_sweep: AnnealedSweep = field(default_factory=AnnealedSweep)
 
     def __call__(self, task: Task) -> Discovery:
         return finished(self.begin(task))
@@ -128,6 +157,10 @@ class EdgePruning(PathwiseSettings):
         return self.price.edges_kept(n) if self.n_edges is None else self.n_edges
 
     def sweep(self, task: Task) -> Iterator[Candidate]:
+        if self.annealing is not None:
+            for n, scores in self.annealed(task):
+                yield f"annealed to {n}", top_edges(task, scores, n)
+            return
         for price, scores in self.rankings(task):
             n_open = int((scores > 0).sum())
             for n in sorted({min(max(1, round(part * n_open)), len(scores)) for part in self.swept.near}):
@@ -145,23 +178,76 @@ class EdgePruning(PathwiseSettings):
                 training.advance()
             yield at, training.scores().clone()
 
+    def annealed(self, task: Task) -> Iterator[tuple[int, Float[Tensor, " edge"]]]:
+        """The sizes of a sweep with annealed gates, and the edge scores after each."""
+        own, start = self.annealed_sweep, None
+        for n in own.counts(task.graph.n_edges):
+            steps = self.steps if start is None else own.steps
+            training = EdgePruningTraining(replace(self, n_edges=n, steps=steps), task, start=start)
+            finished(training)
+            start = training.scores().clone()
+            yield n, training.ranking()
+
+
+# Items on which the trained ranking is compared with the one it started from.
+COMPARED = 24
+
+
+def _finite(scores: Float[Tensor, " edge"]) -> Float[Tensor, " edge"]:
+    return scores.clamp(min=float(scores[scores.isfinite()].min()) - 1)
+
 
 class EdgePruningTraining(PathwiseTraining):
     """Edge pruning at work on a task (`checkpoint.Training`)."""
 
-    def __init__(self, method: EdgePruning, task: Task) -> None:
-        wanted = method.wanted(task.graph.n_edges)
-        start = None if method.init is None else method.init.log_alphas(task, wanted)
+    def __init__(
+        self, method: EdgePruning, task: Task, *, start: Float[Tensor, " edge"] | None = None
+    ) -> None:
+        """start: log-alphas, in place of those of `method.init`."""
+        n = task.graph.n_edges
+        wanted = method.wanted(n)
+        self.n_open = max(1, n // 20) if wanted is None else wanted  # of annealed gates
+        if start is None and method.init is not None:
+            start = method.init.log_alphas(task, wanted if method.annealing is None else self.n_open)
+        self.begun = start
         super().__init__(method, task.to(method.dtype), torch.Generator().manual_seed(task.seed), start)
         self.method, self.original = method, task  # `original`: in its own precision, to judge circuits
+
+    def _sampled(self) -> Float[Tensor, "circuit edge"]:
+        method = self.method
+        if method.annealing is None:
+            return super()._sampled()
+        done = self.taken / method.steps
+        return method.annealing.gates(method.gate, self.gates.edges, self.n_open, done)[None]
+
+    def _counted(self, mask: Float[Tensor, "circuit reader writer"]) -> Bool[Tensor, "reader writer"]:
+        """With annealed gates, closed ones that may open again count."""
+        if self.method.annealing is None:
+            return super()._counted(mask)
+        trained = self.gates.edges.detach().isfinite().to(mask.dtype)
+        return self.task.open_edges(mask_from_edge_values(self.task.graph, trained[None]))
+
+    def _price(self) -> Tensor:
+        return super()._price() if self.method.annealing is None else self.gates.edges.new_zeros(())
 
     def _accepts(self, circuit: Circuit) -> bool:
         return self.original.accepts(circuit)
 
+    def ranking(self) -> Float[Tensor, " edge"]:
+        """The scores, with edges that were never trained below all others."""
+        return _finite(self.scores())
+
+    def _better(self, *rankings: Float[Tensor, " edge"]) -> Float[Tensor, " edge"]:
+        """The ranking whose best edges stay nearest to the model on the first items: at worst, the one it started from."""
+        task, n = self.original, self.n_open
+        off = task.deviations([top_edges(task, scores, n) for scores in rankings], task.items[:COMPARED])
+        return rankings[int(off.mean(1).argmin())]
+
     def discovery(self) -> Discovery:
-        method, scores = self.method, self.scores()
-        scores = scores.clamp(min=float(scores[scores.isfinite()].min()) - 1)  # edges that were never trained
+        method, scores = self.method, self.ranking()
         wanted = method.wanted(len(scores))
+        if method.annealing is not None and self.begun is not None:
+            scores = self._better(scores, _finite(self.begun.to(scores)))
         if wanted is not None:
             circuit, tried = top_edges(self.original, scores, wanted), 0
         else:
@@ -172,13 +258,12 @@ class EdgePruningTraining(PathwiseTraining):
 
     @torch.no_grad()
     def _notes(self) -> dict[str, float]:
-        of_edges, of_nodes = self.gates.sparsity()
-        notes: dict[str, float] = {
-            "open_gates": int((self.scores() > 0).sum()),
-            "edge_sparsity": float(of_edges),
-        }
-        if of_nodes is not None:
-            notes["node_sparsity"] = float(of_nodes)
+        notes: dict[str, float] = {}
+        if self.method.annealing is None:
+            of_edges, of_nodes = self.gates.sparsity()
+            notes = {"open_gates": int((self.scores() > 0).sum()), "edge_sparsity": float(of_edges)}
+            if of_nodes is not None:
+                notes["node_sparsity"] = float(of_nodes)
         if torch.finfo(self.task.model.dtype).bits < 32:
             notes["rounded"] = self._rounded()
         return notes

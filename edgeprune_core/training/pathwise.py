@@ -110,7 +110,7 @@ class PathwiseTraining:
         for group in self.optimiser.param_groups:
             group["lr"] = settings.rate(self.taken)
         self.optimiser.zero_grad()
-        self._backward(self.gates.sample(settings.circuits, self.generator), self.pool.draw())
+        self._backward(self._sampled(), self.pool.draw())
         self.optimiser.step()
         settings.price.ascend(self.multipliers)
         self.taken += 1
@@ -118,10 +118,17 @@ class PathwiseTraining:
             for p in self.gates.log_alphas.values():
                 p.data.clamp_(max=settings.ceiling)
 
+    def _sampled(self) -> Float[Tensor, "circuit edge"]:
+        return self.gates.sample(self.settings.circuits, self.generator)
+
+    def _counted(self, mask: Float[Tensor, "circuit reader writer"]) -> Bool[Tensor, "reader writer"]:
+        """The edges that a step computes."""
+        return self.task.open_edges(mask)
+
     def _backward(self, gates: Float[Tensor, "circuit edge"], rows: Int[Tensor, " item"]) -> None:
         """Leaves the gradient of divergence and price on the parameters."""
         items, mask = self.task.items[rows], mask_from_edge_values(self.task.graph, gates)
-        got = self.task.outputs(mask, items, edges=self.task.open_edges(mask)).to(gates.dtype)
+        got = self.task.outputs(mask, items, edges=self._counted(mask)).to(gates.dtype)
         loss, wrong = self._judged(got, items)
         self.pool.remember_failures(rows, wrong)
         loss = loss + self._price()

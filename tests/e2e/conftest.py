@@ -1,5 +1,5 @@
 """`prunelab` is a separate project: our tests run its tests in a copy, so they are not collected here."""
 
-from tests.tracrcheck.conftest import _own_cache, cache  # noqa: F401
+from tests.tracrcheck.conftest import _own_cache  # noqa: F401
 
 collect_ignore = ["prunelab"]

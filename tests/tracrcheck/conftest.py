@@ -13,11 +13,6 @@ from tests.modules_of import forget_modules_of
 from tracrcheck.cli import app
 
 
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.fixture(autouse=True)
 def _own_cache(cache, monkeypatch):
     monkeypatch.setenv("TRACRCHECK_CACHE", str(cache))

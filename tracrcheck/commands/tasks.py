@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tracrcheck.commands.arguments import Json, ModelOption
-from tracrcheck.commands.base import command
+from tracrcheck.commands.base import command, command_line
 from tracrcheck.commands.computing import ComputeOptions
 from tracrcheck.commands.loading import loading
 from tracrcheck.reports import files
@@ -35,6 +35,7 @@ def tasks(
     with loading():
         from edgeprune_core import trained_models
         from tracrcheck.reports import ability as report
+        from tracrcheck.runs.base import made_now
         from tracrcheck.trained import fetched, leading
 
     named = model or trained_models.DEFAULT
@@ -45,4 +46,4 @@ def tasks(
     ]
     terminal.show(f"{subject.name} on {prompts:,} held-out prompts of each task", "", report.table(rows))
     asked = {"model": subject.name, "tasks": chosen, "prompts": prompts, "seed": seed}
-    files.write_json(json, report.document(asked, rows))
+    files.write_json(json, report.document(asked, rows, made_now(command_line())))

@@ -31,5 +31,6 @@ def _nats(x: float | None) -> str:
     return "" if x is None else f"{x:.2f}"
 
 
-def document(asked: Mapping[str, Any], rows: Sequence[Ability]) -> dict[str, Any]:
-    return {"schema": SCHEMA, "asked": dict(asked), "tasks": [asdict(row) for row in rows]}
+def document(asked: Mapping[str, Any], rows: Sequence[Ability], run: Mapping[str, Any]) -> dict[str, Any]:
+    """run: how they were made (`runs.base.made_now`)."""
+    return {"schema": SCHEMA, "run": dict(run), "asked": dict(asked), "tasks": [asdict(row) for row in rows]}

@@ -8,6 +8,7 @@ from tracrcheck.invariants import INVARIANTS
 from tracrcheck.invariants.runner import Checked
 from tracrcheck.reports import document as doc
 from tracrcheck.reports.document import grouped, number
+from tracrcheck.reports.text import count
 from tracrcheck.runs.invariants import InvariantResults
 
 
@@ -22,8 +23,8 @@ def document(results: InvariantResults) -> doc.Document:
         word="broken" if red else "held",
         good=not red,
         outcome=f"{red:,} of {len(checks):,} checks are broken",
-        scope=f"{len(asked['seeds']):,} seeds, each with {asked['programs']} drawn programs and three random models.",
-        summary=(f"{len(checks)} checks, {red} broken",),
+        scope=f"{count(len(asked['seeds']), 'seed')}, each with {count(asked['programs'], 'drawn program')} and three random models.",
+        summary=(f"{len(checks):,} checks, {red:,} broken",),
         tiles=(
             doc.Tile("checks", len(checks)),
             doc.Tile("broken", red, "bad" if red else "good"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,7 +17,6 @@ from edgeprune_core.discovery import Discovery
 from edgeprune_core.faithfulness import Matrix, faithfulness
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.methods import EdgePruning
-from edgeprune_core.methods.edge_pruning import WarmStart
 from edgeprune_core.metrics import METRICS, Metric
 from edgeprune_core.task import Task
 from edgeprune_core.tasks import Pair
@@ -31,6 +30,7 @@ from tracrcheck.importers import AUTO, read_file
 from tracrcheck.records.sources import sources_of
 from tracrcheck.trained.budget import fitted, seconds_each
 from tracrcheck.trained.sizes import LARGE, Size, Tolerance
+from tracrcheck.trained.suited import suited
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,12 +74,13 @@ class Goal:
     n_edges: int
 
     def __str__(self) -> str:
-        return f"wanted: {self.size}, of {self.n_edges:,} in the graph"
-
-
-# Settings of edge pruning on a large graph, each unless another was chosen: one circuit in a step, whose activations fit into
-# memory, and gates that start from a ranking.
-LARGE_SETTINGS: Mapping[str, Any] = {"circuits": 1, "fresh": 6, "kept": 2, "init": WarmStart()}
+        text = f"wanted: {self.size}, of {self.n_edges:,} in the graph"
+        if not isinstance(self.method, EdgePruning) or self.n_edges <= LARGE:
+            return text
+        start, method = self.method.init, self.method
+        gates = "sampled gates" if method.annealing is None else "annealed gates"
+        ranking = "" if start is None else f", started from {type(start.method).__name__}'s ranking"
+        return f"{text}; {method.steps} steps of {gates}{ranking}"
 
 
 def goal_of(
@@ -88,16 +89,7 @@ def goal_of(
     """wanted: the size, for a graph of so many edges. cold: the gates start open on a large graph too."""
     n = ResidualGraph.of(subject.model.spec).n_edges
     size = wanted(n)
-    if isinstance(method, EdgePruning) and n > LARGE:
-        default = EdgePruning()
-        unset = {
-            name: value
-            for name, value in LARGE_SETTINGS.items()
-            if getattr(method, name) == getattr(default, name)
-        }
-        if cold:
-            unset.pop("init", None)
-        method = replace(method, **unset)
+    method = suited(method, n, cold=cold)
     return Goal(method=size.applied_to(method, n), size=size, n_edges=n)
 
 

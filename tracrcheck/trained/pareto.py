@@ -48,6 +48,7 @@ from tracrcheck.trained.compute import placed
 from tracrcheck.trained.curve import Curve, Point
 from tracrcheck.trained.leading import leads_of
 from tracrcheck.trained.prompts import PromptLists, both_lists
+from tracrcheck.trained.suited import suited
 
 # How many sizes a ranking is cut at, before equal ones are merged.
 SIZES = 60
@@ -95,9 +96,9 @@ class Job:
         return both_lists(self.task, subject.tokenizer, n=self.prompts, seed=self.seed, leads=leads)
 
 
-def sweep_of(name: str) -> Sweep:
-    """Errors: TC113."""
-    method = find_method(name, where="--methods")
+def sweep_of(name: str, n_edges: int = 0) -> Sweep:
+    """n_edges: of the graph that the method is to suit. Errors: TC113."""
+    method = suited(find_method(name, where="--methods"), n_edges)
     if isinstance(method, Swept):
         return lambda task: Found(candidates=list(method.sweep(task)))
     return _ranked(method)
@@ -105,8 +106,8 @@ def sweep_of(name: str) -> Sweep:
 
 def curve(job: Job) -> Curve:
     """Here, in this process. Errors: those of the task's lists, TC113 and TC187."""
-    sweep = sweep_of(job.method)
     train, held_out = tasks_of(job)
+    sweep = sweep_of(job.method, train.graph.n_edges)
     started = time.monotonic()
     swept = sweep(train)
     found = [(setting, circuit.connected()) for setting, circuit in swept.candidates]

@@ -45,7 +45,7 @@ class EdgeCount:
 
     def applied_to(self, method: Any, n_edges: int) -> Any:
         found = _with_edges(method, self.edges)
-        if isinstance(found, EdgePruning):  # the paper's way to a number of edges
+        if isinstance(found, EdgePruning) and found.annealing is None:  # the paper's way to a number of edges
             return replace(
                 found, price=SparsityTarget(edges=1 - self.edges / n_edges, warm_up=found.steps // 2)
             )
@@ -67,6 +67,8 @@ class MeanKl:
     nats: float
 
     def applied_to(self, method: Any, n_edges: int) -> Any:
+        if isinstance(method, EdgePruning) and method.annealing is not None:
+            return method  # it trains for a number of its own
         return _with_edges(method, n_edges)  # all: the size is found here
 
     def cut(self, task: Task, circuit: Circuit, scores: Tensor | None) -> Circuit:

@@ -1,3 +1,3 @@
 """The fixtures that call the command line in this process."""
 
-from tests.tracrcheck.conftest import _own_cache, cache, call, here  # noqa: F401
+from tests.tracrcheck.conftest import _own_cache, call, here  # noqa: F401

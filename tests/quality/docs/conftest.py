@@ -12,11 +12,6 @@ from tests.quality.docs.blocks import Page
 from tests.tracrcheck.peers.conftest import STAND_IN
 
 
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.fixture
 def page(cache, tmp_path, monkeypatch) -> Iterator[Page]:
     monkeypatch.setenv("TRACRCHECK_CACHE", str(cache))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.tracrcheck.calls import finished
 from tests.tracrcheck.commands.test_gate import METHODS
+
+ROOT = Path(__file__).parents[3]
 
 WRONG = {
     "unknown program": (["gate", "revers"], "TC101 no program 'revers'\n"),
@@ -152,12 +156,12 @@ def test_an_internal_error_is_reported_without_a_traceback(call, monkeypatch):
     )
 
 
-def test_no_room_for_what_is_printed_is_no_fault_of_ours():
+def test_no_room_for_what_is_printed_is_no_fault_of_ours(here):
     code = "from tracrcheck.cli import main; main()"
     with open("/dev/full", "w") as full:
         run = subprocess.run(
-            [sys.executable, "-c", code, "plan", "--model", "gpt2"], stdout=full, stderr=subprocess.PIPE, text=True,
-            check=False,
+            [sys.executable, "-c", code, "new", "mine"], env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=full,
+            stderr=subprocess.PIPE, text=True, check=False,
         )  # fmt: skip
     assert run.returncode == 2
     assert run.stderr.startswith("TC115 cannot write the output\n    got     No space left on device\n")

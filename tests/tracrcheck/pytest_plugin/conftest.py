@@ -7,7 +7,7 @@ import json
 import pytest
 
 # What a plugin run loads, loaded here first: a run in this process unloads the modules that it was first to load.
-from tests.tracrcheck.conftest import _own_cache, cache  # noqa: F401
+from tests.tracrcheck.conftest import _own_cache  # noqa: F401
 from tracrcheck import pytest_items  # noqa: F401
 
 PRUNERS = """

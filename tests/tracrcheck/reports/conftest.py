@@ -1,4 +1,4 @@
-"""A browser without a window, and pages written by the command line, each once for a module."""
+"""A browser without a window, and pages written by the command line, each made once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def found(names) -> str | None:
     return next((path for name in names if (path := shutil.which(name))), None)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def driver():
     """Headless Chromium. Where there is none, CI fails and a developer's machine says what to install."""
     browser, service = found(BROWSERS), found(["chromedriver"])
@@ -38,22 +38,6 @@ def driver():
     made = webdriver.Chrome(options=options, service=Service(service))
     yield made
     made.quit()
-
-
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(cache, monkeypatch):
-    monkeypatch.setenv("TRACRCHECK_CACHE", str(cache))
-
-
-@pytest.fixture
-def call():
-    """`call("gate", "reverse")`: exit_code, stdout, stderr."""
-    return lambda *words: CliRunner().invoke(app, [str(w) for w in words])
 
 
 @pytest.fixture(scope="session")

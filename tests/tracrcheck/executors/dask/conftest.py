@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.tracrcheck.conftest import call, here  # noqa: F401
 from tracrcheck.executors.dask_cluster import Cluster
 
 
@@ -62,11 +61,6 @@ def at(dask) -> Cluster:
     """The cluster as `sweep` takes it."""
     until(lambda: len(workers(dask)) == 2)
     return Cluster(address=dask.scheduler_address)
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("TRACRCHECK_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
 def workers(cluster) -> list[str]:

@@ -106,7 +106,7 @@ def test_a_command_hands_its_units_to_the_cluster_and_says_what_its_workers_must
 
 
 @pytest.mark.parametrize(
-    "command", ["gate", *(pytest.param(c, marks=pytest.mark.slow) for c in ("fuzz", "invariants", "mutants"))]
+    "command", ["invariants", *(pytest.param(c, marks=pytest.mark.slow) for c in ("gate", "fuzz", "mutants"))]
 )
 def test_a_worker_that_is_killed_changes_nothing_in_the_file(call, here, dask, at, monkeypatch, command):
     words, code = COMMANDS[command], CODES[command]

@@ -20,7 +20,7 @@ from tracrcheck.reports.kinds import document_of
 from tracrcheck.runs.kinds import read_any
 
 ROOT = Path(__file__).resolve().parents[1]
-MOST = 200  # characters of a command: some name hundreds of faults
+MOST = 400  # characters of a command: some name hundreds of faults
 RESULTS, BENCHMARKS = ROOT / "ci" / "results", ROOT / "ci" / "bench" / "results"
 LEAD = """# Evidence
 

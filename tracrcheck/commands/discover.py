@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -211,28 +211,29 @@ def discover(
             size=goal.size,
             started=partial(terminal.show, title),
             progress=terminal.progress,
+            waiting=terminal.still_running,
         )
         matrix = None
         if run.first:
             if found.resumed_after is not None:
                 typer.echo(f"resumed: {found.resumed_after} steps were taken before", err=True)
             terminal.show(*discovery.found_lines(found, listed=listed))
-            if (
-                found.circuit is not None
-            ):  # before the evaluation, which may take long, and may be interrupted
+            if found.circuit is not None:  # the evaluation may take long, and may be interrupted
                 if out is not None:
                     _write_circuit(out, found.circuit, name=task, title=title)
-                files.write_json(outputs.json, discovery.discovery_document(asked, found, None))
+                if outputs.json is not None:
+                    files.write_json(outputs.json, discovery.discovery_document(asked, found, None))
         if found.circuit is not None:
-            matrix = discovering.judge(
-                run.subject,
-                lists.held_out,
-                found.circuit,
-                draws=options.draws,
-                seed=seed,
-                minutes=evaluating.minutes,
-                tell=partial(typer.echo, err=True) if run.first else None,
-            )
+            with terminal.still_running("the evaluation") if run.first else nullcontext():
+                matrix = discovering.judge(
+                    run.subject,
+                    lists.held_out,
+                    found.circuit,
+                    draws=options.draws,
+                    seed=seed,
+                    minutes=evaluating.minutes,
+                    tell=partial(typer.echo, err=True) if run.first else None,
+                )
     if not run.first:
         raise typer.Exit(0)
     if found.circuit is not None and matrix is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -97,6 +97,8 @@ def goal_of(
 OWN_SIZE = Tolerance()
 # Wraps an iterator of so many steps, with a label, and shows how far it is.
 Progress = Callable[..., Iterable[None]]
+# Says, for as long as it is open, that the labelled work goes on.
+Waiting = Callable[[str], AbstractContextManager[Any]]
 # An evaluation that takes so many seconds is announced.
 LONG = 20.0
 
@@ -132,10 +134,12 @@ def discover(
     size: Size = OWN_SIZE,
     started: Callable[[], None] = lambda: None,
     progress: Progress = _silent,
+    waiting: Waiting = lambda label: nullcontext(),
 ) -> Found:
     """Runs a method on these prompts. Its errors are reported in `answer.fault`.
 
-    started: called just before the method runs, in the process that prints. progress: wraps its steps there.
+    started: called just before the method runs, in the process that prints. progress: wraps its steps there. waiting: is open while
+    it works without steps.
     Errors: EP201-EP205, if its state is saved; TC188, if it cannot be cut to the size.
     """
     task = _task(run.subject, pairs).under(ablation)
@@ -144,8 +148,13 @@ def discover(
     state = None if run.checkpoint is None else _kept(run.method, seeded, run.checkpoint, watch)
     if run.first:
         started()
-    watched = _Watched(run.method, watch) if isinstance(run.method, Resumable) else run.method
-    answer = run.asking(watched if state is None else state, task, seed=seed, timeout=None)
+    waiting = waiting if run.first else lambda label: nullcontext()
+    if isinstance(run.method, Resumable):
+        method = _Watched(run.method, watch, waiting) if state is None else state
+        answer = run.asking(method, task, seed=seed, timeout=None)
+    else:
+        with waiting("the method"):
+            answer = run.asking(run.method, task, seed=seed, timeout=None)
     if state is not None and state.error is not None:
         raise state.error
     found = Found(
@@ -174,9 +183,11 @@ class _Watched:
 
     method: Resumable
     watch: Callable[[Iterator[None]], Iterable[None]]
+    waiting: Waiting
 
     def __call__(self, task: Task) -> Discovery:
-        training = self.method.begin(task)
+        with self.waiting("the ranking to start from"):
+            training = self.method.begin(task)
         for _ in self.watch(steps(training)):
             pass
         return training.discovery()

@@ -9,10 +9,12 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from typer.testing import CliRunner
 
 from edgeprune_core.errors import CheckError
 from edgeprune_core.methods import METHODS as METHODS_BY_NAME
 from tests.tracrcheck.calls import finished
+from tracrcheck.cli import app
 from tracrcheck.rasp.library import Library
 from tracrcheck.reports import compare as report
 from tracrcheck.runs import compare as comparing
@@ -257,9 +259,20 @@ def test_a_wrong_call_is_reported_with_exit_code_2(call, here, change, message):
 # Checked again -----------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def text(tmp_path_factory, cache) -> str:
+    """The text of a results file: two methods, two seeds."""
+    path = tmp_path_factory.mktemp("compared") / "out.json"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRACRCHECK_CACHE", str(cache))
+        patch.setattr(comparing, "curve_elsewhere", pareto.curve)
+        finished(CliRunner().invoke(app, [*CALL, "eap,random", "--json", str(path)]), 0)
+    return path.read_text()
+
+
 @pytest.fixture
-def compared(call, here):
-    finished(call(*CALL, "eap,random", "--json", "out.json"), 0)
+def compared(text, here):
+    Path("out.json").write_text(text)
     return read_any(Path("out.json"))
 
 

@@ -23,6 +23,7 @@ LARGE = (
     "parity16",
     "right_align",
     "same_tens",
+    "shuffle_dyck3_query",
     "sort_ten",
     "split_sum",
     "ten_hops",

@@ -61,6 +61,12 @@ def short_of_the_bar(found: RunResults) -> list[str]:
     asked = found.run["asked"]
     if isinstance(found, MutantResults):  # see `short_of_faults`
         return []
+    if isinstance(
+        found, PeersResults
+    ):  # the methods of others have no bar; a share is committed, and its page says what is missing
+        return []
+    if isinstance(found, PlantsResults):
+        return [f"{plant.program}, {plant.size}: {plant.fault}" for plant in found.plants if plant.fault]
     if not found.run["finished"]:
         return ["not finished"]
     if isinstance(found, FuzzResults):
@@ -71,10 +77,6 @@ def short_of_the_bar(found: RunResults) -> list[str]:
         return short_of_quiet(found)
     if isinstance(found, CompareResults):
         return short_of_a_comparison(found)
-    if isinstance(found, PlantsResults):
-        return [f"{plant.program}, {plant.size}: {plant.fault}" for plant in found.plants if plant.fault]
-    if isinstance(found, PeersResults):  # the methods of others have no bar to meet
-        return []
     counted = [v for v in found.verdicts if not v.vacuous]
     share = sum(v.verdict == "HOLDS" for v in counted) / len(counted)
     method = OLD_NAMES.get(asked["method"], asked["method"])

@@ -38,7 +38,7 @@ def document(results: PeersResults) -> doc.Document:
         scope=f"{count(len(asked['methods']), 'method')} on {part}: {', '.join(programs)}. {tools}. One seed, one thread, at most "
         f"{asked['timeout']:g} seconds each.",
         summary=(
-            f"The circuit of a method that scores edges is made by `{asked['select']}`. `eap_ig:` and `autocircuit:` are the tools "
+            f"The circuit of a method that scores edges is made by {asked['select']}. Those that begin with eap_ig: and autocircuit: are the tools "
             "themselves, unmodified, in their registered settings (docs/peers.md says what is done around them); the others "
             "are our own methods. Settings in which no edge is required are left out.",
         ),
@@ -49,6 +49,7 @@ def document(results: PeersResults) -> doc.Document:
         ),
         sections=(
             doc.Section("Methods", [_table(verdicts)], on=doc.EVERYWHERE),
+            doc.Section("Not run", [doc.Lines(_missing(results))], on=doc.EVERYWHERE),
             doc.Section("Programs", [_programs(verdicts)], on=("markdown", "html")),
             doc.Section("Not exact", [_wrong(verdicts)], on=("markdown", "html")),
         ),
@@ -57,6 +58,17 @@ def document(results: PeersResults) -> doc.Document:
             verdicts, _short, lambda v: doc.Case(f"{v.program}, {v.ablation}", v.seconds, None)
         ),
     )
+
+
+def _missing(results: PeersResults) -> list[str]:
+    """What an unfinished run left out, by method and ablation."""
+    made = {(v.method, v.ablation, v.program) for v in results.verdicts}
+    left = Counter(unit[:2] for unit in results.plan.units() if unit not in made)
+    programs = len(results.run["asked"]["programs"])
+    return [
+        f"{method.removeprefix(OURS)}, {ablation}: {n} of {count(programs, 'program')}"
+        for (method, ablation), n in left.items()
+    ]
 
 
 def _short(v: Verdict) -> str:

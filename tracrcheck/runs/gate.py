@@ -32,16 +32,17 @@ class GateFile(File):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Results(RunResults):
+class VerdictResults(RunResults):
+    """Verdicts, and their summary."""
+
     verdicts: tuple[Verdict, ...]
     summary: dict[str, Any]
 
-    schema = "tracrcheck.gate/1"
-    file, asked = GateFile, Asked
+    file = GateFile
     rows_name = rows_field = units_are = "verdicts"
 
     @classmethod
-    def of_file(cls, path: Path, parts: Mapping[str, Any], problems: list[str]) -> Results:
+    def of_file(cls, path: Path, parts: Mapping[str, Any], problems: list[str]) -> Any:
         verdicts = [
             read(Verdict, record, f"verdicts[{number}]", problems, {"detail": ""})
             for number, record in enumerate(parts["verdicts"])
@@ -58,6 +59,12 @@ class Results(RunResults):
         document = super().document
         summary = document.pop("summary")
         return document | {"summary": summary}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results(VerdictResults):
+    schema = "tracrcheck.gate/1"
+    asked = Asked
 
     def problems(self) -> list[str]:
         asked = self.run["asked"]

@@ -84,9 +84,9 @@ def _sources(programs: Sequence[str], library: Library) -> dict[str, str | None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class PeersResults(gate.Results):
+class PeersResults(gate.VerdictResults):
     schema = "tracrcheck.peers/1"
-    asked = Plan  # type: ignore[assignment]
+    asked = Plan
     line_each = ("verdicts",)
 
     @property

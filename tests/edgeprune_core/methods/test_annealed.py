@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from edgeprune_core.circuit import Circuit
+from edgeprune_core.mask import mask_from_edge_values
 from edgeprune_core.methods import EapIg, EdgePruning
 from edgeprune_core.methods.edge_pruning import AnnealedSweep, EdgePruningTraining, WarmStart
 from edgeprune_core.methods.top_edges import top_edges
@@ -64,6 +65,9 @@ def test_closed_gates_have_a_gradient_and_edges_that_are_not_trained_stay_cut():
     gates = training._sampled()[0]
     closed = trained & (gates == 0)
     assert int((closed & moved).sum()) > 15
+    mask, whole = (mask_from_edge_values(task.graph, x[None]) for x in (gates.detach(), trained.double()))
+    assert torch.equal(training._counted(mask), task.open_edges(whole))
+    assert int(training._counted(mask).sum()) > int(task.open_edges(mask).sum())
 
 
 def test_without_a_number_it_aims_at_a_twentieth_of_the_graph_and_keeps_the_fewest_within_the_tolerance():

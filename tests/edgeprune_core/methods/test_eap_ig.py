@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -70,20 +72,18 @@ def test_along_inputs_scores_are_clean_differences_times_gradients_at_interpolat
         )
     m = 3
     got = margin_gradient_along_inputs(task, steps=m)
+    gradients = [along_inputs(task, row, k / m) for row in range(len(task.items)) for k in range(1, m + 1)]
     for place in range(0, task.graph.n_edges, 9):
         edge = task.graph.edges[place]
-        total = sum(
-            along_inputs(task, row, (str(edge.writer), str(edge.reader)), k / m)
-            for row in range(len(task.items))
-            for k in range(1, m + 1)
-        )
+        total = sum(gradient((str(edge.writer), str(edge.reader))) for gradient in gradients)
         assert abs(total / (m * len(task.items)) - float(got[place])) < 1e-7, str(edge)
     assert got.abs().max() > 1e-2
     assert torch.equal(EapIg(steps=m)(task).scores, got.abs())
 
 
-def along_inputs(task: Task, row: int, edge: tuple[str, str], share: float) -> float:
-    """The gradient on one item, by the naive forward: the reader's input moves by what the edge carries in the clean run."""
+def along_inputs(task: Task, row: int, share: float) -> Callable[[tuple[str, str]], float]:
+    """The gradient on one item for an edge, by the naive forward: the reader's input moves by what the edge carries in the
+    clean run."""
     shape, arrays = models.shape_of(task.model.spec), models.arrays_of(task.model)
     item = task.items[row : row + 1]
     clean = int(item[0, 0])
@@ -98,15 +98,19 @@ def along_inputs(task: Task, row: int, edge: tuple[str, str], share: float) -> f
     keep = dict.fromkeys(naive.edges(shape), 1.0)
     _, here, _ = naive.run(shape, arrays, range(n), keep, dict.fromkeys(names, 0 * wrote[0]))
     shifted = {name: here[name] - carried[name] for name in names}
-    outputs = torch.zeros(2, 1, task.tokens.shape[1], task.model.spec.d_out, dtype=torch.float64)
-    for end, kept in enumerate((1 + STEP, 1 - STEP)):
-        outputs[end, 0, :n] = torch.from_numpy(
-            naive.run(shape, arrays, range(n), keep | {edge: kept}, shifted)[0]
-        )
-    if task.places is not None:
-        outputs = outputs[:, :, task.places[clean]]
-    ends = task.margins(outputs, item)[:, 0]
-    return float(ends[0] - ends[1]) / (2 * STEP)
+
+    def gradient(edge: tuple[str, str]) -> float:
+        outputs = torch.zeros(2, 1, task.tokens.shape[1], task.model.spec.d_out, dtype=torch.float64)
+        for end, kept in enumerate((1 + STEP, 1 - STEP)):
+            outputs[end, 0, :n] = torch.from_numpy(
+                naive.run(shape, arrays, range(n), keep | {edge: kept}, shifted)[0]
+            )
+        if task.places is not None:
+            outputs = outputs[:, :, task.places[clean]]
+        ends = task.margins(outputs, item)[:, 0]
+        return float(ends[0] - ends[1]) / (2 * STEP)
+
+    return gradient
 
 
 @pytest.mark.parametrize("path", ["inputs", "activations"])

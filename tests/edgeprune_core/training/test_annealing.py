@@ -57,6 +57,6 @@ def test_a_gain_that_all_edges_share_moves_none_and_a_closed_gate_that_would_gai
     closed = 60
     assert gates[closed] == 0
     (own,) = torch.autograd.grad(gates[closed], log_alphas)
-    assert own[closed] > 0
+    assert own[closed] > 0.1
     assert float(own.sum()) == pytest.approx(0, abs=1e-12)
     assert own.min() < 0

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ci import peers as script
+from tracrcheck.cli import app
 from tracrcheck.grading.verdict import Verdict
 from tracrcheck.rasp.library import Library
 from tracrcheck.reports import peers as report
@@ -43,6 +44,7 @@ def test_a_run_that_time_ends_is_resumed_and_has_every_method_on_every_program(f
     stopped = run("--minutes", "0")
     assert stopped.exit_code == 1
     assert "6 of 6 verdicts are missing" in stopped.output
+    assert "exact, zero: 2 of 2 programs" in stopped.output
     first = run("--resume")
     assert first.exit_code == 0
     document = json.loads(Path("peers.json").read_text())
@@ -68,6 +70,8 @@ def test_a_run_that_time_ends_is_resumed_and_has_every_method_on_every_program(f
 def test_its_file_is_shown_and_rechecked(few):
     run()
     found = read_any(Path("peers.json"))
+    shown = CliRunner().invoke(app, ["report", "peers.json"])
+    assert (shown.exit_code, shown.stdout) == (0, page_of(found)), shown.output
     page = page_of(found)
     assert "2 of 91 programs, drawn at random: hist, copy_tokens" in page.replace(
         str(found.run["asked"]["n_programs"]), "91"

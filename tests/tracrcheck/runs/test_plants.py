@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from ci import planted as script
 from edgeprune_core.errors import CheckError
 from tests.quality.docs.test_schemas import complaint
+from tracrcheck.cli import app
 from tracrcheck.error_codes import user_error
 from tracrcheck.planted import carried
 from tracrcheck.rasp.library import Library
@@ -57,6 +58,8 @@ def test_a_run_that_time_ends_is_resumed_shown_and_rechecked(few):
         f"1 of {document['run']['asked']['n_causal']} causal programs, drawn at random, at their own size"
         in page_of(found)
     )
+    shown = CliRunner().invoke(app, ["report", "planted.json"])
+    assert (shown.exit_code, shown.stdout) == (0, page_of(found)), shown.output
     assert "| frac_prevs | 2 x 1 x 27 | 32 | mean |" in page_of(found)
     assert recheck.stale(found, Library.here()) == []
     assert [pair.same for pair in recheck.again(found, found.units, Library.here())] == [True]

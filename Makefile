@@ -55,7 +55,7 @@ lint: $(STAMP) ## ruff and mypy
 
 recheck: $(STAMP) ## committed results: sound, stale or not, and a random share made again
 	set -e; for file in $(filter-out %-suite.json %-targeted.json,$(wildcard ci/results/*.json)); do $(BIN)/tracrcheck recheck $$file; done
-	set -e; for file in $(wildcard ci/results/mutants-suite.json ci/results/mutants-targeted.json); do \
+	set -e; for file in $(wildcard ci/results/*-suite.json ci/results/*-targeted.json); do \
 	    $(BIN)/python -m ci.faults.suite recheck $$file; done
 
 bench: $(STAMP) ## how soon commands start, and the speed and memory of the gate, each figure with its bar

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import ci.faults.suite  # noqa: F401 -- reads its results files
+from edgeprune_core.errors import shortened
 from tracrcheck.records.machine import in_words
 from tracrcheck.reports.kinds import document_of
 from tracrcheck.runs.kinds import read_any
 
 ROOT = Path(__file__).resolve().parents[1]
+MOST = 400  # characters of a command: some name hundreds of faults
 RESULTS, BENCHMARKS = ROOT / "ci" / "results", ROOT / "ci" / "bench" / "results"
 LEAD = """# Evidence
 
@@ -40,7 +42,7 @@ def rows() -> Iterator[tuple[str, ...]]:
         found = read_any(path)
         document = document_of(found)
         shows = f"{document.title}: {'; '.join(document.summary or [document.outcome])}. {document.scope}"
-        yield _link(path), shows, f"`{found.run['command']}`", made(found.run)
+        yield _link(path), shows, f"`{shortened(found.run['command'], MOST)}`", made(found.run)
     for path in sorted(BENCHMARKS.glob("*.json")):
         record = json.loads(path.read_text(encoding="utf-8"))
         run = record.get("run", record)

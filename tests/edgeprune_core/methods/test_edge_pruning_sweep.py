@@ -49,12 +49,12 @@ def test_a_later_stop_changes_no_earlier_scores():
 
 def test_no_gate_drifts_out_of_reach_of_the_price():
     task = prompts(llama(), n=4)
-    price = RisingPrice(first=1e-6, last=30.0, stops=2, steps=20, warm_up=200)
-    few = replace(SWEEP, price=price)
-    (_, cheap), (_, dear) = replace(FEW, swept=few).rankings(task)
+    price = RisingPrice(first=1e-6, last=30.0, stops=2, steps=20, warm_up=60)
+    few, quick = replace(SWEEP, price=price), replace(FEW, learning_rate=1.0)
+    (_, cheap), (_, dear) = replace(quick, swept=few).rankings(task)
     assert cheap.max() == few.ceiling
     assert dear.max() < 0
-    (_, free), (_, stuck) = replace(FEW, swept=replace(few, ceiling=math.inf)).rankings(task)
+    (_, free), (_, stuck) = replace(quick, swept=replace(few, ceiling=math.inf)).rankings(task)
     assert free.max() > 1.5 * few.ceiling
     assert stuck.max() > 0
 

@@ -6,12 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.tracrcheck.executors import pool_work
+from tests.tracrcheck.executors.waiting import alive, until
 from tracrcheck.executors.pool import sweep
 
 ROOT = Path(__file__).parents[3]
@@ -19,20 +19,6 @@ ROOT = Path(__file__).parents[3]
 
 def nothing_is_lost(unit, why):
     raise AssertionError(f"{unit}: {why}")
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def until(condition, seconds=30.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.05)
 
 
 def test_two_jobs_give_what_one_gives():

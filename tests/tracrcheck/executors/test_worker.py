@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.tracrcheck.executors import pool_work
-from tests.tracrcheck.executors.test_pool import alive, until
+from tests.tracrcheck.executors.waiting import alive, until
 from tracrcheck.executors import dask_worker
 from tracrcheck.executors.dask_worker import Terms
 from tracrcheck.executors.worker import Died, TookTooLong, Worker, threads_here

@@ -19,7 +19,7 @@ from tracrcheck.reports.context import Context
 from tracrcheck.reports.document import Document, Drawing, Section
 from tracrcheck.reports.kinds import html_of
 from tracrcheck.reports.picture import Layer, Picture, circuit_picture, picture_of, truth_layer
-from tracrcheck.reports.render.graph import BOX_HEIGHT, PAGE, Layout, svg
+from tracrcheck.reports.render.graph import BOX_HEIGHT, PAGE, USUAL, WIDEST, Layout, svg
 from tracrcheck.reports.render.html.page import page as page_of
 from tracrcheck.reports.saved import CertificatesFile
 from tracrcheck.reports.text import computes
@@ -182,6 +182,12 @@ def test_a_label_is_whole_unless_the_drawing_is_as_wide_as_a_page():
         cut = [node for node, box in placed.boxes.items() if box.label[-1].endswith("…")]
         assert not cut or placed.width > 0.9 * PAGE, (name, cut, placed.width)
         assert placed.width <= PAGE or len({box.column for box in placed.boxes.values()}) > 5, name
+
+
+def test_a_label_for_which_there_is_room_is_one_line():
+    for name, placed in layout("hist", "xproportion", "square").items():
+        for node, box in placed.boxes.items():
+            assert len(box.label) == 1 or box.width in (USUAL, WIDEST), (name, node, box)
 
 
 def test_boxes_do_not_overlap_and_edges_lead_to_the_right():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -112,7 +113,7 @@ def _widths(names: Sequence[Sequence[str]], labels: Mapping[str, str]) -> list[i
     room = PAGE - 2 * MARGIN - GAP_X * (len(names) - 1)
     while most > USUAL and sum(min(max(need, NARROWEST), most) for need in needs) > room:
         most -= 5
-    return [round(min(max(need, NARROWEST), most)) for need in needs]
+    return [math.ceil(min(max(need, NARROWEST), most)) for need in needs]
 
 
 def pixels(text: str) -> float:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-import time
-from pathlib import Path
 
 import pytest
 
+from tests.tracrcheck.executors.waiting import comes, until
 from tracrcheck.executors.dask_cluster import Cluster
 
 
@@ -19,7 +18,7 @@ class Clusters:
         self.stands = None
 
     def whole(self):
-        if self.stands is not None and not _comes(lambda: len(workers(self.stands)) == 2, 30.0):
+        if self.stands is not None and not comes(lambda: len(workers(self.stands)) == 2, 30.0):
             self.close()
         if self.stands is None:
             self.stands = _begun()
@@ -66,26 +65,6 @@ def at(dask) -> Cluster:
 def workers(cluster) -> list[str]:
     """The addresses of the workers."""
     return list(cluster.scheduler.workers)
-
-
-def until(condition, seconds=60.0):
-    assert _comes(condition, seconds), "it did not come to pass"
-
-
-def _comes(condition, seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def pids(cluster) -> list[int]:

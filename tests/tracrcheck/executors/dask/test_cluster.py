@@ -14,7 +14,7 @@ import pytest
 
 from edgeprune_core.errors import CheckError
 from tests.tracrcheck.executors import pool_work
-from tests.tracrcheck.executors.dask.conftest import alive, until
+from tests.tracrcheck.executors.waiting import alive, until
 from tracrcheck.executors import dask_cluster as clusters
 from tracrcheck.executors.dask_worker import Done, Terms
 from tracrcheck.executors.pool import sweep

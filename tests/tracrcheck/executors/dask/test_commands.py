@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.tracrcheck.executors.dask.conftest import pids, until
+from tests.tracrcheck.executors.dask.conftest import pids
+from tests.tracrcheck.executors.waiting import until
 from tests.tracrcheck.mutants import quick
 from tracrcheck.executors.dask_cluster import Cluster
 from tracrcheck.records.journal import Ledger

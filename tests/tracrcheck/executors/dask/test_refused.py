@@ -17,7 +17,7 @@ import pytest
 
 from edgeprune_core.errors import CheckError
 from tests.tracrcheck.executors import pool_work
-from tests.tracrcheck.executors.dask.conftest import until
+from tests.tracrcheck.executors.waiting import until
 from tracrcheck.executors import dask_cluster as clusters
 from tracrcheck.executors import fingerprint
 from tracrcheck.executors.dask_cluster import Cluster

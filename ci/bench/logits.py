@@ -99,13 +99,19 @@ def main() -> int:
     )
     if options.json is not None:
         record = {
-            "command": " ".join(["python", *sys.argv]),
+            "command": command(options.model, found),
             "commit": commit(),
             "machine": machine(),
             **asdict(found),
         }
         write_whole(options.json, json.dumps(kept(options.json, record), indent=2) + "\n")
     return 0 if found.good else 1
+
+
+def command(model: str, found: Figures) -> str:
+    """What measures these figures again."""
+    words = f"--model {model} --prompts {found.prompts} --longest {found.longest} --dtype {found.dtype}"
+    return f"python -m ci.bench.logits {words}"
 
 
 def kept(path: Path, record: dict) -> list[dict]:

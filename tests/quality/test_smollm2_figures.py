@@ -32,3 +32,37 @@ def test_the_logits_are_within_their_bars():
     rows = json.loads((ROOT / "ci" / "bench" / "results" / "logits-smollm2.json").read_text())
     assert {row["dtype"] for row in rows} == {"float32", "float64"}
     assert all(row["worst"] <= {"float32": 1e-4, "float64": 1e-9}[row["dtype"]] for row in rows)
+
+
+def test_the_guide_shows_what_the_two_circuits_of_a_task_share_and_do():
+    found = json.loads((ROOT / "ci" / "bench" / "results" / "overlap-capital.json").read_text())
+    guide = (ROOT / "docs" / "large.md").read_text()
+    share = f"share {len(found['shared']):,} edges, {found['jaccard']:.0%} of those that either has"
+    assert share in guide.replace("\n", " ")
+    shown = re.findall(
+        r"^\| (A|B|shared) \| `(\w+)` \| ([\d,]+) \| (\S+) \| (\S+) \| (\S+) \| (\S+) \|$",
+        guide,
+        re.MULTILINE,
+    )
+    wanted = [
+        (
+            {"a": "A", "b": "B", "shared": "shared"}[row["circuit"]],
+            row["task"],
+            f"{row['faithfulness']['n_edges']:,}",
+            f"{kept(row, 'kl')['circuit']['mean']:.2f}",
+            f"{kept(row, 'kl')['random']['mean']:.2f}",
+            f"{kept(row, 'recovered')['circuit']['mean']:.2f}",
+            f"{kept(row, 'accuracy')['circuit']['mean']:.2f}",
+        )
+        for row in found["judged"]
+    ]
+    assert shown == wanted
+    accuracy = {row["task"]: row["accuracy"] for row in FOUND["tasks"]}
+    assert all(accuracy[found["asked"][task]] >= 0.85 for task in ("task_a", "task_b"))
+
+
+def kept(row, metric):
+    wanted = ("resample", "kept", metric)
+    return next(
+        c for c in row["faithfulness"]["cells"] if (c["ablation"], c["direction"], c["metric"]) == wanted
+    )

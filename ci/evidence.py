@@ -44,15 +44,17 @@ def rows() -> Iterator[tuple[str, ...]]:
         shows = f"{document.title}: {'; '.join(document.summary or [document.outcome])}. {document.scope}"
         yield _link(path), shows, f"`{shortened(found.run['command'], MOST)}`", made(found.run)
     for path in sorted(BENCHMARKS.glob("*.json")):
-        record = json.loads(path.read_text(encoding="utf-8"))
-        run = record.get("run", record)
-        yield _link(path), benchmark(record), f"`{run['command']}`", made(run)
+        found = json.loads(path.read_text(encoding="utf-8"))
+        for record in found if isinstance(found, list) else [found]:
+            run = record.get("run", record)
+            yield _link(path), benchmark(record), f"`{run['command']}`" if "command" in run else "", made(run)
 
 
 def made(run: Mapping[str, Any]) -> str:
     """Date, commit, machine and time, as far as the file has them."""
     seconds = run.get("seconds")
-    parts = [run["started"][:10], f"commit {run['commit'][:7]}", in_words(run["machine"])]
+    date = [run["started"][:10]] if "started" in run else []
+    parts = [*date, f"commit {run['commit'][:7]}", in_words(run["machine"])] if "commit" in run else []
     return ", ".join([*parts, *([] if seconds is None else [f"{seconds:,.0f} s"])])
 
 
@@ -61,6 +63,10 @@ def benchmark(record: Mapping[str, Any]) -> str:
         right = [task["accuracy"] for task in record["tasks"] if task["accuracy"] is not None]
         leads = sum(share >= 0.9 for share in right)
         return f"{record['asked']['model']} leads with an answer on nine prompts of ten in {leads} of {len(right)} tasks"
+    if "worst" in record:
+        return f"logits in {record['dtype']} are at most {record['worst']:.2g} from those of transformers, of up to {record['largest']:.3g}"
+    if "jaccard" in record:
+        return f"two circuits have {len(record['shared']):,} edges in common, of {record['n_a']:,} and {record['n_b']:,}"
     met = [result["met"] for result in record["results"]]
     return f"{Path(record['command'].split()[1]).stem}: {sum(met)} of {len(met)} figures within their bars"
 

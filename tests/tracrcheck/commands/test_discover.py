@@ -85,7 +85,7 @@ def test_the_method_is_asked_under_the_ablation_and_seed_on_other_prompts_than_t
     seen = json.loads((here / "seen.json").read_text())
     assert (seen["ablation"], seen["seed"], len(seen["prompts"])) == ("mean", 7, 6)
     english = load_model("english")
-    judged = prompts.judging_list("ioi", english.tokenizer, n=6, seed=7)
+    judged = prompts.judging_list("ioi", english.tokenizer, n=6, seed=7).pairs
     assert not {p.clean for p in judged} & set(seen["prompts"])
 
 

@@ -16,7 +16,7 @@ Left out, because they are not about what the core computes, or cannot run on a 
     tests/programs                    texts
     commands, runs (but fuzz and invariants), grading, records, executors, processes, reports, trained, pytest_plugin
                                       commands, files, committed results: they pass on what the core finds
-    tests/gpu, distributed            other ways to run the core, compared with the engine itself, in separate processes
+    tests/gpu, smollm2, distributed   other ways to run the core, compared with the engine itself, in separate processes
     peers                             models for other tools, compared with the engine itself, and the answers of those tools
 
 A test that is left out can only lower the share of faults that is caught.

@@ -37,13 +37,14 @@ ELSEWHERE = {
     ("certify", "--require-whole"): HERE + "test_program.py::test_a_sample_is_said_to_be_one_and_how_it_was_found",
     ("certify", "--all"): HERE + "test_json.py::pinned",
     ("certify", "--write"): HERE + "test_json.py::pinned",
-    ("programs", "--programs-dir"): HERE + "test_gate.py::test_a_broken_file_among_the_programs_is_reported_after_the_list",
+    ("programs", "--programs-dir"): HERE + "test_certify.py::test_a_broken_file_among_the_programs_is_reported_after_the_list",
     ("programs", "--pins"): HERE + "test_json.py::test_the_page_of_programs_is_up_to_date",
     ("show", "--out"): HERE + "test_program.py::test_a_drawing_has_every_edge_and_every_expression",
     ("export", "--out"): HERE + "test_export.py::test_our_own_weights_are_read_back",
     ("plant", "--out"): HERE + "test_plant.py::test_it_says_what_it_made_and_what_was_measured_and_proved",
     ("plant", "--weights"): HERE + "test_plant.py::test_the_file_makes_the_same_model_each_time_and_the_weights_are_those",
     ("fuzz", "--save"): "tests/tracrcheck/runs/test_fuzz.py::test_failures_are_reported_saved_and_replayed",
+    ("fuzz", "--size"): "tests/tracrcheck/runs/test_fuzz.py::test_large_programs_are_examined_and_replayed_as_such",
     ("fuzz", "--replay"): "tests/tracrcheck/runs/test_fuzz.py::test_failures_are_reported_saved_and_replayed",
     **{
         ("discover", f"--{name}"): "tests/tracrcheck/reports/test_outputs.py::test_a_circuit_of_a_trained_model_is_the_same_page_when_saved"
@@ -57,6 +58,7 @@ ELSEWHERE = {
     ("overlap", "--json"): "tests/tracrcheck/trained/test_overlap.py::test_edges_alone_are_compared_without_a_model",
     ("overlap", "--html"): "tests/tracrcheck/trained/test_overlap.py::test_the_page_is_the_same_from_the_file",
     ("tasks", "--json"): HERE + "test_tasks.py::test_every_task_is_listed_with_how_well_the_model_does_it",
+    ("report", "--compact"): "tests/tracrcheck/runs/test_compact.py::compacted",
     ("plan", "--json"): "tests/tracrcheck/trained/test_memory_plan.py::test_the_documented_fields_are_written",
     ("doctor", "--json"): HERE + "test_doctor.py::test_the_command_prints_and_writes_what_was_found",
 }  # fmt: skip

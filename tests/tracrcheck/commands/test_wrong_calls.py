@@ -41,7 +41,7 @@ WORK = {
 }
 OUTPUTS = {
     "--json": "out.json", "--html": "out.html", "--junit": "out.xml", "--md": "out.md", "--plot": "out.svg",
-    "--out": "out.svg", "--weights": "out.safetensors", "--write": "pins.json",
+    "--out": "out.svg", "--weights": "out.safetensors", "--write": "pins.json", "--compact": "fewer.json",
 }  # fmt: skip
 FOLDERS = {"--out": {"discover"}, "--save": {"fuzz"}}
 # What a command reads, or keeps while it runs.

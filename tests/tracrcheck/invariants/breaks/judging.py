@@ -137,13 +137,13 @@ def scored_one_early(patch) -> None:
     tasks = importlib.import_module(
         "edgeprune_core.tasks.prompt_task"
     )  # a function of the package bears its name
-    batch_of = tasks.batch_of
+    joined = tasks.joined
 
-    def early(chunk):
-        batch = batch_of(chunk)
+    def early(pairs):
+        batch = joined(pairs)
         return replace(batch, scored=batch.scored.roll(-1, 1))
 
-    patch.setattr(tasks, "batch_of", early)
+    patch.setattr(tasks, "joined", early)
 
 
 def knocked_out_is_kept(patch) -> None:

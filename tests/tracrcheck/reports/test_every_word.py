@@ -14,9 +14,9 @@ from tests.tracrcheck.reports.hostile import RUN, results, verdict
 from tracrcheck.grading.verdict import exit_code
 from tracrcheck.pytest_items import GateItem, NotRecovered
 from tracrcheck.reports.context import Context, replay_of
-from tracrcheck.reports.document import Edges, plain
+from tracrcheck.reports.document import Edges, Table, plain
 from tracrcheck.reports.gate import document
-from tracrcheck.reports.kinds import comment_of, html_of, junit_of, page_of
+from tracrcheck.reports.kinds import comment_of, document_of, html_of, junit_of, page_of
 from tracrcheck.reports.saved import CertificatesFile
 from tracrcheck.reports.text import share
 from tracrcheck.truth.cache import certificate_of
@@ -80,6 +80,15 @@ def test_what_holds_on_a_sample_is_nowhere_called_proved(sampled, ablation, item
     saved, said = CertificatesFile(certificates=(found.to_json(),)), f"sampled {items} of 9999"
     for text in (page_of(saved, Context()), html_of(saved, Context()), found.says("sufficient")):
         assert (said in text) == (sampled is not None)
+    tables = [
+        block
+        for section in document_of(saved).sections
+        for block in section.blocks
+        if isinstance(block, Table)
+    ]
+    (table,) = (table for table in tables if "sufficient" in [c.name for c in table.columns])
+    named = dict(zip([c.name for c in table.columns], map(plain, table.rows[0]), strict=True))
+    assert named["sufficient"] == ("proved" if sampled is None else said)
 
 
 def test_an_unfinished_run_says_so_wherever_it_is_shown():

@@ -214,6 +214,7 @@ def test_a_robust_certificate_that_lies_is_noticed():
         replace(got, required=got.required.without(edge)),
         replace(got, breaks=got.breaks[1:]),
         replace(got, breaks=(Break(got.permitted, got.breaks[0].row), *got.breaks[1:])),
+        replace(got, alone=Break(got.permitted, got.breaks[0].row)),
     ):
         assert not cache.agrees(task, lie)
 

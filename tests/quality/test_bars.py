@@ -44,7 +44,7 @@ QUIET = 20
 CAUGHT = {"gauntlet": 1.0, "suite": 0.95, "targeted": 1.0}
 TARGETED = {mutant.name for mutant in MUTANTS.values() if mutant.tests}  # these name tests of their own
 # Faults of the table that no committed file has yet, at most. These numbers only go down.
-NOT_RUN = {"gauntlet": 0, "suite": 2, "targeted": 159}
+NOT_RUN = {"gauntlet": 0, "suite": 2, "targeted": 0}
 # What a comparison must contain: methods, seeds and settings. NEAR: edge pruning's edges, as a multiple of the fewest.
 COMPARED = {"edge_pruning", "acdc", "eap", "eap_ig", "random"}
 COMPARED_SEEDS, SETTINGS, NEAR = 5, 20, 1.1

@@ -40,7 +40,7 @@ def programs(
     truths = None if pinned is None else pins.read(pinned)
     with loading():
         from tracrcheck.compiler.compile import compile_program
-        from tracrcheck.reports import program as report
+        from tracrcheck.reports import programs as report
 
     found, wrong = [], []
     for path in library.files():

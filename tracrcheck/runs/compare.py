@@ -14,6 +14,7 @@ from tracrcheck.records.reading import LATER
 from tracrcheck.records.sources import sources_of
 from tracrcheck.runs import base
 from tracrcheck.runs.results import File, RunKind, RunResults, coverage
+from tracrcheck.trained import fetched
 from tracrcheck.trained.curve import LEVELS, Curve
 from tracrcheck.trained.pareto import Job, curve_elsewhere, failed, sweep_of
 
@@ -151,6 +152,12 @@ def _outcome(curve: Curve, other: Curve | None) -> str:
     return " ".join(str(curve.fewest(level)) for level in LEVELS) + " edges at the levels"
 
 
+def _gone(asked: Mapping[str, Any]) -> list[str]:
+    name = asked["model"]
+    missing = name in fetched.MODELS and not fetched.is_here(name)
+    return [f"{name} is not on this machine: tracrcheck models get {name}"] if missing else []
+
+
 COMPARE = RunKind(
     results=CompareResults,
     name="a comparison of methods",
@@ -160,4 +167,5 @@ COMPARE = RunKind(
     same=same,
     named=lambda curve: f"curve of {curve.method}, seed {curve.seed}",
     outcome=_outcome,
+    gone=_gone,
 )

@@ -319,3 +319,10 @@ def test_a_file_that_is_not_sound_is_refused(compared, call, message, change):
 def test_an_unknown_method_is_reported_with_the_nearest():
     with pytest.raises(CheckError, match="edge_pruning"):
         pareto.sweep_of("edge_prunin")
+
+
+def test_a_comparison_on_a_model_that_is_not_here_is_not_made_again(call, here):
+    path = Path(__file__).parents[3] / "ci" / "results" / "compare-smollm2-ioi.json"
+    output = finished(call("recheck", path), 0).output
+    assert "smollm2 is not on this machine: tracrcheck models get smollm2" in output
+    assert "nothing of it was run again" in output

@@ -29,7 +29,7 @@ CAPITALS = {
 }  # fmt: skip
 
 _CHAT = "<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n{start}"
-# The countries of the examples are not asked for.
+# Prompts never ask about the countries in the examples.
 FRAMES: dict[str, tuple[str, ...]] = {
     "statement": (
         "The government of {country} sits in the capital,",

@@ -13,9 +13,8 @@ with g the gradient of the loss in the gates, that in s is
 
     z' (g - mean of g, weighted by z').
 
-The mean is the price of an edge, and no price has to be chosen. Without it, Adam opens every gate that helps at all: on the
-shipped model's IOI task, 150 edges were then at 3.7 nats, with it at 0.6 (held out; 100 steps). We differ in that z' is the
-sigmoid's at temperature 1, whatever T is: the gates of closed edges still have a gradient, and can open again.
+The mean is the price of an edge, and no price has to be chosen. Without it, Adam opens every gate that helps at all. We differ
+in that z' is the sigmoid's at temperature 1, whatever T is: the gates of closed edges still have a gradient, and can open again.
 
 Noise costs more than it gains on a large graph: where 4,000 of 70,000 edges are to stay, a sampled circuit lacks hundreds of
 the edges that are open on average, and the loss is that of a much worse circuit.

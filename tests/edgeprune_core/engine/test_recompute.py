@@ -22,7 +22,7 @@ PLACES = torch.tensor([[3, 0], [1, 0], [2, 1]])
 
 
 class Shelf:
-    """Hands out copies, and fills each with NaN when another unit is asked for. Remembers the units that were asked for."""
+    """Returns copies, and fills the last one with NaN when the next is requested. Records which units were requested."""
 
     def __init__(self, model):
         self.model, self.asked, self.out = model, [], {}

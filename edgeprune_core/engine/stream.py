@@ -20,7 +20,7 @@ from edgeprune_core.engine.blocks.attention import Ports, projected
 from edgeprune_core.engine.write_buffer import Deltas, Read, ReadHeads, ReadLast, Slots, Write, last
 from edgeprune_core.weights import Model
 
-# Rows of at least this many floats are worth leaving out one by one: below, choosing costs more than computing (measured).
+# Rows of at least this many floats are worth leaving out one by one: below, choosing costs more than computing.
 LONG_ROWS = 8192
 # The largest share of the writers that is copied together and summed; a larger one is summed with all others.
 FEW = 0.7

@@ -20,7 +20,7 @@ of the one before. At each price, the ranking is cut near the number of open gat
 On a large graph, most of a training would be spent on closing gates that any ranking knows to be useless. A `WarmStart`
 opens the gates of the best edges of another method's ranking, and may leave all others cut for good, as Gu et al. 2025
 (arXiv 2510.03282) do. With `annealing`, gates have no noise and no price, and as many are open as are wanted
-(`training/annealing.py`): `LARGE` are the settings for a large graph. A sweep then takes the sizes from large to small, and
+(`training/annealing.py`), which suits large graphs. A sweep then takes the sizes from large to small, and
 each starts from the gates of the one before.
 """
 

@@ -47,10 +47,8 @@ def run(
         own=share(with_few_inputs(causal, most_inputs), programs), n_causal=len(causal), most_inputs=most_inputs, large=[name for name in large.split(",") if name], size="12x12",
         seed=seed,
     )  # fmt: skip
-    header, over = (
-        plan.header(command_line().replace("tracrcheck", "python -m ci.planted", 1)),
-        until(minutes),
-    )
+    header = plan.header(command_line().replace("tracrcheck", "python -m ci.planted", 1))
+    over = until(minutes)
     run_or_read(
         PLANTS, header, lambda ledger: Plants(plan, header, ledger, folder=folders, time_is_up=over), options,
         document=report.document, line=report.line,

@@ -20,6 +20,9 @@ from edgeprune_core.spec import ModelSpec
 NodeKind = Literal["tok", "pos", "head", "mlp", "out"]
 Port = Literal["q", "k", "v", ""]
 
+# Graphs with more edges are large: methods, the size of a circuit and drawings have other defaults there.
+LARGE = 10_000
+
 _EDGE = re.compile(r"^\s*(\S+)\s*->\s*(\S+)\s*$")
 
 

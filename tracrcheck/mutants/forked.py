@@ -66,9 +66,8 @@ class Server:
         asked = {"module": module, "arguments": arguments, "folder": folder, "seconds": seconds, "err": err}
         self.process.stdin.write(json.dumps({**asked, "environment": dict(environment)}) + "\n")
         self.process.stdin.flush()
-        if not (
-            code := self.process.stdout.readline()
-        ):  # the server itself was killed: that is no kill of the fault
+        code = self.process.stdout.readline()
+        if not code:  # the server itself was killed: that is no kill of the fault
             server.cache_clear()
             return 1
         return int(code)

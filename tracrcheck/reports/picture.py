@@ -13,7 +13,7 @@ from typing import Literal
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.errors import CheckError
-from edgeprune_core.graph import Edge, Reader, ResidualGraph
+from edgeprune_core.graph import LARGE, Edge, Reader, ResidualGraph
 from tracrcheck.grading.edge_effects import Evidence, Weight
 from tracrcheck.grading.verdict import Verdict
 from tracrcheck.reports.document import Grid
@@ -47,8 +47,6 @@ KINDS: dict[Kind, Stroke] = {
 }
 # Extra and merely permitted edges drawn of one picture; all others are always drawn.
 MOST = 300
-# In a graph with more edges, a circuit of more than `MOST` is drawn with its layers folded.
-LARGE = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,7 +238,7 @@ def by_reader(circuit: Circuit) -> dict[str, list[str]]:
 
 
 def is_folded(circuit: Circuit) -> bool:
-    """Whether a circuit has too many components for a drawing of its edges."""
+    """Whether a circuit has too many components for a drawing of its edges; its layers are then folded."""
     return len(circuit) > MOST and circuit.graph.n_edges > LARGE
 
 

@@ -89,10 +89,25 @@ def contradictions(where: str, v: Verdict) -> list[str]:
     return found
 
 
-class Run(base.ResumableRun[Key, Verdict]):
+class VerdictRun(base.ResumableRun[base.Unit, Verdict]):
+    """Makes verdicts. The journal keeps the `detail` of each, which the file does not."""
+
+    row = Verdict
+
+    def line_of(self, row: Verdict) -> dict[str, Any]:
+        return row.to_json() | {"detail": row.detail}
+
+    def results(self, path: Path | None = None) -> Any:
+        """With the `detail` of each verdict."""
+        verdicts = tuple(replace(v, seconds=round(v.seconds, 3)) for v in self.done)  # as in the file
+        summary = Summary.of(verdicts, self.seconds).to_json()
+        return self.results_type(path=path or Path(), run=self.record(), verdicts=verdicts, summary=summary)  # type: ignore[call-arg]
+
+
+class Run(VerdictRun[Key]):
     """A run of the gate: a verdict for each program, setting and seed."""
 
-    things, label, row, results_type = "verdicts", "gate", Verdict, Results
+    things, label, results_type = "verdicts", "gate", Results
 
     def __init__(self, programs: Sequence[Compiled], plan: Plan, *rest: Any) -> None:
         super().__init__(*rest, units={key: key for key in plan.keys(programs)})
@@ -118,18 +133,9 @@ class Run(base.ResumableRun[Key, Verdict]):
     def key(self, row: Verdict) -> Key:
         return row.key
 
-    def line_of(self, row: Verdict) -> dict[str, Any]:
-        return row.to_json() | {"detail": row.detail}
-
     @property
     def verdicts(self) -> list[Verdict]:
         return self.done
-
-    def results(self, path: Path | None = None) -> Results:
-        """With the `detail` of each verdict, which the file does not keep."""
-        verdicts = tuple(replace(v, seconds=round(v.seconds, 3)) for v in self.done)  # as in the file
-        summary = Summary.of(verdicts, self.seconds).to_json()
-        return Results(path=path or Path(), run=self.record(), verdicts=verdicts, summary=summary)
 
 
 def wrong_calls(verdicts: Iterable[Verdict]) -> list[CheckError]:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
-from pathlib import Path
 from typing import Any
 
 from edgeprune_core.methods import METHODS
 from tracrcheck.compiler.compile import Compiled
 from tracrcheck.grading.judge import Judge
-from tracrcheck.grading.verdict import Summary, Verdict
+from tracrcheck.grading.verdict import Verdict
 from tracrcheck.rasp.library import Library
 from tracrcheck.records.sources import sources_of
 from tracrcheck.runs import base, gate
@@ -106,10 +105,10 @@ def _key(v: Verdict) -> Key:
     return v.method, v.ablation, v.program
 
 
-class Peers(base.ResumableRun[Key, Verdict]):
+class Peers(gate.VerdictRun[Key]):
     """programs: compiled, those of the plan. time_is_up: then the rest is left for a later call."""
 
-    things, label, row, results_type = "verdicts", "peers", Verdict, PeersResults
+    things, label, results_type = "verdicts", "peers", PeersResults
 
     def __init__(
         self,
@@ -134,14 +133,6 @@ class Peers(base.ResumableRun[Key, Verdict]):
                 yield verdict
                 if self.time_is_up():
                     return
-
-    def line_of(self, row: Verdict) -> dict[str, Any]:
-        return row.to_json() | {"detail": row.detail}
-
-    def results(self, path: Path | None = None) -> PeersResults:
-        verdicts = tuple(replace(v, seconds=round(v.seconds, 3)) for v in self.done)  # as in the file
-        summary = Summary.of(verdicts, self.seconds).to_json()
-        return PeersResults(path=path or Path(), run=self.record(), verdicts=verdicts, summary=summary)
 
 
 def again(

@@ -8,10 +8,9 @@ from dataclasses import replace
 import torch
 
 from edgeprune_core.fold_norms import folded
-from edgeprune_core.graph import ResidualGraph
+from edgeprune_core.graph import LARGE, ResidualGraph
 from edgeprune_core.trained_models import TrainedModel
 from tracrcheck.error_codes import unknown_name, user_error
-from tracrcheck.trained.sizes import LARGE
 
 DEVICES = ("auto", "cpu", "cuda")
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}

@@ -15,7 +15,7 @@ from edgeprune_core.ablations import ABLATIONS
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.faithfulness import Matrix, faithfulness
-from edgeprune_core.graph import ResidualGraph
+from edgeprune_core.graph import LARGE, ResidualGraph
 from edgeprune_core.methods import EdgePruning
 from edgeprune_core.metrics import METRICS, Metric
 from edgeprune_core.task import Task
@@ -29,7 +29,7 @@ from tracrcheck.grading.run_method import Answer, ask
 from tracrcheck.importers import AUTO, read_file
 from tracrcheck.records.sources import sources_of
 from tracrcheck.trained.budget import fitted, seconds_each
-from tracrcheck.trained.sizes import LARGE, Size, Tolerance
+from tracrcheck.trained.sizes import Size, Tolerance
 from tracrcheck.trained.suited import suited
 
 

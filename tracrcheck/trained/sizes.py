@@ -15,15 +15,15 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from edgeprune_core.circuit import Circuit
+from edgeprune_core.graph import LARGE
 from edgeprune_core.methods import EdgePruning
 from edgeprune_core.methods.top_edges import fewest_edges, top_edges
 from edgeprune_core.task import Task
 from edgeprune_core.training.prices import SparsityTarget
 from tracrcheck.error_codes import user_error
 
-# Graphs with more edges are cut to a share of them by default: the tolerance bounds the worst prompt, and each try costs a
-# pass over all of them.
-LARGE = 10_000
+# A large graph is cut to a share of its edges by default: the tolerance bounds the worst prompt, and each try costs a pass over
+# all of them.
 LARGE_SPARSITY = 0.95
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
+from edgeprune_core.graph import LARGE
 from edgeprune_core.methods import EdgePruning
 from edgeprune_core.methods.edge_pruning import WarmStart
 from edgeprune_core.training.annealing import Annealing
-from tracrcheck.trained.sizes import LARGE
 
 # Annealed gates of the best edges of a ranking, and one circuit in a step, whose activations fit into memory.
 SETTINGS: Mapping[str, Any] = {

@@ -10,10 +10,11 @@ import torch
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.errors import CheckError
+from edgeprune_core.graph import LARGE
 from edgeprune_core.methods import EapIg, EdgePruning
 from edgeprune_core.training.prices import SparsityTarget
 from tests.edgeprune_core.methods.subjects import llama, prompts
-from tracrcheck.trained.sizes import LARGE, EdgeCount, MeanKl, Tolerance, size_of
+from tracrcheck.trained.sizes import EdgeCount, MeanKl, Tolerance, size_of
 
 NOTHING = {"edges": None, "sparsity": None, "kl": None, "tolerance": False}
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from edgeprune_core.graph import LARGE
 from edgeprune_core.methods import Eap, EapIg, EdgePruning
 from edgeprune_core.methods.edge_pruning import WarmStart
 from edgeprune_core.training.prices import FixedPrice
-from tracrcheck.trained.sizes import LARGE, EdgeCount, MeanKl
+from tracrcheck.trained.sizes import EdgeCount, MeanKl
 from tracrcheck.trained.suited import SAMPLED, SETTINGS, suited
 
 

@@ -27,8 +27,7 @@ from edgeprune_core.atomic_write import write_whole
 from edgeprune_core.engine import outputs
 from edgeprune_core.weights import Model
 from tests.edgeprune_core.families.cases import InFloat64
-from tracrcheck.records.machine import machine
-from tracrcheck.records.sources import commit
+from tracrcheck.runs.base import made_now
 from tracrcheck.trained import fetched
 from tracrcheck.trained.compute import DTYPES
 
@@ -98,12 +97,7 @@ def main() -> int:
         f"{found.seconds:.0f} s"
     )
     if options.json is not None:
-        record = {
-            "command": command(options.model, found),
-            "commit": commit(),
-            "machine": machine(),
-            **asdict(found),
-        }
+        record = {**made_now(command(options.model, found)), **asdict(found)}
         write_whole(options.json, json.dumps(kept(options.json, record), indent=2) + "\n")
     return 0 if found.good else 1
 

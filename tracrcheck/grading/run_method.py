@@ -1,7 +1,7 @@
 """Runs a method in this process, and reads its answer. `method_process.py` runs it in another.
 
-A method gets its own copy of the task, its own gradient mode and its own random state. It may return a `Discovery`, a `Circuit`, edges (objects or text), `Scores`, nodes (text), scores of
-nodes, or what other tools make (`peers/answers.py`).
+A method gets its own copy of the task, its own gradient mode and its own random state. It may return a `Discovery`, a
+`Circuit`, edges (objects or text), `Scores`, nodes (text), scores of nodes, or what other tools make (`peers/answers.py`).
 """
 
 from __future__ import annotations

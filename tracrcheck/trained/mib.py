@@ -1,7 +1,9 @@
 """CPR and CMD of MIB, the Mechanistic Interpretability Benchmark (Mueller et al. 2025, arXiv 2504.13151).
 
-They are of scores, or of circuits of several sizes. For each of ten shares of the edges the best ones are kept, by the magnitude of their scores, and nodes without inputs or readers are
-dropped; of circuits, the largest one that has no more edges is taken, and the whole model for a share of 1. With m the mean logit difference on the prompts, corrupted values in place of cut edges, the faithfulness of a circuit C is
+They are of scores, or of circuits of several sizes. Of scores, the best edges of each of ten shares are kept, by their
+magnitude, and nodes without inputs or readers are dropped. Of circuits, the largest one that has no more edges is taken, and
+the whole model for a share of 1. With m the mean logit difference on the prompts, with corrupted values in place of cut
+edges, the faithfulness of a circuit C is
 
     f = (m(C) - m(empty)) / (m(model) - m(empty)).
 

@@ -119,7 +119,7 @@ def test_the_elite_are_right_on_every_item_of_the_step_and_no_other_is():
     gates = (torch.rand(60, work.graph.n_edges, generator=seeded()) < 0.95).float()
     pool = ItemPool(len(work.items), fresh=len(work.items), kept=0, generator=seeded())
     fewer = torch.arange(60) % 3 > 0
-    found = _elites(work, EliteSettings(screens=(1, 2)), gates, fewer, pool)
+    found = _elites(work, EliteSettings(screens=(1, 2)), gates, fewer, pool, set())
     wrong = wrong_items(work, gates, torch.arange(len(work.items)))
     right = ~wrong.any(1)
     assert right.any()
@@ -131,7 +131,7 @@ def test_the_elite_are_right_on_every_item_of_the_step_and_no_other_is():
 def test_at_a_smallest_circuit_nothing_is_found_in_as_many_steps_as_patience_has(outside):
     work = task("cancelling_pair", "zero")
     known = marked(work.graph, truth("cancelling_pair", "zero").texts)
-    found = train_by_elites(work, EliteSettings(), known, pool_of(work), outside=outside)
+    found = train_by_elites(work, EliteSettings(), known, pool_of(work), set(), outside=outside)
     assert found.p is None
     assert found.steps == EliteSettings().patience
 
@@ -141,7 +141,7 @@ def test_patience_is_as_many_samples_an_edge_where_a_step_is_cut_short():
     known = marked(work.graph, truth("cancelling_pair", "zero").texts)
     n = int(known.sum())
     short = EliteSettings(per_edge=12, most=4 * n, patience=2)
-    assert train_by_elites(work, short, known, pool_of(work), outside=False).steps == 6
+    assert train_by_elites(work, short, known, pool_of(work), set(), outside=False).steps == 6
 
 
 def test_a_pair_that_cancels_is_dropped_together():
@@ -152,7 +152,7 @@ def test_a_pair_that_cancels_is_dropped_together():
     smallest = truth("cancelling_pair", "zero")
     assert smallest.edges < stuck.edges
     found = train_by_elites(
-        work, EliteSettings(), marked(work.graph, stuck.texts), pool_of(work), outside=False
+        work, EliteSettings(), marked(work.graph, stuck.texts), pool_of(work), set(), outside=False
     )
     assert found.p is not None
     kept = texts(work.graph, found.p > 0.5)
@@ -163,7 +163,7 @@ def test_what_is_followed_are_the_elite_with_fewest_edges_and_a_part_of_the_way(
     work = task("hist", "zero")
     known = torch.ones(work.graph.n_edges, dtype=torch.bool)
     settings = EliteSettings(follow=1, lacking=((1.0, 0.0),))
-    found = train_by_elites(work, settings, known, pool_of(work), outside=False)
+    found = train_by_elites(work, settings, known, pool_of(work), set(), outside=False)
     generator = pool_of(work).generator
     gates = _sample(
         settings, _Near(work.graph, known), known.float(), settings.per_edge * len(known), generator

@@ -9,8 +9,10 @@ import torch
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.graph import ResidualGraph
+from edgeprune_core.mask import live_edges
 from edgeprune_core.methods import EdgePruningScoreFunction
 from edgeprune_core.task import Task
+from edgeprune_core.training import cross_entropy
 from edgeprune_core.training.cross_entropy import EliteSettings, _elites, _Near, _sample, train_by_elites
 from edgeprune_core.training.item_pool import ItemPool
 from edgeprune_core.training.score_function import wrong_items
@@ -125,6 +127,28 @@ def test_the_elite_are_right_on_every_item_of_the_step_and_no_other_is():
     assert right.any()
     assert (wrong.any(1) & ~wrong.all(1)).any()  # some circuits are wrong on some items only
     assert found.tolist() == (right & fewer).tolist()
+
+
+def test_a_circuit_that_was_wrong_is_not_run_again_whatever_the_items_and_its_dead_edges(monkeypatch):
+    work, ran = task("last_a", "resample"), []
+    monkeypatch.setattr(
+        cross_entropy, "wrong_items", lambda *args: ran.append(len(args[1])) or wrong_items(*args)
+    )
+    gates = (torch.rand(60, work.graph.n_edges, generator=seeded()) < 0.95).float()
+    wrong = wrong_items(work, gates, torch.arange(len(work.items))).any(1)
+    pool = ItemPool(len(work.items), fresh=len(work.items), kept=0, generator=seeded())
+    failed: set[bytes] = set()
+    every = torch.ones(60, dtype=torch.bool)
+    assert torch.equal(_elites(work, EliteSettings(), gates, every, pool, failed), ~wrong)
+    assert ran[0] == 60
+    assert len(failed) == len(live_edges(work.graph, gates[wrong] > 0).unique(dim=0))
+    ran.clear()
+    same = live_edges(work.graph, gates > 0).float()
+    assert not torch.equal(same, gates)
+    easy = wrong_items(work, gates, torch.arange(len(work.items))).float().mean(0).argmin()
+    monkeypatch.setattr(ItemPool, "draw", lambda pool: easy[None])
+    assert torch.equal(_elites(work, EliteSettings(), same, every, pool, failed), ~wrong)
+    assert ran == [int((~wrong).sum())]
 
 
 @pytest.mark.parametrize("outside", [False, True])

@@ -109,9 +109,7 @@ def _dealt(path: str, n: int) -> tuple[Sequence[Pair], Sequence[Pair]]:
 
 def _content(pair: Pair) -> bytes:
     """Stands for a pair without its place in the file."""
-    return hashlib.blake2b(
-        repr(replace(pair, where="")).encode(errors="surrogatepass"), digest_size=16
-    ).digest()
+    return hashlib.blake2b(repr(replace(pair, where="")).encode(), digest_size=16).digest()
 
 
 def _drawn(task: str, tokenizer: Tokenizer, *, n: int, seed: int, split: Split, leads: Leads | None) -> Drawn:

@@ -123,6 +123,8 @@ def stratified_uniform(
 def _ordered(noise: Float[Tensor, "circuit *gates"]) -> Int[Tensor, "circuit *gates"]:
     """As `argsort(0)`, several times as fast: sorts integers of the noise, which has 24 bits, followed by the circuit."""
     circuits = len(noise)
-    keys = (noise.view(circuits, noise.shape[1:].numel()).T.numpy() * 2.0**24).astype(np.int64) * circuits + np.arange(circuits)
+    keys = (noise.view(circuits, noise.shape[1:].numel()).T.numpy() * 2.0**24).astype(
+        np.int64
+    ) * circuits + np.arange(circuits)
     keys.sort(axis=1)
     return torch.from_numpy(np.ascontiguousarray(keys.T) % circuits).view(noise.shape)

@@ -125,7 +125,9 @@ def _tiles(d: Mapping[str, Any]) -> list[doc.Tile]:
         tiles.append(doc.Tile(f"{KL}: mean on the prompts it was found on", rounded(d["kl_mean"])))
         tiles.append(doc.Tile(f"{KL}: worst of these prompts", rounded(d["kl_worst"])))
     if d.get("kl_held_out") is not None:
-        tiles.append(doc.Tile(f"{KL}: mean on {d['n_held_out']:,} held-out prompts", rounded(d["kl_held_out"])))
+        tiles.append(
+            doc.Tile(f"{KL}: mean on {d['n_held_out']:,} held-out prompts", rounded(d["kl_held_out"]))
+        )
     if d["faithfulness"] is not None:
         cells = d["faithfulness"]["cells"]
         good = sum(cell["faithful"] for cell in cells)

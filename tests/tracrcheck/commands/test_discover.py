@@ -66,7 +66,11 @@ def test_the_documented_fields_are_written(call, here):
     judged = json.loads((here / "f.json").read_text())
     assert list(judged) == ["schema", "asked", *MATRIX]
     assert list(judged["asked"]) == ["circuit", "task", "model", "prompts", "draws", "seed"]
-    (alone,) = (c for c in judged["cells"] if (c["ablation"], c["direction"], c["metric"]) == ("resample", "kept", "kl"))
+    (alone,) = (
+        c
+        for c in judged["cells"]
+        if (c["ablation"], c["direction"], c["metric"]) == ("resample", "kept", "kl")
+    )
     assert found["kl_held_out"] == pytest.approx(alone["circuit"]["mean"], rel=1e-4)
     assert found["n_held_out"] == judged["n_prompts"] == 6
     # Both commands judge the same circuit on the same prompts.

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+import torch
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.faithfulness import faithfulness
@@ -69,14 +71,10 @@ def _most_draws(circuits: float) -> int:
 
 def seconds_each(task: Task, circuit: Circuit, *, metrics: Sequence[Metric] | None = None) -> float:
     """Seconds per circuit and prompt, measured on a few of each."""
-    few = _few(task)
+    few = task.part(torch.arange(min(TRIED_PROMPTS, len(task.items))))
     started = time.monotonic()
     faithfulness({"": few}, circuit, metrics=metrics, draws=TRIED_DRAWS, resamples=2)
     return (time.monotonic() - started) / (len(few.items) * (OWN + 2 * TRIED_DRAWS))
-
-
-def _few(task: Task) -> Task:
-    return replace(task, items=task.items[:TRIED_PROMPTS])
 
 
 def _span(seconds: float) -> str:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from edgeprune_core.ablations import ABLATIONS
@@ -232,7 +233,7 @@ def judge(
         )
         if tell is not None and (plan.seconds > LONG or not plan.whole):
             tell(plan.sentence())
-        task, draws = replace(task, items=task.items[: plan.prompts]), plan.draws
+        task, draws = task.part(torch.arange(plan.prompts)), plan.draws
     tasks = {name: task.under(name) for name in ABLATIONS}
     return faithfulness(tasks, circuit, metrics=metrics, draws=draws, seed=seed)
 

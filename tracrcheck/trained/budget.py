@@ -10,8 +10,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.faithfulness import faithfulness
 from edgeprune_core.metrics import Metric
@@ -69,9 +67,8 @@ def _most_draws(circuits: float) -> int:
     return int((circuits - OWN) / 2)
 
 
-def seconds_each(task: Task, circuit: Circuit, *, metrics: Sequence[Metric] | None = None) -> float:
-    """Seconds per circuit and prompt, measured on a few of each."""
-    few = task.part(torch.arange(min(TRIED_PROMPTS, len(task.items))))
+def seconds_each(few: Task, circuit: Circuit, *, metrics: Sequence[Metric] | None = None) -> float:
+    """Seconds per circuit and prompt, measured on these few prompts and circuits."""
     started = time.monotonic()
     faithfulness({"": few}, circuit, metrics=metrics, draws=TRIED_DRAWS, resamples=2)
     return (time.monotonic() - started) / (len(few.items) * (OWN + 2 * TRIED_DRAWS))

@@ -162,6 +162,7 @@ def test_transformers_and_transformer_lens_load_it_and_agree_with_the_engine(fol
     words, pair = AutoTokenizer.from_pretrained(folder), next(iter(read_pairs(folder / "pairs.jsonl")))
     ids = torch.tensor([words.encode(pair.clean)])
     assert ids[0].tolist() == tokenizer_of(folder).encode(pair.clean)
+    assert words.eos_token == words.pad_token  # GPT-2 tools pad with it
     ours = outputs(load(folder), ids)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")

@@ -269,7 +269,9 @@ def main() -> int:
         metavar="PROGRAM",
         help="only certificates, and `check` of these or all large programs",
     )
-    parser.add_argument("--full", type=Path, metavar="FILE", help="also the full gate, from or into its results")
+    parser.add_argument(
+        "--full", type=Path, metavar="FILE", help="also the full gate, from or into its results"
+    )
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as empty:

@@ -70,11 +70,13 @@ class Task:
     @cached_property
     def reference(self) -> Float[Tensor, "input place d_out"]:
         """The unpruned model's outputs."""
-        parts = []
+        found = torch.empty(
+            *self.scored.shape, self.model.spec.d_out, dtype=self.model.dtype, device=self.model.device
+        )
         for rows in torch.arange(len(self.tokens)).split(self._at_once(1, 4)):
             places = None if self.places is None else self.places[rows]
-            parts.append(outputs(self.model, self.tokens[rows], valid=self._valid(rows), places=places))
-        return torch.cat(parts)
+            found[rows] = outputs(self.model, self.tokens[rows], valid=self._valid(rows), places=places)
+        return found
 
     def wanted(self, inputs: Int[Tensor, " input"]) -> Float[Tensor, "input place d_out"]:
         """The unpruned model's outputs on these inputs: of `reference`, or computed here where it would be too large."""

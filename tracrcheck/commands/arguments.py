@@ -333,20 +333,25 @@ class BaselineOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class PromptOptions:
-    """A trained model, and the prompts that circuits are evaluated on."""
+    """A trained model, and the prompts that circuits are evaluated on. prompts: None: as many as suit the command."""
 
     model: ModelOption = None
     prompts: Annotated[
-        int, typer.Option(min=2, help="How many prompts to discover on, and as many to evaluate on.")
-    ] = 200
+        int | None,
+        typer.Option(
+            min=2,
+            help="How many prompts to discover on, and as many to evaluate on. By default 200, and 24 where `discover` "
+            "ranks the edges of a large graph.",
+            show_default=False,
+        ),
+    ] = None
     draws: Annotated[int, typer.Option(min=2, help="Random circuits to compare with.")] = 20
     seed: Annotated[int, typer.Option(help="Seed of the prompts, the method and the random circuits.")] = 0
     only_right: OnlyRight = False
 
-    @property
-    def recorded(self) -> Mapping[str, int]:
-        """For `asked` of the results file."""
-        asked = {"prompts": self.prompts, "draws": self.draws, "seed": self.seed}
+    def recorded(self, prompts: int) -> Mapping[str, int]:
+        """For `asked` of the results file. prompts: how many of them were wanted."""
+        asked = {"prompts": prompts, "draws": self.draws, "seed": self.seed}
         return asked | ({"only_right": True} if self.only_right else {})
 
     def leads(self, subject: TrainedModel) -> Leads | None:

@@ -46,6 +46,11 @@ class EvaluationOptions:
     """How long an evaluation may take."""
 
     minutes: Annotated[
-        float,
-        typer.Option(min=0, help="Evaluate on as many prompts and random circuits as fit into this time."),
-    ] = 10.0
+        float | None,
+        typer.Option(
+            min=0,
+            help="Evaluate on as many prompts and random circuits as fit into this time. By default 10, and where `discover` "
+            "ranks the edges of a large graph, as long as that took.",
+            show_default=False,
+        ),
+    ] = None

@@ -180,22 +180,23 @@ def discover(
         state = discovering.Checkpoint(path=checkpoint, every_seconds=every, resume=saving.resume)
     subject = computing.placed(options.load(task))
     goal = discovering.goal_of(subject, chosen, size.wanted, cold=how.init == "none")
+    effort = goal.effort.chosen(prompts=options.prompts, minutes=evaluating.minutes)
     lists = prompt_lists.both_lists(
-        task, subject.tokenizer, n=options.prompts, seed=seed, leads=options.leads(subject)
+        task, subject.tokenizer, n=effort.prompts, seed=seed, leads=options.leads(subject)
     )
     if options.only_right:
         typer.echo(lists.sentence(), err=True)
     discovering.check_pairs(subject, lists.held_out)
-    if min(len(lists.train), len(lists.held_out)) < options.prompts:
+    if min(len(lists.train), len(lists.held_out)) < effort.prompts:
         line = f"{task} has fewer pairs: {len(lists.train)} to discover on, {len(lists.held_out)} to judge on"
         typer.echo(f"{line}; what few pairs say is not much", err=True)
     if saving.resume and checkpoint is not None and not checkpoint.exists():
         typer.echo(
             f"there is no {checkpoint} to resume from: the training starts from the beginning", err=True
         )
-    title = f"{task} in {subject.name}: {how.method}, {ablation} ablation, seed {seed}; {goal}"
+    title = f"{task} in {subject.name}: {how.method}, {ablation} ablation, seed {seed}; {goal}; {effort}"
     asked: dict[str, Any] = {"task": task, "model": subject.name, "method": how.method, "ablation": ablation}
-    asked |= {**options.recorded, "size": str(goal.size), **how.recorded}
+    asked |= {**options.recorded(effort.prompts), "size": str(goal.size), **how.recorded}
     asked |= {"drawn": list(lists.drawn)} if options.only_right else {}
     if distributed:
         from tracrcheck.trained.torchrun import sharing as share
@@ -207,6 +208,7 @@ def discover(
             run,
             lists.train,
             ablation=ablation,
+            held_out=lists.held_out[: effort.judged],
             seed=seed,
             size=goal.size,
             started=partial(terminal.show, title),
@@ -231,7 +233,7 @@ def discover(
                     found.circuit,
                     draws=options.draws,
                     seed=seed,
-                    minutes=evaluating.minutes,
+                    minutes=effort.minutes(found.answer.seconds),
                     tell=partial(typer.echo, err=True) if run.first else None,
                 )
     if not run.first:
@@ -303,19 +305,21 @@ def faithfulness(
         from tracrcheck.trained import discover as discovering
         from tracrcheck.trained import mib
         from tracrcheck.trained import prompts as prompt_lists
+        from tracrcheck.trained.suited import Effort
 
     metrics = discovering.metrics_of(metric or ())
     subject = computing.placed(options.load(task))
     given = discovering.circuit_of(circuit, subject)
+    effort = Effort().chosen(prompts=options.prompts, minutes=evaluating.minutes)
     drawn = prompt_lists.judging_list(
-        task, subject.tokenizer, n=options.prompts, seed=options.seed, leads=options.leads(subject)
+        task, subject.tokenizer, n=effort.prompts, seed=options.seed, leads=options.leads(subject)
     )
     if options.only_right:
         typer.echo(drawn.sentence(), err=True)
     with terminal.still_running("faithfulness"):
         matrix = discovering.judge(
             subject, drawn.pairs, given, draws=options.draws, seed=options.seed, metrics=metrics,
-            minutes=evaluating.minutes, tell=partial(typer.echo, err=True),
+            minutes=effort.at_most, tell=partial(typer.echo, err=True),
         )  # fmt: skip
     document = report.matrix_document(matrix)
     scored = mib.curve_of(circuit, subject, drawn.pairs)
@@ -327,6 +331,7 @@ def faithfulness(
         matrix.sentence(),
         *([] if scored is None else [scored.sentence()]),
     )
-    asked: dict[str, Any] = {"circuit": str(circuit), "task": task, "model": subject.name, **options.recorded}
+    asked: dict[str, Any] = {"circuit": str(circuit), "task": task, "model": subject.name}
+    asked |= options.recorded(effort.prompts)
     asked |= {"metrics": metric} if metric else {}
     files.write_json(json, {"schema": report.SCHEMA, "asked": asked, **document})

@@ -48,18 +48,20 @@ def overlap(
         from tracrcheck.runs.base import made_now
         from tracrcheck.trained import overlap as comparing
         from tracrcheck.trained import prompts as prompt_lists
+        from tracrcheck.trained.suited import Effort
 
     found = comparing.overlap(comparing.circuit_in(a), comparing.circuit_in(b))
     judged: list[comparing.Judged] = []
     asked: dict[str, Any] = {"a": str(a), "b": str(b), "task_a": task_a, "task_b": task_b, "model": None}
-    asked |= options.recorded
+    effort = Effort().chosen(prompts=options.prompts, minutes=evaluating.minutes)
+    asked |= options.recorded(effort.prompts)
     terminal.show(*report.first_blocks(report.overlap_document(asked, found, ())))
     if tasks:
         subject = computing.placed(options.load(tasks[0]))
         asked["model"] = subject.name
         lists = {
             task: prompt_lists.judging_list(
-                task, subject.tokenizer, n=options.prompts, seed=options.seed, leads=options.leads(subject)
+                task, subject.tokenizer, n=effort.prompts, seed=options.seed, leads=options.leads(subject)
             )
             for task in tasks
         }
@@ -71,7 +73,7 @@ def overlap(
             {task: drawn.pairs for task, drawn in lists.items()},
             draws=options.draws,
             seed=options.seed,
-            minutes=evaluating.minutes,
+            minutes=effort.at_most,
             tell=partial(typer.echo, err=True),
         )
         judged = list(terminal.progress(crossed, comparing.CIRCUITS * len(lists), "circuits on tasks"))

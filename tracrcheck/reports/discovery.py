@@ -36,10 +36,13 @@ def found_lines(found: Found, *, listed: bool = False) -> list[str]:
     answer, circuit = found.answer, found.circuit
     if circuit is None:
         return [f"FAILS: {answer.fault or 'no_result'}: {answer.detail}"]
+    others = ""
+    if found.kl_held_out is not None:
+        others = f"; on {found.n_held_out:,} held-out prompts, {found.kl_held_out:.3f} in the mean"
     dropped = f", {found.dangling} dangling ones dropped" if found.dangling else ""
     return [
         f"{len(circuit):,} of {found.n_edges:,} edges{dropped}, found in {answer.seconds:.0f} s; on the {found.n_prompts:,} "
-        f"prompts it was found on, KL {found.kl_mean:.3f} nats in the mean, {found.kl_worst:.3f} at worst",
+        f"prompts it was found on, KL {found.kl_mean:.3f} nats in the mean, {found.kl_worst:.3f} at worst{others}",
         *_summary(circuit),
         *(
             f"    {reader:<9} <- {', '.join(writers)}"
@@ -121,6 +124,10 @@ def _tiles(d: Mapping[str, Any]) -> list[doc.Tile]:
     if d.get("kl_mean") is not None:
         tiles.append(doc.Tile(f"{KL}: mean on the prompts it was found on", rounded(d["kl_mean"])))
         tiles.append(doc.Tile(f"{KL}: worst of these prompts", rounded(d["kl_worst"])))
+    if d.get("kl_held_out") is not None:
+        tiles.append(
+            doc.Tile(f"{KL}: mean on {d['n_held_out']:,} held-out prompts", rounded(d["kl_held_out"]))
+        )
     if d["faithfulness"] is not None:
         cells = d["faithfulness"]["cells"]
         good = sum(cell["faithful"] for cell in cells)
@@ -190,6 +197,8 @@ def discovery_document(asked: dict[str, Any], found: Found, matrix: Matrix | Non
         "n_dangling": found.dangling,
         "kl_mean": found.kl_mean,
         "kl_worst": found.kl_worst,
+        "kl_held_out": found.kl_held_out,
+        "n_held_out": found.n_held_out,
         "circuit": None if circuit is None else circuit.to_json(),
         "scores": _scores(found),
         "faithfulness": None if matrix is None else matrix_document(matrix),

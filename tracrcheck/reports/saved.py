@@ -43,7 +43,14 @@ class _Asked(TypedDict):
     ablation: str
 
 
-class _Discovery(TypedDict):
+class _HeldOut(TypedDict, total=False):
+    """Not in older files."""
+
+    kl_held_out: float | None
+    n_held_out: int
+
+
+class _Discovery(_HeldOut):
     schema: str
     asked: dict[str, Any]
     fault: str | None

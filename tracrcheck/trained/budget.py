@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.faithfulness import faithfulness
@@ -67,16 +67,11 @@ def _most_draws(circuits: float) -> int:
     return int((circuits - OWN) / 2)
 
 
-def seconds_each(task: Task, circuit: Circuit, *, metrics: Sequence[Metric] | None = None) -> float:
-    """Seconds per circuit and prompt, measured on a few of each."""
-    few = _few(task)
+def seconds_each(few: Task, circuit: Circuit, *, metrics: Sequence[Metric] | None = None) -> float:
+    """Seconds per circuit and prompt, measured on these few prompts and circuits."""
     started = time.monotonic()
     faithfulness({"": few}, circuit, metrics=metrics, draws=TRIED_DRAWS, resamples=2)
     return (time.monotonic() - started) / (len(few.items) * (OWN + 2 * TRIED_DRAWS))
-
-
-def _few(task: Task) -> Task:
-    return replace(task, items=task.items[:TRIED_PROMPTS])
 
 
 def _span(seconds: float) -> str:

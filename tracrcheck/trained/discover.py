@@ -28,9 +28,9 @@ from tracrcheck.grading.by_name import find_metric
 from tracrcheck.grading.run_method import Answer, ask
 from tracrcheck.importers import AUTO, read_file
 from tracrcheck.records.sources import sources_of
-from tracrcheck.trained.budget import fitted, seconds_each
+from tracrcheck.trained.budget import TRIED_PROMPTS, fitted, seconds_each
 from tracrcheck.trained.sizes import Size, Tolerance
-from tracrcheck.trained.suited import suited
+from tracrcheck.trained.suited import Effort, effort, suited
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +73,10 @@ class Goal:
     size: Size
     n_edges: int
 
+    @property
+    def effort(self) -> Effort:
+        return effort(self.method, self.n_edges)
+
     def __str__(self) -> str:
         text = f"wanted: {self.size}, of {self.n_edges:,} in the graph"
         if not isinstance(self.method, EdgePruning) or self.n_edges <= LARGE:
@@ -111,7 +115,8 @@ def _silent(items: Iterator[None], total: int, label: str) -> Iterator[None]:
 class Found:
     """A method's answer on a task. `circuit` lacks the `dangling` edges from which no path leads to `out`.
 
-    kl_mean, kl_worst: nats on the training prompts. None, like `circuit`, if the method returned no circuit.
+    kl_mean, kl_worst: nats on the training prompts. kl_held_out: the mean on `n_held_out` held-out ones, where some were given.
+    None, like `circuit`, if the method returned no circuit.
     resumed_after: steps taken before the run was resumed, else None.
     """
 
@@ -122,6 +127,8 @@ class Found:
     dangling: int = 0
     kl_mean: float | None = None
     kl_worst: float | None = None
+    kl_held_out: float | None = None
+    n_held_out: int = 0
     resumed_after: int | None = None
 
 
@@ -130,6 +137,7 @@ def discover(
     pairs: Sequence[Pair],
     *,
     ablation: str,
+    held_out: Sequence[Pair] = (),
     seed: int = 0,
     size: Size = OWN_SIZE,
     started: Callable[[], None] = lambda: None,
@@ -138,7 +146,7 @@ def discover(
 ) -> Found:
     """Runs a method on these prompts. Its errors are reported in `answer.fault`.
 
-    started: called just before the method runs, in the process that prints. progress: wraps its steps there. waiting: is open while
+    held_out: prompts to evaluate the circuit on too. started: called just before the method runs, in the process that prints. progress: wraps its steps there. waiting: is open while
     it works without steps.
     Errors: EP201-EP205, if its state is saved; TC188, if it cannot be cut to the size.
     """
@@ -168,12 +176,15 @@ def discover(
     chosen = size.cut(task, answer.circuit, answer.scores)
     circuit = chosen.connected()
     off = task.deviations(circuit)
+    others = _task(run.subject, held_out).under(ablation).deviations(circuit) if held_out else None
     return replace(
         found,
         circuit=circuit,
         dangling=len(chosen) - len(circuit),
         kl_mean=float(off.mean()),
         kl_worst=float(off.max()),
+        kl_held_out=None if others is None else float(others.mean()),
+        n_held_out=len(held_out),
     )
 
 
@@ -221,18 +232,19 @@ def judge(
 
     minutes: how long it may take; None: no limit. tell: hears what is evaluated, where that takes long.
     """
-    task = _task(subject, pairs)
     if minutes is not None:
+        few = _task(subject, pairs[:TRIED_PROMPTS]).under(next(iter(ABLATIONS)))
         plan = fitted(
-            prompts=len(task.items),
+            prompts=len(pairs),
             draws=draws,
             ablations=len(ABLATIONS),
-            each=seconds_each(task.under(next(iter(ABLATIONS))), circuit, metrics=metrics),
+            each=seconds_each(few, circuit, metrics=metrics),
             seconds=60 * minutes,
         )
         if tell is not None and (plan.seconds > LONG or not plan.whole):
             tell(plan.sentence())
-        task, draws = replace(task, items=task.items[: plan.prompts]), plan.draws
+        pairs, draws = pairs[: plan.prompts], plan.draws
+    task = _task(subject, pairs)
     tasks = {name: task.under(name) for name in ABLATIONS}
     return faithfulness(tasks, circuit, metrics=metrics, draws=draws, seed=seed)
 

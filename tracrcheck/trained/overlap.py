@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -118,7 +118,7 @@ CIRCUITS = 3
 def crossed(
     found: Overlap,
     subject: TrainedModel,
-    tasks: dict[str, tuple[Pair, ...]],
+    tasks: Mapping[str, Sequence[Pair]],
     *,
     draws: int,
     seed: int,

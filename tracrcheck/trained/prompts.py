@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -13,6 +14,7 @@ from edgeprune_core.tasks.encode import encode
 from edgeprune_core.tasks.tokenizer import Tokenizer
 from tracrcheck.error_codes import user_error
 from tracrcheck.trained.names import check_task
+from tracrcheck.trained.packed import PackedPairs
 
 # Give up on a task after this many unusable pairs in a row. If the tokenizer suits one pair in twenty, that happens
 # once in 30,000.
@@ -31,7 +33,7 @@ ASKED = 16
 class Drawn:
     """Pairs, and how many of them were drawn: more, if only those were kept that the model leads on."""
 
-    pairs: tuple[Pair, ...]
+    pairs: Sequence[Pair]
     drawn: int
 
     def sentence(self) -> str:
@@ -43,8 +45,8 @@ class Drawn:
 class PromptLists:
     """train, held_out: for a named task they share no (template, names); for a file, no line. drawn: for each list."""
 
-    train: tuple[Pair, ...]
-    held_out: tuple[Pair, ...]
+    train: Sequence[Pair]
+    held_out: Sequence[Pair]
     drawn: tuple[int, int]
 
     def sentence(self) -> str:
@@ -84,18 +86,18 @@ def judging_list(task: str, tokenizer: Tokenizer, *, n: int, seed: int, leads: L
     return _of_file(task, _dealt(task, n)[1], leads)
 
 
-def _of_file(path: str, given: tuple[Pair, ...], leads: Leads | None) -> Drawn:
+def _of_file(path: str, given: Sequence[Pair], leads: Leads | None) -> Drawn:
     if leads is None:
         return Drawn(pairs=given, drawn=len(given))
     return _right(path, given, len(given), leads, least=1)
 
 
-def _dealt(path: str, n: int) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
+def _dealt(path: str, n: int) -> tuple[Sequence[Pair], Sequence[Pair]]:
     """A file's pairs to discover on and to evaluate on. Errors: TC172, and those of `read_pairs`."""
-    some = tuple(islice(read_pairs(path), 2 * n))
-    train = some[::2]
-    seen = {_content(pair) for pair in train}
-    held_out = tuple(pair for pair in some[1::2] if _content(pair) not in seen)
+    some = PackedPairs(islice(read_pairs(path), 2 * n))
+    train = PackedPairs(islice(some, 0, None, 2))
+    seen = set(map(_content, train))
+    held_out = PackedPairs(pair for pair in islice(some, 1, None, 2) if _content(pair) not in seen)
     if not held_out:
         raise user_error(
             "TC172.single",
@@ -105,33 +107,38 @@ def _dealt(path: str, n: int) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
     return train, held_out
 
 
-def _content(pair: Pair) -> Pair:
-    """A pair without its place in the file."""
-    return replace(pair, where="")
+def _content(pair: Pair) -> bytes:
+    """Stands for a pair without its place in the file."""
+    return hashlib.blake2b(repr(replace(pair, where="")).encode(), digest_size=16).digest()
 
 
 def _drawn(task: str, tokenizer: Tokenizer, *, n: int, seed: int, split: Split, leads: Leads | None) -> Drawn:
     source = fitted(TASKS[task], tokenizer)
     fitting = _fitting(task, pairs(source, seed=seed, split=split), tokenizer)
     if leads is None:
-        return Drawn(pairs=tuple(islice(fitting, n)), drawn=n)
+        return Drawn(pairs=PackedPairs(islice(fitting, n)), drawn=n)
     return _right(task, islice(fitting, DRAWN * n), n, leads, least=n)
 
 
 def _right(task: str, given: Iterable[Pair], n: int, leads: Leads, *, least: int) -> Drawn:
     """The first `n` of these pairs that the model leads on. Errors: TC172 (fewer than `least`)."""
-    found: list[Pair] = []
-    drawn, rest = 0, iter(given)
-    while len(found) < n and (some := tuple(islice(rest, ASKED))):
-        for pair, right in zip(some, leads(some), strict=True):
-            if len(found) < n:
+    drawn = 0
+
+    def right() -> Iterator[Pair]:
+        nonlocal drawn
+        rest = iter(given)
+        while some := tuple(islice(rest, ASKED)):
+            for pair, lead in zip(some, leads(some), strict=True):
                 drawn += 1
-                found += [pair] * right
+                if lead:
+                    yield pair
+
+    found = PackedPairs(islice(right(), n))
     if len(found) < least:
         raise user_error(
             "TC172.wrong", where="--only-right", got=f"{len(found)} of {drawn:,}", task=task, n=least
         )
-    return Drawn(pairs=tuple(found), drawn=drawn)
+    return Drawn(pairs=found, drawn=drawn)
 
 
 def _fitting(task: str, drawn: Iterator[Pair], tokenizer: Tokenizer) -> Iterator[Pair]:

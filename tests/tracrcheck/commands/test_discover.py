@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
+
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.trained_models import load_model
 from tests.tracrcheck.calls import finished
@@ -19,13 +21,14 @@ METHODS = "tests.tracrcheck.trained_pruners:"
 CELL = ["ablation", "direction", "metric", "circuit", "random", "model", "no_edges", "faithful"]
 MATRIX = ["n_edges", "n_prompts", "draws", "confidence", "sentence", "cells"]
 DISCOVERY = ["schema", "asked", "fault", "seconds", "n_edges", "n_graph_edges", "n_dangling", "kl_mean", "kl_worst",
-             "circuit", "scores", "faithfulness"]  # fmt: skip
+             "kl_held_out", "n_held_out", "circuit", "scores", "faithfulness"]  # fmt: skip
 
 
 def test_a_circuit_is_printed_judged_drawn_and_written(call, here):
     words = ["--method", METHODS + "with_a_dangling_edge", *FEW, "--out", "found", "--json", "out.json"]
     lines = finished(call("discover", "--task", "ioi", *words), 0).stdout.splitlines()
     wanted = "wanted: every prompt within the tolerance, of 1,004 in the graph"
+    wanted += "; 6 prompts of each list; evaluation in at most 10 min"
     assert lines[0] == f"ioi in english: {METHODS}with_a_dangling_edge, resample ablation, seed 0; {wanted}"
     assert re.match(r"3 of 1,004 edges, 1 dangling ones dropped, found in \d+ s; on the 6 prompts it was found on, KL ",
                     lines[1])  # fmt: skip
@@ -63,6 +66,13 @@ def test_the_documented_fields_are_written(call, here):
     judged = json.loads((here / "f.json").read_text())
     assert list(judged) == ["schema", "asked", *MATRIX]
     assert list(judged["asked"]) == ["circuit", "task", "model", "prompts", "draws", "seed"]
+    (alone,) = (
+        c
+        for c in judged["cells"]
+        if (c["ablation"], c["direction"], c["metric"]) == ("resample", "kept", "kl")
+    )
+    assert found["kl_held_out"] == pytest.approx(alone["circuit"]["mean"], rel=1e-4)
+    assert found["n_held_out"] == judged["n_prompts"] == 6
     # Both commands judge the same circuit on the same prompts.
     assert {k: judged[k] for k in MATRIX} == found["faithfulness"]
     documented = set(re.findall(r"`(\w+)`", DOCS.read_text()))

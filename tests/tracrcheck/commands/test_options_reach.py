@@ -27,6 +27,7 @@ from tests import zoo
 from tests.tracrcheck.commands.test_every_option import CASES, ELSEWHERE, ROOT, Case, make_program
 from tracrcheck.cli import app
 from tracrcheck.commands.overlap import overlap
+from tracrcheck.trained.packed import PackedPairs
 
 DISCOVER = "discover --task ioi --method random"
 FAITH = "faithfulness circuit.json --task ioi"
@@ -139,7 +140,7 @@ def told(value, depth=7):
         ]
     if isinstance(value, Mapping):
         return [(told(name, depth), told(part, depth - 1)) for name, part in value.items()]
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple, PackedPairs)):
         return [told(part, depth - 1) for part in value]
     plain = value is None or isinstance(value, (str, int, float, Path, torch.dtype))
     return repr(value) if plain else type(value).__name__
@@ -175,7 +176,8 @@ class Written:
                 return load_model("english")
             case "discover":
                 graph = ResidualGraph.of(args[0].subject.model.spec)
-                return SimpleNamespace(circuit=Circuit.full(graph), resumed_after=None)
+                answer = SimpleNamespace(seconds=1.0)
+                return SimpleNamespace(circuit=Circuit.full(graph), resumed_after=None, answer=answer)
             case "alone" | "leads_of" | "placed" | "size_of":
                 return real(*args, **rest)
         return []

@@ -32,7 +32,7 @@ from tracrcheck.trained.compute import placed
 
 ROOT = Path(__file__).parents[3]
 METHOD = ["--method", "tests.tracrcheck.trained_pruners:quick"]
-TITLE = "ioi in english: tests.tracrcheck.trained_pruners:quick, resample ablation, seed 0; wanted: every prompt within the tolerance, of 1,004 in the graph\n"
+TITLE = "ioi in english: tests.tracrcheck.trained_pruners:quick, resample ablation, seed 0; wanted: every prompt within the tolerance, of 1,004 in the graph; 4 prompts of each list; evaluation in at most 10 min\n"
 WORDS = ["discover", "--task", "ioi", *METHOD, "--prompts", "4", "--draws", "2", "--json", "out.json"]
 EVERY = ["--checkpoint", "state", "--checkpoint-every", "0"]
 

@@ -27,7 +27,7 @@ from tracrcheck.runs.peers import PEERS, Peers, Plan, tools
 BOTH, RESAMPLE = ["resample", "zero"], ["resample"]
 EAP_IG, AUTOCIRCUIT = "tracrcheck.peers.eap_ig:", "tracrcheck.peers.autocircuit:"
 # By the package that each needs.
-METHODS = {
+TRIED = {
     "": {
         "eap": BOTH,
         "eap_ig": BOTH,
@@ -96,7 +96,7 @@ def run(
 ) -> None:
     """Run every method that is installed on the same programs."""
     library, installed = Library.here(), tools()
-    chosen = {m: a for tool, of in METHODS.items() if not tool or tool in installed for m, a in of.items()}
+    chosen = {m: a for tool, of in TRIED.items() if not tool or tool in installed for m, a in of.items()}
     every = library.all()
     plan = Plan(
         methods=chosen, own_circuit=OWN_CIRCUIT, select=SELECT, programs=share(with_few_inputs(every, most_inputs), programs), n_programs=len(every), most_inputs=most_inputs,

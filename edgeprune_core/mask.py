@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -77,3 +78,15 @@ def mask_from_edge_values(
     on = edge_mask(graph, device=values.device)
     mask = values.new_zeros(len(values), *on.shape)
     return mask.masked_scatter(on.expand_as(mask), values) if values.numel() else mask
+
+
+def live_edges(graph: ResidualGraph, on: Bool[Tensor, "circuit edge"]) -> Bool[Tensor, "circuit edge"]:
+    """The edges that a path of edges of the same circuit joins to `out`. No other changes an output."""
+    # In NumPy: the operations are tiny, and torch would take several times as long.
+    by_writer = mask_from_edge_values(graph, on).permute(2, 0, 1).numpy()
+    reads = np.zeros(by_writer.shape[1:], bool)
+    reads[:, -1] = True
+    for writer in reversed(graph.writers):
+        if readers := [reader.index for reader in graph.readers_of(writer)]:
+            reads[:, readers] |= (by_writer[writer.index] & reads).any(1, keepdims=True)
+    return on & torch.from_numpy(reads.repeat(graph.reach, axis=1))

@@ -1,8 +1,8 @@
 """Our logits of a model against those of `transformers`, on random prompts: how far apart they are at most.
 
-    python -m ci.bench.logits --model smollm2 [--prompts 200] [--longest 256] [--dtype float32] [--json FILE]
+    python -m ci.bench.logits --model smollm2 [--prompts 200] [--longest 256] [--dtype float32] [--json FILE [--minutes M]]
 
-A prompt is 1 to 256 random tokens. The difference is the largest over the positions and the vocabulary, as a share of the
+With --minutes it stops in time, and the same command at the same commit continues where FILE ends. A prompt is 1 to 256 random tokens. The difference is the largest over the positions and the vocabulary, as a share of the
 largest logit of the prompt. Exit 1 where it is over the bar: 1e-4 in float32, 1e-9 in float64. What `transformers` computes in
 float32 whatever the model's dtype is, RMSNorm and rotary angles, it computes in float64 for the second.
 """
@@ -16,8 +16,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ from edgeprune_core.atomic_write import write_whole
 from edgeprune_core.engine import outputs
 from edgeprune_core.weights import Model
 from tests.edgeprune_core.families.cases import InFloat64
-from tracrcheck.runs.base import made_now
+from tracrcheck.records.sources import commit
+from tracrcheck.runs.base import made_now, until
 from tracrcheck.trained import fetched
 from tracrcheck.trained.compute import DTYPES
 
@@ -59,23 +61,37 @@ def drawn(n: int, *, longest: int, vocab: int, seed: int = 0) -> Iterator[torch.
 
 
 @torch.no_grad()
-def measured(ours: Model, load: Callable[[], Any], *, dtype: str, prompts: int, longest: int) -> Figures:
-    """load: makes the model of `transformers`, in float32."""
+def measured(
+    ours: Model,
+    load: Callable[[], Any],
+    *,
+    dtype: str,
+    prompts: int,
+    longest: int,
+    before: Figures | None = None,
+    over: Callable[[], bool] = lambda: False,
+) -> Figures:
+    """load: makes the model of `transformers`, in float32. before: the figures of the first prompts. over: whether to stop."""
     widened = InFloat64() if dtype == "float64" else nullcontext()
     ours = ours.to(DTYPES[dtype])
     with widened:
         theirs = load().to(DTYPES[dtype]).eval()
-    started, apart, largest = time.perf_counter(), [], 0.0
-    for tokens in drawn(prompts, longest=longest, vocab=ours.spec.d_vocab):
+    found = before or Figures(
+        dtype=dtype, prompts=0, longest=longest, worst=0.0, mean=0.0, largest=0.0, seconds=0.0
+    )
+    for tokens in islice(drawn(prompts, longest=longest, vocab=ours.spec.d_vocab), found.prompts, None):
+        if over():
+            break
+        started, n = time.perf_counter(), found.prompts
         with widened:
             want = theirs(tokens).logits
         top = float(want.abs().max())
-        apart.append(float((outputs(ours, tokens) - want).abs().max()) / top)
-        largest = max(largest, top)
-    return Figures(
-        dtype=dtype, prompts=prompts, longest=longest, worst=max(apart), mean=sum(apart) / len(apart),
-        largest=largest, seconds=round(time.perf_counter() - started, 1),
-    )  # fmt: skip
+        apart = float((outputs(ours, tokens) - want).abs().max()) / top
+        found = replace(
+            found, prompts=n + 1, worst=max(found.worst, apart), mean=(found.mean * n + apart) / (n + 1),
+            largest=max(found.largest, top), seconds=round(found.seconds + time.perf_counter() - started, 1),
+        )  # fmt: skip
+    return found
 
 
 def main() -> int:
@@ -87,10 +103,14 @@ def main() -> int:
     parser.add_argument("--longest", type=int, default=256)
     parser.add_argument("--dtype", default="float32", choices=BARS)
     parser.add_argument("--json", type=Path, help="adds the figures to this file")
+    parser.add_argument("--minutes", type=float, help="stops after so many")
     options = parser.parse_args()
+    over = until(options.minutes)
     ours = fetched.load_model(options.model).model
     load = partial(AutoModelForCausalLM.from_pretrained, fetched.folder_of(options.model))
-    found = measured(ours, load, dtype=options.dtype, prompts=options.prompts, longest=options.longest)
+    asked = {"dtype": options.dtype, "longest": options.longest}
+    before = None if options.json is None else begun(options.json, {**asked, "commit": commit()})
+    found = measured(ours, load, **asked, prompts=options.prompts, before=before, over=over)
     print(
         f"{options.model}, {found.dtype}: {found.prompts} prompts of 1 to {found.longest} tokens; logits apart by at most "
         f"{found.worst:.1e} of the largest of a prompt (bar {BARS[found.dtype]:.0e}), {found.mean:.1e} in the mean; "
@@ -108,10 +128,20 @@ def command(model: str, found: Figures) -> str:
     return f"python -m ci.bench.logits {words}"
 
 
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    return json.loads(path.read_text()) if path.exists() else []
+
+
+def begun(path: Path, same: dict[str, Any]) -> Figures | None:
+    """The figures of the file to continue, which agree in these fields."""
+    names = [field.name for field in fields(Figures)]
+    rows = [row for row in rows_of(path) if {name: row.get(name) for name in same} == same]
+    return Figures(**{name: rows[0][name] for name in names}) if rows else None
+
+
 def kept(path: Path, record: dict) -> list[dict]:
     """The records of the file, this one in the place of an earlier one of its precision."""
-    rows = json.loads(path.read_text()) if path.exists() else []
-    return [row for row in rows if row["dtype"] != record["dtype"]] + [record]
+    return [row for row in rows_of(path) if row["dtype"] != record["dtype"]] + [record]
 
 
 if __name__ == "__main__":

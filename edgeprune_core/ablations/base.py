@@ -1,4 +1,4 @@
-"""What a cut edge carries.
+"""An ablation: what a cut edge carries.
 
 To add an ablation: a frozen record that subclasses `Ablation`, in a file of its own, and a row in the table of
 `__init__.py`. Only `name` and `background` are needed; the rest has defaults.

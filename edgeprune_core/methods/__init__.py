@@ -1,4 +1,4 @@
-"""The discovery methods by name, each in its default setting."""
+"""The discovery methods by name, each in its default setting. What several share is in `candidates`, `selectors`, `top_edges`."""
 
 from __future__ import annotations
 

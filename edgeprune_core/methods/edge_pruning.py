@@ -66,14 +66,24 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnealedSweep:
-    """Sizes of a sweep with annealed gates, in geometric steps from a quarter of the graph. steps: at each, after the first."""
+    """Sizes of a sweep with annealed gates, in geometric steps from a quarter of the graph. steps: at each, after the first.
+
+    larger: sizes above it, at which the first ranking is cut, the whole graph last: with few prompts, what was trained fits them alone.
+    """
 
     sizes: int = 13
     smallest: float = 0.001
     steps: int = 40
+    larger: int = 8
 
     def counts(self, n_edges: int) -> list[int]:
         return [max(1, round(n_edges * share)) for share in geometric(0.25, self.smallest, self.sizes)]
+
+    def cuts(self, n: int, n_edges: int) -> list[int]:
+        """Where the ranking that was trained to n edges is cut."""
+        if n < self.counts(n_edges)[0]:
+            return [n]
+        return [n, *(round(larger) for larger in geometric(n, n_edges, self.larger + 1)[1:])]
 
 
 # Graded log-alphas rise no further, in units of the grade: the best twentieth of the edges wanted are equally certain.
@@ -159,7 +169,9 @@ class EdgePruning(PathwiseSettings):
     def sweep(self, task: Task) -> Iterator[Candidate]:
         if self.annealing is not None:
             for n, scores in self.annealed(task):
-                yield f"annealed to {n}", top_edges(task, scores, n)
+                for cut in self.annealed_sweep.cuts(n, len(scores)):
+                    more = "" if cut == n else f", top {cut}"
+                    yield f"annealed to {n}{more}", top_edges(task, scores, cut)
             return
         for price, scores in self.rankings(task):
             n_open = int((scores > 0).sum())

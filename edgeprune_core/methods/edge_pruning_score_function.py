@@ -71,6 +71,7 @@ class _Run(Candidates):
     def __init__(self, method: EdgePruningScoreFunction, task: Task) -> None:
         super().__init__(task, method.dtype, budget=method.budget)
         self.method = method
+        self.failed: set[bytes] = set()
         self.pool = ItemPool(len(task.items), method.score.fresh, method.score.kept, self.generator)
 
     def train(self, gentler: float) -> tuple[Circuit, Tensor]:
@@ -99,7 +100,7 @@ class _Run(Candidates):
             return False
         pool = self.pool.recalling(kicks.fresh)
         known = edge_flags(self.circuit)
-        followed = train_by_elites(task, kicks.elites, known, pool, outside=outside)
+        followed = train_by_elites(task, kicks.elites, known, pool, self.failed, outside=outside)
         self.steps += followed.steps
         if (p := followed.p) is None:
             return False

@@ -1,4 +1,4 @@
-"""The metrics of faithfulness by name; and the divergences and margins that training and methods use."""
+"""The metrics of faithfulness by name. `divergence.py` and `answers.py` are no metrics: training and methods use them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a faithfulness matrix measures.
+"""A metric: one column of a faithfulness matrix.
 
 To add a metric: a frozen record that subclasses `Metric`, in a file of its own, and a row in the table of
 `__init__.py`. Only `name` and `__call__` are needed.

@@ -15,6 +15,8 @@ together mostly have an end in common, so some samples also close groups of C's 
 node reads; Bhaskar et al. 2024, section 3): all edges into a reader, into the query and key of a head, into a node, or out
 of a writer. A sample lacks a single group and nothing else most often where one such event is expected.
 
+A circuit that was wrong on an item once can be no elite, whatever the items of a later step: it is not run again.
+
 Gates outside C are open with probability `outside`. In each step a few randomly chosen nodes that C lacks take part: a
 path through one of them can then be found, and steps stay cheap.
 """
@@ -23,12 +25,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from hashlib import blake2b
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from edgeprune_core.graph import Edge, ResidualGraph
+from edgeprune_core.mask import live_edges
 from edgeprune_core.task import Task
 from edgeprune_core.training.gates import stratified_uniform
 from edgeprune_core.training.item_pool import ItemPool
@@ -53,7 +58,7 @@ class EliteSettings:
     nodes: float = 0.3
     per_edge: int = 12
     most: int = 256
-    screens: tuple[int, ...] = (4, 12)
+    screens: tuple[int, ...] = (1, 3, 12)
     patience: int = 12
     follow: int = 12
     rate: float = 0.3
@@ -68,9 +73,19 @@ class Followed:
 
 
 def train_by_elites(
-    task: Task, settings: EliteSettings, known: Bool[Tensor, " edge"], pool: ItemPool, *, outside: bool
+    task: Task,
+    settings: EliteSettings,
+    known: Bool[Tensor, " edge"],
+    pool: ItemPool,
+    failed: set[bytes],
+    *,
+    outside: bool,
 ) -> Followed:
-    """Runs one restart. `outside`: whether gates outside the known circuit take part."""
+    """Runs one restart.
+
+    failed:  circuits known to be wrong (`_digests`), shared by the restarts of a task; it grows.
+    outside: whether gates outside the known circuit take part.
+    """
     n = int(known.sum())
     start = torch.where(known, 1.0, settings.outside if outside else 0.0)
     near = _Near(task.graph, known)
@@ -80,7 +95,7 @@ def train_by_elites(
     while idle < patience and followed < settings.follow:
         gates = _sample(settings, near, p, circuits, pool.generator)
         kept = gates[:, known].sum(1)
-        elite = _elites(task, settings, gates, kept < n, pool)
+        elite = _elites(task, settings, gates, kept < n, pool, failed)
         steps += 1
         if elite.any():
             best = elite & (kept == kept[elite].min())
@@ -103,17 +118,31 @@ def _sample(
 
 
 def _elites(
-    task: Task, settings: EliteSettings, gates: Tensor, fewer: Bool[Tensor, " circuit"], pool: ItemPool
+    task: Task,
+    settings: EliteSettings,
+    gates: Tensor,
+    fewer: Bool[Tensor, " circuit"],
+    pool: ItemPool,
+    failed: set[bytes],
 ) -> Bool[Tensor, " circuit"]:
-    """The circuits with `fewer` edges that are within the tolerance on all items of the step."""
-    rows = pool.draw()
+    """The circuits with `fewer` edges that are within the tolerance on all items of the step, and never failed before."""
+    digests = _digests(task.graph, gates)
+    fewer = fewer & torch.tensor([digest not in failed for digest in digests])
+    tried, rows = fewer, pool.draw()
     rows = rows[torch.randperm(len(rows), generator=pool.generator)]
     for part in rows.tensor_split(torch.tensor(settings.screens).cumsum(0)):
         if fewer.any() and len(part):
             wrong = wrong_items(task, gates[fewer], part)
             pool.remember_failures(part, wrong)
             fewer = fewer.masked_scatter(fewer, ~wrong.any(1))
+    failed.update(digests[i] for i in (tried & ~fewer).nonzero()[:, 0].tolist())
     return fewer
+
+
+def _digests(graph: ResidualGraph, gates: Tensor) -> list[bytes]:
+    """One for each circuit, the same for circuits with the same live edges."""
+    live = np.packbits(live_edges(graph, gates > 0).numpy(), axis=1)
+    return [blake2b(row.tobytes(), digest_size=16).digest() for row in live]
 
 
 class _Near:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -115,5 +116,15 @@ def stratified_uniform(
     one (Latin hypercube sampling, McKay et al. 1979; two circuits are antithetic pairs). The noise is drawn on the generator's device, so a seed gives the
     same noise on every device.
     """
-    order = torch.rand(circuits, *shape, generator=generator).argsort(0)
+    order = _ordered(torch.rand(circuits, *shape, generator=generator))
     return ((order + torch.rand(circuits, *shape, generator=generator)) / circuits).to(device, dtype)
+
+
+def _ordered(noise: Float[Tensor, "circuit *gates"]) -> Int[Tensor, "circuit *gates"]:
+    """As `argsort(0)`, several times as fast: sorts integers of the noise, which has 24 bits, followed by the circuit."""
+    circuits = len(noise)
+    keys = (noise.view(circuits, noise.shape[1:].numel()).T.numpy() * 2.0**24).astype(
+        np.int64
+    ) * circuits + np.arange(circuits)
+    keys.sort(axis=1)
+    return torch.from_numpy(np.ascontiguousarray(keys.T) % circuits).view(noise.shape)

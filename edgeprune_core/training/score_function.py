@@ -30,7 +30,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from edgeprune_core.mask import circuit_from_flags, edge_flags, mask_from_edge_values
+from edgeprune_core.mask import circuit_from_flags, edge_flags, live_edges, mask_from_edge_values
 from edgeprune_core.task import Task
 from edgeprune_core.training.gates import stratified_uniform
 from edgeprune_core.training.item_pool import ItemPool
@@ -135,9 +135,9 @@ def _step(
 def wrong_items(
     task: Task, gates: Float[Tensor, "circuit edge"], rows: Tensor
 ) -> Bool[Tensor, "circuit item"]:
-    """Which circuits are outside the tolerance on which items. Equal circuits, of which there are many, are run once."""
-    gates, which = gates.unique(dim=0, return_inverse=True)
-    mask = mask_from_edge_values(task.graph, gates.to(task.model.device, task.model.dtype))
+    """Which circuits are outside the tolerance on which items. Those with the same live edges, of which there are many, are run once."""
+    live, which = live_edges(task.graph, gates > 0).unique(dim=0, return_inverse=True)
+    mask = mask_from_edge_values(task.graph, live.to(task.model.device, task.model.dtype))
     items = task.items[rows]
     with torch.no_grad():
         got = task.outputs(mask, items, edges=task.open_edges(mask))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from functools import partial
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from ci.bench.logits import BARS, drawn, kept, measured
+from ci.bench.logits import BARS, begun, drawn, kept, measured
 from edgeprune_core.trained_models import load_model
 from tests.gguf_files import write_llama
 
@@ -28,6 +29,21 @@ def test_logits_are_compared_on_random_prompts(both, dtype):
     assert 0 <= found.mean <= found.worst <= BARS[dtype]
     assert found.good
     assert found.largest > 0
+
+
+def test_a_measurement_that_stopped_is_continued(both, tmp_path):
+    asked = {"dtype": "float32", "longest": 6}
+    whole = measured(*both, **asked, prompts=5)
+    turns = iter([False, False, True])
+    part = measured(*both, **asked, prompts=5, over=lambda: next(turns))
+    assert part.prompts == 2
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps([{**asdict(part), "commit": "a"}]))
+    assert begun(path, {**asked, "commit": "a"}) == part
+    assert begun(path, {**asked, "commit": "b"}) is begun(tmp_path / "none.json", asked) is None
+    rest = measured(*both, **asked, prompts=5, before=part)
+    assert replace(rest, seconds=0, mean=0) == replace(whole, seconds=0, mean=0)
+    assert rest.mean == pytest.approx(whole.mean)
 
 
 def test_a_model_with_another_weight_is_noticed(both):

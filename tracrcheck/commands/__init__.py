@@ -1,4 +1,7 @@
-"""The commands, a file for each job. They parse, call, and print; they decide nothing."""
+"""The commands: a file for one, or for a few that belong together. They parse, call, and print; they decide nothing.
+
+No command: `arguments` (groups of options), `base`, `computing`, `loading`, `resumable`, `serving`, which commands share.
+"""
 
 from __future__ import annotations
 

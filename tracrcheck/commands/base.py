@@ -1,4 +1,4 @@
-"""What every command shares: groups of options, and how it ends. User errors exit with code 2, never with a traceback."""
+"""`@command` makes a function a command: its groups of options become flags, and errors become exit codes, never a traceback."""
 
 from __future__ import annotations
 

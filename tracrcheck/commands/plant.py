@@ -145,8 +145,8 @@ def plant_gpt2(
         from tracrcheck.planted.slots import parse_slots
         from tracrcheck.reports.plant import carried_line, gpt2_block
 
-    settings = settings_of(ablation or gpt2.ABLATIONS)
-    if outside := [s.ablation for s in settings if s.ablation not in gpt2.ABLATIONS]:
+    settings = settings_of(ablation or gpt2.PLANTED_UNDER)
+    if outside := [s.ablation for s in settings if s.ablation not in gpt2.PLANTED_UNDER]:
         raise user_error("TC160.ablation", where="--ablation", got=", ".join(outside))
     folder.check_new_folder(out)
     chosen = None if slots is None else parse_slots(slots)

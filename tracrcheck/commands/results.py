@@ -80,7 +80,7 @@ def recheck(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="A file that --json of gate, fuzz, invariants, mutants, compare or ci.peers wrote.",
+            help="A results file: what --json of a run wrote.",
         ),
     ],
     share: Annotated[

@@ -34,7 +34,7 @@ def tasks(
     chosen = [names.check_task(task) for task in name or TASKS]
     with loading():
         from edgeprune_core import trained_models
-        from tracrcheck.reports import ability as report
+        from tracrcheck.reports import tasks as report
         from tracrcheck.runs.base import made_now
         from tracrcheck.trained import fetched, leading
 

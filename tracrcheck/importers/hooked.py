@@ -1,4 +1,4 @@
-"""Circuits and scores of the models that `tracrcheck.peers.hooked` makes, in the formats of EAP-IG and AutoCircuit.
+"""Circuits and scores of the models that the function `hooked` of `tracrcheck.peers` makes, in the formats of EAP-IG and AutoCircuit.
 
 Those models have one layer more, in front, whose MLP is the position embedding, so the tools distinguish edges as we do
 (`peers/names.py`). A file does not say that its model is one of them, so the format has to be named.

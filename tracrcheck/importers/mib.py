@@ -2,7 +2,7 @@
 
 A folder for each task and model holds `importances.json`, or `importances.pt`: the same graph of EAP-IG, as `Graph.to_json` and
 `Graph.to_pt` write it. A `.pt` file is a dictionary of tensors and texts; it is read by `torch.load(weights_only=True)`, which runs
-no code. Either becomes the document that the importers of EAP-IG read.
+no code. Either becomes the document that the importers of EAP-IG read, so it is no row of `IMPORTERS`.
 
     src_nodes   input, a0.h0, ..., m0, ...        dst_nodes   a0.h0<q>, ..., m0, ..., logits
     edges_scores, edges_in_graph                  src_nodes x dst_nodes; entries without an edge are ignored

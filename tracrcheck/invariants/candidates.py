@@ -8,7 +8,8 @@ steps, and if every circuit counts as right they end with fewer edges, however l
 
 Restarts follow samples as `training/cross_entropy.py` describes. Among the samples that are right on every item of the step
 and keep fewer edges than the known circuit, those that keep the fewest are the elite: p <- p + rate (their mean - p). If
-there are none, the restart begins again. A sample that keeps all edges of the known circuit is right, but not an elite.
+there are none, the restart begins again. A sample that has the same edges on paths to `out` as one that was wrong in an
+earlier step is no elite. A sample that keeps all edges of the known circuit is right, but not an elite.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from tracrcheck.invariants.by_score import with_middling_tolerance, wrong_by_han
 from tracrcheck.invariants.circuits import circuit_of
 from tracrcheck.invariants.determinism import QUICK
 from tracrcheck.invariants.subjects import Subject, generator_of, is_random, with_tolerance
+from tracrcheck.invariants.unneeded import joined
 
 CLOSE = 1e-5  # of float32 probabilities
 TRIES = 3
@@ -123,7 +125,7 @@ def _followed_as_by_hand(task: Task, known: Tensor, draw: torch.Generator) -> Vi
         return rows[-1]
 
     with mock.patch.object(cross_entropy, "_sample", sampled), mock.patch.object(pool, "draw", drawn):
-        found = train_by_elites(task, SETTINGS, known, pool, outside=True)
+        found = train_by_elites(task, SETTINGS, known, pool, set(), outside=True)
     want = _followed(task, known, samples, rows)
     yield from equal("whether something smaller was found", found.p is not None, want is not None)
     if found.p is not None and want is not None:
@@ -132,11 +134,14 @@ def _followed_as_by_hand(task: Task, known: Tensor, draw: torch.Generator) -> Vi
 
 def _followed(task: Task, known: Tensor, samples: list[Tensor], rows: list[Tensor]) -> Tensor | None:
     start = torch.where(known, 1.0, SETTINGS.outside)
-    p, followed = start, 0
+    p, followed, failed = start, 0, set()
     for gates, shown in zip(samples, rows, strict=True):
         kept = [int(row[known].sum()) for row in gates]
         wrong = wrong_by_hand(task, gates, shown).any(1).tolist()
-        right = [i for i, bad in enumerate(wrong) if not bad and kept[i] < int(known.sum())]
+        alike = [frozenset(joined(circuit_of(task.graph, row > 0))) for row in gates]
+        fewer = [i for i in range(len(gates)) if kept[i] < int(known.sum())]
+        right = [i for i in fewer if not wrong[i] and alike[i] not in failed]
+        failed |= {alike[i] for i in fewer if wrong[i]}
         if not right:
             p, followed = start, 0
             continue

@@ -23,7 +23,7 @@ QUICK = EdgePruningScoreFunction(
     restarts=Restarts(count=1),
     budget=3,
 )
-METHODS: tuple[Method, ...] = (
+TRAINED_AND_RANDOM: tuple[Method, ...] = (
     RandomEdges(keep_fraction=0.5),
     Eap(n_edges=10),
     EdgePruningBounded(steps=4, circuits=4, restarts=Restarts(count=0)),
@@ -34,7 +34,7 @@ METHODS: tuple[Method, ...] = (
 @invariant("the same seed gives the same circuit and scores, bit for bit")
 @each_task("resample")
 def determinism(task: Task, seed: int) -> Violations:
-    for method in METHODS:
+    for method in TRAINED_AND_RANDOM:
         name = type(method).__name__
         first = method(task)
         state = torch.get_rng_state()

@@ -29,7 +29,7 @@ from tracrcheck.invariants.circuits import mask_of
 from tracrcheck.invariants.expected import expected, plain
 from tracrcheck.invariants.subjects import generator_of, is_random, with_few_items, with_tolerance
 
-METHODS: tuple[Method, ...] = (Eap(), EapIg(steps=2), EapIg(path="activations", steps=2), Exact())
+RANKING: tuple[Method, ...] = (Eap(), EapIg(steps=2), EapIg(path="activations", steps=2), Exact())
 FEW = 7  # edges requested
 TOLERANCES = (0.05, 0.5, 2.0)  # so that heads of several lengths are right
 
@@ -41,7 +41,7 @@ TOLERANCES = (0.05, 0.5, 2.0)  # so that heads of several lengths are right
 @each_task("resample")
 def shortest_head(whole: Task, seed: int) -> Violations:
     task = with_few_items(whole, seed, 6)
-    for method, tolerance in zip(METHODS, (*TOLERANCES, *TOLERANCES), strict=False):
+    for method, tolerance in zip(RANKING, (*TOLERANCES, *TOLERANCES), strict=False):
         case = with_tolerance(task, tolerance)
         for wrong in _head(case, method(case)):
             yield replace(wrong, what=f"{type(method).__name__}: {wrong.what}")

@@ -1,4 +1,4 @@
-"""A seeded fault: an edit that makes some check fail.
+"""A seeded fault: an edit that some check must catch. `Mutant` is its record.
 
 To add one: a table in the file of its topic, in `faults/`. A test requires that every edit matches exactly once.
 """

@@ -1,4 +1,6 @@
-"""Published methods at the gate: a task as a TransformerLens model, and what their tools return as an answer of ours.
+"""Other tools' own code at the gate: a task as a TransformerLens model, and what they return as an answer of ours.
+
+Our own versions of such methods are in `edgeprune_core/methods`; what reads their files is in `tracrcheck/importers`.
 
     from tracrcheck.peers import hooked
 

@@ -195,8 +195,7 @@ def tokenizer_files(texts: tuple[str, ...]) -> dict[str, dict[str, Any]]:
             "tokenizer_class": "PreTrainedTokenizerFast",
             "clean_up_tokenization_spaces": False,
             "bos_token": BOS,
-            "pad_token": PAD,
-            "unk_token": PAD,
+            **dict.fromkeys(("pad_token", "unk_token", "eos_token"), PAD),
         },
     }
 

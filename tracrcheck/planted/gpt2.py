@@ -49,7 +49,7 @@ EPSILON = 1e-5
 # Coordinates that the planted stream cannot use: two hold the ballast, and one more is fixed by the mean of 0.
 APART = 3
 # The ablations under which the truth of the planted model is that of the GPT-2.
-ABLATIONS = ("resample", "mean")
+PLANTED_UNDER = ("resample", "mean")
 D_HEAD = 64  # of every GPT-2
 
 

@@ -1,4 +1,4 @@
-"""The table of reports: the kind of results -> the function that makes its `Document`; and its forms."""
+"""The table of reports: the type of results -> the function that makes its `Document`; and the formats of a `Document`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tracrcheck.runs.mutants import MutantResults
 from tracrcheck.runs.peers import PeersResults
 from tracrcheck.runs.plants import PlantsResults
 
-KINDS: dict[type, Callable[[Any, Context], Document]] = {
+REPORTS: dict[type, Callable[[Any, Context], Document]] = {
     Results: gate.document,
     FuzzResults: lambda results, _: fuzz.document(results),
     InvariantResults: lambda results, _: invariants.document(results),
@@ -48,7 +48,7 @@ KINDS: dict[type, Callable[[Any, Context], Document]] = {
 
 
 def document_of(results: Shown, context: Context | None = None) -> Document:
-    return KINDS[type(results)](results, context or Context())
+    return REPORTS[type(results)](results, context or Context())
 
 
 def _form(render: Callable[[Document], str]) -> Callable[..., str]:

@@ -17,8 +17,6 @@ where several circuits of that size are right, `-` where nothing is required. Ev
 minimal and smallest; a number in brackets is proved sufficient and minimal only. Written by `make pins` from
 `ci/certificates.json`; a test fails where it is out of date.
 
-| program | computes | layers x heads | edges | zero | mean | resample |
-|---|---|---|---|---|---|---|
 """
 
 
@@ -30,7 +28,9 @@ def programs_page(programs: Sequence[tuple[Compiled, Entry]], pinned: Pins) -> s
         meaning = entry.meaning.replace("|", "\\|")
         cells = [name, meaning, _size(compiled), f"{compiled.graph.n_edges:,}", *truths]
         rows.append("| " + " | ".join(cells) + " |\n")
-    return HEAD + "".join(rows)
+    columns = ["program", "computes", "layers x heads", "edges", *ABLATIONS]
+    table = f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|\n"
+    return HEAD + table + "".join(rows)
 
 
 def _truth(record: dict[str, list[str]] | None) -> str:

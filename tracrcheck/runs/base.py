@@ -1,4 +1,7 @@
-"""What every kind of run shares: a plan, a header, workers, a journal, and rows made unit by unit that can be resumed."""
+"""What every kind of run shares: a plan, a header, workers, a journal, and rows made unit by unit that can be resumed.
+
+To add a kind: docs/extend/run.md. Its `RunKind` goes into `RUNS` of `kinds.py`.
+"""
 
 from __future__ import annotations
 

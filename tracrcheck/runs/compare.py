@@ -1,4 +1,4 @@
-"""A comparison of methods: a curve for each method and seed. It can be resumed, and run in several processes."""
+"""Methods on a trained model: a curve for each method and seed. It can be resumed, and run in several processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The main job: every program, certified and judged in every setting with every seed. It can be resumed."""
+"""A run of the gate: every program, certified and judged in every setting with every seed. It can be resumed."""
 
 from __future__ import annotations
 

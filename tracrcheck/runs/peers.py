@@ -1,6 +1,6 @@
-"""Several methods on the same programs: a verdict for each method, ablation and program. It can be resumed.
+"""The table of published methods (`ci/peers.py`): a verdict for each method, ablation and program. It can be resumed.
 
-The table of published methods is such a run (`ci/peers.py`). Every method has the same time limit, and one that scores edges
+Every method has the same time limit, and one that scores edges
 gets its circuit by the same selector, so that all are judged alike.
 """
 

@@ -12,7 +12,7 @@ from edgeprune_core.errors import CheckError
 from tracrcheck.compiler.compile import Compiled
 from tracrcheck.planted import carried
 from tracrcheck.planted.folder import write_gpt2
-from tracrcheck.planted.gpt2 import ABLATIONS, gpt2_of
+from tracrcheck.planted.gpt2 import PLANTED_UNDER, gpt2_of
 from tracrcheck.rasp.library import Entry, Library
 from tracrcheck.records.sources import sources_of
 from tracrcheck.runs import base
@@ -147,7 +147,7 @@ def planted(entry: Entry, compiled: Compiled, size: str, *, seed: int, folder: P
         host = gpt2_of(compiled, layers=layers, heads=heads, seed=seed)
         model = carried.of_program(host)
         measured = {"outputs": carried.outputs_within(host, model), "shrink": carried.shrink(model)}
-        truths = [carried.carried(host, model, Setting(ablation=ablation)) for ablation in ABLATIONS]
+        truths = [carried.carried(host, model, Setting(ablation=ablation)) for ablation in PLANTED_UNDER]
     except CheckError as error:
         why = " ".join(str(error).split())
         return Plant(program=name, size=size, fault=why, seconds=round(time.monotonic() - started, 1))

@@ -1,4 +1,4 @@
-"""The results of a run, and what each kind of run says about them: how they are read, checked and made again."""
+"""`RunResults` and `RunKind`: what a kind of run defines, so that its results can be read, checked and made again."""
 
 from __future__ import annotations
 

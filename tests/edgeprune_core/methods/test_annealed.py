@@ -94,3 +94,22 @@ def test_a_sweep_goes_from_large_to_small_and_each_size_starts_from_the_gates_of
     finished(again)
     assert torch.equal(again.ranking(), at_second)
     assert next(circuit for _, circuit in few.sweep(task)) == top_edges(task, at_first, first)
+
+
+def test_the_first_ranking_of_a_sweep_is_cut_at_larger_sizes_too_up_to_the_whole_graph():
+    task = prompts(llama(), n=4)
+    sweep = AnnealedSweep(sizes=2, smallest=0.05, steps=1, larger=3)
+    method = replace(METHOD, n_edges=None, steps=2, annealed_sweep=sweep)
+    (first, scores), (second, _) = method.annealed(task)
+    n = task.graph.n_edges
+    cuts = sweep.cuts(first, n)
+    assert cuts == sorted(cuts)
+    assert (cuts[0], cuts[-1], len(cuts)) == (first, n, 4)
+    found = list(method.sweep(task))
+    assert [circuit for _, circuit in found[:4]] == [top_edges(task, scores, cut) for cut in cuts]
+    assert found[3][1] == Circuit.full(task.graph)
+    assert [setting for setting, _ in found[:2]] == [
+        f"annealed to {first}",
+        f"annealed to {first}, top {cuts[1]}",
+    ]
+    assert [setting for setting, _ in found[4:]] == [f"annealed to {second}"]

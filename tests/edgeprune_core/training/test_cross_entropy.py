@@ -9,8 +9,10 @@ import torch
 
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.graph import ResidualGraph
+from edgeprune_core.mask import live_edges
 from edgeprune_core.methods import EdgePruningScoreFunction
 from edgeprune_core.task import Task
+from edgeprune_core.training import cross_entropy
 from edgeprune_core.training.cross_entropy import EliteSettings, _elites, _Near, _sample, train_by_elites
 from edgeprune_core.training.item_pool import ItemPool
 from edgeprune_core.training.score_function import wrong_items
@@ -119,7 +121,7 @@ def test_the_elite_are_right_on_every_item_of_the_step_and_no_other_is():
     gates = (torch.rand(60, work.graph.n_edges, generator=seeded()) < 0.95).float()
     pool = ItemPool(len(work.items), fresh=len(work.items), kept=0, generator=seeded())
     fewer = torch.arange(60) % 3 > 0
-    found = _elites(work, EliteSettings(screens=(1, 2)), gates, fewer, pool)
+    found = _elites(work, EliteSettings(screens=(1, 2)), gates, fewer, pool, set())
     wrong = wrong_items(work, gates, torch.arange(len(work.items)))
     right = ~wrong.any(1)
     assert right.any()
@@ -127,11 +129,33 @@ def test_the_elite_are_right_on_every_item_of_the_step_and_no_other_is():
     assert found.tolist() == (right & fewer).tolist()
 
 
+def test_a_circuit_that_was_wrong_is_not_run_again_whatever_the_items_and_its_dead_edges(monkeypatch):
+    work, ran = task("last_a", "resample"), []
+    monkeypatch.setattr(
+        cross_entropy, "wrong_items", lambda *args: ran.append(len(args[1])) or wrong_items(*args)
+    )
+    gates = (torch.rand(60, work.graph.n_edges, generator=seeded()) < 0.95).float()
+    wrong = wrong_items(work, gates, torch.arange(len(work.items))).any(1)
+    pool = ItemPool(len(work.items), fresh=len(work.items), kept=0, generator=seeded())
+    failed: set[bytes] = set()
+    every = torch.ones(60, dtype=torch.bool)
+    assert torch.equal(_elites(work, EliteSettings(), gates, every, pool, failed), ~wrong)
+    assert ran[0] == 60
+    assert len(failed) == len(live_edges(work.graph, gates[wrong] > 0).unique(dim=0))
+    ran.clear()
+    same = live_edges(work.graph, gates > 0).float()
+    assert not torch.equal(same, gates)
+    easy = wrong_items(work, gates, torch.arange(len(work.items))).float().mean(0).argmin()
+    monkeypatch.setattr(ItemPool, "draw", lambda pool: easy[None])
+    assert torch.equal(_elites(work, EliteSettings(), same, every, pool, failed), ~wrong)
+    assert ran == [int((~wrong).sum())]
+
+
 @pytest.mark.parametrize("outside", [False, True])
 def test_at_a_smallest_circuit_nothing_is_found_in_as_many_steps_as_patience_has(outside):
     work = task("cancelling_pair", "zero")
     known = marked(work.graph, truth("cancelling_pair", "zero").texts)
-    found = train_by_elites(work, EliteSettings(), known, pool_of(work), outside=outside)
+    found = train_by_elites(work, EliteSettings(), known, pool_of(work), set(), outside=outside)
     assert found.p is None
     assert found.steps == EliteSettings().patience
 
@@ -141,7 +165,7 @@ def test_patience_is_as_many_samples_an_edge_where_a_step_is_cut_short():
     known = marked(work.graph, truth("cancelling_pair", "zero").texts)
     n = int(known.sum())
     short = EliteSettings(per_edge=12, most=4 * n, patience=2)
-    assert train_by_elites(work, short, known, pool_of(work), outside=False).steps == 6
+    assert train_by_elites(work, short, known, pool_of(work), set(), outside=False).steps == 6
 
 
 def test_a_pair_that_cancels_is_dropped_together():
@@ -152,7 +176,7 @@ def test_a_pair_that_cancels_is_dropped_together():
     smallest = truth("cancelling_pair", "zero")
     assert smallest.edges < stuck.edges
     found = train_by_elites(
-        work, EliteSettings(), marked(work.graph, stuck.texts), pool_of(work), outside=False
+        work, EliteSettings(), marked(work.graph, stuck.texts), pool_of(work), set(), outside=False
     )
     assert found.p is not None
     kept = texts(work.graph, found.p > 0.5)
@@ -163,7 +187,7 @@ def test_what_is_followed_are_the_elite_with_fewest_edges_and_a_part_of_the_way(
     work = task("hist", "zero")
     known = torch.ones(work.graph.n_edges, dtype=torch.bool)
     settings = EliteSettings(follow=1, lacking=((1.0, 0.0),))
-    found = train_by_elites(work, settings, known, pool_of(work), outside=False)
+    found = train_by_elites(work, settings, known, pool_of(work), set(), outside=False)
     generator = pool_of(work).generator
     gates = _sample(
         settings, _Near(work.graph, known), known.float(), settings.per_edge * len(known), generator

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from edgeprune_core.training.gates import HardConcrete, stratified_uniform
+from edgeprune_core.training.gates import HardConcrete, _ordered, stratified_uniform
 
 GATE = HardConcrete()
 LOG_ALPHAS = torch.tensor([-3.0, -1.0, 0.0, 0.7, 2.0, 4.0], dtype=torch.float64)
@@ -83,3 +83,9 @@ def test_the_same_seed_draws_the_same_noise_and_another_does_not():
     draws = [stratified_uniform(8, (5,), torch.Generator().manual_seed(s)) for s in (3, 3, 4)]
     assert torch.equal(draws[0], draws[1])
     assert not torch.equal(draws[0], draws[2])
+
+
+@pytest.mark.parametrize("shape", [(9,), (5, 0), (300, 40), (8, 1, 7)])
+def test_noise_is_ordered_as_by_a_stable_argsort(shape):
+    noise = (torch.rand(shape, generator=torch.Generator().manual_seed(4)) * 64).floor() / 64  # with ties
+    assert torch.equal(_ordered(noise), noise.argsort(dim=0, stable=True))

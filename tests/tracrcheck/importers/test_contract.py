@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 
 import pytest
 
 from edgeprune_core.errors import CheckError
 from tests.tracrcheck.importers.conftest import SAMPLES, sample
+from tracrcheck.commands.grade import grade
 from tracrcheck.importers import IMPORTERS, importer_for
 
 ODD = [
@@ -25,6 +27,11 @@ TO_BE_NAMED = ("edge_pruning_without_embeddings", "eap_ig_hooked", "autocircuit_
 
 def test_every_importer_has_a_sample_and_every_sample_an_importer():
     assert sorted(IMPORTERS) == sorted(path.stem for path in SAMPLES.glob("*.json"))
+
+
+def test_the_help_of_grade_names_every_format():
+    option = inspect.signature(grade).parameters["format"].annotation.__metadata__[0]
+    assert set(option.help.removesuffix("; or auto.").split(", ")) == set(IMPORTERS)
 
 
 @pytest.mark.parametrize("name", IMPORTERS)

@@ -47,7 +47,7 @@ def truth(name: str = "frac_prevs", ablation: str = "resample") -> carried.Carri
 def folder(tmp_path_factory):
     """frac_prevs at its own size."""
     path = tmp_path_factory.mktemp("planted") / "d"
-    truths = [truth(ablation=name) for name in gpt2.ABLATIONS]
+    truths = [truth(ablation=name) for name in gpt2.PLANTED_UNDER]
     measured = {"shrink": 1e-12, "outputs": 1e-6}
     write_gpt2(path, host(), truths, source=zoo.FOLDER / "frac_prevs.py", command="-", measured=measured)
     return path
@@ -72,7 +72,7 @@ def test_outputs_in_float32_are_those_of_the_program(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CAUSAL)
-@pytest.mark.parametrize("ablation", gpt2.ABLATIONS)
+@pytest.mark.parametrize("ablation", gpt2.PLANTED_UNDER)
 def test_the_truth_of_every_causal_program_carries_over(name, ablation):
     found = truth(name, ablation)
     assert found.others < 0.1
@@ -162,6 +162,7 @@ def test_transformers_and_transformer_lens_load_it_and_agree_with_the_engine(fol
     words, pair = AutoTokenizer.from_pretrained(folder), next(iter(read_pairs(folder / "pairs.jsonl")))
     ids = torch.tensor([words.encode(pair.clean)])
     assert ids[0].tolist() == tokenizer_of(folder).encode(pair.clean)
+    assert words.eos_token == words.pad_token  # GPT-2 tools pad with it
     ours = outputs(load(folder), ids)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
@@ -219,7 +220,7 @@ def test_required_edges_are_named_as_each_tool_names_them():
 def test_the_truth_file_says_what_was_run_on_how_much(folder):
     record = json.loads((folder / "truth.json").read_text())
     assert complaint("planted", record) is None
-    for name in gpt2.ABLATIONS:
+    for name in gpt2.PLANTED_UNDER:
         found = record["truths"][name]
         assert found["required"]["tracrcheck"] == found["certificate"]["required"]
         assert found["certificate"]["n_items"] == {"resample": 1364, "mean": 62}[name]

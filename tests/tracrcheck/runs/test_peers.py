@@ -28,7 +28,7 @@ def few(here, monkeypatch):
     monkeypatch.setattr(script, "tools", dict)
     monkeypatch.setattr(peers, "tools", dict)
     monkeypatch.setattr(
-        script, "METHODS", {"": {"exact": ["zero"], PRUNERS + "nothing_kept": ["zero", "resample"]}}
+        script, "TRIED", {"": {"exact": ["zero"], PRUNERS + "nothing_kept": ["zero", "resample"]}}
     )
     monkeypatch.setattr(script, "share", lambda names, n: ["hist", "copy_tokens"])
     monkeypatch.setattr(script, "OWN_CIRCUIT", [PRUNERS + "nothing_kept"])

@@ -24,7 +24,7 @@ from tracrcheck.runs.kinds import read_any
 @pytest.fixture
 def few(here, monkeypatch):
     monkeypatch.setattr(script, "share", lambda names, n: ["frac_prevs"])
-    monkeypatch.setattr(plants, "ABLATIONS", ("mean",))
+    monkeypatch.setattr(plants, "PLANTED_UNDER", ("mean",))
 
 
 def run(*words: str):

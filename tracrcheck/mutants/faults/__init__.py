@@ -1,4 +1,8 @@
-"""Reads the tables of seeded faults: a TOML file for each topic, and in it a table for each fault, under its name."""
+"""Reads the tables of seeded faults: a TOML file for each topic, and in it a table for each fault, under its name.
+
+A fault of a method belongs in `scores` or `training`; one of the core that only tests can see in `core_tests_only`. The files
+`blind*` are closed: each holds the faults of one round, written by somebody who had seen no check.
+"""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ class _Answering:
 
 
 def all_elite(patch) -> None:
-    patch.setattr(cross_entropy, "_elites", lambda a_task, settings, gates, fewer, pool: fewer)
+    patch.setattr(cross_entropy, "_elites", lambda a_task, settings, gates, fewer, pool, failed: fewer)
 
 
 def itself_an_improvement(patch) -> None:
@@ -146,7 +146,7 @@ def itself_an_improvement(patch) -> None:
     patch.setattr(
         cross_entropy,
         "_elites",
-        lambda a_task, settings, gates, fewer, pool: right(a_task, settings, gates, fewer | True, pool),
+        lambda a_task, settings, gates, fewer, *rest: right(a_task, settings, gates, fewer | True, *rest),
     )
 
 

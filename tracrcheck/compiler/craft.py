@@ -10,9 +10,10 @@ from tracr.compiler import basis_inference, craft_graph_to_model, expr_to_craft_
 from tracr.craft import bases, transformers
 from tracr.rasp import rasp
 
+from edgeprune_core.errors import CheckError
 from tracrcheck.compiler.fast_join import fast_join
 from tracrcheck.compiler.one_order import one_order
-from tracrcheck.compiler.unsupported import check_expressions, recognised
+from tracrcheck.compiler.unsupported import check_expressions, check_values, recognised
 from tracrcheck.program import BOS, PAD, Program
 from tracrcheck.rasp.expressions import describe
 
@@ -92,12 +93,15 @@ def craft_of(program: Program, sop: rasp.SOp) -> Craft:
         extracted = rasp_to_graph.extract_rasp_graph(sop)
         graph, sink = extracted.graph, extracted.sink
         basis_inference.infer_bases(graph, sink, set(program.vocab), program.max_seq_len)
+        check_values(program, sop, graph)
         expr_to_craft_graph.add_craft_components_to_rasp_graph(
             graph,
             bos_dir=bases.BasisDirection(rasp.tokens.label, BOS),
             mlp_exactness=program.mlp_exactness,
         )
         model = craft_graph_to_model.craft_graph_to_model(graph, extracted.sources)
+    except CheckError:
+        raise
     except Exception as error:
         raise recognised(program, sop, graph, error) from error
     return Craft(program=program, graph=graph, sink=sink, sources=extracted.sources, model=model)

@@ -57,6 +57,17 @@ def check_expressions(program: Program, sop: rasp.SOp) -> None:
         )
 
 
+def check_values(program: Program, sop: rasp.SOp, graph: Any) -> None:
+    """Raises if an expression has no value for any input. graph: Tracr's, with inferred values."""
+    for expr in post_order(sop):
+        if (
+            isinstance(expr, (rasp.Map, rasp.SequenceMap))
+            and rasp.is_categorical(expr)
+            and not _values(graph, expr)
+        ):
+            raise user_error("TC106.empty", got=describe(expr), program=program.name)
+
+
 def refusal(code: str, program: Program, expr: rasp.RASPExpr, got: Any, wanted: str) -> CheckError:
     """The error for a known limit of Tracr, with the expression at fault."""
     what = f"Tracr cannot compile '{program.name}'"

@@ -51,7 +51,14 @@ def handle(request: bytes) -> dict[str, Any]:
     except CheckError as error:
         return {"refused": error.parts}
     except BaseException as error:  # also what a test framework raises to skip a test
-        return {"raised": f"{type(error).__name__}: {error}"}
+        return {"raised": f"{type(error).__name__}: {_text(error)}"}
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException:
+        return "its text cannot be read"
 
 
 def _find(method: str | bytes, where: str, threads: int) -> dict[str, Any]:

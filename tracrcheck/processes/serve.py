@@ -133,6 +133,7 @@ def _end_with(parent: int) -> None:
 
 def _child(server: int, requests: int, answers: int, prints: int) -> None:
     """Never returns."""
+    status = 1
     try:
         os.setsid()  # Ctrl-C does not reach it
         _end_with(server)
@@ -145,8 +146,9 @@ def _child(server: int, requests: int, answers: int, prints: int) -> None:
             handle = _settle(**json.loads(first))
             while (request := _receive(requests)) is not None:
                 _send(answers, handle(request))
+        status = 0
     finally:
-        os._exit(0)
+        os._exit(status)
 
 
 class _Prints:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from edgeprune_core.circuit import Circuit
 from tracrcheck.compiler.compile import Compiled
 from tracrcheck.truth.certify import SCREEN
 from tracrcheck.truth.permitted import permitted
@@ -29,12 +28,13 @@ def estimate(compiled: Compiled, settings: Sequence[Setting]) -> float | None:
     tasks = [task_of(compiled, setting) for setting in settings]
     if not tasks or compiled.graph.n_edges * max(len(task.items) for task in tasks) < SMALL:
         return None
-    n_edges = len(permitted(compiled.model, tasks[0].tokens))
+    circuit = permitted(compiled.model, tasks[0].tokens)
     seconds = 0.0
     for task in tasks:
         items = task.items[:: max(1, len(task.items) // TIMED)][:TIMED]
+        task.deviations(circuit, items)  # the first run of a task also prepares it
         started = time.perf_counter()
-        task.deviations(Circuit.full(task.graph), items)
+        task.deviations(circuit, items)
         each = (time.perf_counter() - started) / len(items)
-        seconds += each * (2 * n_edges * min(SCREEN, len(task.items)) + WHOLE_RUNS * len(task.items))
+        seconds += each * (2 * len(circuit) * min(SCREEN, len(task.items)) + WHOLE_RUNS * len(task.items))
     return seconds

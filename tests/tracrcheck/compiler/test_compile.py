@@ -294,6 +294,12 @@ def test_several_faults_of_a_program_are_reported_at_once():
         (lambda: 3, "TC106", "does not return an SOp"),
         (lambda: 1 / 0, "TC106", "Tracr refuses"),
         (lambda: rasp.Map(lambda t: [t], rasp.tokens), "TC106", "Tracr refuses"),
+        (lambda: rasp.Map(lambda t: None, rasp.tokens), "TC106", "never has a value"),
+        (
+            lambda: rasp.numerical(rasp.Map(lambda t: None, rasp.tokens)),
+            "TC326",
+            "numerical function returns none",
+        ),
     ],
 )
 def test_a_program_that_cannot_be_compiled_is_refused_with_the_reason(build, code, what):

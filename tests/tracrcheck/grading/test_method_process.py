@@ -234,10 +234,17 @@ def test_a_module_that_never_finishes_to_load_is_refused(here, monkeypatch):
     assert error.value.got == "its module is not imported within 0.3 s"
 
 
-@pytest.mark.parametrize("name", ["kills_the_fork_server", "raises_what_has_no_text"])
-def test_whatever_else_it_does_is_a_fault_and_the_next_method_is_asked(task, name):
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("kills_the_fork_server", "killed by SIGKILL"),
+        ("raises_what_has_no_text", "Silent: its text cannot be read"),
+    ],
+)
+def test_whatever_else_it_does_is_a_fault_and_the_next_method_is_asked(task, name, said):
     answer, _ = asked(task, name)
     assert answer.fault == "raised"
+    assert said in str(answer.detail)
     assert len(asked(task, pruners.everything)[0].circuit) == task.graph.n_edges
 
 

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from tests.tracrcheck.calls import finished
+from tracrcheck import cli
 
 
 def test_help_and_version_load_neither_torch_nor_jax():
@@ -23,6 +24,18 @@ def test_help_and_version_load_neither_torch_nor_jax():
         [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=False
     )
     assert (found.returncode, found.stdout) == (0, "tracrcheck 0.1.0\n"), found.stderr
+
+
+def test_a_command_whose_output_is_closed_ends_as_ever(monkeypatch):
+    monkeypatch.setattr(cli, "only_a_command_runs_here", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["tracrcheck", "plan", "--model", "gpt2"])
+    for stream in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, stream, None)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    for stream in (sys.stdout, sys.stderr):
+        stream.close()
+    assert ended.value.code == 0
 
 
 @pytest.mark.parametrize("command", ["gate", "fuzz", "plant", "certify", "recheck"])

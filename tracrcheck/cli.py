@@ -49,7 +49,7 @@ def main() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     only_a_command_runs_here()
     for stream in ("stdout", "stderr"):  # None where it was closed
-        setattr(sys, stream, getattr(sys, stream) or open(os.devnull, "w"))
+        setattr(sys, stream, getattr(sys, stream) or open(os.devnull, "w"))  # noqa: SIM115 - until the end
     app(prog_name="tracrcheck")
 
 

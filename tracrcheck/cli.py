@@ -7,6 +7,7 @@ import what they need when they run: `tracrcheck --help` loads neither torch nor
 from __future__ import annotations
 
 import os
+import sys
 from typing import Annotated
 
 import typer
@@ -47,6 +48,8 @@ def main() -> None:
     # Before torch is loaded. The matrices are small; and the number of threads can change the last digit of a sum.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     only_a_command_runs_here()
+    for stream in ("stdout", "stderr"):  # None where it was closed
+        setattr(sys, stream, getattr(sys, stream) or open(os.devnull, "w"))  # noqa: SIM115 - until the end
     app(prog_name="tracrcheck")
 
 

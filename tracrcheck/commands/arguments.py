@@ -29,7 +29,11 @@ MOST_SEEDS = 1_000_000  # they are listed one by one in the files
 LONGEST_TIMEOUT = 10_000_000  # about four months; an alarm cannot be set to infinity
 
 Names = Annotated[
-    list[str] | None, typer.Argument(metavar="[PROGRAM]...", help="Names, or paths of program files.")
+    list[str] | None,
+    typer.Argument(
+        metavar="[PROGRAM]...",
+        help="Names, or paths of program files. By default all of your own, or all shipped ones.",
+    ),
 ]
 Name = Annotated[str, typer.Argument(metavar="PROGRAM", help="A name, or the path of a program file.")]
 CircuitFile = Annotated[

@@ -15,6 +15,7 @@ import tomllib
 import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from os.path import isdir, isfile  # False for what cannot be a path, where those of `Path` raise
 from pathlib import Path
 
 from edgeprune_core.errors import CheckError, did_you_mean
@@ -74,9 +75,9 @@ class Library:
 
         The folder of a planted model stands for the program file in it, unless a program has its name.
         """
-        if (Path(name) / PLANTED_PROGRAM).is_file() and all(path.stem != name for path in self.files()):
+        if isfile(Path(name) / PLANTED_PROGRAM) and all(path.stem != name for path in self.files()):
             return replace(load_file(Path(name) / PLANTED_PROGRAM), named_as=name)
-        if (Path(name) / TRUTH).is_file():
+        if isfile(Path(name) / TRUTH):
             raise user_error(
                 "TC165.missing", where=Path(name) / PLANTED_PROGRAM, got="No such file or directory"
             )
@@ -90,6 +91,8 @@ class Library:
         if len(found) > 1:
             raise _ambiguous(found)
         if not found:
+            if isdir(name):
+                raise user_error("TC101.is_folder", got=name, path=name)
             known = {path.stem for path in files}
             raise unknown_name("TC101.name", name, known)
         return found[0]
@@ -142,12 +145,14 @@ def configured(pyproject: Path) -> tuple[Path, ...]:
 
 def load_file(path: Path) -> Entry:
     """The program of one file. Errors: TC101 (no such file), TC102 (does not import), TC103 (no program)."""
-    if not path.is_file():
-        nearby = [p.stem for p in path.parent.glob("*.py")] if path.parent.is_dir() else []
+    if isdir(path):
+        raise user_error("TC101.is_folder", got=path, path=path)
+    if not isfile(path):
+        nearby = [p.name for p in path.parent.glob("*.py") if isfile(p)] if isdir(path.parent) else []
         raise user_error(
             "TC101.file",
             got=path,
-            do=did_you_mean(path.stem, nearby) if nearby else "fix the path",
+            do=did_you_mean(path.name, nearby) if nearby else "fix the path",
             path=path,
         )
     found = vars(_module(path)).get("program")

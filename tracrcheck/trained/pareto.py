@@ -111,7 +111,7 @@ def curve(job: Job) -> Curve:
     started = time.monotonic()
     swept = sweep(train)
     found = [(setting, circuit.connected()) for setting, circuit in swept.candidates]
-    seconds, peak = time.monotonic() - started, _peak_mib()
+    seconds, peak = time.monotonic() - started, peak_mib()
     distinct = list({circuit: (setting, circuit) for setting, circuit in reversed(found)}.values())
     chosen = _frontier(distinct, mean_kl(train, [circuit for _, circuit in distinct]))
     judged = mean_kl(held_out, [circuit for _, circuit, _ in chosen])
@@ -204,7 +204,7 @@ def _ranked(method: Callable[[Task], Any]) -> Sweep:
     return sweep
 
 
-def _peak_mib() -> float:
+def peak_mib() -> float:
     """This process's peak memory; without Linux's own record, it can include that of the parent process."""
     try:
         for line in Path("/proc/self/status").read_text().splitlines():

@@ -25,7 +25,7 @@ WRONG = {
     "unknown criterion": (["certify", "hist", "--criterion", "values"], "TC111 no criterion 'values'\n"),
     "lengths that are none": (
         ["certify", "hist", "--lengths", "3-2"],
-        "TC117 --lengths no range of lengths\n    got     '3-2'\n    wanted  A-B with 1 <= A <= B, such as 2-3\n",
+        "TC117 --lengths not a range of lengths\n    got     '3-2'\n    wanted  A-B with 1 <= A <= B, such as 2-3\n",
     ),
     "lengths that the program lacks": (["certify", "hist", "--lengths", "90-99"], "TC112 "),
     "unknown method": (
@@ -58,11 +58,11 @@ WRONG = {
     "output that is a folder": (["certify", "hist", "--json", "/tmp"], "TC115 cannot write '/tmp'\n"),
     "a time limit that is none": (
         ["gate", "hist", "--timeout", "nan"],
-        "TC117 --timeout no time limit\n    got     nan\n",
+        "TC117 --timeout not a time limit\n    got     nan\n",
     ),
     "a negative time limit": (
         ["gate", "hist", "--timeout", "-1"],
-        "TC117 --timeout no time limit\n    got     -1.0\n",
+        "TC117 --timeout not a time limit\n    got     -1.0\n",
     ),
     "a file beside a single draw": (
         ["fuzz", "--number", "5", "--json", "never.json"],

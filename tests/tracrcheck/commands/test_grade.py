@@ -109,7 +109,7 @@ def test_a_file_that_was_cut_short_is_refused_unless_it_says_that_the_rest_is_cu
     assert "do      write the file again, or add --rest cut if the tool cut those edges" in result.stderr
     finished(call("grade", "circuit.json", *RIGHT, *words, "--rest", "cut"), 1)
     result = finished(call("grade", "circuit.json", *RIGHT, *words, "--rest", "kept"), 2)
-    assert result.stderr.startswith("TC117 --rest no word on the rest")
+    assert result.stderr.startswith("TC117 --rest not a word on the other edges")
 
 
 def test_edges_that_are_kept_and_cut_are_all_named_and_those_kept_alone_are_not(call, put):
@@ -183,7 +183,7 @@ WRONG = {
     "a threshold that is no number": (
         {"MLP 0->Resid End": 0.5},
         ["--threshold", "nan"],
-        "TC117 --threshold no threshold\n    got     nan\n    wanted  a number\n",
+        "TC117 --threshold not a threshold\n    got     nan\n    wanted  a number\n",
     ),
     "another format than named": (
         ["tok -> m0"],

@@ -107,7 +107,7 @@ def test_how_many_inputs_a_list_holds_is_an_option(call, write):
 @pytest.mark.parametrize("text", ["0", "-1", "many", "", "1e3"])
 def test_a_number_of_inputs_that_is_not_a_number_is_refused(call, text):
     assert finished(call("check", "hist", "--inputs", text), 2).stderr.startswith(
-        "TC117 --inputs no number of inputs"
+        "TC117 --inputs not a number of inputs"
     )
 
 

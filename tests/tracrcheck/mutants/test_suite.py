@@ -93,7 +93,7 @@ def test_a_copy_that_is_checked_in_a_fork_is_seen_as_in_a_process_of_its_own(tmp
     ("text", "seen"),
     [
         ("def test(:", "test_one.py"),
-        ("import sys; sys.exit(3)", "pytest ended with"),
+        ("import pytest\ndef test(): pytest.exit('over', 3)", "pytest ended with 3"),
         ("", "pytest ended with 5, and no test failed"),
     ],
 )

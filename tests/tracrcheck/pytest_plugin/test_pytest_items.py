@@ -262,7 +262,7 @@ WRONG = {
     ),
     "a time limit that is none": (
         [method("right"), "--tracrcheck-timeout=-1"],
-        "TC117 --tracrcheck-timeout no time limit",
+        "TC117 --tracrcheck-timeout not a time limit",
     ),
     "a file that cannot be written": (
         [method("right"), "--tracrcheck-json=/no/such/out.json"],

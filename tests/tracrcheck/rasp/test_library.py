@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -61,8 +62,22 @@ def test_an_unknown_path_says_which_was_meant(write):
         f"TC101 no program file '{wrong}'\n"
         f"    got     {wrong}\n"
         "    wanted  a Python file\n"
-        "    do      did you mean 'flip'?"
+        "    do      did you mean 'flip.py'?"
     )
+
+
+@pytest.mark.parametrize("name", ["here", "./here", "here.py"])
+def test_a_folder_is_no_program_file(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path(name).mkdir()
+    assert error_of(lambda: Library.here().load(name)).startswith(
+        f"TC101 '{Path(name)}' is a folder, not a program file\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".py", "x" * 300, "a\0b.py", "a\0b"])
+def test_what_cannot_be_a_path_is_no_program(name):
+    assert error_of(lambda: Library.here().load(name)).startswith("TC101 no program")
 
 
 def test_a_file_that_raises_names_its_line(write):

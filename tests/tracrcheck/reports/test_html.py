@@ -179,6 +179,12 @@ def test_a_page_says_by_what_it_was_made_and_how_it_is_made_again(made):
     assert "the model gives" in words
 
 
+def test_a_page_says_in_words_what_was_asked(made):
+    text = (made / "out.html").read_text()
+    for name, words in {"score_bos": "no", "lengths": "not given", "select": "not given"}.items():
+        assert f"<dt>{name}</dt><dd>{words}</dd>" in text
+
+
 def test_sections_that_are_folded_are_closed_details():
     sections = tuple(
         Section(title=name, blocks=(Lines(lines=(name,)),), folded=name == "A") for name in ("A", "B")

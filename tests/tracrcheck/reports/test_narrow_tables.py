@@ -44,6 +44,14 @@ def test_every_word_of_a_table_is_whole_at_any_width(kind, width, monkeypatch, c
             assert len(out.splitlines()) == 1 + len(table.rows), "side by side, where there is room"
 
 
+def test_the_indentation_of_a_table_counts(monkeypatch, capsys):
+    columns = (Column("  ablation", lambda r: "  zero"), Column("proved", lambda r: "sufficient, minimal"))
+    for width in range(24, 60):
+        monkeypatch.setenv("COLUMNS", str(width))
+        terminal.show(Table.of([None], *columns))
+        assert {"ablation", "sufficient,"} <= set(capsys.readouterr().out.split()), width
+
+
 def test_a_row_is_a_list_where_its_cells_do_not_fit_side_by_side(monkeypatch, capsys):
     columns = (
         Column("program", lambda r: r[0]),

@@ -149,7 +149,7 @@ def test_a_baseline_of_another_schema_is_refused(call, main):
 @pytest.mark.parametrize("factor", ["0.5", "nan", "inf"])
 def test_a_factor_below_one_is_refused(call, main, factor):
     result = finished(call(*main, "--baseline", "main.json", "--slower", factor), 2)
-    assert result.stderr.startswith(f"TC117 --slower no factor\n    got     {factor}\n")
+    assert result.stderr.startswith(f"TC117 --slower not a factor\n    got     {factor}\n")
 
 
 # What is known -----------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 import time
@@ -36,6 +37,7 @@ T = TypeVar("T")
 WIDTH = 160
 # Seconds between two lines of progress if the output is not a terminal.
 EVERY = 30.0
+WORD = re.compile(r"^\s*\S*|\S+")  # the first with its indentation
 
 
 def out() -> Console:
@@ -86,7 +88,7 @@ def _table(block: Table, width: int) -> RichTable:
     cells. Nothing is cut off."""
     rows = [[shown(plain(cell)) for cell in row] for row in block.rows]
     texts = [[column.name, *(row[n] for row in rows)] for n, column in enumerate(block.columns)]
-    longest = [max(map(len, " ".join(of).split())) for of in texts]
+    longest = [max(len(word) for text in of for word in WORD.findall(text)) for of in texts]
     if sum(longest) + len(longest) - 1 > width:
         return _listed([column.name for column in block.columns], rows)
     made = RichTable(box=None, pad_edge=False, header_style="bold")

@@ -1,0 +1,23 @@
+"""`ci/bench/prompts.py`: figures within the bar are told from those above it, and `discover` is measured."""
+
+from __future__ import annotations
+
+import pytest
+
+from ci.bench import prompts
+
+
+@pytest.mark.parametrize(("peak", "step", "met"), [(110, 11.0, True), (111, 10.0, False), (100, 11.1, False)])
+def test_memory_and_time_are_each_held_to_the_bar(peak, step, met):
+    first = {"prompts": 200, "peak_mib": 100, "step_ms": 10.0}
+    assert prompts.judged({"prompts": 9, "peak_mib": peak, "step_ms": step}, first)["met"] is met
+
+
+def test_steps_of_discover_are_measured(monkeypatch):
+    advance = prompts.PathwiseTraining.advance
+    monkeypatch.setattr(prompts, "DISCOVER", (*prompts.DISCOVER[:-1], "0", "--draws", "2"))
+    found = prompts.measured(6, 2)
+    assert found["prompts"] == 6
+    assert found["step_ms"] > 0
+    assert found["peak_mib"] > 50
+    assert prompts.PathwiseTraining.advance is advance

@@ -51,6 +51,15 @@ def test_the_same_seed_gives_the_same_circuit_and_scores_bit_for_bit():
     assert not torch.equal(runs[0].scores, runs[2].scores)
 
 
+def test_a_seed_alone_gives_what_it_gives_after_others():
+    method, shared = EdgePruningScoreFunction(), task("hist", "zero")
+    *_, last = [method(dataclasses.replace(shared, seed=s)) for s in (0, 2)]
+    alone = EdgePruningScoreFunction()(task("hist", "zero", seed=2))
+    assert last.circuit == alone.circuit
+    assert torch.equal(last.scores, alone.scores)
+    assert last.steps == alone.steps
+
+
 def test_the_global_random_state_neither_matters_nor_moves():
     before = torch.random.get_rng_state()
     first = EdgePruningScoreFunction()(task("xproportion", "zero"))

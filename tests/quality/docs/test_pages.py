@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -51,13 +52,32 @@ def test_few_blocks_are_shown_only():
 def test_the_readme_is_short_and_has_its_recipes():
     text = README.read_text()
     assert len(text.splitlines()) < 150
-    assert {"## Gate my pruner", "## Write a program", "## Read a verdict"} <= set(text.splitlines())
+    recipes = {"## Gate my pruner", "## Write a program", "## Find a circuit in a real model"}
+    assert recipes | {"## Gate a published method", "## Read a verdict"} <= set(text.splitlines())
     assert len(text.split("\n\n")[1].splitlines()) == 5
 
 
 def test_writing_a_program_is_under_40_lines_of_reading():
     section = README.read_text().split("## Write a program\n")[1].split("\n## ")[0]
     assert len(section.split("$ tracrcheck show")[0].splitlines()) < 40
+
+
+def test_the_table_of_published_methods_is_what_the_file_says():
+    """And none of their rows is left blank that the file fills."""
+    rows = json.loads((ROOT / "ci" / "results" / "peers.json").read_text())["verdicts"]
+
+    def exact(method: str, ablation: str) -> str:
+        held = [r["verdict"] == "HOLDS" for r in rows if (r["method"], r["ablation"]) == (method, ablation)]
+        return f"{sum(held)} of {len(held)}" if held else ""
+
+    text = README.read_text()
+    table = re.findall(r"^\| [^|`]+, `(\w+:\w+)` \|(.*)\|(.*)\|$", text, re.MULTILINE)
+    assert len(table) == 6
+    for name, *cells in table:
+        wanted = [exact(f"tracrcheck.peers.{name}", ablation) for ablation in ("resample", "zero")]
+        assert [cell.strip() for cell in cells] == wanted, name
+    (ours,) = re.findall(r"our default: (\d+ of \d+)", text)
+    assert {exact("edge_pruning_score_function", ablation) for ablation in ("resample", "zero")} == {ours}
 
 
 def test_what_the_readme_counts_is_what_is_shipped():

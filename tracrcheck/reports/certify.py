@@ -217,7 +217,10 @@ def robustness_lines(found: Robustness) -> list[str]:
 
 
 def vacuous_words(c: Certificate) -> str:
-    return "; vacuous: the output cannot change" if c.vacuous else ""
+    if not c.vacuous:
+        return ""
+    cannot = "the output cannot change" if c.word == "proved" else "the output does not change on the sample"
+    return f"; vacuous: {cannot}"
 
 
 def proved_words(c: Certificate) -> str:

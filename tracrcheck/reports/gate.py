@@ -125,7 +125,7 @@ def verdict_table(verdicts: Sequence[Verdict], drawn: Collection[str] = ()) -> d
         number("seconds", lambda of: f"{sum(v.seconds for v in of):.1f}"),
         *([number("median seconds", _median_seconds, wide=True)] if many else []),
     ]
-    vacuous = "Vacuous: nothing is required, since the output cannot change."
+    vacuous = "Vacuous: nothing is required, since the output changes on none of the inputs."
     note = vacuous if any(v.vacuous for v in verdicts) else ""
     above = "" if criteria or not verdicts else f"criterion {verdicts[0].criterion}"
     caption = "Verdicts by program and setting" + (above and f", {above}")

@@ -104,6 +104,16 @@ def test_how_many_inputs_a_list_holds_is_an_option(call, write):
     finished(call(*words, "--inputs", "300", "--lengths", "1-3"), 0)
 
 
+def test_a_sample_on_which_nothing_changes_does_not_say_that_nothing_can(call, write):
+    """The output changes on one list of 1,022, which is not among these 300."""
+    ones = "rasp.SelectorWidth(rasp.Select(rasp.tokens, rasp.tokens, lambda key, query: key == 1))"
+    path = write("nine", build=f"rasp.Map(lambda n: n >= 9, {ones})", max_seq_len=9)
+    words = ["certify", path, "--ablation", "mean", "--inputs"]
+    changes = finished(call(*words, "300"), 0).stdout.splitlines()[1].split("; ")[1]
+    assert changes == "vacuous: the output does not change on the sample"
+    assert "vacuous" not in finished(call(*words, "all"), 0).stdout
+
+
 @pytest.mark.parametrize("text", ["0", "-1", "many", "", "1e3"])
 def test_a_number_of_inputs_that_is_not_a_number_is_refused(call, text):
     assert finished(call("check", "hist", "--inputs", text), 2).stderr.startswith(

@@ -10,7 +10,7 @@ import typer
 from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import parse_edge
 from tracrcheck.commands.arguments import Folders, Name, SettingOptions
-from tracrcheck.commands.base import command, prepared, stop_at
+from tracrcheck.commands.base import command, command_line, prepared, stop_at
 from tracrcheck.commands.loading import loading
 from tracrcheck.error_codes import user_error
 from tracrcheck.rasp.library import Library
@@ -63,6 +63,7 @@ def show(
     settings = setting.settings(["zero"], entries=[entry])
     with loading():
         from tracrcheck.reports import program as report
+        from tracrcheck.runs.base import made_now
         from tracrcheck.truth import cache
 
     if out is not None:
@@ -75,7 +76,8 @@ def show(
         if out is None:
             terminal.show(report.tree(compiled, certificate))
         else:
-            files.write_text(out, report.draw(compiled, certificate, report.kind_of(out)))
+            run = made_now(command_line())
+            files.write_text(out, report.draw(compiled, certificate, report.kind_of(out), run))
             typer.echo(f"wrote {out}")
 
 

@@ -6,8 +6,9 @@ computes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.tree import Tree
 
@@ -75,8 +76,10 @@ def explanation_block(compiled: Compiled, ablation: str, found: Explanation) -> 
 # Drawings ----------------------------------------------------------------------------------------------
 
 
-def draw(compiled: Compiled, certificate: Certificate, kind: str) -> str:
-    """The drawing as text. kind: suffix of the file. Errors: TC123."""
+def draw(
+    compiled: Compiled, certificate: Certificate, kind: str, run: Mapping[str, Any] | None = None
+) -> str:
+    """The drawing as text. kind: suffix of the file. run: how it was made, for a page. Errors: TC123."""
     weights = weights_of(task_of(compiled, certificate.setting), certificate) if kind == ".html" else {}
     one = Evidence(compiled=compiled, setting=certificate.setting, certificate=certificate, weights=weights)
     picture = picture_of([one], [truth_layer(one, permitted=True)])
@@ -84,7 +87,7 @@ def draw(compiled: Compiled, certificate: Certificate, kind: str) -> str:
         case ".svg":
             return svg(picture, title=_title(certificate))
         case ".html":
-            saved = CertificatesFile(certificates=(certificate.to_json(),))
+            saved = CertificatesFile(certificates=(certificate.to_json(),), run=run)
             return page(certify.document(saved, Context(evidence=[one])))
         case ".dot":
             return dot(picture, title=_title(certificate))

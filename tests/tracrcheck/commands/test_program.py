@@ -221,6 +221,7 @@ def test_a_drawing_has_every_edge_and_every_expression(call, here):
 def test_a_page_holds_the_drawing_and_a_table(call, here):
     finished(call("show", "hist", "--out", "c.html"), 0)
     text = (here / "c.html").read_text()
+    assert "The file does not say what it was made on." not in text
     assert "<svg" in text
     assert "<th scope=row>tok -&gt; m0<td>tokens, into hist = selector_width(same_tok)" in text
 

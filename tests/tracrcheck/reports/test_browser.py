@@ -175,6 +175,23 @@ def test_a_phone_never_scrolls_the_page_sideways(driver, made, name, tmp_path):
     assert driver.execute_script("return [document.documentElement.scrollWidth, innerWidth]") == [375, 375]
 
 
+def test_a_drawing_offers_to_fit_only_where_it_is_wider_than_its_place(page):
+    page.execute_script("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    page.execute_script("dispatchEvent(new Event('resize'))")
+    wider = """return Array.from(document.querySelectorAll('figure.circuit svg'),
+        (svg) => Number(svg.getAttribute('width')) > svg.parentElement.clientWidth)"""
+    offers = [button.is_displayed() for button in page.find_elements(By.CSS_SELECTOR, "button.fit")]
+    assert offers == page.execute_script(wider)
+    assert set(offers) == {False, True}
+
+
+def test_rows_of_edges_are_no_higher_on_a_phone_than_a_few_lines(page):
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+    page.execute_script("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    rows = page.find_elements(By.CSS_SELECTOR, ".edges tbody tr")
+    assert max(row.size["height"] for row in rows) < 100
+
+
 def test_paper_is_light_and_has_no_controls(page):
     light = background(page)
     page.execute_cdp_cmd(

@@ -96,7 +96,6 @@
     const hint = figure.querySelector(".hint");
     hint.hidden = false;
     const fit = figure.querySelector("button.fit");
-    fit.hidden = false;
     fit.addEventListener("click", () => {
       const narrow = figure.classList.toggle("fit-width");
       figure.dataset.chosen = "yes"; // by the reader, and not changed any more
@@ -145,8 +144,10 @@
     for (const figure of all("figure.circuit")) {
       const svg = figure.querySelector("svg");
       const room = svg && svg.parentElement.clientWidth;
-      if (!room || figure.dataset.chosen) continue;
+      if (!room) continue;
       const part = room / Number(svg.getAttribute("width"));
+      figure.querySelector("button.fit").hidden = part >= 1;
+      if (figure.dataset.chosen) continue;
       figure.classList.toggle("fit-width", part < 1 && part >= LEGIBLE);
       figure.querySelector("button.fit").setAttribute("aria-pressed", String(part < 1 && part >= LEGIBLE));
     }

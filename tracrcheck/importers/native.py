@@ -20,7 +20,9 @@ class Native:
     def recognises(self, document: Any) -> bool:
         if isinstance(document, dict):
             return document.get("schema") == SCHEMA
-        return isinstance(document, list) and all(isinstance(e, str) and " -> " in e for e in document)
+        if not isinstance(document, list) or not all(isinstance(e, str) for e in document):
+            return False
+        return not document or any(" -> " in e for e in document)
 
     def read(self, document: Any, graph: ResidualGraph, *, threshold: float | None) -> Imported:
         no_threshold(self.name, threshold)

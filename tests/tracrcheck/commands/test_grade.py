@@ -154,6 +154,13 @@ WRONG = {
         [],
         "TC131 cannot read a circuit from 'circuit.json'\n    got     JSONDecodeError: Unterminated string",
     ),
+    "a list of edges of which one is none": (
+        ["tok -> m0", "bad"],
+        [],
+        "TC133 circuit.json the circuit has edges that the model's graph does not have\n    got     bad\n"
+        "    wanted  edges of 1 layers x 1 heads\n"
+        "    do      give names of this graph: it has 13, such as 'tok -> a0.h0.q'\n",
+    ),
     "no circuit": (
         {"a": 1},
         [],

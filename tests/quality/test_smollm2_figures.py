@@ -34,6 +34,17 @@ def test_the_logits_are_within_their_bars():
     assert all(row["worst"] <= {"float32": 1e-4, "float64": 1e-9}[row["dtype"]] for row in rows)
 
 
+def test_the_guide_says_how_often_each_start_of_edge_pruning_is_exact():
+    said = " ".join((ROOT / "docs" / "trained.md").read_text().split()).partition("A start from a ranking")[2]
+    shares = []
+    for start in ("cold", "warm", "pruned"):
+        found = json.loads((ROOT / "ci" / "results" / f"starts-{start}.json").read_text())["verdicts"]
+        assert not [verdict for verdict in found if verdict["missing"]]
+        shares.append((sum(verdict["verdict"] == "HOLDS" for verdict in found), len(found)))
+    named = [(int(n), int(of)) for n, of in re.findall(r"in (\d+) of (\d+)", said)[:3]]
+    assert named == shares
+
+
 def test_the_guide_shows_what_the_two_circuits_of_a_task_share_and_do():
     found = json.loads((ROOT / "ci" / "bench" / "results" / "overlap-capital.json").read_text())
     guide = (ROOT / "docs" / "large.md").read_text()

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from edgeprune_core.ablations import ABLATIONS
@@ -175,7 +176,7 @@ def discover(
         return found
     chosen = size.cut(task, answer.circuit, answer.scores)
     circuit = chosen.connected()
-    off = task.deviations(circuit)
+    off = _deviations(task, circuit)
     others = _task(run.subject, held_out).under(ablation).deviations(circuit) if held_out else None
     return replace(
         found,
@@ -186,6 +187,18 @@ def discover(
         kl_held_out=None if others is None else float(others.mean()),
         n_held_out=len(held_out),
     )
+
+
+# Items of a long list that are evaluated before the memory of their parts is given back.
+TOGETHER = 1000
+
+
+def _deviations(task: Task, circuit: Circuit) -> Tensor:
+    """Of each item. Small results between the parts of a long list would keep their memory in pieces."""
+    found = torch.empty(len(task.items), dtype=task.model.dtype)
+    for rows in torch.arange(len(found)).split(TOGETHER):
+        found[rows] = task.deviations(circuit, task.items[rows])[0].to(found)
+    return found
 
 
 @dataclass(frozen=True)

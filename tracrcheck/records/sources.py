@@ -144,7 +144,7 @@ def packages_sha(*modules: str) -> str:
 def programs_sha(paths: Iterable[Path]) -> str:
     """Of program files, by name and bytes, wherever they lie and in whatever order they are given."""
     marks = sorted(f"{p.name} {hashlib.sha256(p.read_bytes()).hexdigest()}" for p in paths)
-    return hashlib.sha256("\n".join(marks).encode()).hexdigest()
+    return hashlib.sha256("\n".join(marks).encode(errors="surrogateescape")).hexdigest()
 
 
 def method_sha(method: str | Callable[..., Any]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from edgeprune_core.errors import CheckError
 from tracrcheck.rasp.library import Library, load_file, shipped_folder
+from tracrcheck.records.sources import programs_sha
 
 
 def error_of(do) -> str:
@@ -78,6 +80,13 @@ def test_a_folder_is_no_program_file(name, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["x" * 300 + ".py", "x" * 300, "a\0b.py", "a\0b"])
 def test_what_cannot_be_a_path_is_no_program(name):
     assert error_of(lambda: Library.here().load(name)).startswith("TC101 no program")
+
+
+def test_a_file_may_have_a_name_that_is_no_text(write):
+    path = write("flip")
+    odd = path.rename(path.with_name(os.fsdecode(b"\xff.py")))
+    assert load_file(odd).program.name == "flip"
+    assert programs_sha([odd]) != programs_sha([load_file(shipped_folder() / "sort.py").path])
 
 
 def test_a_file_that_raises_names_its_line(write):

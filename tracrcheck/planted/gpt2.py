@@ -13,6 +13,7 @@ LayerNorm gives (x - mean) / sqrt(var + eps) * gain + bias. Here it is the ident
     4. relu(u) becomes gelu(k u) / k, which differs from it by at most 0.17 / k: w_in and b_in grow by k, w_out shrinks.
     5. The vocabulary is the program's tokens, then its output values. The logit of an output value is the program's output
        coordinate times `sharpness`, and every other logit is 0.
+    6. Before all that, the program is rewritten so that float32 can compute it (float32.py).
 
 A cut edge still carries what it carried in the planted model, and the ballast is the same on every input, so means and
 resampled values keep it. Under zero ablation a cut edge of `pos` removes the ballast, and with it the norm: another truth,
@@ -37,6 +38,7 @@ from edgeprune_core.weights import Model, Weights
 from tracrcheck.compiler.compile import Compiled
 from tracrcheck.error_codes import user_error
 from tracrcheck.planted.distractors import Draw
+from tracrcheck.planted.float32 import for_float32
 from tracrcheck.planted.planting import Planted, plant
 from tracrcheck.planted.slots import components
 from tracrcheck.program import Token
@@ -134,7 +136,7 @@ def gpt2_of(
         slots = {name: name for stage in components(compiled.model) for name in stage}
     wide = _width(own, heads, d_model, at_home=at_home)
     planted = plant(
-        compiled,
+        for_float32(compiled),
         layers=layers,
         heads=heads,
         d_model=wide - APART,
@@ -144,7 +146,7 @@ def gpt2_of(
         slots=slots,
         crowded=at_home,
     )
-    return _with_norms(planted, wide, Draw.of(seed + 1))
+    return _with_norms(replace(planted, original=compiled), wide, Draw.of(seed + 1))
 
 
 def _width(own: ModelSpec, heads: int, d_model: int | None, *, at_home: bool) -> int:

@@ -22,6 +22,7 @@ from edgeprune_core.weights import Model, Weights, expected_shapes
 from tracrcheck.compiler.compile import Compiled
 from tracrcheck.error_codes import user_error
 from tracrcheck.planted.distractors import Draw, Room, copied_head, copied_mlp, dense_head, dense_mlp
+from tracrcheck.planted.float32 import steps
 
 # Limits on the length of the stream outside the program's coordinates, after the embeddings and after the last layer
 # (interpolated in between), relative to the program's own stream at that position. The whole stream is then at most sqrt(1 + 1.4^2) = 1.72 times as long.
@@ -87,19 +88,22 @@ class Host:
         w.w_o[layer, head] = values.T @ w.w_o[layer, head]
 
     def _put_mlp(self, layer: int, of_layer: int) -> None:
-        """The units that write something, shuffled, and some of them split until all units of the host are used."""
+        """The units that write something, shuffled, and some of them split until all units of the host are used. The two units of
+        a step stay neighbours (float32.py)."""
         w, own, n = self.weights, self.own.weights, self.n_read
-        units = (own.w_out[of_layer] != 0).any(1).nonzero()[:, 0]
+        second = steps(own, of_layer)
+        first = (own.w_out[of_layer] != 0).any(1).nonzero()[:, 0].tolist()
+        groups = [[u, second[u]] if u in second else [u] for u in first if u not in second.values()]
         w.b_out[layer, :n] = own.b_out[of_layer]
-        if not len(units):
+        if not groups:
             return
-        again = torch.tensor(
-            [self.draw.below(len(units)) for _ in range(self.spec.d_mlp - len(units))], dtype=torch.long
-        )
-        chosen = torch.cat([torch.arange(len(units)), again])
+        placed, room = list(groups), self.spec.d_mlp - len(first)
+        while room:
+            fitting = [group for group in groups if len(group) <= room] or groups
+            placed.append(fitting[self.draw.below(len(fitting))][:room])
+            room -= len(placed[-1])
+        chosen = torch.tensor([u for k in self.draw.order(len(placed)).tolist() for u in placed[k]])
         parts = chosen.bincount()[chosen].to(torch.float64)
-        order = self.draw.order(len(chosen))
-        chosen, parts = units[chosen[order]], parts[order]
         w.w_in[layer, :n] = own.w_in[of_layer][:, chosen]
         w.b_in[layer] = own.b_in[of_layer][chosen]
         w.w_out[layer, :, :n] = own.w_out[of_layer][chosen] / parts[:, None]

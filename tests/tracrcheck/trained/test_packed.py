@@ -7,9 +7,12 @@ from dataclasses import replace
 from itertools import islice
 
 import pytest
+import torch
 
+from edgeprune_core.circuit import Circuit
 from edgeprune_core.tasks import TASKS, Pair, pairs
 from edgeprune_core.trained_models import load_model
+from tracrcheck.trained import discover
 from tracrcheck.trained.packed import TOGETHER, PackedPairs
 from tracrcheck.trained.prompts import both_lists
 
@@ -64,3 +67,13 @@ def test_each_further_pair_of_a_list_takes_at_most_300_bytes():
 
     held(1)  # what is cached on the way
     assert held(120) - held(20) <= 2 * 100 * 300
+
+
+def test_the_divergences_of_a_long_list_are_those_of_its_parts_in_order(monkeypatch):
+    english = load_model("english")
+    task = discover._task(english, both_lists("ioi", english.tokenizer, n=7, seed=0).train)
+    circuit = Circuit.of(task.graph, ["tok -> m0", "tok -> out", "m0 -> out"])
+    monkeypatch.setattr(discover, "TOGETHER", 3)
+    got = discover._deviations(task, circuit)
+    torch.testing.assert_close(got, task.deviations(circuit)[0], rtol=1e-4, atol=1e-5)
+    assert len(got.unique()) == 7

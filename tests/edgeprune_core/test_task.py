@@ -8,11 +8,15 @@ import pytest
 import torch
 
 from edgeprune_core import task as tasks
+from edgeprune_core.ablations import Resample
 from edgeprune_core.circuit import Circuit
+from edgeprune_core.criterion import Outcome
+from edgeprune_core.engine import trace
 from edgeprune_core.mask import to_mask
 from edgeprune_core.metrics import METRICS
 from edgeprune_core.task import Task
 from tests import zoo
+from tests.edgeprune_core.models import model
 from tracrcheck.truth.setting import Setting
 from tracrcheck.truth.task import task_of
 
@@ -69,3 +73,16 @@ def test_a_divergence_of_the_list_is_the_mean_over_scored_positions_in_whatever_
     torch.testing.assert_close(whole, by_hand)
     monkeypatch.setattr(tasks, "CHUNK_FLOATS", 1)
     torch.testing.assert_close(task.divergences(masks), whole)
+
+
+def test_the_unpruned_model_writes_what_it_writes_without_padding():
+    lengths, bag = (2, 4), model("bag")
+    tokens = torch.tensor([[1, 2, 3, 3], [3, 0, 1, 2]])
+    valid = torch.arange(4) < torch.tensor(lengths)[:, None]
+    task = Task(
+        name="bag", model=bag, ablation=Resample(), tokens=tokens, valid=valid, scored=valid,
+        items=torch.tensor([[0, 0], [1, 1]]), outcome=Outcome(categorical=False),
+    )  # fmt: skip
+    for row, length in enumerate(lengths):
+        alone = trace(bag, tokens[row : row + 1, :length]).writers[:, 0]
+        torch.testing.assert_close(task.writers[:, row, :length], alone, rtol=1e-12, atol=1e-12)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from ci.bench import prompts
@@ -21,3 +24,10 @@ def test_steps_of_discover_are_measured(monkeypatch):
     assert found["step_ms"] > 0
     assert found["peak_mib"] > 50
     assert prompts.PathwiseTraining.advance is advance
+
+
+def test_the_committed_figures_are_within_the_bar():
+    path = Path(__file__).parents[2] / "ci" / "bench" / "results" / "prompts.json"
+    first, long = json.loads(path.read_text())["results"]
+    assert (first["prompts"], long["prompts"]) == (200, 100_000)
+    assert prompts.judged(long, first)["met"]

@@ -26,14 +26,16 @@ from tracr.rasp import rasp
 
 from edgeprune_core.errors import CheckError
 from tracrcheck.compiler.tracr_bugs import tracr_bug
+from tracrcheck.error_codes import user_error
 from tracrcheck.program import Program
 from tracrcheck.rasp.expressions import expressions
+from tracrcheck.rasp.interpreter import Evaluator
 
 _TRACR = str(Path(tracr.__path__[0]))  # uses SOps as booleans itself, correctly
 
 
 def author_errors(program: Program) -> list[CheckError]:
-    """TC351 and TC352, once per line that does so. A `build` that raises is reported elsewhere."""
+    """TC351 and TC352, once per line that does so; TC106 (chance). A `build` that raises is reported elsewhere."""
     truths: dict[str, None] = {}
     seen: dict[int, _Seen] = {}
     with _noting_truths(truths), _noting_functions(seen):
@@ -41,7 +43,21 @@ def author_errors(program: Program) -> list[CheckError]:
             sop = program.build()
         except Exception:
             return []
-    return [*(_asked(program, line) for line in truths), *_late(program, sop, seen)]
+    errors = [*(_asked(program, line) for line in truths), *_late(program, sop, seen)]
+    return errors or _by_chance(program, sop)
+
+
+def _by_chance(program: Program, sop: Any) -> list[CheckError]:
+    """TC106, if the interpreter gives an input two different outputs: then no compiled model can be right."""
+    vocab = sorted(program.vocab, key=repr)
+    tokens = [vocab[n % len(vocab)] for n in range(program.max_seq_len)] if vocab else []
+    try:
+        one, other = (repr(list(Evaluator(tokens, causal=program.causal)(sop))) for _ in range(2))
+    except Exception:  # not a legal input, or not an SOp
+        return []
+    if one == other:
+        return []
+    return [user_error("TC106.chance", got=f"{one}, then {other}, of input {tokens}", program=program.name)]
 
 
 # Asked for its truth -----------------------------------------------------------------------------------------

@@ -67,6 +67,15 @@ def test_check_reports_every_problem_at_once(call, write):
     assert "2 problems" in result.stdout
 
 
+def test_a_program_of_chance_is_the_authors_error_and_not_one_of_tracr(call, write):
+    path = write("chance", build="rasp.Map(lambda t, calls=[]: calls.append(t) or len(calls), rasp.tokens)")
+    for command in ("check", "gate"):
+        result = finished(call(command, path), 2)
+        assert result.stderr.startswith(f"TC106 {path} 'chance' gives one input different outputs\n")
+        assert "of input [0, 1]" in result.stderr
+        assert result.stderr.count("TC") == 1
+
+
 GIVEN = "inputs=[[0, 1] * n for n in range(1, 9)],"
 RARE = "domain=lambda t: len(t) % 2 == 0 and t == t[::-1],"
 

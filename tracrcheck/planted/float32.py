@@ -50,15 +50,19 @@ def for_float32(compiled: Compiled) -> Compiled:
 
 
 def constants_as_biases(w: Weights) -> Weights:
-    """Nothing reads the coordinates that only the token embedding writes, with one value for all tokens; `unembed` excepted."""
+    """What reads anything else no longer reads the coordinates that only the token embedding writes, the same for all tokens.
+
+    What reads them alone stays as it is: weights of 0 would show in a turned stream.
+    """
     assert w.pos is not None
     written = torch.cat([t.flatten(0, -2) for t in (w.pos, w.w_o, w.b_o, w.w_out, w.b_out)])
     constant = (w.tok == w.tok[0]).all(0) & (written == 0).all(0)
     found = {}
     for port in ("q", "k", "v", "in"):
         read = getattr(w, f"w_{port}")
-        found[f"w_{port}"] = torch.where(constant[:, None], 0.0, read)
-        found[f"b_{port}"] = getattr(w, f"b_{port}") + torch.where(constant, w.tok[0], 0.0) @ read
+        moved = constant[:, None] & (read[..., ~constant, :] != 0).any(-2, keepdim=True)
+        found[f"w_{port}"] = torch.where(moved, 0.0, read)
+        found[f"b_{port}"] = getattr(w, f"b_{port}") + w.tok[0] @ torch.where(moved, read, 0.0)
     return replace(w, **found)
 
 

@@ -53,6 +53,11 @@ def test_steps_are_read_from_the_side_where_their_units_are_smaller():
         assert units[:, pair].clamp(min=0).norm() <= 1.01 * units[:, pair].clamp(max=0).norm()
 
 
+def test_units_that_read_only_constants_still_read_them():
+    """No zeros in a turned stream: `m0` of this program has such units."""
+    assert gpt2_of(zoo.compiled("running_max")).model.weights.w_in[0][:-2].all()
+
+
 def test_the_units_of_a_step_are_neighbours_in_the_host_and_all_units_are_used():
     mine = for_float32(zoo.compiled("running_max"))
     for d_mlp in (41, 42):

@@ -58,7 +58,7 @@ class EliteSettings:
     nodes: float = 0.3
     per_edge: int = 12
     most: int = 256
-    screens: tuple[int, ...] = (1, 3, 12)
+    screens: tuple[int, ...] = (4, 12)
     patience: int = 12
     follow: int = 12
     rate: float = 0.3

@@ -67,6 +67,12 @@ def test_check_reports_every_problem_at_once(call, write):
     assert "2 problems" in result.stdout
 
 
+def test_objects_that_are_others_each_time_are_not_chance(call, write):
+    text = "rasp.Map(lambda t, kept=[]: kept.append(rasp.Map(abs, rasp.tokens)) or kept[-1], rasp.tokens)"
+    result = finished(call("check", write("objects", build=text)), 2)
+    assert "different outputs" not in result.stderr
+
+
 def test_a_program_of_chance_is_the_authors_error_and_not_one_of_tracr(call, write):
     path = write("chance", build="rasp.Map(lambda t, calls=[]: calls.append(t) or len(calls), rasp.tokens)")
     for command in ("check", "gate"):

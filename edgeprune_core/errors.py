@@ -119,10 +119,16 @@ def shortened(text: str, most: int = 60) -> str:
     return text if len(text) <= most else text[:most] + "..."
 
 
+# Names that advice lists at most.
+LISTED = 20
+
+
 def did_you_mean(name: str, known: Collection[str]) -> str:
-    """Advice for a failed look-up: the nearest names, or all of them if none is near."""
+    """Advice for a failed look-up: the nearest names; if none is near, all of them, or one where they are many."""
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     if near:
         return "did you mean " + " or ".join(f"'{n}'" for n in near) + "?"
+    if len(known) > LISTED:
+        return f"none of the {len(known):,} names is near; one of them is '{known[0]}'"
     return "one of: " + (", ".join(known) if known else "(there are none)")

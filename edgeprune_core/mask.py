@@ -82,7 +82,7 @@ def mask_from_edge_values(
 
 def live_edges(graph: ResidualGraph, on: Bool[Tensor, "circuit edge"]) -> Bool[Tensor, "circuit edge"]:
     """The edges that a path of edges of the same circuit joins to `out`. No other changes an output."""
-    # In NumPy: the operations are tiny, and torch would take several times as long.
+    # In NumPy, which has less overhead: the operations are tiny.
     by_writer = mask_from_edge_values(graph, on).permute(2, 0, 1).numpy()
     reads = np.zeros(by_writer.shape[1:], bool)
     reads[:, -1] = True

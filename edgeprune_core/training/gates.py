@@ -121,7 +121,7 @@ def stratified_uniform(
 
 
 def _ordered(noise: Float[Tensor, "circuit *gates"]) -> Int[Tensor, "circuit *gates"]:
-    """As `argsort(0)`, several times as fast: sorts integers of the noise, which has 24 bits, followed by the circuit."""
+    """As `argsort(0)`, and faster: sorts integers made of the noise, which has 24 bits, and the number of the circuit."""
     circuits = len(noise)
     keys = (noise.view(circuits, noise.shape[1:].numel()).T.numpy() * 2.0**24).astype(
         np.int64

@@ -30,7 +30,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from edgeprune_core.mask import circuit_from_flags, edge_flags, live_edges, mask_from_edge_values
+from edgeprune_core.mask import live_edges, mask_from_edge_values
 from edgeprune_core.task import Task
 from edgeprune_core.training.gates import stratified_uniform
 from edgeprune_core.training.item_pool import ItemPool
@@ -156,8 +156,7 @@ def _close(task: Task, settings: ScoreSettings, state: Chains, on: Int[Tensor, "
     """Closes for good the gates that fell below `off`, and those no longer joined to `out`."""
     falling = (state.log_alpha <= settings.off) & ~state.closed
     state.closed |= falling
-    for chain in falling.any(1).nonzero()[:, 0].tolist():
-        joined = circuit_from_flags(task.graph, ~state.closed[chain]).connected()
-        state.closed[chain] |= ~edge_flags(joined)
+    changed = falling.any(1)
+    state.closed[changed] |= ~live_edges(task.graph, ~state.closed[changed])
     sure = ((state.log_alpha >= settings.sure) | state.closed).all(1) & ~falling.any(1)
     state.quiet[on] = torch.where(sure, state.quiet + 1, 0)[on]

@@ -329,3 +329,6 @@ def test_a_failed_look_up_names_the_nearest_or_all_there_are():
     assert did_you_mean("revers", ["reverse", "sort"]) == "did you mean 'reverse'?"
     assert did_you_mean("zzz", ["reverse", "sort"]) == "one of: reverse, sort"
     assert did_you_mean("zzz", []) == "one of: (there are none)"
+    many = [f"name_{n}" for n in range(21)]
+    assert did_you_mean("zzz", many) == "none of the 21 names is near; one of them is 'name_0'"
+    assert did_you_mean("zzz", many[:20]).count(",") == 19

@@ -1,4 +1,4 @@
-"""`ci/bench/prompts.py`: figures within the bar are told from those above it, and `discover` is measured."""
+"""`ci/bench/prompts.py` measures `discover`, and says which figures are within the bar."""
 
 from __future__ import annotations
 

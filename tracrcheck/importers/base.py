@@ -77,12 +77,10 @@ def imported(
     kept, scores = frozenset(kept), dict(scores or {})
     if foreign := sorted((kept | set(scores)) - set(members)):
         named = ", ".join(foreign[:5]) + (", ..." if len(foreign) > 5 else "")
-        advice = did_you_mean(foreign[0], members)
-        few = f"give names of this graph: it has {len(members):,}, such as '{next(iter(members))}'"
         raise user_error(
             "TC133.edges",
             got=named,
-            do=few if advice.startswith("one of: ") else advice,
+            do=did_you_mean(foreign[0], members),
             layers=graph.n_layers,
             heads=graph.n_heads,
         )

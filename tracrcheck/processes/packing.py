@@ -29,6 +29,5 @@ def packed(thing: Any, *, whole: Iterable[str] = ()) -> bytes:
 def unpacked(data: bytes) -> Any:
     with warnings.catch_warnings():  # torch 2.4 and 2.5 warn of every pickled tensor
         warnings.filterwarnings("ignore", "You are using `torch.load`", FutureWarning)
-        return cloudpickle.loads(
-            data
-        )  # only ever bytes that the judging process sent: no file, and no answer
+        # Only ever bytes that the judging process sent: no file, and no answer.
+        return cloudpickle.loads(data)

@@ -1,7 +1,7 @@
 """The table of published methods (`ci/peers.py`): a verdict for each method, ablation and program. It can be resumed.
 
-Every method has the same time limit, and one that scores edges
-gets its circuit by the same selector, so that all are judged alike.
+Every method has the same time limit, and every method that scores edges gets its circuit by the same selector, so that all are
+judged alike.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from edgeprune_core.training.annealing import Annealing
 
 # Prompts of each list, and the minutes of an evaluation.
 PROMPTS, MINUTES = 200, 10.0
-# On a large graph, a ranking costs a second or two a prompt, and so does what is evaluated: a quick answer is made with fewer.
+# On a large graph, every prompt costs a ranking and an evaluation much time: a quick answer is made with fewer.
 FEW_PROMPTS, FEW_MINUTES = 24, 0.5
 
 # Annealed gates of the best edges of a ranking, and one circuit in a step, whose activations fit into memory.

@@ -159,7 +159,7 @@ WRONG = {
         [],
         "TC133 circuit.json the circuit has edges that the model's graph does not have\n    got     bad\n"
         "    wanted  edges of 1 layers x 1 heads\n"
-        "    do      give names of this graph: it has 13, such as 'tok -> a0.h0.q'\n",
+        "    do      one of: a0.h0 -> m0, a0.h0 -> out, ",
     ),
     "no circuit": (
         {"a": 1},

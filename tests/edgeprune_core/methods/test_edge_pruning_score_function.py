@@ -12,7 +12,7 @@ from edgeprune_core.methods import EdgePruningScoreFunction, RandomEdges, edge_p
 from edgeprune_core.methods.candidates import Candidates, Restarts
 from edgeprune_core.task import Task
 from edgeprune_core.training.item_pool import ItemPool
-from edgeprune_core.training.score_function import ScoreSettings, _ok_weights, train_by_score
+from edgeprune_core.training.score_function import Chains, ScoreSettings, _close, _ok_weights, train_by_score
 from tests import zoo
 from tracrcheck.truth.certify import certify
 from tracrcheck.truth.setting import Setting
@@ -203,3 +203,14 @@ def test_random_edges_depend_on_the_seed_alone():
     found = [RandomEdges(keep_fraction=0.6)(task("reverse", "zero", seed=s)).circuit for s in (1, 1, 2)]
     assert found[0] == found[1] != found[2]
     assert found[0] == found[0].connected()
+
+
+def test_a_gate_that_falls_closes_those_that_led_to_the_output_through_it_alone():
+    hist = task("hist", "zero")
+    edges = list(map(str, hist.graph.edges))
+    start = torch.tensor([[-4.0 if edge == "m0 -> out" else 6.0 for edge in edges]] * 2)
+    start[1] = 6.0
+    state = Chains.starting_at(start)
+    _close(hist, ScoreSettings(), state, torch.arange(2))
+    closed = [{edge for edge, shut in zip(edges, row, strict=True) if shut} for row in state.closed.tolist()]
+    assert closed == [{"m0 -> out", "tok -> m0", "pos -> m0", "a0.h0 -> m0"}, set()]

@@ -28,8 +28,8 @@ JUDGING = (
     "tracrcheck.grading.method_process",
     "tracrcheck.grading.grade",
 )
-# Tables that merely list what there is: one more method changes no result of another.
-TABLES = ("edgeprune_core.methods",)
+# What changes no result: the table of methods (one more changes nothing of another) and the version.
+WITHOUT = ("edgeprune_core.methods", "tracrcheck._version")
 
 
 def package_folder(package: Any) -> Path:
@@ -55,7 +55,7 @@ def reached(roots: Iterable[str]) -> list[Path]:
     queue = list(roots)
     while queue:
         name = queue.pop()
-        if name in found or name in TABLES or (path := _file_of(name)) is None:
+        if name in found or name in WITHOUT or (path := _file_of(name)) is None:
             continue
         found[name] = path
         imported, rows = _wants(path.read_bytes())
@@ -95,7 +95,7 @@ def _imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
 def _homes(package: str) -> dict[str, str]:
     """Names that a package exports lazily -> the modules that define them: it imports them for types alone."""
     path = _file_of(package)
-    if path is None or path.name != "__init__.py" or package in TABLES:
+    if path is None or path.name != "__init__.py" or package in WITHOUT:
         return {}
     return {
         alias.name: node.module

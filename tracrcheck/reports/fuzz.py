@@ -11,7 +11,7 @@ from tracrcheck.reports import document as doc
 from tracrcheck.reports.document import choice, number
 from tracrcheck.reports.findings import block, edge_rows, finding_of, title_of
 from tracrcheck.reports.text import IN_PROCESS
-from tracrcheck.runs.fuzz_score import Bar, Score
+from tracrcheck.runs.fuzz_score import Bar, Score, Share, is_narrow
 from tracrcheck.runs.gate_units import TIMEOUT
 
 if TYPE_CHECKING:
@@ -107,6 +107,13 @@ def _shares(results: FuzzResults, score: Score) -> doc.Table:
     def of(name: str) -> list[Row]:
         return [row for row in results.rows if name in ("overall", row.ablation)]
 
+    def narrow(name: str) -> int:
+        return sum(map(is_narrow, of(name)))
+
+    def of_the_others(name: str, share: Share) -> str:
+        others = share.counted - narrow(name)
+        return f"{share.exact / others:.2%}" if others else ""
+
     def measured(name: str, form: str) -> doc.Column:
         return number(name, lambda s: format(getattr(s[1], name), form))
 
@@ -121,6 +128,8 @@ def _shares(results: FuzzResults, score: Score) -> doc.Table:
         measured("share", ".2%"),
         measured("low", ".2%"),
         measured("high", ".2%"),
+        number("narrow", lambda s: f"{narrow(s[0]):,}"),
+        number("share of the others", lambda s: of_the_others(*s)),
         number(
             "unknown",
             lambda s: f"{sum(row.counts and row.verdict.verdict == 'UNKNOWN' for row in of(s[0])):,}",
@@ -132,7 +141,8 @@ def _shares(results: FuzzResults, score: Score) -> doc.Table:
         ),
         *map(trivial, score.trivial),
         caption="Exact settings",
-        note="Counted: settings in which the output can change. Low and high: the 95 % Wilson interval. The last two columns: "
+        note="Counted: settings in which the output can change. Low and high: the 95 % Wilson interval. Narrow: nothing is proved, "
+        "because a circuit deviates by a tenth of the tolerance to ten times it; these are unknown too, and not exact. The last two columns: "
         "trivial methods on the same settings, all permitted edges and random ones.",
     )
 

@@ -11,6 +11,7 @@ from tracrcheck.generator.features import Composition, Quotas
 from tracrcheck.runs.fuzz_program import TRIVIAL, Row
 
 CONFIDENCE = 0.95
+NARROW = "a narrow gap"  # why nothing is proved, in the words of `truth/certify.py`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +69,11 @@ class Score:
     unknown: int
     composition: Composition
     short: tuple[str, ...]
+
+
+def is_narrow(row: Row) -> bool:
+    """Whether the truth is unknown because a circuit deviates by a tenth of the tolerance to ten times it."""
+    return row.counts and row.verdict.verdict == "UNKNOWN" and NARROW in (row.verdict.reason or "")
 
 
 def score_of(rows: Sequence[Row], composition: Composition, names: Sequence[str], bar: Bar) -> Score:

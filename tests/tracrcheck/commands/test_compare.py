@@ -123,6 +123,29 @@ def test_the_fewest_edges_at_a_level_are_of_the_prompts_held_out():
     assert standings([curve(0, low), curve(1, high)], levels=(0.3,))[0].median == math.inf
 
 
+def test_an_empty_circuit_is_the_smallest_and_a_large_one_keeps_its_digits():
+    def curve(seed, *fewest):
+        points = (Point(setting="", n_edges=n, train_kl=0.0, held_out_kl=0.01) for n in fewest)
+        return Curve(method="m", seed=seed, candidates=1, seconds=1.0, peak_mib=1, points=tuple(points))
+
+    asked = {
+        "task": "t",
+        "model": "m",
+        "ablation": "zero",
+        "methods": ["m"],
+        "seeds": [0, 1, 2],
+        "prompts": 2,
+    }
+    for fewest, seed in (((0, 5, 7), 1), ((7, 0, 5), 2), ((0, 0, 5), 1), ((None, 0, 1_234_567), 2)):
+        curves = tuple(curve(n, *([] if edges is None else [edges])) for n, edges in enumerate(fewest))
+        results = comparing.CompareResults(path=Path(), run={"asked": asked}, curves=curves)
+        middle = fewest[seed]
+        drawn = [(middle, 0.01)] if middle else []  # no logarithm of 0
+        assert report.plot(results).curves["m"] == drawn
+        (row,) = report._table(results).rows
+        assert row[3].split()[0] == str(middle)
+
+
 # The command -------------------------------------------------------------------------------------------
 
 

@@ -13,7 +13,9 @@ from tests.tracrcheck.runs.test_fuzz import RIGHT, SETTINGS
 from tests.zoo import compiled as compiled_of_the_zoo
 from tracrcheck.generator.accept import Draws, numbered
 from tracrcheck.generator.features import Composition, Features, Quotas, head_attends_by_tokens
+from tracrcheck.grading.grade import Answer, grade
 from tracrcheck.runs import fuzz_program, fuzz_score
+from tracrcheck.truth.certify import certify
 from tracrcheck.truth.setting import Setting
 from tracrcheck.truth.task import task_of
 
@@ -103,6 +105,26 @@ def test_each_ablation_must_reach_its_own_bar():
 def test_unknown_timeouts_and_errors_are_not_exact(change):
     assert scored(rows_of(1, 1, **change)).overall.exact == 1
     assert scored(rows_of(1, 1, **change)).overall.counted == 2
+
+
+def test_a_narrow_gap_is_told_apart_from_what_is_unknown_for_another_reason():
+    """On a truth that is unknown for a narrow gap, and on one that the search did not reach."""
+    compiled, setting = compiled_of_the_zoo("xproportion"), Setting()
+    task = task_of(compiled, setting)
+    near = replace(task, outcome=replace(task.outcome, tolerance=0.2))
+    (row,) = rows_of(1, 0)
+    answer = Answer(circuit=Circuit.full(task.graph))
+
+    def row_of(certificate):
+        verdict = grade(compiled, near, certificate, answer, method=RIGHT, seed=0)
+        assert verdict.verdict == "UNKNOWN"
+        return replace(row, verdict=verdict)
+
+    unknown = certify(near, setting)
+    assert fuzz_score.is_narrow(row_of(unknown))
+    late = dict.fromkeys(unknown.unknown, "over 120 s")
+    assert not fuzz_score.is_narrow(row_of(replace(unknown, unknown=late)))
+    assert not fuzz_score.is_narrow(row)
 
 
 def test_vacuous_settings_are_in_no_share():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.tracrcheck.calls import finished
 from tests.tracrcheck.runs.test_fuzz import RIGHT
 from tracrcheck.runs import recheck
 from tracrcheck.runs.fuzz import FUZZ
+from tracrcheck.runs.fuzz_score import Share
 from tracrcheck.runs.kinds import read_any
 
 FORGETS = "tests.tracrcheck.runs.pruners:forgets_positions"
@@ -216,6 +218,33 @@ def test_the_page_shows_shares_composition_rejections_and_every_failure_with_its
         assert lines.count(headline) == 1
         replay = f"tracrcheck fuzz --seed 5 --number {number} --ablation {ablation} --method {FORGETS}"
         assert lines.count(f"        replay  {replay}") == 1
+
+
+def test_the_page_counts_narrow_settings_and_gives_the_share_of_the_others(call, put):
+    def near(found):
+        first, *rest = [row for row in found["rows"] if row["ablation"] == "zero" and not row["vacuous"]]
+        first.update(
+            verdict="UNKNOWN", reason="sufficient is not proved: a narrow gap: 1e-12 to 0.06 around 0.01"
+        )
+        for row in rest:
+            row.update(
+                verdict="HOLDS", reason=None, missing=[], extra=[], witness=None, n_found=row["n_required"]
+            )
+
+        summary, exact = found["summary"], len(rest)
+        old = summary["ablations"]["zero"]
+        summary["unknown"] += 1
+        summary["ablations"]["zero"] = asdict(Share.of(exact, old["counted"]))
+        whole = summary["overall"]
+        summary["overall"] = asdict(Share.of(whole["exact"] - old["exact"] + exact, whole["counted"]))
+
+    document = put(near)
+    n = sum(row["ablation"] == "zero" and not row["vacuous"] for row in document["rows"])
+    page = finished(call("report", "out.json"), 0).stdout
+    (line,) = [line for line in page.splitlines() if line.startswith("| zero |")]
+    assert n > 1
+    assert line.startswith(f"| zero | {n - 1} | {n} | ")
+    assert " | 1 | 100.00% | 1 | " in line  # narrow, share of the others, unknown
 
 
 def test_an_unfinished_campaign_is_shown_as_unfinished(call, put):

@@ -58,7 +58,9 @@ def checkup_parts(found: Checkup) -> list[str | Table]:
 def _unseen(compiled: Compiled) -> str:
     """Lengths of which no legal list was found, although there may be some."""
     found = {len(tokens) for tokens in compiled.domain.inputs}
-    return ", ".join(str(n) for n, total in compiled.domain.missing.items() if total is None and n not in found)
+    return ", ".join(
+        str(n) for n, total in compiled.domain.missing.items() if total is None and n not in found
+    )
 
 
 def _proved(c: Certificate) -> str:

@@ -97,7 +97,9 @@ def test_a_sample_is_said_to_be_one_and_how_it_was_found(call, write, monkeypatc
     path = write("rare", max_seq_len=16, rest=RARE)
     out = " ".join(finished(call("check", path, "--ablation", "zero"), 0).stdout.split())
     assert re.search(r"compared \d+ inputs, a sample of an unknown number; ", out)
-    assert re.search(r"of 600 random lists of length 14-16, \d+ different ones are legal none of length 15", out)
+    assert re.search(
+        r"of 600 random lists of length 14-16, \d+ different ones are legal none of length 15", out
+    )
     assert " none of length 15 was found: if there are any, give them as `Program(inputs=...)` interp" in out
     assert re.search(r"zero \d+ \d+ sampled \d+ of unknown; proved: minimal, smallest, unique", out)
     words = ["certify", path, "--ablation", "zero"]
@@ -113,7 +115,11 @@ def test_reports_of_samples_fail_where_the_whole_list_is_required(call, write, h
     words = ["certify", write("long", max_seq_len=9), "--ablation", "zero", "--inputs", "300"]
     for more, sign, failures in (([], "✓", 0), (["--require-whole"], "✗", 1)):
         finished(call(*words, *more, "--md", "c.md", "--junit", "c.xml"), failures)
-        assert (here / "c.md").read_text().startswith(f"### {sign} tracrcheck certify: 0 of 1 truths are proved, 1 on")
+        assert (
+            (here / "c.md")
+            .read_text()
+            .startswith(f"### {sign} tracrcheck certify: 0 of 1 truths are proved, 1 on")
+        )
         assert f'failures="{failures}"' in (here / "c.xml").read_text()
 
 

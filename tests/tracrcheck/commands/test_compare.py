@@ -94,6 +94,13 @@ def test_circuits_are_chosen_on_other_prompts_than_they_are_judged_on():
     assert not {tuple(t.tolist()) for t in train.tokens} & {tuple(t.tolist()) for t in held_out.tokens}
 
 
+def test_a_method_has_the_seed_of_its_curve_and_other_prompts_for_each():
+    (one, judged), (other, _) = (pareto.tasks_of(job("eap", seed=seed)) for seed in (3, 4))
+    assert (one.seed, other.seed) == (3, 4)
+    assert one.tokens.tolist() != other.tokens.tolist()
+    assert judged.tokens.tolist() != one.tokens.tolist()
+
+
 def test_no_candidate_has_dangling_edges():
     train, _ = pareto.tasks_of(job("random"))
     assert all(circuit == circuit.connected() for _, circuit in pareto.sweep_of("random")(train).candidates)

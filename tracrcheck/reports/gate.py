@@ -29,12 +29,13 @@ def document(results: Results, context: Context, *, allow_unknown: bool = False)
     drawn = {one.key[0] for one in context.evidence}
     bad, n = sum(v.verdict != "HOLDS" for v in verdicts), len(verdicts)
     within = ", in process" if asked.get("in_process") else ""
+    robust = ", robust" if asked.get("robust") else ""
     programs = count(len({v.program for v in verdicts}), "program")
 
     def case(v: Verdict) -> doc.Case:
         finding = None if v.verdict == "HOLDS" else finding_of(v, replay=context.replay(v))
         note = "" if v.sampled is None else f"against a truth that is {truth_words(v)}"
-        return doc.Case(f"{v.ablation}, {v.criterion}, seed {v.seed}{within}", v.seconds, finding, note)
+        return doc.Case(f"{v.ablation}, {v.criterion}{robust}, seed {v.seed}{within}", v.seconds, finding, note)
 
     wrong = doc.Findings(
         ("program", "ablation", "seed", "why", "missing", "extra"), _wrong(verdicts, drawn, context)
@@ -48,7 +49,7 @@ def document(results: Results, context: Context, *, allow_unknown: bool = False)
         outcome=(f"{bad:,} of {n:,} verdicts do not hold" if bad else f"{n:,} of {n:,} verdicts hold")
         + (f", {s['sampled']:,} of them against a sampled truth" if s.get("sampled") else ""),
         scope=f"{asked['method']} on {programs} under {', '.join(asked['ablations'])} ablation, criterion "
-        f"{', '.join(asked['criteria'])}, {count(len(asked['seeds']), 'seed')}{within}.",
+        f"{', '.join(asked['criteria'])}{robust}, {count(len(asked['seeds']), 'seed')}{within}.",
         summary=(*([IN_PROCESS] if within else []), summary_line(s, allow_unknown=allow_unknown)),
         tiles=(
             doc.Tile("hold", s["holds"], "good" if s["holds"] else "plain"),
@@ -61,7 +62,7 @@ def document(results: Results, context: Context, *, allow_unknown: bool = False)
         sections=(
             *_compared(context.compared),
             doc.Section(f"{bad:,} not right", [wrong], on=doc.EVERYWHERE),
-            doc.Section("Verdicts", [verdict_table(verdicts, drawn)]),
+            doc.Section("Verdicts", [verdict_table(verdicts, drawn, robust)]),
             doc.Section("By ablation", [_by_ablation(verdicts)], on=("markdown", "comment")),
             doc.Section("Circuits", _drawings(groups, context), on=("html",)),
             doc.Section("Every verdict", every, folded=True, on=("html",)),
@@ -100,8 +101,8 @@ def _wrong(verdicts: Sequence[Verdict], drawn: set[str], context: Context) -> li
 # Tables ------------------------------------------------------------------------------------------------
 
 
-def verdict_table(verdicts: Sequence[Verdict], drawn: Collection[str] = ()) -> doc.Table:
-    """A row for each program and setting, over all seeds. drawn: programs that the page has a drawing of."""
+def verdict_table(verdicts: Sequence[Verdict], drawn: Collection[str] = (), robust: str = "") -> doc.Table:
+    """A row for each program and setting, over all seeds. drawn: programs that the page has a drawing of. robust: such as `, robust`."""
     groups = grouped(verdicts, _setting)
     criteria = len({v.criterion for v in verdicts}) > 1
     ranked = any(v.ranking for v in verdicts)
@@ -127,7 +128,7 @@ def verdict_table(verdicts: Sequence[Verdict], drawn: Collection[str] = ()) -> d
     ]
     vacuous = "Vacuous: nothing is required, since the output changes on none of the inputs."
     note = vacuous if any(v.vacuous for v in verdicts) else ""
-    above = "" if criteria or not verdicts else f"criterion {verdicts[0].criterion}"
+    above = "" if criteria or not verdicts else f"criterion {verdicts[0].criterion}{robust}"
     caption = "Verdicts by program and setting" + (above and f", {above}")
     return doc.Table.of(groups.values(), *columns, caption=caption, note=note, above=above)
 

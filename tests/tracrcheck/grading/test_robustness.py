@@ -58,6 +58,7 @@ def test_the_gate_judges_by_the_robust_truth_and_its_replay_too(call, here):
     assert call("gate", *WORDS, "--method", RIGHT).exit_code == 0
     result = call("gate", *WORDS, "--method", RIGHT, "--robust", "--json", "out.json")
     assert result.exit_code == 1, result.output
+    assert result.stdout.startswith("criterion value, robust\n")
     block = result.stdout[result.stdout.index("FAILS checked_copy") :]
     assert block.splitlines()[0].endswith("seed 0: not_robust")
     assert "    detail  wrong if these are kept too, and the rest is cut: " in block
@@ -65,9 +66,12 @@ def test_the_gate_judges_by_the_robust_truth_and_its_replay_too(call, here):
     record = json.loads((here / "out.json").read_text())
     assert record["run"]["asked"]["robust"] is True
     assert record["verdicts"][0]["reason"] == "not_robust"
-    result = call("report", "out.json", "--html", "out.html")
+    result = call("report", "out.json", "--html", "out.html", "--junit", "out.xml")
     assert result.exit_code == 0, result.output
-    assert ONLY in (here / "out.html").read_text()
+    page = (here / "out.html").read_text()
+    assert ONLY in page
+    assert "criterion value, robust, 1 seed." in page
+    assert 'name="resample, value, robust, seed 0"' in (here / "out.xml").read_text()
 
 
 def test_certify_says_whether_the_circuit_is_robust_and_which_smallest_one_is(call, here):

@@ -20,7 +20,7 @@ from tracrcheck.mutants import MUTANTS
 from tracrcheck.runs.compare import CompareResults
 from tracrcheck.runs.false_alarms import FalseAlarmResults, QuietRun
 from tracrcheck.runs.fuzz import FuzzResults
-from tracrcheck.runs.fuzz_score import Bar
+from tracrcheck.runs.fuzz_score import Bar, is_narrow
 from tracrcheck.runs.gate import Results
 from tracrcheck.runs.invariants import Checked, InvariantResults
 from tracrcheck.runs.kinds import read_any
@@ -34,11 +34,14 @@ from tracrcheck.trained.curve import LEVELS, Curve, Point, standings
 FOLDER = Path(__file__).parents[2] / "ci" / "results"
 # The share that each method must get right, of all settings that are not vacuous.
 LEAST = {"edge_pruning_score_function": 1.0, "edge_pruning_bounded": 0.95}
-# The names that these methods had when some of the results were made; a name goes when its result is made again.
-OLD_NAMES = {"edge_pruning": "edge_pruning_score_function", "edge_pruning_pathwise": "edge_pruning_bounded"}
+# The names that methods had when some of the results were made; a name goes when its result is made again.
+OLD_NAMES = {"edge_pruning_pathwise": "edge_pruning_bounded"}
 
 # Seeds of the gate on each program of published size; on the others, those of the full profile.
 LARGE_SEEDS = 5
+# Fuzzing: how many runs there must be of each size and of how many programs, and the share that must be exact of the settings that are
+# not narrow, of all and of each ablation.
+FUZZED = {"small": (3, 500, 0.999, 0.998), "large": (1, 300, 0.99, 0.99)}
 # The number of seeds on which no invariant may be broken, and of runs of the gauntlet in which nothing may be red.
 SEEDS = 200
 QUIET = 20
@@ -75,7 +78,7 @@ def short_of_the_bar(found: RunResults) -> list[str]:
     if not found.run["finished"]:
         return ["not finished"]
     if isinstance(found, FuzzResults):
-        return list(found.score(Bar()).short)
+        return [*found.score(Bar()).short, *short_of_fuzzing(found)]
     if isinstance(found, InvariantResults):
         return short_of_laws(found)
     if isinstance(found, FalseAlarmResults):
@@ -97,6 +100,18 @@ def short_of_the_bar(found: RunResults) -> list[str]:
     wanted = {"ablations": list(full.ablations), "seeds": list(range(seeds))}
     if method == "edge_pruning_score_function" and {name: asked[name] for name in wanted} != wanted:
         short.append("not the full profile")
+    return short
+
+
+def short_of_fuzzing(found: FuzzResults) -> list[str]:
+    _, programs, overall, each = FUZZED[found.plan.size]
+    short = [] if found.run["asked"]["programs"] >= programs else [f"fewer than {programs} programs"]
+    rows = [row for row in found.rows if row.counts and not is_narrow(row)]
+    for name in ("overall", *found.run["asked"]["ablations"]):
+        of = [row for row in rows if name in ("overall", row.ablation)]
+        exact, least = sum(row.holds for row in of), overall if name == "overall" else each
+        if exact < least * len(of):
+            short.append(f"{name}: {exact} of {len(of)} that are not narrow")
     return short
 
 
@@ -208,18 +223,18 @@ def test_the_seeded_faults_of_all_committed_files_meet_their_bars():
 
 
 def test_what_must_be_committed_is():
-    """The gate on every program, those of published size among them, by the default method and by the one with a bounded divergence; three fuzzing runs; the seeded
-    faults, by the gauntlet and by the tests; the gauntlet without a fault; the invariants; and the methods compared on
-    three tasks."""
+    """The gate on every program, those of published size among them, by the default method and by the one with a bounded
+    divergence; fuzzing of both sizes; the seeded faults, by the gauntlet and by the tests; the gauntlet without a fault; the
+    invariants; and the methods compared on three tasks."""
     found = list(committed().values())
     gates = {f.run["asked"]["method"] for f in found if isinstance(f, Results)}
     assert set(LEAST) <= {OLD_NAMES.get(name, name) for name in gates}
     judged = {name for f in found if isinstance(f, Results) for name in f.run["asked"]["programs"]}
     assert not set(zoo.ALL) - set(zoo.LATER) - judged
     assert set(OLD_NAMES) <= gates, "these results were made again: take their old names out of OLD_NAMES"
-    seeds = {f.run["asked"]["seed"] for f in found if isinstance(f, FuzzResults)}
-    assert len(seeds) >= 3
-    assert 20261123 in seeds
+    for size, (runs, *_) in FUZZED.items():
+        seeds = {f.plan.seed for f in found if isinstance(f, FuzzResults) and f.plan.size == size}
+        assert len(seeds) >= runs, size
     assert {f.by for f in found if isinstance(f, MutantResults)} == {"gauntlet", "suite"}
     assert any(isinstance(f, FalseAlarmResults) for f in found)
     assert any(isinstance(f, InvariantResults) for f in found)

@@ -151,7 +151,7 @@ def gate(
     if before is not None:
         compared = comparing.compare(before, found.verdicts, found.run, factor=baseline.slower)
         terminal.show("", *comparison_lines(compared))
-        code = compared.exit_code(code, allow_known=allow_known)
+        code = compared.exit_code(code, allow_known=allow_known, allow_unknown=allow_unknown)
     context = Context()
     if run.html is not None and done.run is not None:
         context = Context(evidence=_evidence(done.run, entries))

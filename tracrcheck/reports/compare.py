@@ -134,7 +134,8 @@ def plot(results: CompareResults) -> doc.Plot:
 
 
 def _median_curve(of: Sequence[Curve]) -> Curve:
-    return sorted(of, key=lambda c: (c.fewest(0.1) or math.inf, c.seed))[len(of) // 2]
+    fewest = {c.seed: math.inf if (n := c.fewest(0.1)) is None else n for c in of}
+    return sorted(of, key=lambda c: (fewest[c.seed], c.seed))[len(of) // 2]
 
 
 def _cell(standing: Standing) -> str:
@@ -142,7 +143,7 @@ def _cell(standing: Standing) -> str:
     if math.isinf(standing.median):
         return NONE if not found else f"{NONE} ({len(found)} of {len(standing.by_seed)} seeds)"
     low, high = min(found), max(found) if len(found) == len(standing.by_seed) else None
-    return f"{standing.median:g}" + ("" if low == high else f" ({low}-{high or NONE})")
+    return f"{standing.median:.12g}" + ("" if low == high else f" ({low}-{high or NONE})")
 
 
 def _list(levels: Sequence[float]) -> str:

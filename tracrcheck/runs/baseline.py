@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tracrcheck.error_codes import user_error
-from tracrcheck.grading.verdict import Verdict
+from tracrcheck.grading.verdict import Verdict, exit_code
 from tracrcheck.rasp.domain import WHOLE
 from tracrcheck.records.journal import differences
 from tracrcheck.records.machine import in_words
@@ -56,10 +56,10 @@ class Comparison:
     def regressed(self) -> bool:
         return bool(self.now_wrong or self.slower)
 
-    def exit_code(self, code: int, *, allow_known: bool = False) -> int:
+    def exit_code(self, code: int, *, allow_known: bool = False, allow_unknown: bool = False) -> int:
         """Of a run that ended with `code` by itself. allow_known: what is wrong in the baseline too fails nothing."""
         if allow_known and code == 1:
-            code = int(bool(self.new_wrong))
+            code = exit_code(self.new_wrong, allow_unknown=allow_unknown)
         return code or int(self.regressed)
 
 

@@ -94,6 +94,13 @@ def test_circuits_are_chosen_on_other_prompts_than_they_are_judged_on():
     assert not {tuple(t.tolist()) for t in train.tokens} & {tuple(t.tolist()) for t in held_out.tokens}
 
 
+def test_a_method_has_the_seed_of_its_curve_and_other_prompts_for_each():
+    (one, judged), (other, _) = (pareto.tasks_of(job("eap", seed=seed)) for seed in (3, 4))
+    assert (one.seed, other.seed) == (3, 4)
+    assert one.tokens.tolist() != other.tokens.tolist()
+    assert judged.tokens.tolist() != one.tokens.tolist()
+
+
 def test_no_candidate_has_dangling_edges():
     train, _ = pareto.tasks_of(job("random"))
     assert all(circuit == circuit.connected() for _, circuit in pareto.sweep_of("random")(train).candidates)
@@ -121,6 +128,29 @@ def test_the_fewest_edges_at_a_level_are_of_the_prompts_held_out():
     rows = standings([curve(0, low), curve(1, high), curve(2, low)], levels=(0.3, 1.0))
     assert [(s.level, s.median, s.by_seed) for s in rows] == [(0.3, 5, (5, None, 5)), (1.0, 5, (5, 9, 5))]
     assert standings([curve(0, low), curve(1, high)], levels=(0.3,))[0].median == math.inf
+
+
+def test_an_empty_circuit_is_the_smallest_and_a_large_one_keeps_its_digits():
+    def curve(seed, *fewest):
+        points = (Point(setting="", n_edges=n, train_kl=0.0, held_out_kl=0.01) for n in fewest)
+        return Curve(method="m", seed=seed, candidates=1, seconds=1.0, peak_mib=1, points=tuple(points))
+
+    asked = {
+        "task": "t",
+        "model": "m",
+        "ablation": "zero",
+        "methods": ["m"],
+        "seeds": [0, 1, 2],
+        "prompts": 2,
+    }
+    for fewest, seed in (((0, 5, 7), 1), ((7, 0, 5), 2), ((0, 0, 5), 1), ((None, 0, 1_234_567), 2)):
+        curves = tuple(curve(n, *([] if edges is None else [edges])) for n, edges in enumerate(fewest))
+        results = comparing.CompareResults(path=Path(), run={"asked": asked}, curves=curves)
+        middle = fewest[seed]
+        drawn = [(middle, 0.01)] if middle else []  # no logarithm of 0
+        assert report.plot(results).curves["m"] == drawn
+        (row,) = report._table(results).rows
+        assert row[3].split()[0] == str(middle)
 
 
 # The command -------------------------------------------------------------------------------------------

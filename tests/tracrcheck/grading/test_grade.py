@@ -312,6 +312,10 @@ def test_every_verdict_is_counted_once(hist):
     vacuous = replace(holds, vacuous=True)
     summary = Summary.of([holds, holds, fails, unknown, vacuous], 1.0)
     assert summary.to_json() == {"holds": 2, "fails": 1, "unknown": 1, "vacuous": 1, "seconds": 1.0}
+    for verdict, vacuous in itertools.product((holds, fails, unknown), (False, True)):
+        name = "vacuous" if vacuous and verdict is holds else verdict.verdict.lower()
+        counts = Summary.of([replace(verdict, vacuous=vacuous)], 1.0).to_json()
+        assert {counted: n for counted, n in counts.items() if n and counted != "seconds"} == {name: 1}
 
 
 def test_the_hash_of_a_circuit_is_that_of_its_set_of_edges():

@@ -63,8 +63,9 @@ def test_the_tensors_are_where_eap_ig_has_them(folder):
     assert record["nodes_in_graph"].tolist() == [True, False, False, True, True, False, True]
 
 
-def test_a_circuit_of_a_model_that_eap_ig_reads_itself_is_read_back_but_for_its_positions():
-    graph = ResidualGraph(2, 2, 2)
+@pytest.mark.parametrize("parallel", [False, True])
+def test_a_circuit_of_a_model_that_eap_ig_reads_itself_is_read_back_but_for_its_positions(parallel):
+    graph = ResidualGraph(2, 2, 2, parallel_blocks=parallel)
     circuit = Circuit.of(graph, ["tok -> a0.h1.q", "a0.h1 -> m1", "m1 -> out", "pos -> m0"])
     document = mib.document_of(mib.contents_of(mib.plain_document(circuit, d_model=8))[mib.PT], "x.pt")
     assert [name for name, told in document["edges"].items() if told["in_graph"]] == [

@@ -124,6 +124,22 @@ def test_a_short_ballast_is_refused(monkeypatch):
         carried.carried(made, compiled, Setting(ablation="resample"))
 
 
+@pytest.mark.parametrize(
+    ("lack", "got"),
+    [
+        ({"sampled": 10**6}, "sampled 1364 of 1000000"),
+        ({"sampled": "unknown"}, "sampled 1364 of unknown"),
+        ({"proved": ()}, "UNKNOWN(not decided)"),
+    ],
+)
+def test_a_truth_that_is_sampled_or_not_proved_is_not_carried_over(lack, got, monkeypatch):
+    proved = carried.certificate_for
+    monkeypatch.setattr(carried, "certificate_for", lambda *asked: replace(proved(*asked), **lack))
+    with pytest.raises(CheckError) as caught:
+        carried.carried(host(), carried.of_program(host()), Setting(ablation="resample"))
+    assert (caught.value.code, caught.value.got) == ("TC164", got)
+
+
 @pytest.mark.parametrize(("bar", "value"), [("WORTH", 1e4), ("OTHERS", 1e-9)])
 def test_each_bar_of_the_truth_is_held(monkeypatch, bar, value):
     monkeypatch.setattr(carried, bar, value)

@@ -144,6 +144,26 @@ def test_a_domain_that_is_not_prefix_closed_is_never_counted_as_whole(domain, mo
     assert domain_of(program).sampled == "unknown"
 
 
+@pytest.mark.parametrize("gap", [None, *range(1, 8)])
+def test_the_number_of_legal_lists_of_a_length_is_exact_or_unknown_and_no_length_is_lost(gap, monkeypatch):
+    """Also where only a part of the lists is extended, and where no list of one length is legal."""
+    limits = {"SHORT": 14, "EXTENDED": 60, "PART": 5, "TRIES": 200, "TRIES_CLOSED": 20}
+    for name, limit in limits.items():
+        monkeypatch.setattr(legal_lists, name, limit)
+
+    def legal(tokens):
+        return tokens[0] == "a" and len(tokens) != gap
+
+    found = legal_lists.search(legal, "ab", 8, 100)
+    for n in range(1, 9):
+        every = {x for x in itertools.product("ab", repeat=n) if legal(x)}
+        assert set(found.lists[n]) <= every
+        assert bool(found.lists[n]) == bool(every)
+        assert found.totals[n] in (len(every), None)
+        assert len(found.lists[n]) == len(every) or found.totals[n] is None
+    assert found.totals[3] == (0 if gap == 3 else 4)  # short lists are always counted
+
+
 def test_where_no_legal_list_is_found_the_author_is_asked_to_supply_some(monkeypatch):
     monkeypatch.setattr(legal_lists, "ALL_TRIES", 4700)
     program = replace(PROGRAM, max_seq_len=60, domain=lambda x: len(x) > 50 and len(set(x)) == 1)

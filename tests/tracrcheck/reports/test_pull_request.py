@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.tracrcheck.reports.hostile import NASTY, RUN, hostile, results, verdict
 from tracrcheck.reports.certify import document
 from tracrcheck.reports.context import Context
 from tracrcheck.reports.kinds import comment_of
+from tracrcheck.reports.mutants import document as of_faults
 from tracrcheck.reports.render.html.page import page
 from tracrcheck.reports.render.junit import junit
 from tracrcheck.reports.saved import CertificatesFile, DiscoveryFile
@@ -60,6 +63,16 @@ def test_ten_thousand_long_failures_are_still_a_comment_that_github_takes():
     assert text.splitlines()[-1].startswith("<sub>")
 
 
+@pytest.mark.parametrize("n", [1, 7, 29, 30, 31, 200])
+@pytest.mark.parametrize("times", [1, 400], ids=["short names", "names that fill the comment"])
+def test_failures_in_the_table_of_a_comment_and_those_said_to_be_left_out_are_all_of_them(n, times):
+    text = comment_of(results([verdict(program=f"<{k}|" * times) for k in range(n)]))
+    there = sum(line.startswith("| ✗ FAILS |") for line in text.splitlines())
+    more = re.findall(r"^and ([\d,]+) more\.$", text, re.MULTILINE)
+    assert there + sum(int(number.replace(",", "")) for number in more) == n
+    assert there < n or n <= 30
+
+
 def test_hostile_text_is_no_markup_and_breaks_no_table():
     text = comment_of(hostile())
     assert len(text) < GITHUB
@@ -94,6 +107,24 @@ def test_seeded_faults_that_survive_stand_first():
     assert text.startswith("### ✗ tracrcheck mutants: 1 of 2 seeded faults are not caught\n")
     assert "| ✗ survived | <code>bad</code> | worse &#124; worst |" in text
     assert "good" not in text
+
+
+def test_the_head_of_a_page_counts_the_faults_that_were_written_blind_too():
+    numbers = {("killed", False): 5, ("survived", False): 1, ("error", False): 2}
+    numbers |= {("killed", True): 7, ("survived", True): 3, ("error", True): 4}
+    found = tuple(
+        Found(
+            name=f"{status} {blind} {n}", why="w", status=status, seconds=1.0, blind=blind,
+            killed_by=None if status == "survived" else "x: y",
+        )
+        for (status, blind), number in numbers.items()
+        for n in range(number)
+    )  # fmt: skip
+    shown = of_faults(MutantResults(path=Path(), run=hostile().run, found=found))
+    tiles = {tile.label: tile.value for tile in shown.tiles}
+    del tiles["seconds"]
+    assert tiles == {"of 8 killed": 5, "of 14 written blind, killed": 7, "survived": 4, "errors": 6}
+    assert shown.outcome == "10 of 22 seeded faults are not caught"
 
 
 def certificate(**change) -> dict:

@@ -168,6 +168,27 @@ def test_what_is_known_excuses_wrong_verdicts_and_no_wrong_call():
     assert [same.exit_code(code) for code in (0, 1, 2)] == [0, 1, 2]
 
 
+@pytest.mark.parametrize(
+    ("words", "code"), [((), 0), (("UNKNOWN",), 0), (("FAILS",), 1), (("UNKNOWN", "FAILS"), 1)]
+)
+def test_an_unknown_that_is_allowed_fails_nothing_beside_a_failure_that_is_known(words, code):
+    from tracrcheck.grading.verdict import Verdict
+    from tracrcheck.runs.baseline import Comparison
+
+    new = tuple(
+        Verdict(
+            program="hist", ablation="zero", criterion="value", method=SOME, seed=seed, verdict=word,
+            n_required=1, n_found=1,
+        )
+        for seed, word in enumerate(words)
+    )  # fmt: skip
+    found = Comparison(
+        now_wrong=(), now_right=(), slower=(), missing=(), new_wrong=new, compared=1, factor=2.0
+    )
+    assert found.exit_code(1, allow_known=True, allow_unknown=True) == code
+    assert found.exit_code(1, allow_known=True) == int(bool(new))
+
+
 def test_what_is_known_covers_nothing_that_was_right(call, main):
     def all_right(found):
         rows = found["verdicts"]

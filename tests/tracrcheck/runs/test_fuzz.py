@@ -7,9 +7,11 @@ import re
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from edgeprune_core.circuit import Circuit
 from edgeprune_core.errors import CheckError
 from tests.zoo import compiled as compiled_of_the_zoo
 from tracrcheck.generator import accept
@@ -57,6 +59,19 @@ def test_a_method_that_is_right_holds_in_every_setting_of_a_program():
     assert [row.ablation for row in done.rows] == ["zero", "mean", "resample"]
     assert all(row.holds for row in done.rows)
     assert {row.verdict.seed for row in done.rows} == {1}
+
+
+def test_a_program_counts_the_edges_that_zero_ablation_requires_and_none_that_are_merely_permitted(
+    monkeypatch,
+):
+    def certified(task, setting):
+        edges = task.graph.edges[: 3 if setting.ablation == "zero" else 2]
+        return SimpleNamespace(required=Circuit.of(task.graph, edges), permitted=Circuit.full(task.graph))
+
+    monkeypatch.setattr(fuzz_program, "certificate_for", certified)
+    program = fuzz_program.examine(5, 1, (), method=RIGHT, timeout=60).program
+    assert program.required_zero == 3
+    assert program.n_operations == len(accept.numbered(5, 1).operations)
 
 
 def test_the_seed_of_the_method_is_the_number_of_the_draw(monkeypatch):

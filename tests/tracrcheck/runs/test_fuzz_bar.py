@@ -7,10 +7,12 @@ from dataclasses import replace
 from itertools import islice
 
 import pytest
+import torch
 
 from edgeprune_core.circuit import Circuit
 from tests.tracrcheck.runs.test_fuzz import RIGHT, SETTINGS
 from tests.zoo import compiled as compiled_of_the_zoo
+from tracrcheck.generator import features as generated_features
 from tracrcheck.generator.accept import Draws, numbered
 from tracrcheck.generator.features import Composition, Features, Quotas, head_attends_by_tokens
 from tracrcheck.grading.grade import Answer, grade
@@ -38,6 +40,18 @@ def test_a_head_that_the_truth_does_not_read_from_makes_no_program_depend_on_tok
     recipe = numbered(5, 1)
     assert Features.of(0, recipe, task, Circuit.full(task.graph)).attends_by_tokens
     assert not Features.of(0, recipe, task, Circuit.of(task.graph, ["tok -> out"])).attends_by_tokens
+
+
+def test_attention_counts_where_an_input_has_a_token_and_not_at_bos_or_beyond_its_end(monkeypatch):
+    task = task_of(compiled_of_the_zoo("hist"), SETTINGS[0])
+    lengths = task.valid.sum(1)
+    row = int((lengths == lengths.unique()[1]).nonzero()[0])
+    for place in range(task.valid.shape[1]):
+        probabilities = torch.zeros(*task.valid.shape, task.valid.shape[1])
+        probabilities[row, place, 0] = 1.0
+        monkeypatch.setattr(generated_features, "pattern", lambda *_, made=probabilities: made)
+        head = next(w.index for w in task.graph.writers if w.kind == "head")
+        assert head_attends_by_tokens(task, head) == (0 < place < lengths[row])
 
 
 def features(n_layers=2, attends_by_tokens=True, numerical=True, required_zero=6):

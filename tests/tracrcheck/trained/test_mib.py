@@ -46,9 +46,11 @@ def test_a_ranking_with_the_required_edges_first_reaches_1_with_them():
 
 def test_signs_of_scores_do_not_matter():
     task = task_of(zoo.compiled("hist"), SETTING)
-    scores = {edge: float(i) for i, edge in enumerate(task.graph.edges) if edge.writer.kind != "pos"}
-    turned = {edge: -score if i % 2 else score for i, (edge, score) in enumerate(scores.items())}
-    assert curve(task, scores) == curve(task, turned)
+    required = certify(task, SETTING).required
+    scores = {edge: 1.0 + (edge in required) for edge in task.graph.edges if edge.writer.kind != "pos"}
+    for sign in (1, -1):  # the required edges have the largest scores, then the lowest
+        turned = {edge: sign * score if edge in required else -sign * score for edge, score in scores.items()}
+        assert curve(task, scores) == curve(task, turned)
 
 
 def test_of_circuits_each_share_takes_the_largest_that_is_no_larger():

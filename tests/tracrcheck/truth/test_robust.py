@@ -15,7 +15,7 @@ from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.mask import to_mask
 from tests import zoo
 from tracrcheck.grading.robustness import robustness_of
-from tracrcheck.truth import cache
+from tracrcheck.truth import cache, robust
 from tracrcheck.truth.certificate import Break
 from tracrcheck.truth.certify import certify
 from tracrcheck.truth.robust import LIMITS, PART, SAMPLE, certify_robust, hitting_sets, probe, shrunk
@@ -176,6 +176,23 @@ def test_a_robust_circuit_that_was_sampled_is_not_called_proved():
     n = len(faithful.permitted) - len(faithful.required)
     assert got.tried == SAMPLE + 2 * n
     assert (got.word, got.says("sufficient")) == ("sampled", f"sampled {got.tried} of 2^{n} circuits")
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["only the first sampled", "all but the first sampled"])
+def test_it_is_proved_if_the_robust_circuit_was_searched_whatever_was_done_about_the_first(
+    first, monkeypatch
+):
+    task, faithful, got = small("checked_copy", "mean", 4)
+
+    def probed(task, circuit, permitted, limits):
+        sampled = (circuit == faithful.required) == first
+        return probe(task, circuit, permitted, Limits(combinations=1) if sampled else limits)
+
+    monkeypatch.setattr(robust, "probe", probed)
+    again = certify_robust(task, faithful)
+    n = len(again.permitted) - len(again.required)
+    assert again.required == got.required != faithful.required
+    assert (again.word, again.tried) == (("proved", None) if first else ("sampled", SAMPLE + 2 * n))
 
 
 def test_a_search_for_the_smallest_that_takes_too_long_proves_nothing(monkeypatch):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tracrcheck.error_codes import user_error
-from tracrcheck.rasp.domain import WHOLE
+from tracrcheck.rasp.domain import MOST_HELD, WHOLE
 from tracrcheck.reports.outputs import Outputs
 
 if TYPE_CHECKING:
@@ -183,9 +183,10 @@ def _parse_inputs(text: str | None) -> int | None:
         return WHOLE
     if text.strip() == "all":
         return None
-    if re.fullmatch(r"[1-9]\d*", text.strip()):
+    if re.fullmatch(r"[1-9]\d{0,6}", text.strip()) and int(text) <= MOST_HELD:
         return int(text)
-    raise user_error("TC117.inputs", where="--inputs", got=repr(text))
+    wanted = f"a number from 1 to {MOST_HELD:,}, or all"
+    raise user_error("TC117.inputs", where="--inputs", got=repr(text), wanted=wanted)
 
 
 def folder_words(folders: Sequence[Path] | None) -> list[str]:

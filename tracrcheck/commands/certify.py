@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -110,7 +111,8 @@ def certify(
                 terminal.show(*report.robustness_lines(robustness))
     files.write_json(outputs.json, {"certificates": records})
     if outputs.html or outputs.junit or outputs.md:
-        outputs.write(*_shown(ready, settings, entries, records, drawn=outputs.html is not None))
+        shown, context = _shown(ready, settings, entries, records, drawn=outputs.html is not None)
+        outputs.write(replace(shown, require_whole=require_whole), context)
     unproved = [c for c in found if not c.usable]
     for c in unproved:
         line = f"UNKNOWN {c.program}, {c.setting.ablation}, {c.setting.criterion}: {c.says('sufficient')}"

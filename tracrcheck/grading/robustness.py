@@ -7,7 +7,7 @@ from typing import Any
 
 from edgeprune_core.circuit import Circuit
 from tracrcheck.compiler.compile import Compiled
-from tracrcheck.grading.grade import shown_on
+from tracrcheck.grading.grade import witness_of
 from tracrcheck.grading.verdict import Witness
 from tracrcheck.truth.cache import certificate_for
 from tracrcheck.truth.certificate import Certificate
@@ -20,7 +20,7 @@ class Robustness:
     """faithful: the certificate of the setting. robust: that of its robust circuits.
 
     kept: if the required circuit is not robust: the other edges that are kept where it fails; the rest of them is cut.
-    witness: an input on which it fails then.
+    witness: the smallest input on which it fails then.
     """
 
     faithful: Certificate
@@ -61,5 +61,5 @@ def robustness_of(compiled: Compiled, certificate: Certificate) -> Robustness:
         faithful=certificate,
         robust=robust,
         kept=least.kept - certificate.required,
-        witness=shown_on(compiled, task, least.kept, task.items[least.row]),
+        witness=witness_of(compiled, task, least.kept),
     )

@@ -31,16 +31,18 @@ def document(saved: CertificatesFile, context: Context) -> doc.Document:
     findings = [found for c in every if (found := _finding(c)) is not None]
     n, bad = len(every), len(findings)
     whole, samples = ([c for c in every if word_of(c) == word] for word in ("proved", "sampled"))
+    refused = bool(samples) and saved.require_whole
     names = list(dict.fromkeys(c["program"] for c in every))
     return doc.Document(
         command="certify",
         title=f"Certificates: {', '.join(names) if len(names) <= 3 else f'{len(names):,} programs'}",
         word="not proved" if bad else "sampled" if samples else "proved",
-        good=not bad,
+        good=not bad and not refused,
         outcome=(
             f"{bad:,} of {n:,} truths are not proved" if bad else f"{len(whole):,} of {n:,} truths are proved"
         )
-        + (f", {len(samples):,} hold on a sample" if samples else ""),
+        + (f", {len(samples):,} on a sample only" if samples else "")
+        + ("; --require-whole wants the whole list" if refused else ""),
         scope="A circuit is right with respect to a setting: ablation, criterion, inputs, positions.",
         tiles=(
             doc.Tile("settings", n),
@@ -66,7 +68,9 @@ def document(saved: CertificatesFile, context: Context) -> doc.Document:
         suites=doc.suites_of(
             every,
             lambda c: c["program"],
-            lambda c: doc.Case(setting_words(c), 0.0, _finding(c), note=sample_words(c)),
+            lambda c: doc.Case(
+                setting_words(c), 0.0, _finding(c) or _refused(c, refused), note=sample_words(c)
+            ),
         ),
     )
 
@@ -81,6 +85,14 @@ def _finding(c: One) -> doc.Finding | None:
         rows=tuple(c["unknown"].items()),
         cells=(doc.Code(c["program"]), setting_words(c), ", ".join(c["unknown"])),
     )
+
+
+def _refused(c: One, whole: bool) -> doc.Finding | None:
+    """A truth that was sampled, where `--require-whole` allows none."""
+    if not whole or word_of(c) != "sampled":
+        return None
+    title = f"{c['program']}, {setting_words(c)}"
+    return doc.Finding(word="SAMPLED", title=title, rows=(("sufficient", sample_words(c)),))
 
 
 def _table(certificates: Sequence[One]) -> doc.Table:

@@ -49,10 +49,18 @@ def checkup_parts(found: Checkup) -> list[str | Table]:
         Column("proved", _proved),
     )
     return [
-        *lines("check.txt", found=found, compiled=compiled, shown=certify.shown),
+        *lines("check.txt", found=found, compiled=compiled, shown=certify.shown, unseen=_unseen(compiled)),
         *([truths] if truths else []),
         f"  {found.seconds:.1f} s",
     ]
+
+
+def _unseen(compiled: Compiled) -> str:
+    """Lengths of which no legal list was found, although there may be some."""
+    found = {len(tokens) for tokens in compiled.domain.inputs}
+    return ", ".join(
+        str(n) for n, total in compiled.domain.missing.items() if total is None and n not in found
+    )
 
 
 def _proved(c: Certificate) -> str:

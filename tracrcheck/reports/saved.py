@@ -112,11 +112,15 @@ class OverlapFile:
 
 @dataclass(frozen=True, kw_only=True)
 class CertificatesFile:
-    """What `tracrcheck certify --json` writes. run: as above. Drawings take the circuits from the cache, or prove them again."""
+    """What `tracrcheck certify --json` writes. run: as above. Drawings take the circuits from the cache, or prove them again.
+
+    require_whole: whether a truth that was sampled is a failure.
+    """
 
     certificates: tuple[Mapping[str, Any], ...]
     run: Mapping[str, Any] | None = None
     path: Path = Path()
+    require_whole: bool = False
 
 
 def usable(certificate: Mapping[str, Any]) -> bool:

@@ -97,7 +97,10 @@ def test_a_sample_is_said_to_be_one_and_how_it_was_found(call, write, monkeypatc
     path = write("rare", max_seq_len=16, rest=RARE)
     out = " ".join(finished(call("check", path, "--ablation", "zero"), 0).stdout.split())
     assert re.search(r"compared \d+ inputs, a sample of an unknown number; ", out)
-    assert re.search(r"of 600 random lists of length 14-16, \d+ different ones are legal interpreter", out)
+    assert re.search(
+        r"of 600 random lists of length 14-16, \d+ different ones are legal none of length 15", out
+    )
+    assert " none of length 15 was found: if there are any, give them as `Program(inputs=...)` interp" in out
     assert re.search(r"zero \d+ \d+ sampled \d+ of unknown; proved: minimal, smallest, unique", out)
     words = ["certify", path, "--ablation", "zero"]
     out = finished(call(*words), 0).stdout
@@ -106,6 +109,18 @@ def test_a_sample_is_said_to_be_one_and_how_it_was_found(call, write, monkeypatc
     )
     result = finished(call(*words, "--require-whole"), 1)
     assert re.match(r"SAMPLED rare, zero, value: sampled \d+ of unknown\n", result.stderr)
+
+
+def test_reports_of_samples_fail_where_the_whole_list_is_required(call, write, here):
+    words = ["certify", write("long", max_seq_len=9), "--ablation", "zero", "--inputs", "300"]
+    for more, sign, failures in (([], "✓", 0), (["--require-whole"], "✗", 1)):
+        finished(call(*words, *more, "--md", "c.md", "--junit", "c.xml"), failures)
+        assert (
+            (here / "c.md")
+            .read_text()
+            .startswith(f"### {sign} tracrcheck certify: 0 of 1 truths are proved, 1 on")
+        )
+        assert f'failures="{failures}"' in (here / "c.xml").read_text()
 
 
 def test_how_many_inputs_a_list_holds_is_an_option(call, write):
@@ -129,7 +144,7 @@ def test_a_sample_on_which_nothing_changes_does_not_say_that_nothing_can(call, w
     assert "vacuous" not in finished(call(*words, "all"), 0).stdout
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "many", "", "1e3"])
+@pytest.mark.parametrize("text", ["0", "-1", "many", "", "1e3", "2000001", "9" * 5000])
 def test_a_number_of_inputs_that_is_not_a_number_is_refused(call, text):
     assert finished(call("check", "hist", "--inputs", text), 2).stderr.startswith(
         "TC117 --inputs not a number of inputs"

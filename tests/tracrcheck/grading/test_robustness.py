@@ -7,6 +7,7 @@ import re
 
 from tests import zoo
 from tracrcheck.grading.grade_imported import grade_imported
+from tracrcheck.grading.robustness import robustness_of
 from tracrcheck.importers.base import Imported
 from tracrcheck.importers.nodes import Nodes
 from tracrcheck.reports.certify import ONLY
@@ -93,3 +94,9 @@ def test_certify_of_a_robust_circuit_says_proved(call, here):
     assert result.stdout.splitlines()[-1] == "  robust    proved"
     assert ONLY not in (here / "out.md").read_text()
     assert "robust" not in call("certify", "hist", "--ablation", "zero", "--lengths", "1-2").stdout
+
+
+def test_the_witness_is_the_smallest_input_on_which_the_circuit_fails():
+    compiled, setting = zoo.compiled("cancelling_pair"), Setting(ablation="mean")
+    certificate = certificate_for(task_of(compiled, setting), setting)
+    assert robustness_of(compiled, certificate).witness.input == ("a",)

@@ -158,7 +158,7 @@ def test_a_sample_is_its_own_word_in_a_comment_a_page_and_junit():
     sample = certificate(program="long", n_inputs=48, sampled="unknown")
     file = CertificatesFile(certificates=(certificate(), sample))
     assert comment_of(file).startswith(
-        "### ✓ tracrcheck certify: 1 of 2 truths are proved, 1 hold on a sample\n"
+        "### ✓ tracrcheck certify: 1 of 2 truths are proved, 1 on a sample only\n"
     )
     assert "| <code>long</code> | zero, value | sampled 48 of unknown |" in comment_of(file)
     shown = document(file, Context())

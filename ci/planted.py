@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from ci.peers import Minutes, MostInputs, share, with_few_inputs
-from tracrcheck.commands.arguments import RunOptions
+from tracrcheck.commands.arguments import RunOptions, seed_option
 from tracrcheck.commands.base import command, command_line
 from tracrcheck.commands.resumable import run_or_read
 from tracrcheck.rasp.library import Library
@@ -37,7 +37,7 @@ def run(
     ] = None,
     most_inputs: MostInputs = None,
     large: Annotated[str, typer.Option(help="Programs at 12 x 12 x 768, comma-separated.")] = LARGE,
-    seed: Annotated[int, typer.Option(help="Of the slots, the distractors and the rotation.")] = 0,
+    seed: Annotated[int, seed_option("Of the slots, the distractors and the rotation.")] = 0,
     folders: Annotated[Path | None, typer.Option(help="Write the checkpoints in this folder too.")] = None,
     minutes: Minutes = None,
 ) -> None:

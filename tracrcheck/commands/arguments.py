@@ -28,6 +28,12 @@ LARGEST_SEED = 2**62
 MOST_SEEDS = 1_000_000  # they are listed one by one in the files
 LONGEST_TIMEOUT = 10_000_000  # about four months; an alarm cannot be set to infinity
 
+
+def seed_option(of: str) -> Any:
+    """An option for a seed that every generator takes."""
+    return typer.Option(min=0, max=LARGEST_SEED, help=of)
+
+
 Names = Annotated[
     list[str] | None,
     typer.Argument(
@@ -351,7 +357,7 @@ class PromptOptions:
         ),
     ] = None
     draws: Annotated[int, typer.Option(min=2, help="Random circuits to compare with.")] = 20
-    seed: Annotated[int, typer.Option(help="Seed of the prompts, the method and the random circuits.")] = 0
+    seed: Annotated[int, seed_option("Seed of the prompts, the method and the random circuits.")] = 0
     only_right: OnlyRight = False
 
     def recorded(self, prompts: int) -> Mapping[str, int]:

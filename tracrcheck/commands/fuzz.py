@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tracrcheck.commands.arguments import (
-    LARGEST_SEED,
     Ablations,
     MethodOptions,
     ProcessOptions,
     RunOptions,
     refuse_beside,
+    seed_option,
     settings_of,
 )
 from tracrcheck.commands.base import command, command_line
@@ -36,7 +36,7 @@ def fuzz(
     programs: Annotated[
         int, typer.Option(min=1, help="How many programs, not counting rejected ones.")
     ] = 100,
-    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of the random programs.")] = 0,
+    seed: Annotated[int, seed_option("Seed of the random programs.")] = 0,
     size: Annotated[
         str,
         typer.Option(

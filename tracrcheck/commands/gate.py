@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracrcheck.commands.arguments import (
-    LARGEST_SEED,
     MOST_SEEDS,
     AllowUnknown,
     BaselineOptions,
@@ -22,6 +21,7 @@ from tracrcheck.commands.arguments import (
     RunOptions,
     SettingOptions,
     folder_words,
+    seed_option,
 )
 from tracrcheck.commands.base import command, command_line, prepared
 from tracrcheck.commands.loading import loading
@@ -65,7 +65,7 @@ def gate(
             help="quick: zero and resample, one seed; full: zero, mean, resample, 20 seeds; mutants: 12 programs.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="The first seed.")] = 0,
+    seed: Annotated[int, seed_option("The first seed.")] = 0,
     model: Annotated[
         str | None,
         typer.Option(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tracrcheck.commands.arguments import LARGEST_SEED, MOST_SEEDS, RunOptions
+from tracrcheck.commands.arguments import MOST_SEEDS, RunOptions, seed_option
 from tracrcheck.commands.base import command, command_line
 from tracrcheck.commands.loading import loading
 
@@ -23,7 +23,7 @@ def invariants(
             min=1, max=MOST_SEEDS, help="Number of seeds; each draws different models and programs."
         ),
     ] = 1,
-    first: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="The first seed.")] = 0,
+    first: Annotated[int, seed_option("The first seed.")] = 0,
     programs: Annotated[
         int, typer.Option(min=0, help="Random programs per seed, in addition to three random models.")
     ] = 1,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tracrcheck.commands.arguments import LARGEST_SEED, Ablations, Folders, Name, settings_of
+from tracrcheck.commands.arguments import Ablations, Folders, Name, seed_option, settings_of
 from tracrcheck.commands.base import command, command_line, prepared
 from tracrcheck.commands.loading import loading
 from tracrcheck.error_codes import unknown_name, user_error
@@ -57,10 +57,7 @@ def plant(
     slots: Annotated[
         str | None, typer.Option(metavar="A=B,...", help="Where each head and MLP goes: a0.h0=a3.h1,m0=m4.")
     ] = None,
-    seed: Annotated[
-        int,
-        typer.Option(min=0, max=LARGEST_SEED, help="Seed of the slots, the distractors and the rotation."),
-    ] = 0,
+    seed: Annotated[int, seed_option("Seed of the slots, the distractors and the rotation.")] = 0,
     ablation: Ablations = None,
     folder: Folders = None,
     out: Annotated[

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tracrcheck.commands.arguments import BaselineOptions, Folders, Html, Junit
+from tracrcheck.commands.arguments import BaselineOptions, Folders, Html, Junit, seed_option
 from tracrcheck.commands.base import command
 from tracrcheck.commands.loading import loading
 from tracrcheck.rasp.library import Library
@@ -97,7 +97,7 @@ def recheck(
         ),
     ] = 40.0,
     seed: Annotated[
-        int | None, typer.Option(help="Seed of the sample. By default it is drawn, and printed.")
+        int | None, seed_option("Seed of the sample. By default it is drawn, and printed.")
     ] = None,
     folder: Folders = None,
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tracrcheck.commands.arguments import Json, ModelOption
+from tracrcheck.commands.arguments import Json, ModelOption, seed_option
 from tracrcheck.commands.base import command, command_line
 from tracrcheck.commands.computing import ComputeOptions
 from tracrcheck.commands.loading import loading
@@ -23,7 +23,7 @@ def tasks(
     ] = None,
     model: ModelOption = None,
     prompts: Annotated[int, typer.Option(min=2, help="How many prompts of each task.")] = 100,
-    seed: Annotated[int, typer.Option(help="Seed of the prompts.")] = 0,
+    seed: Annotated[int, seed_option("Seed of the prompts.")] = 0,
     json: Json = None,
 ) -> None:
     """List the prompt tasks, and how well a model does each: on how many prompts it leads with an answer."""

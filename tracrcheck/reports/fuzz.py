@@ -43,6 +43,7 @@ def document(results: FuzzResults) -> doc.Document:
         summary=(
             *where_it_ran(in_process=plan.in_process),
             f"{o.exact:,} of {o.counted:,} settings exact: {o.share:.2%} (95 % interval {o.low:.2%} to {o.high:.2%}); "
+            f"{sum(map(is_narrow, rows)):,} narrow; "
             f"the bar is {'not ' if score.short else ''}reached",
         ),
         tiles=(

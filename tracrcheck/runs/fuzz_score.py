@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
 
@@ -45,10 +45,14 @@ class Share:
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """Least shares of exact settings. settings: least of each ablation, in a run of `programs` or more."""
+    """Least shares of exact settings, of those that are not narrow. narrow: most that may be.
+
+    settings: least of each ablation, in a run of `programs` or more.
+    """
 
     overall: float = 0.99
     each_ablation: float = 0.98
+    narrow: float = 0.05
     settings: int = 150
     programs: int = 500
     quotas: Quotas = field(default_factory=Quotas)
@@ -97,24 +101,22 @@ def score_of(rows: Sequence[Row], composition: Composition, names: Sequence[str]
         | {name: sum(row.ablation == name and not row.counts for row in rows) for name in names},
         unknown=sum(row.verdict.verdict == "UNKNOWN" for row in counted),
         composition=composition,
-        short=tuple(_short(overall, ablations, composition, bar)),
+        short=tuple(_short({"overall": counted} | by_name, composition, bar)),
     )
 
 
-def _short(overall: Share, ablations: dict[str, Share], composition: Composition, bar: Bar) -> list[str]:
+def _short(rows: Mapping[str, Sequence[Row]], composition: Composition, bar: Bar) -> list[str]:
+    """rows: those that count, by ablation, and all as `overall`."""
     found = []
-    for name, share, least in (
-        ("overall", overall, bar.overall),
-        *((name, share, bar.each_ablation) for name, share in ablations.items()),
-    ):
-        if share.share < least:
-            found.append(f"{name}: {share.exact} of {share.counted} exact, at least {least:.0%} wanted")
-    if composition.programs >= bar.programs:
-        found += [
-            f"{name}: {share.counted} settings, at least {bar.settings} wanted"
-            for name, share in ablations.items()
-            if share.counted < bar.settings
-        ]
+    for name, of in rows.items():
+        others = [row for row in of if not is_narrow(row)]
+        exact, least = sum(row.holds for row in of), bar.overall if name == "overall" else bar.each_ablation
+        if not others or exact < least * len(others):
+            found.append(f"{name}: {exact} of {len(others)} exact, at least {least:.0%} wanted")
+        if (narrow := len(of) - len(others)) > bar.narrow * len(of):
+            found.append(f"{name}: {narrow} of {len(of)} narrow, at most {bar.narrow:.0%} wanted")
+        if name != "overall" and composition.programs >= bar.programs and len(of) < bar.settings:
+            found.append(f"{name}: {len(of)} settings, at least {bar.settings} wanted")
     for name, (got, least) in composition.unmet(bar.quotas).items():
         found.append(f"programs, {name.replace('_', ' ')}: {got:g}, at least {least:g} wanted")
     return found

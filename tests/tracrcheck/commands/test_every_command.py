@@ -44,10 +44,20 @@ def test_help_has_a_short_name_too(call, command):
 
 
 @pytest.mark.parametrize("seed", ["-1", "99999999999999999999"])
-@pytest.mark.parametrize("command", ["gate", "fuzz", "plant"])
-def test_a_seed_that_no_generator_takes_is_a_wrong_call(call, command, seed):
-    more = ["hist", "--layers", "1", "--heads", "1"] if command == "plant" else []
-    result = finished(call(command, *more, "--seed", seed), 2)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["gate"],
+        ["fuzz"],
+        ["plant", "hist", "--layers", "1", "--heads", "1"],
+        ["discover", "--task", "ioi"],
+        ["tasks"],
+        ["recheck", "results.json"],
+    ],
+    ids=lambda w: w[0],
+)
+def test_a_seed_that_no_generator_takes_is_a_wrong_call(call, words, seed):
+    result = finished(call(*words, "--seed", seed), 2)
     assert "--seed" in result.stderr
 
 

@@ -24,8 +24,8 @@ def test_a_method_that_is_right_passes_the_gate(call):
     )
     lines = [" ".join(line.split()[:8]) for line in result.stdout.splitlines()]
     assert lines[0] == "criterion value"
-    assert lines[1].startswith("program ablation required found holds verdict")
-    assert lines[2:4] == ["hist zero 6 6 2 of 2 HOLDS", "xproportion zero 5 5 2 of 2 HOLDS"]
+    assert lines[1].startswith("program ablation verdict required found holds")
+    assert lines[2:4] == ["hist zero HOLDS 6 6 2 of 2", "xproportion zero HOLDS 5 5 2 of 2"]
     assert result.stdout.splitlines()[-1].startswith("4 hold, 0 fail, 0 unknown, 0 vacuous; ")
 
 
@@ -75,7 +75,7 @@ def test_a_verdict_against_a_sampled_truth_says_so_everywhere(call, here):
     result = finished(call(*words, *files), 0)
     sample = re.search(r"sampled (200 of \d+)", result.stdout)[1]
     head, zero, resample = (" ".join(line.split()) for line in result.stdout.splitlines()[1:4])
-    assert " verdict truth vacuous " in head
+    assert " verdict truth required " in head
     assert (" HOLDS proved " in zero, f" HOLDS sampled {sample} " in resample) == (True, True)
     assert "2 hold, 0 fail, 0 unknown, 0 vacuous; 1 of them against a sampled truth; " in result.stdout
     record = json.loads((here / "out.json").read_text())

@@ -202,7 +202,7 @@ def test_sections_that_are_folded_are_closed_details():
 
 def test_the_full_gate_is_a_page_of_less_than_two_megabytes_right_or_wrong():
     found = read_any(ROOT / "ci" / "results" / "gate-full.json")
-    assert len(found.verdicts) == 4500
+    assert len(found.verdicts) == 60 * len(found.run["asked"]["programs"]) > 4000
     assert len(html_of(found).encode()) < LARGEST / 2, "and its drawings"
     edges = tuple(f"a{n}.h0 -> a{n}.h1.q" for n in range(90))
     wrong = [

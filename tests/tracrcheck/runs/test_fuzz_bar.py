@@ -141,6 +141,31 @@ def test_a_narrow_gap_is_told_apart_from_what_is_unknown_for_another_reason():
     assert not fuzz_score.is_narrow(row)
 
 
+NARROW = {"verdict": "UNKNOWN", "reason": "sufficient is not proved: a narrow gap: 0 to 0.02 around 0.01"}
+
+
+def test_narrow_settings_are_in_the_share_and_judged_by_a_bar_of_their_own():
+    few = scored(rows_of(95, 5, **NARROW))
+    assert (few.overall.exact, few.overall.counted, few.unknown, few.short) == (95, 100, 5, ())
+    names = ("overall", "zero")
+    assert scored(rows_of(94, 6, **NARROW)).short == tuple(
+        f"{name}: 6 of 100 narrow, at most 5% wanted" for name in names
+    )
+    wrong = scored(rows_of(96, 0) + rows_of(0, 2, **NARROW) + rows_of(0, 2)).short
+    assert wrong == (
+        "overall: 96 of 98 exact, at least 99% wanted",
+        "zero: 96 of 98 exact, at least 98% wanted",
+    )
+
+
+def test_a_run_in_which_nothing_counts_does_not_reach_the_bar():
+    names = ("overall", "zero")
+    assert scored(rows_of(0, 5, vacuous=True)).short == tuple(
+        f"{name}: 0 of 0 exact, at least {least} wanted"
+        for name, least in zip(names, ("99%", "98%"), strict=True)
+    )
+
+
 def test_vacuous_settings_are_in_no_share():
     got = scored(rows_of(10, 0) + rows_of(0, 5, vacuous=True))
     assert (got.overall.exact, got.overall.counted, got.vacuous) == (10, 10, {"overall": 5, "zero": 5})

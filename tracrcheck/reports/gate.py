@@ -35,7 +35,9 @@ def document(results: Results, context: Context, *, allow_unknown: bool = False)
     def case(v: Verdict) -> doc.Case:
         finding = None if v.verdict == "HOLDS" else finding_of(v, replay=context.replay(v))
         note = "" if v.sampled is None else f"against a truth that is {truth_words(v)}"
-        return doc.Case(f"{v.ablation}, {v.criterion}{robust}, seed {v.seed}{within}", v.seconds, finding, note)
+        return doc.Case(
+            f"{v.ablation}, {v.criterion}{robust}, seed {v.seed}{within}", v.seconds, finding, note
+        )
 
     wrong = doc.Findings(
         ("program", "ablation", "seed", "why", "missing", "extra"), _wrong(verdicts, drawn, context)

@@ -65,7 +65,8 @@ def edge_rows(v: Verdict, carried: Mapping[str, str] = {}) -> tuple[tuple[str, I
     if v.witness is not None:
         rows.append(("witness", v.witness))
     elif v.reason == "not_smallest":
-        rows.append(("witness", "none: faithful on the whole list; the extra edges are not needed"))
+        there = "the whole list" if v.sampled is None else "the sample"
+        rows.append(("witness", f"none: faithful on {there}; the extra edges are not needed"))
     return tuple(rows)
 
 

@@ -91,6 +91,12 @@ def test_what_holds_on_a_sample_is_nowhere_called_proved(sampled, ablation, item
     assert named["sufficient"] == ("proved" if sampled is None else said)
 
 
+@pytest.mark.parametrize(("sampled", "there"), [(None, "the whole list"), ("20 of 9999", "the sample")])
+def test_a_circuit_that_is_too_large_is_faithful_on_what_was_run(sampled, there):
+    found = verdict(reason="not_smallest", witness=None, sampled=sampled)
+    assert f"none: faithful on {there}; the extra" in html_of(results([found]), Context())
+
+
 def test_an_unfinished_run_says_so_wherever_it_is_shown():
     of, context = results([verdict()], RUN | {"finished": False}), Context()
     assert "(NOT FINISHED)" in comment_of(of, context).splitlines()[0]

@@ -96,5 +96,7 @@ class _Kept:
         except Exception as error:
             self._raised = error
             raise
-        self._lists.append(tuple(given) if isinstance(given, list) else given)  # the author may change the list
+        self._lists.append(
+            tuple(given) if isinstance(given, list) else given
+        )  # the author may change the list
         return True

@@ -211,9 +211,7 @@ def _given(program: Program) -> Iterator[Sequence[Token]]:
         raise
     except Exception as error:
         got = f"{error}, after {n:,} token list{'' if n == 1 else 's'}"
-        raise user_error(
-            "TC105.inputs", got=got, program=program.name, error=type(error).__name__
-        ) from error
+        raise user_error("TC105.inputs", got=got, program=program.name, error=type(error).__name__) from error
 
 
 def _checked(program: Program, given: Sequence[Token], vocab: Sequence[Token]) -> Tokens:

@@ -234,7 +234,11 @@ def raising(rng):
     [
         (raising, "`inputs` of 'p' raised ValueError", "no more, after 1 token list"),
         (raising(None), "`inputs` of 'p' raised ValueError", "no more, after 1 token list"),
-        (lambda rng: 1 / 0, "`inputs` of 'p' raised ZeroDivisionError", "division by zero, after 0 token lists"),
+        (
+            lambda rng: 1 / 0,
+            "`inputs` of 'p' raised ZeroDivisionError",
+            "division by zero, after 0 token lists",
+        ),
         (lambda: [["a"]], "`inputs` of 'p' raised TypeError", "takes 0 positional arguments but 1 was given"),
         (lambda rng: None, "`inputs` of 'p' gives what is no input", "None from the function"),
         (lambda rng: 5, "`inputs` of 'p' gives what is no input", "5 from the function"),

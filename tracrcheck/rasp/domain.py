@@ -205,7 +205,8 @@ def _given(program: Program) -> Iterator[Sequence[Token]]:
         if source is None or not hasattr(type(source), "__iter__"):
             got = f"{source!r}{' from the function' if callable(program.inputs) else ''}"
             raise user_error("TC105.handed", got=got, wanted="token lists", program=program.name)
-        for n, tokens in enumerate(source, 1):
+        for tokens in source:
+            n += 1
             yield tokens
     except CheckError:
         raise

@@ -93,6 +93,7 @@ def certify(
     with loading():
         from tracrcheck.grading.robustness import robustness_of
         from tracrcheck.reports import certify as report
+        from tracrcheck.reports.text import separated
         from tracrcheck.truth import cache
 
     ready = prepared(entries, settings)
@@ -115,11 +116,11 @@ def certify(
         outputs.write(replace(shown, require_whole=require_whole), context)
     unproved = [c for c in found if not c.usable]
     for c in unproved:
-        line = f"UNKNOWN {c.program}, {c.setting.ablation}, {c.setting.criterion}: {c.says('sufficient')}"
+        line = f"UNKNOWN {c.program}, {c.setting.ablation}, {c.setting.criterion}: {separated(c.says('sufficient'))}"
         typer.echo(line, err=True)
     samples = [c for c in found if c.word == "sampled"] if require_whole else []
     for c in samples:
-        line = f"SAMPLED {c.program}, {c.setting.ablation}, {c.setting.criterion}: {c.says('sufficient')}"
+        line = f"SAMPLED {c.program}, {c.setting.ablation}, {c.setting.criterion}: {separated(c.says('sufficient'))}"
         typer.echo(line, err=True)
     if write:
         files.write_text(write, pins.dumps(pins.of(found)))

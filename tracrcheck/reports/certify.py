@@ -15,7 +15,7 @@ from tracrcheck.reports.context import Context, drawings
 from tracrcheck.reports.document import choice, number
 from tracrcheck.reports.picture import Layer, node_of, truth_layer
 from tracrcheck.reports.saved import CertificatesFile, sample_words, setting_words, usable, word_of
-from tracrcheck.reports.text import computes
+from tracrcheck.reports.text import computes, separated
 from tracrcheck.truth.certificate import PROPERTIES, Certificate
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _says(name: str, c: One) -> doc.Inline:
 
 
 def _robust(c: One) -> doc.Inline:
-    word = c["robustness"]["word"] if "robustness" in c else ""
+    word = separated(c["robustness"]["word"]) if "robustness" in c else ""
     return doc.Badge(word) if word == "proved" else word
 
 
@@ -215,7 +215,7 @@ def certificate_block(compiled: Compiled, c: Certificate) -> list[str | doc.Tabl
 def robustness_lines(found: Robustness) -> list[str]:
     """Whether the circuit is robust; if not, where it fails, and the smallest circuit that is."""
     if found.kept is None:
-        return [f"  robust    {found.word}"]
+        return [f"  robust    {separated(found.word)}"]
     r, required = found.robust, found.faithful.required
     more, less = (r.required - required).texts, (required - r.required).texts
     edges = ", ".join([*(f"+ {edge}" for edge in more), *(f"- {edge}" for edge in less)])
@@ -244,8 +244,8 @@ def proved_words(c: Certificate) -> str:
 
 
 def sampled_words(c: Certificate) -> str:
-    """Such as `sampled 48 of 1053; proved: `, or an empty text where the whole list was run."""
-    return f"{c.says('sufficient')}; proved: " if c.word == "sampled" else ""
+    """Such as `sampled 48 of 1,053; proved: `, or an empty text where the whole list was run."""
+    return f"{separated(c.says('sufficient'))}; proved: " if c.word == "sampled" else ""
 
 
 def shown(total: Total | None) -> str:

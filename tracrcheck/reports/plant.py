@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tracrcheck.reports.certify import proved_words, sampled_words
 from tracrcheck.reports.render.templates import lines
+from tracrcheck.reports.text import separated
 
 if TYPE_CHECKING:
     from tracrcheck.planted.carried import Carried
@@ -23,7 +24,7 @@ def planted_block(planted: Planted, measured: Measured) -> str:
 
 def truth_line(certificate: Certificate) -> str:
     proved = sampled_words(certificate) + (
-        proved_words(certificate) if certificate.usable else certificate.says("sufficient")
+        proved_words(certificate) if certificate.usable else separated(certificate.says("sufficient"))
     )
     many = f"{len(certificate.required)} of {len(certificate.permitted)} permitted edges required"
     return f"  {certificate.setting.ablation:<11} {many}: {proved}"

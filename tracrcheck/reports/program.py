@@ -24,7 +24,7 @@ from tracrcheck.reports.render.graph import dot, svg
 from tracrcheck.reports.render.html.page import page
 from tracrcheck.reports.render.templates import lines
 from tracrcheck.reports.saved import CertificatesFile
-from tracrcheck.reports.text import computes
+from tracrcheck.reports.text import computes, separated
 from tracrcheck.truth.certificate import Certificate
 from tracrcheck.truth.task import task_of
 
@@ -64,7 +64,7 @@ def _unseen(compiled: Compiled) -> str:
 
 
 def _proved(c: Certificate) -> str:
-    unproved = "" if c.usable else f"; {c.says('sufficient')}"
+    unproved = "" if c.usable else f"; {separated(c.says('sufficient'))}"
     return f"{certify.sampled_words(c)}{certify.proved_words(c)}{unproved}{certify.vacuous_words(c)}"
 
 

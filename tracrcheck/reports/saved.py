@@ -12,6 +12,7 @@ from edgeprune_core.errors import CheckError
 from tracrcheck.error_codes import user_error
 from tracrcheck.records import reading
 from tracrcheck.reports.files import write_json
+from tracrcheck.reports.text import separated
 from tracrcheck.runs.kinds import read_any
 from tracrcheck.runs.results import RunResults, loaded, wrong_file
 
@@ -139,7 +140,7 @@ def sample_words(certificate: Mapping[str, Any]) -> str:
     """`sampled n of N`, or an empty text where the list is whole."""
     if certificate.get("sampled") is None:
         return ""
-    return (
+    return separated(
         f"sampled {certificate.get('n_pairs') or certificate.get('n_inputs', 0)} of {certificate['sampled']}"
     )
 

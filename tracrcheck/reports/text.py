@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,11 @@ def count(n: int, thing: str) -> str:
     return f"{n:,} {thing}{'' if n == 1 else 's'}"
 
 
+def separated(text: str) -> str:
+    """Whole numbers of four digits and more as `20,000`, in a text that JSON has without separators."""
+    return re.sub(r"(?<![\w^.])\d{4,}\b", lambda found: f"{int(found[0]):,}", text)
+
+
 IN_PROCESS = "in process: the method ran where it is judged, and could see and change the truth"
 
 # Verdicts ----------------------------------------------------------------------------------------------
@@ -34,7 +40,7 @@ def what_judged(v: Verdict) -> str:
 
 def truth_words(v: Verdict) -> str:
     """Whether the truth that a verdict is against is proved on the whole list, or tested on a sample of it."""
-    return "proved" if v.sampled is None else f"sampled {v.sampled}"
+    return "proved" if v.sampled is None else f"sampled {separated(v.sampled)}"
 
 
 def ranking_text(r: Ranking) -> str:

@@ -127,7 +127,7 @@ def test_how_many_inputs_a_list_holds_is_an_option(call, write):
     path = write("long", max_seq_len=9)
     words = ["certify", path, "--ablation", "zero", "--require-whole"]
     result = finished(call(*words, "--inputs", "300"), 1)
-    assert re.fullmatch(r"SAMPLED long, zero, value: sampled 2\d\d of 1022\n", result.stderr)
+    assert re.fullmatch(r"SAMPLED long, zero, value: sampled 2\d\d of 1,022\n", result.stderr)
     assert "of 1,022 in all" in result.stdout
     for inputs in ("all", "1022"):
         assert "(on 1,022 inputs)" in finished(call(*words, "--inputs", inputs), 0).stdout

@@ -13,6 +13,8 @@ from tests import zoo
 from tests.tracrcheck.reports.hostile import RUN, results, verdict
 from tracrcheck.grading.verdict import exit_code
 from tracrcheck.pytest_items import GateItem, NotRecovered
+from tracrcheck.reports.certify import sampled_words
+from tracrcheck.reports.text import separated, truth_words
 from tracrcheck.reports.context import Context, replay_of
 from tracrcheck.reports.document import Edges, Table, plain
 from tracrcheck.reports.gate import document
@@ -77,8 +79,8 @@ def test_a_test_of_pytest_passes_where_every_seed_holds(words):
 @pytest.mark.parametrize(("ablation", "items"), [("zero", 120), ("resample", 7380)])
 def test_what_holds_on_a_sample_is_nowhere_called_proved(sampled, ablation, items):
     found = replace(certificate_of(zoo.compiled("hist"), Setting(ablation=ablation)), sampled=sampled)
-    saved, said = CertificatesFile(certificates=(found.to_json(),)), f"sampled {items} of 9999"
-    for text in (page_of(saved, Context()), html_of(saved, Context()), found.says("sufficient")):
+    saved, said = CertificatesFile(certificates=(found.to_json(),)), f"sampled {items:,} of 9,999"
+    for text in (page_of(saved, Context()), html_of(saved, Context()), sampled_words(found)):
         assert (said in text) == (sampled is not None)
     tables = [
         block
@@ -89,6 +91,15 @@ def test_what_holds_on_a_sample_is_nowhere_called_proved(sampled, ablation, item
     (table,) = (table for table in tables if "sufficient" in [c.name for c in table.columns])
     named = dict(zip([c.name for c in table.columns], map(plain, table.rows[0]), strict=True))
     assert named["sufficient"] == ("proved" if sampled is None else said)
+
+
+def test_numbers_of_a_sample_have_separators_except_in_json():
+    found = verdict(reason=None, sampled="20000 of 146813779479510")
+    assert found.to_json()["sampled"] == "20000 of 146813779479510"
+    assert truth_words(found) == "sampled 20,000 of 146,813,779,479,510"
+    assert separated("sampled 4096 of 2^1024 circuits, 999 of unknown") == (
+        "sampled 4,096 of 2^1024 circuits, 999 of unknown"
+    )
 
 
 @pytest.mark.parametrize(("sampled", "there"), [(None, "the whole list"), ("20 of 9999", "the sample")])

@@ -159,7 +159,7 @@ TRUTHS = {
     "not unique": (certificate(proved=PROVED[:3], other=["m0 -> out"]), ["proved"] * 3 + ["no"], "proved"),
     "sampled": (
         certificate(proved=PROVED, sampled=1000, n_inputs=20),
-        ["sampled 20 of 1000", "proved", "proved", "proved"],
+        ["sampled 20 of 1,000", "proved", "proved", "proved"],
         "sampled",
     ),
     "smallest is unknown": (
@@ -199,20 +199,20 @@ def test_a_certificate_says_what_is_proved_on_every_surface(truth, others, capsy
     terminal.show_document(document)
     out = capsys.readouterr().out
     *samples, row = [line for line in out.splitlines() if re.match(r"hist\s+zero", line)]
-    assert [line.rstrip().endswith("sampled 20 of 1000") for line in samples] == sampled
-    assert re.findall(r"sampled 20 of 1000|proved|UNKNOWN|\bno\b", row) == words
+    assert [line.rstrip().endswith("sampled 20 of 1,000") for line in samples] == sampled
+    assert re.findall(r"sampled 20 of 1,000|proved|UNKNOWN|\bno\b", row) == words
     for text in (kinds.page_of(file), kinds.comment_of(file)):
         *samples, row = [
             line for line in text.splitlines() if line.startswith("| <code>hist</code> | zero, value | ")
         ]
-        assert [line.endswith("| sampled 20 of 1000 |") for line in samples] == sampled
+        assert [line.endswith("| sampled 20 of 1,000 |") for line in samples] == sampled
         assert [cell.strip(" *") for cell in row.split("|")[5:9]] == words
     assert kinds.comment_of(file).startswith(f"### {'✓' if usable else '✗'}")
     page = kinds.html_of(file)
     kind = "good" if word == "proved" else "unsure"
     assert f'<p class="lead"><b class="badge {kind}">{document.word}</b>' in page
     last = page[page.index("<caption>Certificates by") :].split("</table>")[0].split("<tr>")[-1]
-    assert re.findall(r"sampled 20 of 1000|proved|UNKNOWN|>(?:no)\b", last) == [
+    assert re.findall(r"sampled 20 of 1,000|proved|UNKNOWN|>(?:no)\b", last) == [
         w if w != "no" else ">no" for w in words
     ]
     suites = ElementTree.fromstring(kinds.junit_of(file))

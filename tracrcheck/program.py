@@ -72,14 +72,31 @@ class Program:
 
 
 class _Kept:
-    """What a generator yields, which can be iterated over once, kept so that it can be again. Runs it when first needed."""
+    """What a generator yields, which can be iterated over once, kept so that it can be again. Runs it as far as needed."""
 
     def __init__(self, source: Iterator[Sequence[Token]]) -> None:
-        self._source: Iterator[Sequence[Token]] | None = source
+        self._source = source
         self._lists: list[Sequence[Token]] = []
+        self._raised: Exception | None = None
 
     def __iter__(self) -> Iterator[Sequence[Token]]:
-        if self._source is not None:
-            self._lists = list(self._source)
-            self._source = None
-        return iter(self._lists)
+        at = 0
+        while at < len(self._lists) or self._more():
+            yield self._lists[at]
+            at += 1
+
+    def _more(self) -> bool:
+        """Whether the generator yields another. One that raised raises again: it is not one that ended."""
+        if self._raised is not None:
+            raise self._raised
+        try:
+            given = next(self._source)
+        except StopIteration:
+            return False
+        except Exception as error:
+            self._raised = error
+            raise
+        self._lists.append(
+            tuple(given) if isinstance(given, list) else given
+        )  # the author may change the list
+        return True

@@ -7,10 +7,11 @@ Where they come from, in this order: `Program.inputs`; every list over the vocab
 from __future__ import annotations
 
 import itertools
+import math
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from edgeprune_core.errors import CheckError
 from tracrcheck.error_codes import user_error
@@ -79,7 +80,7 @@ def token_order(vocab: Sequence[Token]) -> list[Token]:
 def domain_of(program: Program, most: int | None = WHOLE) -> Domain:
     """The program's domain. most: inputs above which it is sampled; None for never.
 
-    Errors: TC105 (empty, too large, a predicate that raises, an input that does not fit).
+    Errors: TC105 (empty, too large, a predicate or `inputs` that raises, an input that does not fit).
     """
     vocab = token_order(list(program.vocab))
     limit = MOST_HELD if most is None else most
@@ -109,6 +110,8 @@ def too_many(program: Program, total: Total | None) -> CheckError:
 
 
 def _empty(program: Program, vocab: Sequence[Token], domain: Domain) -> CheckError:
+    if program.inputs is not None:
+        return user_error("TC105.none", got="`inputs` gives no token list", program=program.name)
     if domain.found:
         return user_error("TC105.rare", got=domain.found, program=program.name)
     got = f"no token list of length 1-{program.max_seq_len} over {vocab} is legal"
@@ -172,37 +175,44 @@ def _legal(program: Program, tokens: Tokens) -> bool:
 
 def _handed(program: Program, vocab: Sequence[Token], most: int) -> Domain:
     """`Program.inputs`: all legal lists, or a callable that yields random ones from a generator."""
-    given = program.inputs
-    assert given is not None
-    if callable(given):
-        return _thinned(_drawn(program, given, vocab, most), vocab, most)
-    lists: dict[int, list[Tokens]] = {}
-    for tokens in dict.fromkeys(_checked(program, x, vocab) for x in given):
-        lists.setdefault(len(tokens), []).append(tokens)
-    for length, alike in lists.items():
-        lists[length] = _in_order(alike, vocab)
-    return _thinned(Found(lists, {n: len(alike) for n, alike in lists.items()}, ""), vocab, most)
-
-
-def _drawn(
-    program: Program,
-    draw: Callable[[random.Random], Iterable[Sequence[Token]]],
-    vocab: Sequence[Token],
-    most: int,
-) -> Found:
-    """What the callable yields, until there are enough different ones."""
+    drawn = callable(program.inputs)
+    limit = DRAWS * most if drawn else math.inf if isinstance(program.inputs, Sized) else MOST_HELD
     seen: dict[Tokens, None] = {}
     tries = 0
-    for given in itertools.islice(draw(random.Random(_SEED)), DRAWS * most):
+    for given in _given(program):
+        if tries == limit and not drawn:
+            got, wanted = f"more than {limit:,} lists", f"a list, or a generator of at most {limit:,}"
+            raise user_error("TC105.endless", got=got, wanted=wanted, program=program.name)
         tries += 1
         seen[_checked(program, given, vocab)] = None
-        if len(seen) == most:
+        if drawn and (len(seen) == most or tries == limit):
             break
     lists: dict[int, list[Tokens]] = {}
-    for tokens in seen:
+    for tokens in seen if drawn else _in_order(seen, vocab):
         lists.setdefault(len(tokens), []).append(tokens)
-    how = f"{len(seen):,} different lists in {tries:,} that `inputs` drew"
-    return Found(lists, dict.fromkeys(lists), how)
+    how = f"{len(seen):,} different lists in {tries:,} that `inputs` drew" if drawn else ""
+    totals = {n: None if drawn else len(alike) for n, alike in lists.items()}
+    return _thinned(Found(lists, totals, how), vocab, most)
+
+
+def _given(program: Program) -> Iterator[Sequence[Token]]:
+    """What `Program.inputs` gives, one by one. Errors: TC105 (it raises, or is nothing that can be iterated over)."""
+    source: Any = program.inputs
+    n = 0
+    try:
+        if callable(source):
+            source = source(random.Random(_SEED))
+        if source is None or not hasattr(type(source), "__iter__"):
+            got = f"{source!r}{' from the function' if callable(program.inputs) else ''}"
+            raise user_error("TC105.handed", got=got, wanted="token lists", program=program.name)
+        for tokens in source:
+            n += 1
+            yield tokens
+    except CheckError:
+        raise
+    except Exception as error:
+        got = f"{error}, after {n:,} token list{'' if n == 1 else 's'}"
+        raise user_error("TC105.inputs", got=got, program=program.name, error=type(error).__name__) from error
 
 
 def _checked(program: Program, given: Sequence[Token], vocab: Sequence[Token]) -> Tokens:

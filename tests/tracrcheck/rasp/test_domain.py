@@ -10,6 +10,7 @@ from tracr.rasp import rasp
 
 from edgeprune_core.errors import CheckError
 from tracrcheck import Program
+from tracrcheck.rasp import domain as domain_module
 from tracrcheck.rasp import legal_lists
 from tracrcheck.rasp.domain import domain_of, token_order
 from tracrcheck.rasp.legal_lists import search
@@ -222,6 +223,69 @@ def test_a_given_input_that_does_not_fit_is_named(given, wanted):
     with pytest.raises(CheckError) as caught:
         domain_of(replace(PROGRAM, inputs=[["a"], given], domain=lambda x: x[0] == "a"))
     assert (caught.value.code, caught.value.wanted) == ("TC105", wanted)
+
+
+def raising(rng):
+    yield ["a"]
+    raise ValueError("no more")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "what", "got"),
+    [
+        (raising, "`inputs` of 'p' raised ValueError", "no more, after 1 token list"),
+        (raising(None), "`inputs` of 'p' raised ValueError", "no more, after 1 token list"),
+        (
+            lambda rng: 1 / 0,
+            "`inputs` of 'p' raised ZeroDivisionError",
+            "division by zero, after 0 token lists",
+        ),
+        (lambda: [["a"]], "`inputs` of 'p' raised TypeError", "takes 0 positional arguments but 1 was given"),
+        (lambda rng: None, "`inputs` of 'p' gives what is no input", "None from the function"),
+        (lambda rng: 5, "`inputs` of 'p' gives what is no input", "5 from the function"),
+        (5, "`inputs` of 'p' gives what is no input", "5"),
+        ([], "the domain of 'p' is empty", "`inputs` gives no token list"),
+        (iter([]), "the domain of 'p' is empty", "`inputs` gives no token list"),
+        (lambda rng: [], "the domain of 'p' is empty", "`inputs` gives no token list"),
+    ],
+)
+def test_inputs_that_give_no_lists_are_the_authors_error(inputs, what, got):
+    program = replace(PROGRAM, inputs=inputs)
+    for _ in range(2):  # a generator that raised is not taken for one that ended
+        with pytest.raises(CheckError) as caught:
+            domain_of(program)
+        error = caught.value
+        assert (error.code, error.what) == ("TC105", what)
+        assert got in error.got
+        assert error.wanted
+        assert "`inputs`" in error.do
+
+
+def test_inputs_without_an_end_are_read_up_to_a_limit(monkeypatch):
+    monkeypatch.setattr(domain_module, "MOST_HELD", 50)
+    program = replace(PROGRAM, inputs=itertools.repeat(["a"]))
+    for most in (WHOLE, None):
+        with pytest.raises(CheckError) as caught:
+            domain_of(program, most)
+        assert str(caught.value) == (
+            "TC105 `inputs` of 'p' has no end, or is too long\n    got     more than 50 lists\n"
+            "    wanted  a list, or a generator of at most 50\n"
+            "    do      give fewer lists, or a function that draws some: `def inputs(rng): ...`"
+        )
+    assert domain_of(replace(program, inputs=itertools.repeat(["a"], 50))).inputs == (("a",),)
+    assert domain_of(replace(program, inputs=[["a"]] * 51)).inputs == (("a",),)
+    assert domain_of(replace(program, inputs=lambda rng: itertools.repeat(["a"])), 30).inputs == (("a",),)
+
+
+def test_a_generator_that_changes_one_list_yields_what_it_was_each_time():
+    def growing():
+        tokens = []
+        for token in "ab":
+            tokens.append(token)
+            yield tokens
+
+    program = replace(PROGRAM, inputs=growing())
+    assert domain_of(program).inputs == (("a",), ("a", "b")) == domain_of(program).inputs
 
 
 def test_all_inputs_are_refused_where_they_do_not_fit():

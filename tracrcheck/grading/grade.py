@@ -51,7 +51,7 @@ def not_robust(compiled: Compiled, task: Task, verdict: Verdict, found: Circuit,
     """The verdict with the subset of the other edges that shows it, and the outputs there."""
     least = shrunk(task, broken, found)
     kept = ", ".join((least.kept - found).texts)
-    witness = shown_on(compiled, task, least.kept, task.items[least.row])
+    witness = witness_of(compiled, task, least.kept)
     detail = f"wrong if these are kept too, and the rest is cut: {kept}"
     return replace(verdict, witness=witness, detail="; ".join(filter(None, (verdict.detail, detail))))
 
@@ -116,7 +116,14 @@ def _judge(task: Task, certificate: Certificate, answer: Answer, found: Circuit)
         result = probe(task, found, certificate.permitted)
         if result.found is not None:
             return _Judgement(verdict="FAILS", reason="not_robust", broken=result.found)
+        if result.tried is not None and len(found) <= len(certificate.required):
+            return _Judgement(verdict="UNKNOWN", reason=only_tried(result.tried))
     return _of_faithful(certificate, len(found))
+
+
+def only_tried(n: int) -> str:
+    """Why it is not known that a faithful circuit is robust."""
+    return f"robust is not proved of this circuit: {n:,} circuits that contain it were run, and none is wrong"
 
 
 def unproved(certificate: Certificate) -> str:

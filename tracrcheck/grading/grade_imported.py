@@ -21,7 +21,7 @@ import torch
 from edgeprune_core.circuit import Circuit
 from edgeprune_core.task import Task
 from tracrcheck.compiler.compile import Compiled
-from tracrcheck.grading.grade import grade, known_circuits, not_robust, unproved, witness_of
+from tracrcheck.grading.grade import grade, known_circuits, not_robust, only_tried, unproved, witness_of
 from tracrcheck.grading.run_method import Answer
 from tracrcheck.grading.score_metrics import Ranking, rank
 from tracrcheck.grading.verdict import Verdict, Word, edges_sha
@@ -114,9 +114,14 @@ def _judge(
         return "UNKNOWN", unproved(certificate), None
     if not task.accepts(found):
         return "FAILS", "unfaithful", None
-    if certificate.setting.robust and (broken := probe(task, found, certificate.permitted).found):
-        return "FAILS", "not_robust", broken
-    return *_of_faithful(task, imported, truths), None
+    word, reason = _of_faithful(task, imported, truths)
+    if certificate.setting.robust:
+        result = probe(task, found, certificate.permitted)
+        if result.found is not None:
+            return "FAILS", "not_robust", result.found
+        if result.tried is not None and word == "HOLDS" and found != certificate.required:
+            return "UNKNOWN", only_tried(result.tried), None
+    return word, reason, None
 
 
 def _of_faithful(task: Task, imported: Imported, truths: list[frozenset[str]]) -> tuple[Word, str | None]:

@@ -67,17 +67,17 @@ def measure(planted: Planted, settings: Sequence[Setting], *, random_circuits: i
     """Errors: TC162 (the stream is too long, or the leak too large)."""
     draw = torch.Generator().manual_seed(0)
     circuits = circuits_to_try(planted.graph, random_circuits, draw)
-    leak, scale, deviation = 0.0, 1.0, 0.0
+    leaked, differs, scales = [], [], []
     for setting in settings:
         task, plain = task_of(planted.compiled, setting), task_of(planted.original, setting)
-        scale = plain.outcome.scale or 1.0
-        deviation = float((task.reference - plain.reference)[task.valid].abs().max()) / scale
-        leak = max(leak, float(leaks(planted, task, circuits).max()))
+        scales.append(plain.outcome.scale or 1.0)
+        differs.append((task.reference - plain.reference)[task.valid].abs().max() / scales[-1])
+        leaked.append(leaks(planted, task, circuits).max())
     found = Measured(
         stream=stream_ratio(planted),
-        deviation=deviation,
-        leak=leak,
-        bound=bound(planted) / scale,
+        deviation=float(torch.stack(differs).max()),  # NaN if one of them is
+        leak=float(torch.stack(leaked).max()),
+        bound=bound(planted) / min(scales),
         n_circuits=len(circuits) * len(settings),
     )
     for what, got, most in (

@@ -137,4 +137,7 @@ def _rejected(
     n_kept = sum(len(lists[n]) for n in unknown)
     of = f"{len(short) + 1}-{longest}" if len(short) + 1 < longest else f"{longest}"
     how = f"of {tried:,} random lists of length {of}, {n_kept:,} different ones are legal"
+    if not unknown:
+        n_tried, n_legal = sum(len(vocab) ** n for n in short), sum(map(len, short.values()))
+        how = f"of all {n_tried:,} lists of length 1-{longest}, {n_legal:,} are legal"
     return Found(lists, totals | unknown, how)

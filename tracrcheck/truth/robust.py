@@ -40,7 +40,8 @@ LIMITS = Limits(combinations=200_000, seconds=60.0)
 
 @dataclass(frozen=True)
 class Probed:
-    """found: a break, or None. tried: how many circuits were run, where not all were searched. largest: as of `_Between`."""
+    """found: a break, or None. tried: how many circuits were run, where not all were searched.
+    largest: the largest deviation of theirs that is within the tolerance."""
 
     found: Break | None
     tried: int | None = None
@@ -104,13 +105,15 @@ def _sampled(task: Task, least: Circuit, most: Circuit) -> Probed:
     drawn = (itertools.compress(others, row) for row in (chances < 0.5).tolist())
     tries = [*([e] for e in others), *([d for d in others if d != e] for e in others), *map(list, drawn)]
     circuits = [Circuit(least.graph, least.edges | frozenset(edges)) for edges in tries]
+    largest = 0.0
     for start in range(0, len(circuits), AT_ONCE):
         part = circuits[start : start + AT_ONCE]
         off = task.deviations(part)
         if (wrong := (off > task.outcome.limit).any(1).nonzero()[:, 0]).numel():
             first = int(wrong[0])
             return Probed(Break(part[first], int(off[first].argmax())), tried=len(tries))
-    return Probed(None, tried=len(tries))
+        largest = max(largest, float(off.max()))
+    return Probed(None, tried=len(tries), largest=largest)
 
 
 def enlarged(task: Task, broken: Break, most: Circuit) -> Break:

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
+import pytest
+
+from edgeprune_core.circuit import Circuit
 from tests import zoo
+from tracrcheck.grading import grade as grading
+from tracrcheck.grading import grade_imported as imported
+from tracrcheck.grading.grade import FAULTY, grade
 from tracrcheck.grading.grade_imported import grade_imported
 from tracrcheck.grading.robustness import robustness_of
+from tracrcheck.grading.run_method import Answer
 from tracrcheck.importers.base import Imported
 from tracrcheck.importers.nodes import Nodes
 from tracrcheck.reports.certify import ONLY
 from tracrcheck.testing import Case
 from tracrcheck.truth.cache import certificate_for
+from tracrcheck.truth.robust import LIMITS, probe
+from tracrcheck.truth.search import Limits
 from tracrcheck.truth.setting import Setting
 from tracrcheck.truth.task import task_of
 
@@ -43,6 +53,52 @@ def test_the_smallest_robust_circuit_holds_and_a_larger_one_does_not():
 
 def test_an_unfaithful_circuit_is_unfaithful_and_not_merely_not_robust():
     assert case(robust=True).verdict(ROBUST[1:]).reason == "unfaithful"
+
+
+def test_the_witness_is_the_smallest_input_on_which_it_fails():
+    """Not that of the first break which the search meets, on two tokens."""
+    setting = Setting(ablation="mean")
+    required = certificate_for(task_of(zoo.compiled("cancelling_pair"), setting), setting).required
+    found = Case("cancelling_pair", ablation="mean", robust=True).verdict(required.texts)
+    assert (found.reason, len(found.witness.input)) == ("not_robust", 1)
+
+
+@pytest.mark.parametrize("limits", [LIMITS, Limits(combinations=1)], ids=["searched", "sampled"])
+@pytest.mark.parametrize("larger", [0, 1])
+def test_another_circuit_holds_only_if_it_is_proved_robust(limits, larger, monkeypatch):
+    """Beside a certificate that requires other edges, as many or one more."""
+    compiled, setting = (
+        zoo.compiled("checked_copy"),
+        Setting(ablation="resample", lengths=(1, 2), robust=True),
+    )
+    task = task_of(compiled, setting)
+    true = certificate_for(task, setting)
+    edges = [e for e in task.graph.edges if e not in true.required.edges]
+    required = Circuit.of(task.graph, edges[: len(true.required) + larger])
+    other = replace(
+        true, required=required, other=true.required, proved=("sufficient", "minimal", "smallest")
+    )
+    monkeypatch.setattr(grading, "probe", lambda *words: probe(*words, limits))
+    found = grade(compiled, task, other, Answer(circuit=true.required), method="m", seed=0)
+    words = {(LIMITS, 0): "HOLDS", (LIMITS, 1): FAULTY}.get(
+        (limits, larger), "robust is not proved of this circuit: "
+    )
+    assert found.verdict == ("HOLDS" if words == "HOLDS" else "UNKNOWN")
+    assert (found.reason or "HOLDS").startswith(words)
+
+
+@pytest.mark.parametrize(("limits", "word"), [(LIMITS, "HOLDS"), (Limits(combinations=1), "UNKNOWN")])
+def test_nodes_hold_only_if_their_circuit_is_proved_robust(limits, word, monkeypatch):
+    compiled, setting = (
+        zoo.compiled("checked_copy"),
+        Setting(ablation="resample", lengths=(1, 2), robust=True),
+    )
+    task = task_of(compiled, setting)
+    kept = frozenset(e.split(" -> ")[0] for e in ROBUST) - {"tok"}
+    monkeypatch.setattr(imported, "probe", lambda *words: probe(*words, limits))
+    nodes = Imported(format="nodes", granularity=Nodes(), kept=kept)
+    found = grade_imported(compiled, task, certificate_for(task, setting), nodes, name="m")
+    assert found.verdict == word, found
 
 
 def test_nodes_are_judged_by_the_same_rule():

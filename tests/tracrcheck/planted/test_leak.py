@@ -102,3 +102,35 @@ def test_a_leak_that_is_not_a_number_is_no_small_one(monkeypatch):
     monkeypatch.setattr(leak, "stream_ratio", lambda made: float("nan"))
     with pytest.raises(CheckError, match="TC162"):
         leak.measure(planted("hist", 3, 2, 3), [Setting(ablation="zero")], random_circuits=1)
+
+
+SETTINGS = [Setting(ablation="zero"), Setting(ablation="mean")]
+
+
+@pytest.mark.parametrize("off", [1.0, float("nan")])
+@pytest.mark.parametrize("ablation", ["zero", "mean"])
+def test_the_outputs_are_compared_in_every_setting(ablation, off, monkeypatch):
+    made, real = planted("hist", 3, 2, 3), leak.task_of
+
+    def shifted(compiled, setting):
+        task = real(compiled, setting)
+        if compiled is made.compiled and setting.ablation == ablation:
+            vars(task)["reference"] = task.reference + off
+        return task
+
+    monkeypatch.setattr(leak, "task_of", shifted)
+    with pytest.raises(CheckError, match="TC162 what the outputs differ by"):
+        leak.measure(made, SETTINGS, random_circuits=1)
+
+
+@pytest.mark.parametrize("off", [1.0, float("nan")])
+@pytest.mark.parametrize("ablation", ["zero", "mean"])
+def test_what_leaks_in_any_setting_counts(ablation, off, monkeypatch):
+    made = planted("hist", 3, 2, 3)
+
+    def leaks(planted, task, circuits):
+        return torch.tensor([0.0, off if task.ablation.name == ablation else 0.0])
+
+    monkeypatch.setattr(leak, "leaks", leaks)
+    with pytest.raises(CheckError, match="TC162 what leaks into"):
+        leak.measure(made, SETTINGS, random_circuits=1)

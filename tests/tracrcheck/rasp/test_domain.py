@@ -13,6 +13,7 @@ from tracrcheck import Program
 from tracrcheck.rasp import domain as domain_module
 from tracrcheck.rasp import legal_lists
 from tracrcheck.rasp.domain import domain_of, token_order
+from tracrcheck.rasp.legal_lists import search
 
 PROGRAM = Program(name="p", build=lambda: rasp.tokens, vocab={"b", "a"}, max_seq_len=2)
 WHOLE = 20_000  # as docs/limits.md says
@@ -312,3 +313,12 @@ def test_a_sample_of_a_length_is_drawn_from_all_of_it():
         for token in "abc":
             share = sum(tokens[place] == token for tokens in longest) / len(longest)
             assert abs(share - 1 / 3) < 0.05  # the standard deviation is below 0.015
+
+
+def test_where_every_list_was_tried_no_random_ones_are_counted():
+    """Lists of three tokens are illegal, so the domain is not prefix-closed; all 30 lists of up to 4 are tried."""
+    found = search(lambda x: len(x) != 3, ["a", "b"], 4, 20)
+    assert (found.how, found.totals) == (
+        "of all 30 lists of length 1-4, 22 are legal",
+        {1: 2, 2: 4, 3: 0, 4: 16},
+    )

@@ -178,6 +178,16 @@ def test_a_robust_circuit_that_was_sampled_is_not_called_proved():
     assert (got.word, got.says("sufficient")) == ("sampled", f"sampled {got.tried} of 2^{n} circuits")
 
 
+@pytest.mark.parametrize("limits", [LIMITS, Limits(combinations=1)], ids=["searched", "sampled"])
+def test_a_circuit_that_deviates_by_almost_the_tolerance_is_a_narrow_gap_however_it_was_found(limits):
+    """At a tolerance of 1.3, no edge is required, and some circuit moves the outputs by 1."""
+    task, faithful = certified("hist", "mean")
+    wide = replace(task, outcome=replace(task.outcome, tolerance=1.3))
+    got = certify_robust(wide, replace(faithful, required=Circuit.empty(task.graph)), limits=limits)
+    assert (got.proved, got.word) == ((), "UNKNOWN")
+    assert got.says("sufficient") == "UNKNOWN(a narrow gap: 1 to none)"
+
+
 @pytest.mark.parametrize("first", [True, False], ids=["only the first sampled", "all but the first sampled"])
 def test_it_is_proved_if_the_robust_circuit_was_searched_whatever_was_done_about_the_first(
     first, monkeypatch

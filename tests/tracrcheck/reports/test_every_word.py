@@ -14,13 +14,12 @@ from tests.tracrcheck.reports.hostile import RUN, results, verdict
 from tracrcheck.grading.verdict import exit_code
 from tracrcheck.pytest_items import GateItem, NotRecovered
 from tracrcheck.reports.certify import sampled_words
-from tracrcheck.reports.text import separated, truth_words
 from tracrcheck.reports.context import Context, replay_of
 from tracrcheck.reports.document import Edges, Table, plain
 from tracrcheck.reports.gate import document
 from tracrcheck.reports.kinds import comment_of, document_of, html_of, junit_of, page_of
 from tracrcheck.reports.saved import CertificatesFile
-from tracrcheck.reports.text import share
+from tracrcheck.reports.text import separated, share, truth_words
 from tracrcheck.truth.cache import certificate_of
 from tracrcheck.truth.setting import Setting
 

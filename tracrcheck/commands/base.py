@@ -105,9 +105,21 @@ def stop_at(errors: Sequence[CheckError]) -> None:
 
 
 def prepared(entries: Sequence[Entry], settings: Sequence[Setting] = ()) -> list[Compiled]:
-    """The programs, compiled and compared with the interpreter. Prints what is wrong with any, and exits with code 2."""
+    """The programs, compiled and compared with the interpreter. Says which inputs are a sample.
+
+    Prints what is wrong with any, and exits with code 2.
+    """
     from tracrcheck.truth.program_check import prepare
 
     ready, wrong = prepare(entries, settings)
     stop_at(wrong)
+    for compiled in ready:
+        say_if_sampled(compiled)
     return ready
+
+
+def say_if_sampled(compiled: Compiled) -> None:
+    from tracrcheck.reports.certify import sample_line
+
+    if (line := sample_line(compiled)) is not None:
+        typer.echo(line, err=True)

@@ -10,7 +10,7 @@ import typer
 from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import parse_edge
 from tracrcheck.commands.arguments import Folders, Name, SettingOptions
-from tracrcheck.commands.base import command, command_line, prepared, stop_at
+from tracrcheck.commands.base import command, command_line, prepared, say_if_sampled, stop_at
 from tracrcheck.commands.loading import loading
 from tracrcheck.error_codes import user_error
 from tracrcheck.rasp.library import Library
@@ -108,9 +108,11 @@ def explain(
         typer.echo(report.explanation_block(compiled, one.ablation, found))
 
 
-def _announce(compiled: Compiled, seconds: float) -> None:
-    typer.echo(
-        f"{compiled.program.name}: {compiled.graph.n_edges:,} edges, {len(compiled.domain.inputs):,} inputs: "
-        f"about {max(1, round(seconds)):,} s, and the search for smaller circuits",
-        err=True,
-    )
+def _announce(compiled: Compiled, seconds: float | None) -> None:
+    say_if_sampled(compiled)
+    if seconds is not None:
+        typer.echo(
+            f"{compiled.program.name}: {compiled.graph.n_edges:,} edges, {len(compiled.domain.inputs):,} inputs: "
+            f"about {max(1, round(seconds)):,} s, and the search for smaller circuits",
+            err=True,
+        )

@@ -10,6 +10,7 @@ from edgeprune_core.graph import Edge
 from tracrcheck.compiler.compile import Compiled
 from tracrcheck.grading.grade import witness_of
 from tracrcheck.grading.verdict import Witness
+from tracrcheck.rasp.domain import in_all
 from tracrcheck.truth.cache import certificate_of
 from tracrcheck.truth.certificate import Certificate
 from tracrcheck.truth.setting import Setting
@@ -66,5 +67,5 @@ def _exhausted(certificate: Certificate) -> str:
     lists = f"{n:,} pairs" if certificate.setting.paired else f"{n:,} inputs"
     size = len(certificate.required)
     if certificate.sampled is not None:
-        lists += f" (a sample of {certificate.sampled:,})"
+        lists += f" (a sample, of {in_all(certificate.sampled)})"
     return f"the {size} required edges alone give the same output on all {lists}, and this is none of them"

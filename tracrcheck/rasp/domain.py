@@ -69,6 +69,10 @@ def total_of(counts: Iterable[int | None]) -> Total:
     return "unknown" if None in known else sum(n for n in known if n is not None)
 
 
+def in_all(total: Total | None) -> str:
+    return f"{total:,} in all" if isinstance(total, int) else "an unknown number"
+
+
 def token_order(vocab: Sequence[Token]) -> list[Token]:
     """Tokens in an order that does not depend on the hash seed: by value if they compare, else as text."""
     try:

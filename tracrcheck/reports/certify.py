@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tracrcheck.grading.edge_effects import Evidence
 from tracrcheck.grading.robustness import Robustness
 from tracrcheck.grading.verdict import Witness
-from tracrcheck.rasp.domain import Total
+from tracrcheck.rasp.domain import in_all
 from tracrcheck.reports import document as doc
 from tracrcheck.reports.context import Context, drawings
 from tracrcheck.reports.document import choice, number
@@ -200,7 +200,7 @@ def certificate_block(compiled: Compiled, c: Certificate) -> list[str | doc.Tabl
         f"{c.program}: {s.ablation} ablation, criterion {s.criterion}{lengths}{bos}",
         f"  required  {len(c.required)} of {len(c.permitted)} permitted edges{vacuous_words(c)}",
         *(
-            [f"  sampled   sufficient on {c.n_items:,} {pairs}, of {shown(c.sampled)}"]
+            [f"  sampled   sufficient on {c.n_items:,} {pairs}, of {in_all(c.sampled)}"]
             if c.word == "sampled"
             else []
         ),
@@ -248,8 +248,13 @@ def sampled_words(c: Certificate) -> str:
     return f"{separated(c.says('sufficient'))}; proved: " if c.word == "sampled" else ""
 
 
-def shown(total: Total | None) -> str:
-    return f"{total:,} in all" if isinstance(total, int) else "an unknown number"
+def sample_line(compiled: Compiled) -> str | None:
+    """What is said before the work where it is done on a sample of the inputs; None where it is done on all of them."""
+    domain = compiled.domain
+    if domain.sampled is None:
+        return None
+    n, total = len(domain.inputs), in_all(domain.sampled)
+    return f"{compiled.program.name}: {n:,} inputs, a sample of {total}: nothing is proved of the others (--inputs N|all)"
 
 
 def gap_words(gap_below: float | None, gap_above: float | None) -> str:

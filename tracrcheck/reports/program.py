@@ -16,6 +16,7 @@ from edgeprune_core.graph import Edge
 from tracrcheck.compiler.compile import Compiled
 from tracrcheck.error_codes import user_error
 from tracrcheck.grading.edge_effects import Evidence, weights_of
+from tracrcheck.rasp.domain import in_all
 from tracrcheck.reports import certify
 from tracrcheck.reports.context import Context
 from tracrcheck.reports.document import Column, Table, grouped, number, plain
@@ -49,7 +50,7 @@ def checkup_parts(found: Checkup) -> list[str | Table]:
         Column("proved", _proved),
     )
     return [
-        *lines("check.txt", found=found, compiled=compiled, shown=certify.shown, unseen=_unseen(compiled)),
+        *lines("check.txt", found=found, compiled=compiled, in_all=in_all, unseen=_unseen(compiled)),
         *([truths] if truths else []),
         f"  {found.seconds:.1f} s",
     ]

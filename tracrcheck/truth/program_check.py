@@ -47,13 +47,13 @@ def check(
     entry: Entry,
     settings: Sequence[Setting],
     *,
-    before: Callable[[Compiled, float], None] = lambda compiled, seconds: None,
+    before: Callable[[Compiled, float | None], None] = lambda compiled, seconds: None,
     progress: Callable[[Sequence[Setting], int, str], Iterable[Setting]] = _silently,
 ) -> Checkup:
     """Compiles by both routes, compares all results on the whole domain, and certifies.
 
     A hand-made model has one route only: it has no JAX model. before: called with an estimate of the seconds that
-    certifying takes, if they are not few. progress: wraps the settings as they are certified.
+    certifying takes, or None where they are few. progress: wraps the settings as they are certified.
     """
     started = time.monotonic()
     misused = author_errors(entry.program)
@@ -65,8 +65,7 @@ def check(
         return Checkup(
             compiled=None, problems=(*misused, error.at(str(entry.path))), seconds=time.monotonic() - started
         )
-    if (seconds := estimate(compiled, settings)) is not None:
-        before(compiled, seconds)
+    before(compiled, estimate(compiled, settings))
     faithfulness, problems = compare(compiled)
     problems = [*misused, *problems]
     if entry.program.by_hand is None:

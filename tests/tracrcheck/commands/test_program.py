@@ -5,12 +5,17 @@ from __future__ import annotations
 import doctest
 import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 import pytest
 
+from tests import zoo
 from tests.tracrcheck.calls import finished
+from tracrcheck.grading import explain
 from tracrcheck.rasp import legal_lists
 from tracrcheck.rasp.library import load_file
+from tracrcheck.truth import cache, program_check
+from tracrcheck.truth.setting import Setting
 
 
 def test_a_new_program_passes_as_it_stands(call, here):
@@ -92,6 +97,29 @@ def test_given_inputs_are_the_whole_list(call, write):
     finished(call("certify", path, "--ablation", "zero", "--require-whole"), 0)
 
 
+@pytest.mark.parametrize("words", [["check"], ["certify"], ["show"], ["explain"]], ids=lambda w: w[0])
+def test_that_a_sample_will_be_used_is_said_before_the_work(call, words, monkeypatch):
+    """Before anything is certified, whatever the size; and only where it is one."""
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    for module in (cache, program_check, explain):
+        monkeypatch.setattr(module, "certificate_of", stop)
+    edge = ["tok -> out"] if words == ["explain"] else []
+    said = "hist: 86 inputs, a sample of 120 in all: nothing is proved of the others (--inputs N|all)"
+    for inputs, lines in (("100", [said]), ("all", [])):
+        result = call(*words, "hist", *edge, "--ablation", "zero", "--inputs", inputs)
+        assert [line for line in result.stderr.splitlines() if "sample" in line] == lines, result.output
+
+
+@pytest.mark.parametrize(("sampled", "words"), [(7380, "7,380 in all"), ("unknown", "an unknown number")])
+def test_an_edge_that_is_not_needed_on_a_sample_is_explained(sampled, words):
+    compiled, setting = zoo.compiled("hist"), Setting(ablation="zero")
+    certificate = replace(cache.certificate_of(compiled, setting), sampled=sampled)
+    assert f" (a sample, of {words}), and this is none of them" in explain._exhausted(certificate)
+
+
 def test_a_sample_is_said_to_be_one_and_how_it_was_found(call, write, monkeypatch):
     monkeypatch.setattr(legal_lists, "TRIES", 200)
     path = write("rare", max_seq_len=16, rest=RARE)
@@ -108,7 +136,7 @@ def test_a_sample_is_said_to_be_one_and_how_it_was_found(call, write, monkeypatc
         r"  sampled   sufficient on \d+ inputs, of an unknown number\n  proved    minimal, smallest", out
     )
     result = finished(call(*words, "--require-whole"), 1)
-    assert re.match(r"SAMPLED rare, zero, value: sampled \d+ of unknown\n", result.stderr)
+    assert re.search(r"^SAMPLED rare, zero, value: sampled \d+ of unknown\n", result.stderr, re.MULTILINE)
 
 
 def test_reports_of_samples_fail_where_the_whole_list_is_required(call, write, here):
@@ -127,7 +155,9 @@ def test_how_many_inputs_a_list_holds_is_an_option(call, write):
     path = write("long", max_seq_len=9)
     words = ["certify", path, "--ablation", "zero", "--require-whole"]
     result = finished(call(*words, "--inputs", "300"), 1)
-    assert re.fullmatch(r"SAMPLED long, zero, value: sampled 2\d\d of 1,022\n", result.stderr)
+    first, second = result.stderr.splitlines()
+    assert re.match(r"long: 2\d\d inputs, a sample of 1,022 in all: ", first)
+    assert re.fullmatch(r"SAMPLED long, zero, value: sampled 2\d\d of 1,022", second)
     assert "of 1,022 in all" in result.stdout
     for inputs in ("all", "1022"):
         assert "(on 1,022 inputs)" in finished(call(*words, "--inputs", inputs), 0).stdout

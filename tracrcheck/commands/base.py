@@ -114,12 +114,12 @@ def prepared(entries: Sequence[Entry], settings: Sequence[Setting] = ()) -> list
     ready, wrong = prepare(entries, settings)
     stop_at(wrong)
     for compiled in ready:
-        say_if_sampled(compiled)
+        say_if_sampled(compiled, settings)
     return ready
 
 
-def say_if_sampled(compiled: Compiled) -> None:
+def say_if_sampled(compiled: Compiled, settings: Sequence[Setting]) -> None:
     from tracrcheck.reports.certify import sample_line
 
-    if (line := sample_line(compiled)) is not None:
+    if (line := sample_line(compiled, settings)) is not None:
         typer.echo(line, err=True)

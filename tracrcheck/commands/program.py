@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +21,7 @@ from tracrcheck.reports.render import terminal
 
 if TYPE_CHECKING:
     from tracrcheck.compiler.compile import Compiled
+    from tracrcheck.truth.setting import Setting
 
 
 @command
@@ -44,7 +47,8 @@ def check(program: Name, setting: SettingOptions, folder: Folders = None) -> Non
         from tracrcheck.reports import program as report
         from tracrcheck.truth import program_check
 
-    found = program_check.check(entry, settings, before=_announce, progress=terminal.progress)
+    before = partial(_announce, settings)
+    found = program_check.check(entry, settings, before=before, progress=terminal.progress)
     terminal.show(*report.checkup_parts(found))
     stop_at(found.problems)
     raise typer.Exit(0 if found.proved else 1)
@@ -108,8 +112,8 @@ def explain(
         typer.echo(report.explanation_block(compiled, one.ablation, found))
 
 
-def _announce(compiled: Compiled, seconds: float | None) -> None:
-    say_if_sampled(compiled)
+def _announce(settings: Sequence[Setting], compiled: Compiled, seconds: float | None) -> None:
+    say_if_sampled(compiled, settings)
     if seconds is not None:
         typer.echo(
             f"{compiled.program.name}: {compiled.graph.n_edges:,} edges, {len(compiled.domain.inputs):,} inputs: "

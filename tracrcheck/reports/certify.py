@@ -20,6 +20,7 @@ from tracrcheck.truth.certificate import PROPERTIES, Certificate
 
 if TYPE_CHECKING:
     from tracrcheck.compiler.compile import Compiled
+    from tracrcheck.truth.setting import Setting
 
 ONLY = "faithful only if everything else is cut"
 MOST_LOOSE = 2000  # merely permitted edges drawn, over all drawings of a page
@@ -248,9 +249,13 @@ def sampled_words(c: Certificate) -> str:
     return f"{separated(c.says('sufficient'))}; proved: " if c.word == "sampled" else ""
 
 
-def sample_line(compiled: Compiled) -> str | None:
-    """What is said before the work where it is done on a sample of the inputs; None where it is done on all of them."""
-    domain = compiled.domain
+def sample_line(compiled: Compiled, settings: Sequence[Setting]) -> str | None:
+    """What is said before the work where it is done on a sample of the inputs; None where it is done on all of them.
+
+    settings: all with the same lengths.
+    """
+    lengths = settings[0].lengths if settings else None
+    domain = compiled.domain if lengths is None else compiled.domain.of_lengths(*lengths)
     if domain.sampled is None:
         return None
     n, total = len(domain.inputs), in_all(domain.sampled)

@@ -108,8 +108,12 @@ def test_that_a_sample_will_be_used_is_said_before_the_work(call, words, monkeyp
         monkeypatch.setattr(module, "certificate_of", stop)
     edge = ["tok -> out"] if words == ["explain"] else []
     said = "hist: 86 inputs, a sample of 120 in all: nothing is proved of the others (--inputs N|all)"
-    for inputs, lines in (("100", [said]), ("all", [])):
-        result = call(*words, "hist", *edge, "--ablation", "zero", "--inputs", inputs)
+    for more, lines in (
+        (["--inputs", "100"], [said]),
+        (["--inputs", "all"], []),
+        (["--inputs", "100", "--lengths", "1-2"], []),  # of which all are used
+    ):
+        result = call(*words, "hist", *edge, "--ablation", "zero", *more)
         assert [line for line in result.stderr.splitlines() if "sample" in line] == lines, result.output
 
 

@@ -96,7 +96,7 @@ pretrained: $(STAMP) smollm2 ## the tests with SmolLM2: it loads, has the logits
 certificates: $(STAMP) ## the truth of every program against its pins
 	$(BIN)/tracrcheck certify --all --check ci/certificates.json
 
-full: $(STAMP) $(OUT) ## the gate, every ablation and 20 seeds: two hours on two cores
+full: $(STAMP) $(OUT) ## the gate, every ablation and 20 seeds: hours on two cores
 	$(BIN)/tracrcheck gate $(PROGRAMS) --method $(METHOD) --profile full --jobs $(JOBS) --json $(OUT)/full.json --resume
 
 mutants: $(STAMP) $(OUT) ## the seeded faults: every one must be caught

@@ -13,18 +13,14 @@ import pytest
 
 from edgeprune_core.trained_models import DEFAULT
 from tests import zoo
-from tests.tracrcheck.runs.test_fuzz_bar import features
 from tracrcheck.grading.verdict import Verdict
 from tracrcheck.invariants import INVARIANTS
 from tracrcheck.invariants.subjects import KINDS
 from tracrcheck.mutants import MUTANTS
-from tracrcheck.records.reading import plain
 from tracrcheck.runs.compare import CompareResults
 from tracrcheck.runs.false_alarms import FalseAlarmResults, QuietRun
 from tracrcheck.runs.fuzz import FuzzResults
-from tracrcheck.runs.fuzz import Plan as FuzzPlan
-from tracrcheck.runs.fuzz_program import Examined, Row, Trivial
-from tracrcheck.runs.fuzz_score import Bar, is_narrow
+from tracrcheck.runs.fuzz_score import Bar
 from tracrcheck.runs.gate import Results
 from tracrcheck.runs.invariants import Checked, InvariantResults
 from tracrcheck.runs.kinds import read_any
@@ -43,9 +39,6 @@ OLD_NAMES = {"edge_pruning_pathwise": "edge_pruning_bounded"}
 
 # Seeds of the gate on each program of published size; on the others, those of the full profile.
 LARGE_SEEDS = 5
-# Fuzzing, by the size of the programs: how many seeds and programs of each there must be, and the share that must be exact of all
-# settings that are not narrow, and of those of each ablation.
-FUZZED = {"small": (3, 500, 0.999, 0.998), "large": (1, 300, 0.99, 0.99)}
 # The number of seeds on which no invariant may be broken, and of runs of the gauntlet in which nothing may be red.
 SEEDS = 200
 QUIET = 20
@@ -104,20 +97,6 @@ def short_of_the_bar(found: RunResults) -> list[str]:
     wanted = {"ablations": list(full.ablations), "seeds": list(range(seeds))}
     if method == "edge_pruning_score_function" and {name: asked[name] for name in wanted} != wanted:
         short.append("not the full profile")
-    return short
-
-
-def short_of_fuzzing(found: Sequence[FuzzResults], size: str) -> list[str]:
-    """Of all files of a size together."""
-    seeds, programs, overall, each = FUZZED[size]
-    counted = [f for f in found if f.plan.size == size and f.plan.programs >= programs]
-    rows = [row for f in counted for row in f.rows if row.counts and not is_narrow(row)]
-    short = [] if len({f.plan.seed for f in counted}) >= seeds else [f"fewer than {seeds} seeds"]
-    for name in ("overall", "zero", "mean", "resample"):
-        of = [row for row in rows if name in ("overall", row.ablation)]
-        exact, least = sum(row.holds for row in of), overall if name == "overall" else each
-        if not of or exact < least * len(of):
-            short.append(f"{name}: {exact} of {len(of)} that are not narrow")
     return short
 
 
@@ -230,7 +209,7 @@ def test_the_seeded_faults_of_all_committed_files_meet_their_bars():
 
 def test_what_must_be_committed_is():
     """The gate on every program, those of published size among them, by the default method and by the one with a bounded
-    divergence; fuzzing of both sizes; the seeded faults, by the gauntlet and by the tests; the gauntlet without a fault; the
+    divergence; the seeded faults, by the gauntlet and by the tests; the gauntlet without a fault; the
     invariants; and the methods compared on three tasks."""
     found = list(committed().values())
     gates = {f.run["asked"]["method"] for f in found if isinstance(f, Results)}
@@ -238,8 +217,6 @@ def test_what_must_be_committed_is():
     judged = {name for f in found if isinstance(f, Results) for name in f.run["asked"]["programs"]}
     assert not set(zoo.ALL) - set(zoo.LATER) - judged
     assert set(OLD_NAMES) <= gates, "these results were made again: take their old names out of OLD_NAMES"
-    fuzzing = [f for f in found if isinstance(f, FuzzResults)]
-    assert {size: short_of_fuzzing(fuzzing, size) for size in FUZZED} == {"small": [], "large": []}
     assert {f.by for f in found if isinstance(f, MutantResults)} == {"gauntlet", "suite"}
     assert any(isinstance(f, FalseAlarmResults) for f in found)
     assert any(isinstance(f, InvariantResults) for f in found)
@@ -283,49 +260,6 @@ def made(programs=zoo.NAMES, **change) -> Results:
 )
 def test_a_file_below_its_bar_is_reported(found, short):
     assert short_of_the_bar(found) == short
-
-
-ABLATIONS = ("zero", "mean", "resample")
-
-
-def fuzzed(n: int, seed: int = 1, programs: int = 500, **change) -> FuzzResults:
-    """500 programs in three settings each, all exact but those of the first n under `zero`, which have this change."""
-    plan = FuzzPlan(method="exact", seed=seed, programs=programs, ablations=ABLATIONS, timeout=60.0)
-
-    def row(number: int, ablation: str) -> Row:
-        verdict = replace(
-            made().verdicts[0], ablation=ablation, **(change if ablation == "zero" and number < n else {})
-        )
-        return Row(number=number, verdict=verdict, proved=(), n_permitted=9, certify_seconds=0.1,
-                   trivial=Trivial(permitted="FAILS", random="FAILS"))  # fmt: skip
-
-    rows = [row(number, name) for number in range(500) for name in ABLATIONS]
-    examined = (Examined(program=features(), rows=tuple(rows)),)
-    return FuzzResults(path=Path("made.json"), run={"asked": plain(plan)}, examined=examined)
-
-
-FINE = [fuzzed(0, 2), fuzzed(0, 3)]
-NARROW = {"verdict": "UNKNOWN", "reason": "sufficient is not proved: a narrow gap: 0 to 0.02 around 0.01"}
-UNPROVED = {"verdict": "UNKNOWN", "reason": "smallest is not proved"}
-
-
-@pytest.mark.parametrize(
-    ("found", "short"),
-    [
-        (FINE, ["fewer than 3 seeds"]),
-        ([*FINE, fuzzed(0)], []),
-        ([*FINE, fuzzed(0, 2)], ["fewer than 3 seeds"]),
-        ([*FINE, fuzzed(0, programs=499)], ["fewer than 3 seeds"]),
-        ([*FINE, fuzzed(3, verdict="FAILS")], []),
-        ([*FINE, fuzzed(4, verdict="FAILS")], ["zero: 1496 of 1500 that are not narrow"]),
-        ([*FINE, fuzzed(4, **UNPROVED)], ["zero: 1496 of 1500 that are not narrow"]),
-        ([*FINE, fuzzed(5, verdict="FAILS")], ["overall: 4495 of 4500 that are not narrow", "zero: 1495 of 1500 that are not narrow"]),
-        ([*FINE, fuzzed(400, **NARROW)], []),
-        ([*FINE, fuzzed(400, verdict="FAILS", vacuous=True)], []),
-    ],
-)  # fmt: skip
-def test_fuzzing_below_its_bar_is_reported(found, short):
-    assert short_of_fuzzing(found, "small") == short
 
 
 def laws(

@@ -119,6 +119,7 @@ def prepared(entries: Sequence[Entry], settings: Sequence[Setting] = ()) -> list
 
 
 def say_if_sampled(compiled: Compiled, settings: Sequence[Setting]) -> None:
+    """On stderr, before anything is proved."""
     from tracrcheck.reports.certify import sample_line
 
     if (line := sample_line(compiled, settings)) is not None:

@@ -114,13 +114,15 @@ def _judge(
         return "UNKNOWN", unproved(certificate), None
     if not task.accepts(found):
         return "FAILS", "unfaithful", None
-    word, reason = _of_faithful(task, imported, truths)
+    tried = None
     if certificate.setting.robust:
         result = probe(task, found, certificate.permitted)
         if result.found is not None:
             return "FAILS", "not_robust", result.found
-        if result.tried is not None and word == "HOLDS" and found != certificate.required:
-            return "UNKNOWN", only_tried(result.tried), None
+        tried = result.tried
+    word, reason = _of_faithful(task, imported, truths)
+    if word == "HOLDS" and tried is not None and found != certificate.required:
+        return "UNKNOWN", only_tried(tried), None
     return word, reason, None
 
 

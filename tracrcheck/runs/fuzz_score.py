@@ -112,7 +112,7 @@ def _short(rows: Mapping[str, Sequence[Row]], composition: Composition, bar: Bar
         others = [row for row in of if not is_narrow(row)]
         exact, least = sum(row.holds for row in of), bar.overall if name == "overall" else bar.each_ablation
         if not others or exact < least * len(others):
-            found.append(f"{name}: {exact} of {len(others)} exact, at least {least:.0%} wanted")
+            found.append(f"{name}: {exact} of {len(others)} exact, at least {100 * least:g}% wanted")
         if (narrow := len(of) - len(others)) > bar.narrow * len(of):
             found.append(f"{name}: {narrow} of {len(of)} narrow, at most {bar.narrow:.0%} wanted")
         if name != "overall" and composition.programs >= bar.programs and len(of) < bar.settings:

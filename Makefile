@@ -124,7 +124,7 @@ planted: $(STAMP) $(OUT) ## certificates of GPT-2s with every causal program, an
 	$(BIN)/tracrcheck report ci/results/planted.json --md ci/results/planted.md
 
 planted-gate: planted ## edge pruning on each at its own size, five seeds: hours; resumes
-	$(BIN)/tracrcheck gate $(filter-out %-12x12/,$(wildcard $(OUT)/planted/*/)) --method edge_pruning --seeds 5 --jobs $(JOBS) \
+	$(BIN)/tracrcheck gate $(filter-out %-12x12/,$(wildcard $(OUT)/planted/*/)) --method edge_pruning_bounded --seeds 5 --jobs $(JOBS) \
 	    --json $(OUT)/planted-gate.json --resume
 
 coverage: $(STAMP) $(OUT) ## which lines and branches of edgeprune_core the default tests run

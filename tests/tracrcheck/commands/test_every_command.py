@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from tests.tracrcheck.calls import finished
-from tracrcheck import cli
+from tracrcheck import __version__, cli
 
 
 def test_help_and_version_load_neither_torch_nor_jax():
@@ -23,7 +23,7 @@ def test_help_and_version_load_neither_torch_nor_jax():
     found = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=False
     )
-    assert (found.returncode, found.stdout) == (0, "tracrcheck 0.1.0\n"), found.stderr
+    assert (found.returncode, found.stdout) == (0, f"tracrcheck {__version__}\n"), found.stderr
 
 
 def test_a_command_whose_output_is_closed_ends_as_ever(monkeypatch):

@@ -22,12 +22,11 @@ ELSEWHERE = {
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Adds the committed results, and pages that the navigation does not name, to the navigation."""
+    """Adds the committed results to the navigation, which names every other page."""
     sections = {next(iter(section)): next(iter(section.values())) for section in config.nav}
-    results = [name for name in ELSEWHERE if name.startswith("results/") and name not in _named(config.nav)]
-    sections["Results"] += [{Path(name).stem: name} for name in results]
-    there = {str(p.relative_to(config.docs_dir)) for p in Path(config.docs_dir).rglob("*.md")}
-    sections["Use"] += sorted(there - set(_named(config.nav)))
+    named = _named(config.nav)
+    results = [name for name in ELSEWHERE if name.startswith("results/") and name not in named]
+    sections["Check the claims"].append({"Committed results": [{Path(name).stem: name} for name in results]})
     return config
 
 

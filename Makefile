@@ -62,8 +62,9 @@ bench: $(STAMP) ## how soon commands start, and the speed and memory of the gate
 	$(BIN)/python ci/bench/start.py
 	$(BIN)/python ci/bench/gate.py
 
+# With --quiet, mkdocs drops the warnings that --strict should count.
 docs: $(STAMP) ## the documentation as a site, in build/site: nothing broken, nothing loaded from elsewhere
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 ci: lint test docs recheck quick pretrained ## what a pull request must pass; .github/workflows/ci.yml runs the same
 

@@ -2,189 +2,41 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import pytest
 
 from edgeprune_core.trained_models import DEFAULT
 from tests import zoo
+from tests.quality.bars import (
+    COMPARED,
+    HALVED,
+    LARGE_SEEDS,
+    LEAST,
+    NOT_RUN,
+    OLD_NAMES,
+    QUIET,
+    SEEDS,
+    SETTINGS,
+    TARGETED,
+    committed,
+    levels_of_the_paper,
+    short_of_faults,
+    short_of_the_bar,
+)
 from tracrcheck.grading.verdict import Verdict
 from tracrcheck.invariants import INVARIANTS
 from tracrcheck.invariants.subjects import KINDS
 from tracrcheck.mutants import MUTANTS
 from tracrcheck.runs.compare import CompareResults
 from tracrcheck.runs.false_alarms import FalseAlarmResults, QuietRun
-from tracrcheck.runs.fuzz import FuzzResults
-from tracrcheck.runs.fuzz_score import Bar
 from tracrcheck.runs.gate import Results
 from tracrcheck.runs.invariants import Checked, InvariantResults
-from tracrcheck.runs.kinds import read_any
 from tracrcheck.runs.mutants import Found, MutantResults
-from tracrcheck.runs.peers import PeersResults
-from tracrcheck.runs.plants import PlantsResults
 from tracrcheck.runs.profiles import PROFILES
-from tracrcheck.runs.results import RunResults
-from tracrcheck.trained.curve import LEVELS, Curve, Point, standings
-
-FOLDER = Path(__file__).parents[2] / "ci" / "results"
-# The share that each method must get right, of all settings that are not vacuous.
-LEAST = {"edge_pruning_score_function": 1.0, "edge_pruning_bounded": 0.95}
-# The names that methods had when some of the results were made; a name goes when its result is made again.
-OLD_NAMES = {"edge_pruning_pathwise": "edge_pruning_bounded"}
-
-# Seeds of the gate on each program of published size; on the others, those of the full profile.
-LARGE_SEEDS = 5
-# The number of seeds on which no invariant may be broken, and of runs of the gauntlet in which nothing may be red.
-SEEDS = 200
-QUIET = 20
-# The share of seeded faults that each way to check must catch. Faults written blind have no bar.
-CAUGHT = {"gauntlet": 1.0, "suite": 0.95, "targeted": 1.0}
-TARGETED = {mutant.name for mutant in MUTANTS.values() if mutant.tests}  # these name tests of their own
-# Faults of the table that no committed file has yet, at most. These numbers only go down.
-NOT_RUN = {"gauntlet": 0, "suite": 2, "targeted": 0}
-# What a comparison must contain: methods, seeds and settings. NEAR: edge pruning's edges, as a multiple of the fewest.
-COMPARED = {"edge_pruning", "acdc", "eap", "eap_ig", "random"}
-COMPARED_SEEDS, SETTINGS, NEAR = 5, 20, 1.1
-# Where edge pruning needs at most half of EAP-IG's edges on a model that is not the shipped one.
-HALVED = (0.3, 1.0)
-# The share of ACDC's edges that the figures of the edge-pruning paper show; docs/trained.md says that we do not see it.
-PAPER = 0.5
-
-
-@cache
-def committed() -> dict[str, RunResults]:
-    return {path.name: read_any(path) for path in FOLDER.glob("*.json")}
-
-
-def short_of_the_bar(found: RunResults) -> list[str]:
-    """What is below its bar, in words."""
-    asked = found.run["asked"]
-    if isinstance(found, MutantResults):  # see `short_of_faults`
-        return []
-    if isinstance(
-        found, PeersResults
-    ):  # the methods of others have no bar; a share is committed, and its page says what is missing
-        return []
-    if isinstance(found, PlantsResults):
-        return [f"{plant.program}, {plant.size}: {plant.fault}" for plant in found.plants if plant.fault]
-    if not found.run["finished"]:
-        return ["not finished"]
-    if isinstance(found, FuzzResults):
-        return list(found.score(Bar()).short)
-    if isinstance(found, InvariantResults):
-        return short_of_laws(found)
-    if isinstance(found, FalseAlarmResults):
-        return short_of_quiet(found)
-    if isinstance(found, CompareResults):
-        return short_of_a_comparison(found)
-    if asked["method"].startswith(
-        "ci.starts:"
-    ):  # compared with each other: docs/trained.md has their figures
-        return []
-    counted = [v for v in found.verdicts if not v.vacuous]
-    share = sum(v.verdict == "HOLDS" for v in counted) / len(counted)
-    method = OLD_NAMES.get(asked["method"], asked["method"])
-    short = [] if share >= LEAST[method] else [f"{share:.2%} hold"]
-    full, large = PROFILES["full"], not set(asked["programs"]) - set(zoo.LARGE)
-    if missing := set(zoo.LARGE if large else zoo.NAMES) - set(zoo.LATER) - set(asked["programs"]):
-        short.append(f"without {', '.join(sorted(missing))}")
-    seeds = LARGE_SEEDS if large else full.seeds
-    wanted = {"ablations": list(full.ablations), "seeds": list(range(seeds))}
-    if method == "edge_pruning_score_function" and {name: asked[name] for name in wanted} != wanted:
-        short.append("not the full profile")
-    return short
-
-
-def short_of_laws(found: InvariantResults) -> list[str]:
-    asked = found.run["asked"]
-    broken = [f"{c.invariant} on {c.subject}" for c in found.checks if c.red]
-    short = [f"{', '.join(broken)} broken"] if broken else []
-    if missing := {i.name for i in INVARIANTS} - set(asked["invariants"]):
-        short.append(f"without {', '.join(sorted(missing))}")
-    if len(asked["seeds"]) < SEEDS or not asked["programs"]:
-        short.append(f"{len(asked['seeds'])} seeds, {asked['programs']} programs each")
-    subjects = Counter(unit.seed for unit in found.units)
-    if set(subjects.values()) != {len(KINDS) + asked["programs"]}:
-        short.append("subjects are missing")
-    return short
-
-
-def short_of_faults(files: Sequence[MutantResults], *, not_run: Mapping[str, int]) -> list[str]:
-    """Of all files together: of a fault, the newest row counts. A fault that is newer than a file is run by itself, into another.
-
-    Those written blind count only where a fault names tests of its own, which must catch it.
-    """
-    status: dict[tuple[str, str], str] = {}
-    for found in sorted(files, key=lambda found: found.run["started"]):
-        status |= {(found.by, row.name): row.status for row in found.found}
-    whole = set(MUTANTS) - TARGETED
-    short = []
-    for way, by, faults in (
-        ("gauntlet", "gauntlet", whole),
-        ("suite", "suite", whole),
-        ("targeted", "suite", TARGETED),
-    ):
-        run = {name: status[by, name] for name in faults if (by, name) in status}
-        counted = [s for name, s in run.items() if way == "targeted" or not MUTANTS[name].blind]
-        share = sum(s == "killed" for s in counted) / len(counted) if counted else 1.0
-        short += [] if share >= CAUGHT[way] else [f"{way}: {share:.2%} of the faults killed"]
-        if len(missing := sorted(faults - set(run))) > not_run.get(way, 0):
-            short.append(f"{way}: without {', '.join(missing)}")
-    return short
-
-
-def short_of_quiet(found: FalseAlarmResults) -> list[str]:
-    loud = [f"seed {run.seed}: {run.red or run.error}" for run in found.runs if not run.quiet]
-    few = [f"{len(found.runs)} runs"] if len(found.runs) < QUIET else []
-    profile = PROFILES["mutants"]
-    wanted = {"programs": list(profile.programs or ()), "ablations": list(profile.ablations)}
-    asked = {name: found.run["asked"][name] for name in wanted}
-    return [*loud, *few, *([] if asked == wanted else ["not the profile of the seeded faults"])]
-
-
-def short_of_a_comparison(found: CompareResults) -> list[str]:
-    """Enough was done for every method, and edge pruning is near the best at every level."""
-    asked = found.run["asked"]
-    if asked["model"] != DEFAULT:
-        return short_on_a_large_model(found)
-    short = [
-        f"{c.method}, seed {c.seed}: {c.fault or c.candidates}"
-        for c in found.curves
-        if c.candidates < SETTINGS
-    ]
-    if missing := COMPARED - set(asked["methods"]):
-        short.append(f"without {', '.join(sorted(missing))}")
-    if len(asked["seeds"]) < COMPARED_SEEDS:
-        short.append(f"{len(asked['seeds'])} seeds")
-    at = {(s.method, s.level): s.median for s in standings(found.curves)}
-    for level in LEVELS:
-        best = min(median for (_, there), median in at.items() if there == level)
-        if best == 0:  # the empty circuit is near enough there: there was nothing to find
-            continue
-        if at.get(("edge_pruning", level), math.inf) > NEAR * best:
-            short.append(f"edge_pruning at {level} nats")
-    return short
-
-
-def short_on_a_large_model(found: CompareResults) -> list[str]:
-    """There edge pruning needs at most half of the edges of attribution."""
-    at = {(s.method, s.level): s.median for s in standings(found.curves)}
-    return [
-        f"edge_pruning at {x} nats"
-        for x in HALVED
-        if not at["edge_pruning", x] <= at["eap_ig", x] / 2 < math.inf
-    ]
-
-
-def levels_of_the_paper(found: CompareResults) -> list[float]:
-    """The levels at which edge pruning needs at most the paper's share of ACDC's edges."""
-    at = {(s.method, s.level): s.median for s in standings(found.curves)}
-    return [x for x in LEVELS if at["edge_pruning", x] <= PAPER * at["acdc", x] < math.inf and at["acdc", x]]
+from tracrcheck.trained.curve import LEVELS, Curve, Point
 
 
 def test_the_papers_share_of_acdcs_edges_is_reached_where_the_docs_say_so():
@@ -197,9 +49,13 @@ def test_the_papers_share_of_acdcs_edges_is_reached_where_the_docs_say_so():
     assert levels_of_the_paper(compared(edges=6)) == []
 
 
+# Bars that are missed, and docs/trained.md says so.
+MISSED = {"compare-smollm2-gendered_pronoun.json": [f"edge_pruning at {x} nats" for x in HALVED]}
+
+
 def test_what_is_committed_meets_its_bar():
     short = {name: short_of_the_bar(results) for name, results in committed().items()}
-    assert {name: words for name, words in short.items() if words} == {}
+    assert {name: words for name, words in short.items() if words} == MISSED
 
 
 def test_the_seeded_faults_of_all_committed_files_meet_their_bars():
@@ -242,6 +98,15 @@ def made(programs=zoo.NAMES, **change) -> Results:
     )
 
 
+FIVE = [f"{name}_gpt2" for name in ("frac_prevs", "induction", "last_a", "running_parity", "slow_motion")]
+
+
+def planted(programs=FIVE, **change) -> Results:
+    """Results of the gate on the GPT-2s of GPT-2 small's size, all right."""
+    asked = {"method": "ci.planted_pruner:small_steps", "ablations": ["resample"], "seeds": [0]}
+    return made(programs, **change | {"asked": asked | change.get("asked", {})})
+
+
 @pytest.mark.parametrize(
     ("found", "short"),
     [
@@ -256,6 +121,11 @@ def made(programs=zoo.NAMES, **change) -> Results:
         (made(zoo.LARGE), ["not the full profile"]),
         (made(zoo.LARGE, asked={"seeds": list(range(LARGE_SEEDS))}), []),
         (made(zoo.LARGE[1:], asked={"seeds": list(range(LARGE_SEEDS))}), [f"without {zoo.LARGE[0]}"]),
+        (planted(), []),
+        (planted(FIVE[1:]), ["without frac_prevs_gpt2"]),
+        (planted(second={"verdict": "FAILS"}), ["50.00% hold"]),
+        (planted(asked={"ablations": ["mean"]}), ["['mean'], 1 seeds"]),
+        (planted(asked={"seeds": []}), ["['resample'], 0 seeds"]),
     ],
 )
 def test_a_file_below_its_bar_is_reported(found, short):

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.quality.test_bars import committed, made
+from tests.quality.bars import committed
+from tests.quality.test_bars import made
 from tests.tracrcheck.runs.test_fuzz_bar import features
 from tracrcheck.generator.features import Composition
 from tracrcheck.records.reading import plain

@@ -104,7 +104,7 @@ class MethodOptions:
         int | None, typer.Option(min=1, help="New prompts in each step.", show_default=False)
     ] = None
     learning_rate: Annotated[
-        float | None, typer.Option(help="The optimiser's learning rate.", show_default=False)
+        float | None, typer.Option(min=0, help="The optimiser's learning rate.", show_default=False)
     ] = None
     init: Annotated[
         str | None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -125,7 +126,7 @@ def plant(
         typer.echo(f"wrote {weights}")
     if out is not None:
         files.write_text(out, file.file_text(made, entry.path, out))
-        typer.echo(f"wrote {out}; now: tracrcheck gate {out}")
+        typer.echo(f"wrote {out}; now: tracrcheck gate {quote(str(out))}")
 
 
 def plant_gpt2(
@@ -157,4 +158,4 @@ def plant_gpt2(
         truths.append(carried.carried(host, model, setting))
         terminal.show(carried_line(truths[-1]))
     folder.write_gpt2(out, host, truths, source=entry.path, command=command_line(), measured=measured)
-    typer.echo(f"wrote {out}; now: tracrcheck gate {out}")
+    typer.echo(f"wrote {out}; now: tracrcheck gate {quote(str(out))}")

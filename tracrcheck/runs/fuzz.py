@@ -137,7 +137,11 @@ class FuzzResults(RunResults):
 
     def problems(self) -> list[str]:
         found = [
-            problem for row in self.rows for problem in contradictions(f"rows of {row.number}", row.verdict)
+            problem
+            for row in self.rows
+            for problem in contradictions(
+                f"rows of {row.number}", row.verdict, method=self.run["asked"]["method"]
+            )
         ]
         if not self.run["finished"]:
             return found
@@ -278,7 +282,10 @@ def _beside(judged: Judged) -> dict[str, Any]:
 def _outcome(judged: Judged, other: Judged | None) -> str:
     beside = _beside(other) if other else {}
     differs = {name: value for name, value in _beside(judged).items() if beside.get(name) != value}
-    return outcome_of(judged[1].verdict) + "".join(f", {name} {value}" for name, value in differs.items())
+    there = None if other is None else other[1].verdict
+    return outcome_of(judged[1].verdict, there) + "".join(
+        f", {name} {value}" for name, value in differs.items()
+    )
 
 
 FUZZ = RunKind(

@@ -75,17 +75,23 @@ class Results(VerdictResults):
             *(
                 p
                 for n, verdict in enumerate(self.verdicts)
-                for p in contradictions(f"verdicts[{n}]", verdict)
+                for p in contradictions(f"verdicts[{n}]", verdict, method=asked["method"])
             ),
         ]
 
 
-def contradictions(where: str, v: Verdict) -> list[str]:
-    """What one part of a verdict says against another."""
+def contradictions(where: str, v: Verdict, *, method: str) -> list[str]:
+    """What one part of a verdict says against another, or against the method that was asked for."""
     holds = v.verdict == "HOLDS"
     found = [f"{where}.reason: {v.reason!r} where it {v.verdict}"] if holds != (v.reason is None) else []
     if holds and (v.missing or v.extra or v.n_found != v.n_required):
         found.append(f"{where}: it HOLDS, with differences")
+    elif v.judged == "circuit" and v.n_found != (n := v.n_required + len(v.extra) - len(v.missing)):
+        found.append(f"{where}.n_found: {v.n_found}, where the edges missing and extra make it {n}")
+    if v.method != method:
+        found.append(f"{where}.method: {v.method!r}, where {method!r} was asked for")
+    if v.seconds < 0:
+        found.append(f"{where}.seconds: {v.seconds}, wanted at least 0")
     return found
 
 
@@ -183,21 +189,37 @@ def again(
 
 
 def same_verdict(then: Verdict, now: Verdict, elsewhere: bool) -> bool:
-    """The edges found are equal, and all that follows from them; of a failure on another machine, the truth alone."""
+    """The edges found are equal, and all that follows from them; of a failure on another machine, the truth alone.
+
+    Scores, and so their figures, depend on how a machine rounds.
+    """
     truth = (then.key, then.n_required, then.vacuous) == (now.key, now.n_required, now.vacuous)
-    return truth and ((elsewhere and then.verdict != "HOLDS") or _found(then) == _found(now))
+    if not truth or (elsewhere and then.verdict != "HOLDS"):
+        return truth
+    return _found(then) == _found(now) and (elsewhere or _figures(then) == _figures(now))
 
 
 def _found(v: Verdict) -> tuple[Any, ...]:
-    return v.verdict, v.found_sha, v.n_found, set(v.missing), set(v.extra)
+    return v.verdict, v.reason, v.judged, v.found_sha, v.n_found, set(v.missing), set(v.extra)
+
+
+def _figures(v: Verdict) -> dict[str, Any]:
+    """What the scores and the witness come to, by name."""
+    ranking = {} if v.ranking is None else v.ranking.to_json()
+    return ranking | (
+        {} if v.witness is None else {"witness": v.witness.input, "position": v.witness.position}
+    )
 
 
 def named(v: Verdict) -> str:
     return f"{v.program}, {v.ablation}, {v.criterion}, seed {v.seed}"
 
 
-def outcome_of(v: Verdict) -> str:
-    return f"{v.verdict} with {v.n_found} of {v.n_required} edges ({v.found_sha})"
+def outcome_of(v: Verdict, other: Verdict | None = None) -> str:
+    """In words, with the figures that differ from those of `other`."""
+    there = None if other is None else _figures(other)
+    differ = [f"{name} {x}" for name, x in _figures(v).items() if there is not None and there.get(name) != x]
+    return ", ".join([f"{v.verdict} with {v.n_found} of {v.n_required} edges ({v.found_sha})", *differ])
 
 
 GATE = RunKind(
@@ -210,5 +232,5 @@ GATE = RunKind(
     again=again,
     same=same_verdict,
     named=named,
-    outcome=lambda verdict, other: outcome_of(verdict),
+    outcome=outcome_of,
 )

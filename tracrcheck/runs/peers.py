@@ -97,7 +97,11 @@ class PeersResults(gate.VerdictResults):
         found = [_key(v) for v in self.verdicts]
         return [
             *coverage("verdicts", found, self.plan.units(), finished=self.run["finished"]),
-            *(p for n, v in enumerate(self.verdicts) for p in gate.contradictions(f"verdicts[{n}]", v)),
+            *(
+                p
+                for n, v in enumerate(self.verdicts)
+                for p in gate.contradictions(f"verdicts[{n}]", v, method=v.method)
+            ),
         ]
 
 
@@ -165,6 +169,6 @@ PEERS = RunKind(
     again=again,
     same=gate.same_verdict,
     named=lambda v: f"{v.method}, {gate.named(v)}",
-    outcome=lambda verdict, other: gate.outcome_of(verdict),
+    outcome=gate.outcome_of,
     gone=_gone,
 )

@@ -252,6 +252,13 @@ def test_wrong_sizes_settings_and_places_are_refused(call, words, where, monkeyp
     assert where in result.stderr.splitlines()[0]
 
 
+def test_a_learning_rate_below_0_is_refused_and_the_method_not_run(call):
+    assert (
+        "--learning-rate"
+        in finished(call("discover", "--task", "ioi", *FEW, "--learning-rate", "-1"), 2).stderr
+    )
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")
 def test_a_gpu_that_is_not_there_is_refused(call):
     result = finished(call("discover", "--task", "ioi", *FEW, "--device", "cuda"), 2)

@@ -22,7 +22,7 @@ FILES = {
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """slow_motion in a GPT-2 of its own size, and what the command printed."""
-    folder = tmp_path_factory.mktemp("made") / "d"
+    folder = tmp_path_factory.mktemp("made") / "my d"
     result = CliRunner().invoke(app, ["plant", "slow_motion", "--family", "gpt2", "--out", str(folder)])
     return folder, finished(result, 0).stdout.splitlines()
 
@@ -45,9 +45,9 @@ def test_it_says_what_was_run_and_writes_the_folder(planted, made):
     assert re.match(
         r"  mean        \d edges required, run on 62 inputs: sufficient, minimal; the weakest is", planted[6]
     )
-    assert planted[7] == f"wrote {made[0]}; now: tracrcheck gate {made[0]}"
+    assert planted[7] == f"wrote {made[0]}; now: tracrcheck gate '{made[0]}'"
     assert {path.name for path in made[0].iterdir()} == FILES
-    assert [path.name for path in made[0].parent.iterdir()] == ["d"]
+    assert [path.name for path in made[0].parent.iterdir()] == ["my d"]
 
 
 @pytest.mark.usefixtures("planted")

@@ -76,6 +76,11 @@ FAULTS = {
     ),
     "verdicts[1].reason: 'raised' where it HOLDS": lambda f: f["verdicts"][1].update(verdict="HOLDS"),
     "verdicts[0]: it HOLDS, with differences": lambda f: first(f).update(n_found=99),
+    "verdicts[1].n_found: 99, where the edges missing and extra make it 0": lambda f: f["verdicts"][1].update(
+        n_found=99
+    ),
+    f"verdicts[0].method: 'eap', where '{METHODS}": lambda f: first(f).update(method="eap"),
+    "verdicts[0].seconds: -5.0, wanted at least 0": lambda f: first(f).update(seconds=-5.0),
     "verdicts: one appears twice": lambda f: f["verdicts"].append(first(f)),
     "verdicts: not requested: hist zero value 9": lambda f: first(f).update(seed=9),
     "verdicts: missing, though the run is finished: length resample value 1": lambda f: f["verdicts"].pop(),
@@ -147,6 +152,25 @@ def test_a_verdict_made_right_by_hand_is_found(call, put, made):
         "DIFFERENT hist, zero, value, seed 1"
         in finished(call("recheck", "out.json", "--share", "1"), 1).stdout
     )
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value", "shown"),
+    [("ranking", "auroc", 0.123, "auroc 0.123"), ("witness", "position", 0, "position 0")],
+)
+def test_an_edited_figure_is_found_and_named(call, here, part, name, value, shown):
+    """Neither says which edges were found, so nothing else differs."""
+    words = ["hist", "--ablation", "zero", "--method", "eap", "--select", "top_n:2", "--json", "out.json"]
+    finished(call("gate", *words), 1)
+    document = json.loads(Path("out.json").read_text())
+    first(document)[part][name] = value
+    Path("out.json").write_text(json.dumps(document))
+    (line, *_) = finished(call("recheck", "out.json", "--share", "1"), 1).stdout.splitlines()[1:]
+    there, _, now = line.partition(" in the file, ")
+    assert line.startswith("DIFFERENT hist, zero, value, seed 0: FAILS with 2 of ")
+    assert there.endswith(f", {shown}")
+    assert f"{name} " in now
+    assert shown not in now
 
 
 def test_a_new_sample_is_drawn_each_time_and_its_seed_is_reported(call, put):

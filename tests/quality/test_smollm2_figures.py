@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from statistics import median
 
+from edgeprune_core.methods.edge_pruning import AnnealedSweep
 from edgeprune_core.tasks import TASKS
+from tracrcheck.runs.kinds import read_any
+from tracrcheck.trained.curve import standings
 
 ROOT = Path(__file__).parents[2]
 FOUND = json.loads((ROOT / "ci" / "bench" / "results" / "tasks-smollm2.json").read_text())
@@ -32,6 +36,28 @@ def test_the_logits_are_within_their_bars():
     rows = json.loads((ROOT / "ci" / "bench" / "results" / "logits-smollm2.json").read_text())
     assert {row["dtype"]: row["prompts"] for row in rows} == {"float32": 200, "float64": 200}
     assert all(row["worst"] <= {"float32": 1e-4, "float64": 1e-9}[row["dtype"]] for row in rows)
+
+
+def test_the_guide_says_how_many_edges_the_second_task_needs():
+    guide = " ".join((ROOT / "docs" / "trained.md").read_text().split())
+    found = read_any(ROOT / "ci" / "results" / "compare-smollm2-gendered_pronoun.json")
+    at = {(s.method, s.level): s.median for s in standings(found.curves)}
+    said = re.search(r"needs more: (\S+) times as many at 0.3 nats and (\S+) times as many at 1\.", guide)
+    ratios = [at["edge_pruning", level] / at["eap_ig", level] for level in (0.3, 1.0)]
+    assert list(said.groups()) == [f"{ratio:.1f}" for ratio in ratios]
+    assert at["eap_ig", 1.0] < round(AnnealedSweep().smallest * 70_651)
+    off = {name: [] for name in found.run["asked"]["methods"]}
+    for curve in found.curves:
+        off[curve.method] += [p.held_out_kl / p.train_kl for p in curve.points if 0.15 < p.train_kl < 0.3]
+    assert median(off["edge_pruning"]) > 1.5
+    assert median(off["eap_ig"]) < 1.2
+
+
+def test_the_guide_says_how_long_acdc_would_take():
+    guide = " ".join((ROOT / "docs" / "trained.md").read_text().split())
+    (step,) = json.loads((ROOT / "ci" / "bench" / "results" / "step-smollm2.json").read_text())["results"]
+    hours = 70_651 * step["seconds"]["evaluation"] / 3600
+    assert f"70,651 evaluations of {step['batch']} prompts take {hours:.0f} hours" in guide
 
 
 def test_the_guide_says_how_often_each_start_of_edge_pruning_is_exact():

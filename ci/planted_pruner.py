@@ -1,6 +1,6 @@
 """Edge pruning of planted GPT-2s of GPT-2 small's size: eight circuits on two items a step, in a quarter of the default's time.
 
-    tracrcheck gate build/ci/planted/*-12x12 --method ci.planted_pruner:small_steps --ablation resample --json FILE --resume
+tracrcheck gate build/ci/planted/*-12x12 --method ci.planted_pruner:small_steps --ablation resample --json FILE --resume
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from edgeprune_core.trained_models import DEFAULT
 from tests import zoo
 from tests.quality.bars import (
     COMPARED,
+    FOLDER,
     HALVED,
     LARGE_SEEDS,
     LEAST,
@@ -24,6 +26,7 @@ from tests.quality.bars import (
     committed,
     levels_of_the_paper,
     short_of_faults,
+    short_of_planted,
     short_of_the_bar,
 )
 from tracrcheck.grading.verdict import Verdict
@@ -49,13 +52,26 @@ def test_the_papers_share_of_acdcs_edges_is_reached_where_the_docs_say_so():
     assert levels_of_the_paper(compared(edges=6)) == []
 
 
-# Bars that are missed, and docs/trained.md says so.
-MISSED = {"compare-smollm2-gendered_pronoun.json": [f"edge_pruning at {x} nats" for x in HALVED]}
+# Bars that are missed, and docs/trained.md and docs/planted.md say so.
+MISSED = {
+    "compare-smollm2-gendered_pronoun.json": [f"edge_pruning at {x} nats" for x in HALVED],
+    "planted-gate.json": ["not finished"],
+}
 
 
 def test_what_is_committed_meets_its_bar():
     short = {name: short_of_the_bar(results) for name, results in committed().items()}
     assert {name: words for name, words in short.items() if words} == MISSED
+
+
+def test_the_guide_says_how_much_of_the_gate_on_planted_models_was_run():
+    found = committed()["planted-gate.json"]
+    n = len(found.verdicts)
+    units = math.prod(len(found.run["asked"][part]) for part in ("programs", "ablations", "seeds"))
+    guide = " ".join((FOLDER.parents[1] / "docs" / "planted.md").read_text().split())
+    assert f"has {n} of the {units} verdicts so far; all HOLD" in guide
+    assert short_of_planted(found) == []
+    assert {v.verdict for v in found.verdicts} == {"HOLDS"}
 
 
 def test_the_seeded_faults_of_all_committed_files_meet_their_bars():

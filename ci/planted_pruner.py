@@ -1,4 +1,4 @@
-"""Edge pruning of planted GPT-2s of GPT-2 small's size: eight circuits on two items a step, in a quarter of the default's time.
+"""Edge pruning of planted GPT-2s of GPT-2 small's size: eight circuits on two items a step, a quarter of the default's.
 
 tracrcheck gate build/ci/planted/*-12x12 --method ci.planted_pruner:small_steps --ablation resample --json FILE --resume
 """

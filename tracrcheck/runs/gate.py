@@ -80,16 +80,16 @@ class Results(VerdictResults):
         ]
 
 
-def contradictions(where: str, v: Verdict, *, method: str) -> list[str]:
-    """What one part of a verdict says against another, or against the method that was asked for."""
+def contradictions(where: str, v: Verdict, *, method: str | None = None) -> list[str]:
+    """Where a verdict contradicts itself. method: the one that the run asked for, where it asked for one only."""
     holds = v.verdict == "HOLDS"
     found = [f"{where}.reason: {v.reason!r} where it {v.verdict}"] if holds != (v.reason is None) else []
     if holds and (v.missing or v.extra or v.n_found != v.n_required):
         found.append(f"{where}: it HOLDS, with differences")
     elif v.judged == "circuit" and v.n_found != (n := v.n_required + len(v.extra) - len(v.missing)):
-        found.append(f"{where}.n_found: {v.n_found}, where the edges missing and extra make it {n}")
-    if v.method != method:
-        found.append(f"{where}.method: {v.method!r}, where {method!r} was asked for")
+        found.append(f"{where}.n_found: {v.n_found}, but with the missing and extra edges it is {n}")
+    if method not in (None, v.method):
+        found.append(f"{where}.method: {v.method!r}, but the run is of {method!r}")
     if v.seconds < 0:
         found.append(f"{where}.seconds: {v.seconds}, wanted at least 0")
     return found

@@ -97,11 +97,7 @@ class PeersResults(gate.VerdictResults):
         found = [_key(v) for v in self.verdicts]
         return [
             *coverage("verdicts", found, self.plan.units(), finished=self.run["finished"]),
-            *(
-                p
-                for n, v in enumerate(self.verdicts)
-                for p in gate.contradictions(f"verdicts[{n}]", v, method=v.method)
-            ),
+            *(p for n, v in enumerate(self.verdicts) for p in gate.contradictions(f"verdicts[{n}]", v)),
         ]
 
 

@@ -76,10 +76,10 @@ FAULTS = {
     ),
     "verdicts[1].reason: 'raised' where it HOLDS": lambda f: f["verdicts"][1].update(verdict="HOLDS"),
     "verdicts[0]: it HOLDS, with differences": lambda f: first(f).update(n_found=99),
-    "verdicts[1].n_found: 99, where the edges missing and extra make it 0": lambda f: f["verdicts"][1].update(
-        n_found=99
-    ),
-    f"verdicts[0].method: 'eap', where '{METHODS}": lambda f: first(f).update(method="eap"),
+    "verdicts[1].n_found: 99, but with the missing and extra edges it is 0": lambda f: f["verdicts"][
+        1
+    ].update(n_found=99),
+    f"verdicts[0].method: 'eap', but the run is of '{METHODS}": lambda f: first(f).update(method="eap"),
     "verdicts[0].seconds: -5.0, wanted at least 0": lambda f: first(f).update(seconds=-5.0),
     "verdicts: one appears twice": lambda f: f["verdicts"].append(first(f)),
     "verdicts: not requested: hist zero value 9": lambda f: first(f).update(seed=9),

@@ -200,15 +200,14 @@ def same_verdict(then: Verdict, now: Verdict, elsewhere: bool) -> bool:
 
 
 def _found(v: Verdict) -> tuple[Any, ...]:
-    return v.verdict, v.reason, v.judged, v.found_sha, v.n_found, set(v.missing), set(v.extra)
+    return v.verdict, v.found_sha, v.n_found, set(v.missing), set(v.extra)
 
 
 def _figures(v: Verdict) -> dict[str, Any]:
-    """What the scores and the witness come to, by name."""
+    """What else is said of it, by name."""
     ranking = {} if v.ranking is None else v.ranking.to_json()
-    return ranking | (
-        {} if v.witness is None else {"witness": v.witness.input, "position": v.witness.position}
-    )
+    witness = {} if v.witness is None else {"witness": v.witness.input, "position": v.witness.position}
+    return {"reason": v.reason, "judged": v.judged, **ranking, **witness}
 
 
 def named(v: Verdict) -> str:

@@ -156,14 +156,19 @@ def test_a_verdict_made_right_by_hand_is_found(call, put, made):
 
 @pytest.mark.parametrize(
     ("part", "name", "value", "shown"),
-    [("ranking", "auroc", 0.123, "auroc 0.123"), ("witness", "position", 0, "position 0")],
+    [
+        ("ranking", "auroc", 0.123, "auroc 0.123"),
+        ("witness", "position", 0, "position 0"),
+        (None, "reason", "not_smallest", "reason not_smallest"),
+    ],
 )
 def test_an_edited_figure_is_found_and_named(call, here, part, name, value, shown):
-    """Neither says which edges were found, so nothing else differs."""
+    """None of them says which edges were found, so nothing else differs."""
     words = ["hist", "--ablation", "zero", "--method", "eap", "--select", "top_n:2", "--json", "out.json"]
     finished(call("gate", *words), 1)
     document = json.loads(Path("out.json").read_text())
-    first(document)[part][name] = value
+    row = first(document)
+    (row if part is None else row[part])[name] = value
     Path("out.json").write_text(json.dumps(document))
     (line, *_) = finished(call("recheck", "out.json", "--share", "1"), 1).stdout.splitlines()[1:]
     there, _, now = line.partition(" in the file, ")

@@ -20,6 +20,9 @@ def main() -> None:
             raise SystemExit(doctor(sys.argv[2:])) from None
         sys.stderr.write(f"{user_error('TC198', got=error)}\n")
         raise SystemExit(2) from None
+    except KeyboardInterrupt:  # a command answers its own
+        sys.stderr.write("interrupted\n")
+        raise SystemExit(130) from None
     run()
 
 

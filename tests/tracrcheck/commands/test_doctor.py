@@ -179,7 +179,12 @@ def test_the_command_prints_and_writes_what_was_found(report, call, here, monkey
 
 def without(module: str, folder: Path) -> dict[str, str]:
     """An environment in which a module cannot be imported."""
-    (folder / f"{module}.py").write_text(f'raise ModuleNotFoundError("No module named {module}")\n')
+    return raised_by(module, f'ModuleNotFoundError("No module named {module}")', folder)
+
+
+def raised_by(module: str, error: str, folder: Path) -> dict[str, str]:
+    """An environment in which the import of a module raises an error."""
+    (folder / f"{module}.py").write_text(f"raise {error}\n")
     return os.environ | {"PYTHONPATH": f"{folder}:{ROOT}"}
 
 
@@ -214,3 +219,10 @@ def test_doctor_itself_needs_the_standard_library_alone():
         "__main__",
         "sitecustomize",
     }
+
+
+def test_an_interrupt_while_the_command_line_loads_is_no_traceback(tmp_path):
+    env = raised_by("typer", "KeyboardInterrupt", tmp_path)
+    command = [sys.executable, "-m", "tracrcheck", "gate"]
+    done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")

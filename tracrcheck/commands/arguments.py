@@ -119,7 +119,7 @@ class SettingOptions:
         str | None,
         typer.Option(
             metavar="N|all",
-            help="Above N inputs, or pairs of them, the list is a sample: 20,000 by default.",
+            help="Judge on a sample if there are more than N inputs, or pairs of them. By default 20,000.",
             show_default=False,
         ),
     ] = None
@@ -351,8 +351,8 @@ class PromptOptions:
         int | None,
         typer.Option(
             min=2,
-            help="How many prompts to discover on, and as many to evaluate on. By default 200, and 24 where `discover` "
-            "ranks the edges of a large graph.",
+            help="How many prompts to discover on, and as many others to evaluate on. By default 200; 24 when "
+            "`discover` ranks the edges of a large graph.",
             show_default=False,
         ),
     ] = None

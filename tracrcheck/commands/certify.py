@@ -69,7 +69,10 @@ def certify(
     check: Annotated[Path | None, typer.Option(metavar="FILE", help="Compare with the pins in FILE.")] = None,
     write: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the pins to FILE.")] = None,
     robust: Annotated[
-        bool, typer.Option("--robust", help="Also whether the circuit is robust, and the smallest that is.")
+        bool,
+        typer.Option(
+            "--robust", help="Also find the smallest robust circuit: faithful whichever other edges are cut."
+        ),
     ] = False,
     require_whole: Annotated[
         bool, typer.Option("--require-whole", help="Exit 1 where a list is a sample.")

@@ -49,8 +49,8 @@ class EvaluationOptions:
         float | None,
         typer.Option(
             min=0,
-            help="Evaluate on as many prompts and random circuits as fit into this time. By default 10, and where `discover` "
-            "ranks the edges of a large graph, as long as that took.",
+            help="Evaluate on as many prompts and random circuits as fit into this time. By default 10; when "
+            "`discover` ranks the edges of a large graph, as long as the ranking took.",
             show_default=False,
         ),
     ] = None

@@ -83,7 +83,7 @@ def gate(
         bool,
         typer.Option(
             "--allow-known",
-            help="With --baseline: failures that are in the baseline too do not fail the gate.",
+            help="With --baseline: a failure that the baseline has too does not fail the gate.",
         ),
     ] = False,
 ) -> None:

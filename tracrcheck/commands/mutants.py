@@ -34,7 +34,7 @@ def mutants(
     ] = None,
     unchecked: Unchecked = False,
 ) -> None:
-    """Seed faults in copies of the core, one at a time. Exit 1 if all checks stay green on one."""
+    """Seed faults in copies of the core, one at a time. Exit 1 if the checks miss one."""
     if false_alarms is not None:
         seeded: dict[str, object] = {"--only": only, "--list": listed, "--unchecked": unchecked}
         seeded |= {"--html": run.html, "--junit": run.junit, "--md": run.md}

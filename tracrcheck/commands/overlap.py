@@ -55,7 +55,8 @@ def overlap(
     asked: dict[str, Any] = {"a": str(a), "b": str(b), "task_a": task_a, "task_b": task_b, "model": None}
     effort = Effort().chosen(prompts=options.prompts, minutes=evaluating.minutes)
     asked |= options.recorded(effort.prompts)
-    terminal.show(*report.first_blocks(report.overlap_document(asked, found, ())))
+    run = made_now(command_line())
+    terminal.show(*report.first_blocks(report.overlap_document(asked, found, (), run)))
     if tasks:
         subject = computing.placed(options.load(tasks[0]))
         asked["model"] = subject.name
@@ -77,11 +78,11 @@ def overlap(
             tell=partial(typer.echo, err=True),
         )
         judged = list(terminal.progress(crossed, comparing.CIRCUITS * len(lists), "circuits on tasks"))
-    document = report.overlap_document(asked, found, judged)
+    document = report.overlap_document(asked, found, judged, run)
     if judged:
         terminal.show("", *report.crossed_blocks(document))
     if out is not None:
         files.write_text(out, report.overlap_svg(found, title=f"A: {a}, B: {b}"))
         typer.echo(f"wrote {out}")
     files.write_json(json, document)
-    outputs.write(OverlapFile(document=document, run=made_now(command_line())), Context())
+    outputs.write(OverlapFile(document=document, run=run), Context())

@@ -125,9 +125,13 @@ def overlap_svg(found: Overlap, *, title: str) -> str:
 # JSON -------------------------------------------------------------------------------------------------------
 
 
-def overlap_document(asked: dict[str, Any], found: Overlap, judged: Sequence[Judged]) -> dict[str, Any]:
+def overlap_document(
+    asked: dict[str, Any], found: Overlap, judged: Sequence[Judged], run: Mapping[str, Any]
+) -> dict[str, Any]:
+    """run: how they were made (`runs.base.made_now`)."""
     return {
         "schema": OVERLAP,
+        "run": dict(run),
         "asked": asked,
         "n_graph_edges": found.a.graph.n_edges,
         "n_a": len(found.a),

@@ -22,7 +22,13 @@ DISCOVERY = "tracrcheck.discovery/1"
 OVERLAP = "tracrcheck.overlap/1"
 
 
-class _Overlap(TypedDict):
+class _Made(TypedDict, total=False):
+    """Not in older files."""
+
+    run: dict[str, Any]
+
+
+class _Overlap(_Made):
     schema: str
     asked: dict[str, Any]
     n_graph_edges: int
@@ -172,7 +178,7 @@ def read(path: Path) -> Shown:
         reading.read(_Overlap, document, "", wrong)
         if wrong:
             raise wrong_file(path, wrong, kind="two circuits", schema=OVERLAP, command="overlap")
-        return OverlapFile(document=document, path=path)
+        return OverlapFile(document=document, run=document.get("run"), path=path)
     if schema is None and isinstance(document, dict) and list(document) == ["certificates"]:
         if found := _of_certificates(document["certificates"]):
             raise wrong_file(path, found, kind="certify", schema="`certificates`", command="certify")

@@ -141,6 +141,9 @@ def test_the_page_is_the_same_from_the_file(call, files, here):
     older = json.loads((here / "o.json").read_text())
     made = older.pop("run")
     assert made["command"] in page
+    in_markdown = call("report", "o.json").stdout
+    assert f"    {made['command']}\n" in in_markdown
+    assert f"* commit {made['commit']}\n* begun {made['started']}\n* " in in_markdown
     (here / "older.json").write_text(json.dumps(older))
     assert call("report", "older.json", "--html", "older.html").exit_code == 0
 

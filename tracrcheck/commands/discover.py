@@ -173,6 +173,7 @@ def discover(
         from tracrcheck.trained import discover as discovering
         from tracrcheck.trained import prompts as prompt_lists
 
+    made = made_now(command_line())
     checkpoint, seed = saving.checkpoint, options.seed
     state = None
     if checkpoint is not None:
@@ -224,7 +225,7 @@ def discover(
                 if out is not None:
                     _write_circuit(out, found.circuit, name=task, title=title)
                 if outputs.json is not None:
-                    files.write_json(outputs.json, discovery.discovery_document(asked, found, None))
+                    files.write_json(outputs.json, discovery.discovery_document(asked, found, None, made))
         if found.circuit is not None:
             with terminal.still_running("the evaluation") if run.first else nullcontext():
                 matrix = discovering.judge(
@@ -240,9 +241,9 @@ def discover(
         raise typer.Exit(0)
     if found.circuit is not None and matrix is not None:
         terminal.show("", faithfulness.matrix_block(faithfulness.matrix_document(matrix)), matrix.sentence())
-    document = discovery.discovery_document(asked, found, matrix)
+    document = discovery.discovery_document(asked, found, matrix, made)
     files.write_json(outputs.json, document)
-    outputs.write(DiscoveryFile(document=document, run=made_now(command_line())), Context())
+    outputs.write(DiscoveryFile(document=document, run=made), Context())
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)  # the results are written
     raise typer.Exit(0 if found.circuit is not None else 1)

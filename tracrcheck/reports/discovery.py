@@ -184,11 +184,14 @@ def circuit_svg(circuit: Circuit, *, name: str, title: str) -> str:
     return svg(circuit_picture(circuit, name=name), title=title)
 
 
-def discovery_document(asked: dict[str, Any], found: Found, matrix: Matrix | None) -> dict[str, Any]:
-    """As docs/json.md says."""
+def discovery_document(
+    asked: dict[str, Any], found: Found, matrix: Matrix | None, run: Mapping[str, Any]
+) -> dict[str, Any]:
+    """As docs/json.md says. run: how they were made (`runs.base.made_now`)."""
     circuit = found.circuit
     return {
         "schema": DISCOVERY,
+        "run": dict(run),
         "asked": asked,
         "fault": found.answer.fault,
         "seconds": found.answer.seconds,

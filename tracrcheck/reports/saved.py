@@ -17,8 +17,6 @@ from tracrcheck.runs.kinds import read_any
 from tracrcheck.runs.results import RunResults, loaded, wrong_file
 
 DISCOVERY = "tracrcheck.discovery/1"
-
-
 OVERLAP = "tracrcheck.overlap/1"
 
 
@@ -57,7 +55,7 @@ class _HeldOut(TypedDict, total=False):
     n_held_out: int
 
 
-class _Discovery(_HeldOut):
+class _Discovery(_HeldOut, _Made):
     schema: str
     asked: dict[str, Any]
     fault: str | None
@@ -172,7 +170,7 @@ def read(path: Path) -> Shown:
         document.setdefault("scores", None)  # files of before there were any
         if found := _of_discovery(document):
             raise wrong_file(path, found, kind="a trained model", schema=DISCOVERY, command="discover")
-        return DiscoveryFile(document=document, path=path)
+        return DiscoveryFile(document=document, run=document.get("run"), path=path)
     if schema == OVERLAP:
         wrong: list[str] = []
         reading.read(_Overlap, document, "", wrong)

@@ -20,7 +20,7 @@ DOCS = Path(__file__).parents[3] / "docs" / "json.md"
 METHODS = "tests.tracrcheck.trained_pruners:"
 CELL = ["ablation", "direction", "metric", "circuit", "random", "model", "no_edges", "faithful"]
 MATRIX = ["n_edges", "n_prompts", "draws", "confidence", "sentence", "cells"]
-DISCOVERY = ["schema", "asked", "fault", "seconds", "n_edges", "n_graph_edges", "n_dangling", "kl_mean", "kl_worst",
+DISCOVERY = ["schema", "run", "asked", "fault", "seconds", "n_edges", "n_graph_edges", "n_dangling", "kl_mean", "kl_worst",
              "kl_held_out", "n_held_out", "circuit", "scores", "faithfulness"]  # fmt: skip
 
 

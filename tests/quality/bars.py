@@ -81,12 +81,10 @@ def short_of_the_bar(found: RunResults) -> list[str]:
         return short_of_laws(found)
     if isinstance(found, FalseAlarmResults):
         return short_of_quiet(found)
+    if all(method.startswith("ci.starts:") for method in asked.get("methods", [asked.get("method", "")])):
+        return []  # compared with each other: docs/trained.md has their figures
     if isinstance(found, CompareResults):
         return short_of_a_comparison(found)
-    if asked["method"].startswith(
-        "ci.starts:"
-    ):  # compared with each other: docs/trained.md has their figures
-        return []
     if asked["programs"][0].endswith("_gpt2"):
         return short_of_planted(found)
     method = OLD_NAMES.get(asked["method"], asked["method"])

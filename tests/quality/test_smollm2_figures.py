@@ -38,6 +38,19 @@ def test_the_logits_are_within_their_bars():
     assert all(row["worst"] <= {"float32": 1e-4, "float64": 1e-9}[row["dtype"]] for row in rows)
 
 
+def test_the_guide_shows_how_many_edges_each_method_needs():
+    guide = (ROOT / "docs" / "trained.md").read_text()
+    shown = re.findall(r"^\| `(\w+)` \| `(\w+)` \|(( [\d,]+ \|){4})$", guide, re.MULTILINE)
+    wanted = []
+    for task in ("ioi", "gendered_pronoun"):
+        found = read_any(ROOT / "ci" / "results" / f"compare-smollm2-{task}.json")
+        assert len(found.run["asked"]["seeds"]) == 3
+        at = {(s.method, s.level): s.median for s in standings(found.curves)}
+        for method in found.run["asked"]["methods"]:
+            wanted.append((task, method, [f"{at[method, level]:,}" for level in (0.03, 0.1, 0.3, 1.0)]))
+    assert [(task, method, row.strip(" |").split(" | ")) for task, method, row, _ in shown] == wanted
+
+
 def test_the_guide_says_how_many_edges_the_second_task_needs():
     guide = " ".join((ROOT / "docs" / "trained.md").read_text().split())
     found = read_any(ROOT / "ci" / "results" / "compare-smollm2-gendered_pronoun.json")
@@ -46,11 +59,15 @@ def test_the_guide_says_how_many_edges_the_second_task_needs():
     ratios = [at["edge_pruning", level] / at["eap_ig", level] for level in (0.3, 1.0)]
     assert list(said.groups()) == [f"{ratio:.1f}" for ratio in ratios]
     assert at["eap_ig", 1.0] < round(AnnealedSweep().smallest * 70_651)
-    off = {name: [] for name in found.run["asked"]["methods"]}
-    for curve in found.curves:
-        off[curve.method] += [p.held_out_kl / p.train_kl for p in curve.points if 0.15 < p.train_kl < 0.3]
-    assert median(off["edge_pruning"]) > 1.5
-    assert median(off["eap_ig"]) < 1.2
+    for results in (found, read_any(ROOT / "ci" / "results" / "compare-smollm2-ioi.json")):
+        assert held_out_share(results, "edge_pruning") > 1.5
+        assert held_out_share(results, "eap_ig") < 1.2
+
+
+def held_out_share(found, method):
+    """The median divergence on held-out prompts, as a multiple of that on those the circuits were found on."""
+    points = [point for curve in found.curves if curve.method == method for point in curve.points]
+    return median(p.held_out_kl / p.train_kl for p in points if 0.15 < p.train_kl < 0.3)
 
 
 def test_the_guide_says_how_long_acdc_would_take():
@@ -69,6 +86,13 @@ def test_the_guide_says_how_often_each_start_of_edge_pruning_is_exact():
         shares.append((sum(verdict["verdict"] == "HOLDS" for verdict in found), len(found)))
     named = [(int(n), int(of)) for n, of in re.findall(r"in (\d+) of (\d+)", said)[:3]]
     assert named == shares
+    found = read_any(ROOT / "ci" / "results" / "compare-starts.json")
+    at = {(s.method.partition(":")[2], s.level): s.median for s in standings(found.curves)}
+    edges = [at[start, level] for level in (0.1, 1.0) for start in ("cold", "warm", "pruned")]
+    said_of_edges = re.search(
+        r"has (\d+) edges if .* open, (\d+) if .*, and (\d+) if .* it has (\d+), (\d+) and (\d+)", said
+    )
+    assert [int(n) for n in said_of_edges.groups()] == edges
 
 
 def test_the_guide_shows_what_the_two_circuits_of_a_task_share_and_do():

@@ -36,6 +36,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     files.append(File.generated(config, "errors.md", content=pages.errors()))
     files.append(File.generated(config, "commands.md", content=pages.commands()))
     files.append(File.generated(config, "schemas.md", content=pages.schemas()))
+    files.append(File.generated(config, "results/overlap-capital.html", content=pages.overlap()))
     return files
 
 

@@ -1,4 +1,4 @@
-"""Pages of the site that are generated from the code: error codes, commands and JSON Schemas."""
+"""Pages of the site that are generated: error codes, commands, the case study of two circuits, and JSON Schemas."""
 
 from __future__ import annotations
 
@@ -98,6 +98,15 @@ def _row(names: str, parameter: Any) -> str:
 
 def _of(metavar: str | None) -> str:
     return metavar or "FILE"
+
+
+# The case study ----------------------------------------------------------------------------------------
+
+
+def overlap() -> str:
+    """The page that `tracrcheck report --html` makes of the two circuits of docs/large.md."""
+    saved = _ours("tracrcheck.reports.saved").read(ROOT / "ci" / "bench" / "results" / "overlap-capital.json")
+    return str(_ours("tracrcheck.reports.kinds").html_of(saved))
 
 
 # JSON Schemas ------------------------------------------------------------------------------------------

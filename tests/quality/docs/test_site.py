@@ -62,6 +62,12 @@ def test_the_site_is_built_without_a_warning_and_loads_nothing_from_elsewhere(si
         assert not re.search(r"@import|url\(\s*['\"]?(?:https?:)?//", path.read_text()), path.name
 
 
+def test_the_page_of_the_case_study_is_on_the_site(site):
+    page = (site / "results" / "overlap-capital.html").read_text()
+    assert "capital_instruction and capital_few_shot in smollm2" in page
+    assert 'href="results/overlap-capital.html"' in (site / "large.html").read_text()
+
+
 def test_every_page_and_schema_of_docs_is_on_the_site(site):
     missing = [
         str(path)

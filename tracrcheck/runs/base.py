@@ -112,18 +112,25 @@ def until(minutes: float | None) -> Callable[[], bool]:
 def finished_there(results: Path | None, header: Mapping[str, Any]) -> bool:
     """Whether `results` already holds this run, finished: the same request on the same sources.
 
-    False where the sources have changed: the run is then made again. Errors: TC146 if another request was made.
+    False where the sources have changed: the run is then made again. Errors: TC146 if another request was made, or if it holds
+    this run, unfinished: without the journal it would be made again from the beginning, and replaced.
     """
     if results is None or not results.is_file() or ledger_path(results).exists():
         return False
     try:
-        there = json.loads(results.read_text(encoding="utf-8"))["run"]
+        document = json.loads(results.read_text(encoding="utf-8"))
+        there, has_rows = document["run"], any(part and isinstance(part, list) for part in document.values())
         differs = differences(there, header, ("asked",))
-        finished = bool(there["finished"]) and not differences(there, header, ("asked", "sources"))
+        same = not differences(there, header, ("asked", "sources"))
+        finished = bool(there["finished"]) and same
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
     if differs:
         raise user_error("TC146", where=results, got="; ".join(differs))
+    if same and has_rows and not finished:
+        raise user_error(
+            "TC146.journal", where=results, got="unfinished results", journal=ledger_path(results)
+        )
     return finished
 
 

@@ -211,6 +211,24 @@ def test_a_finished_run_is_not_done_again_where_it_is_to_be_resumed(call, here):
     assert len(verdicts()) == 1
 
 
+def test_unfinished_results_without_their_journal_are_not_replaced_by_resume(call, here):
+    words = ["hist", "--ablation", "zero", "--seeds", "2", "--json", "out.json"]
+    words += ["--method", "tests.tracrcheck.pruners:knows_the_answer"]
+    finished(call("gate", *words), 0)
+    unfinished = document()
+    unfinished["run"]["finished"] = False
+    del unfinished["verdicts"][1]
+    (here / "out.json").write_text(json.dumps(unfinished))
+    before = (here / "out.json").read_bytes()
+    refused = finished(call("gate", *words, "--resume"), 2)
+    assert refused.stderr.startswith("TC146 out.json the run there cannot be resumed: its journal is missing")
+    assert "wanted  out.json.part" in refused.stderr
+    assert (here / "out.json").read_bytes() == before
+    (here / "out.json").write_text(json.dumps(unfinished | {"verdicts": []}))  # nothing would be lost
+    finished(call("gate", *words, "--resume"), 0)
+    assert len(verdicts()) == 2
+
+
 def test_a_run_that_was_interrupted_goes_on_too(call, here):
     words = ["gate", "hist", "--ablation", "zero", "--seeds", "3", "--json", "out.json"]
     words += ["--method", METHODS + "interrupted"]

@@ -126,7 +126,7 @@ def finished_there(results: Path | None, header: Mapping[str, Any]) -> bool:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
     if differs:
-        raise user_error("TC146", where=results, got="; ".join(differs))
+        raise user_error("TC146.request", where=results, got="; ".join(differs))
     if same and has_rows and not finished:
         raise user_error(
             "TC146.journal", where=results, got="unfinished results", journal=ledger_path(results)

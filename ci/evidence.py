@@ -25,8 +25,9 @@ RESULTS, BENCHMARKS = ROOT / "ci" / "results", ROOT / "ci" / "bench" / "results"
 LEAD = """# Evidence
 
 Each committed result: what it shows, and the command that makes it again. `make recheck` says whether our sources are still those
-of a result (it prints STALE where they are not) and makes a random share of it again. This page is made by
-`python -m ci.evidence > docs/evidence.md` from the files themselves.
+of a result (it prints STALE where they are not) and makes a random share of it again. Where that needs something that is not
+here, such as SmolLM2 or planted checkpoints, it prints UNCHECKED. This page is made by `python -m ci.evidence > docs/evidence.md`
+from the files themselves.
 
 | result | shows | command | made |
 |---|---|---|---|

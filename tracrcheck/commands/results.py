@@ -107,8 +107,8 @@ def recheck(
         from tracrcheck.runs.kinds import read_any
 
     found, library = read_any(file), Library.here(folder or [])
-    if differs := checking.stale(found, library):
-        terminal.show(*text.stale_lines(found, differs))
+    if lines := text.standing_lines(found, checking.standing(found, library)):
+        terminal.show(*lines)
         raise typer.Exit(0)
     number = secrets.randbelow(2**31) if seed is None else seed
     chosen = checking.sample(found.units, share=share, seed=number, max_seconds=max_seconds)

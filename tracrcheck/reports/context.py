@@ -17,7 +17,7 @@ from tracrcheck.reports.text import replay
 from tracrcheck.runs.baseline import Comparison
 from tracrcheck.runs.gate import Results
 from tracrcheck.runs.gate_units import TIMEOUT
-from tracrcheck.runs.recheck import stale
+from tracrcheck.runs.recheck import standing
 
 OPEN = 3  # up to this many programs, every drawing is open at first
 
@@ -73,7 +73,9 @@ def context_of(results: Shown, library: Library, *, drawn: bool) -> Context:
         found = collect(judged, library, asked)
         n = sum(map(len, judged.values()))
         truths = list(progress(found, n, "drawing")) if drawn else []
-        return _context(truths, replay=replay_of(results.run), stale=stale(results, library) if drawn else [])
+        return _context(
+            truths, replay=replay_of(results.run), stale=standing(results, library).differs if drawn else ()
+        )
     if isinstance(results, CertificatesFile) and drawn:
         return _context(list(progress(_certified(results, library), len(results.certificates), "drawing")))
     return Context()

@@ -13,6 +13,7 @@ from tracrcheck.grading.verdict import Verdict
 
 if TYPE_CHECKING:
     from tracrcheck.compiler.compile import Compiled
+    from tracrcheck.runs.recheck import Standing
     from tracrcheck.runs.results import RunResults
 
 
@@ -77,11 +78,14 @@ _COUNTS = {"holds": "hold", "fails": "fail", "unknown": "unknown", "vacuous": "v
 # Results files -----------------------------------------------------------------------------------------
 
 
-def stale_lines(results: RunResults, differs: Sequence[str]) -> list[str]:
-    return [
-        f"STALE {results.path}: made from other sources (commit {results.run['commit'] or 'unknown'}); nothing of it was run again",
-        *(f"    {line}" for line in differs),
-    ]
+def standing_lines(results: RunResults, standing: Standing) -> list[str]:
+    """Why a results file is not made again; nothing where it can be."""
+    why = "made with what is not here"
+    word = "UNCHECKED"
+    if standing.differs:
+        word, why = "STALE", f"made from other sources (commit {results.run['commit'] or 'unknown'})"
+    lines = [f"    {line}" for line in (*standing.differs, *standing.lacks)]
+    return lines and [f"{word} {results.path}: {why}; nothing of it was run again", *lines]
 
 
 def sample_line(results: RunResults, n: int, seed: int) -> str:

@@ -49,16 +49,26 @@ class Pair:
         return f"DIFFERENT {kind.named(then or now)}: {was} in the file, {is_now} now"
 
 
-def stale(results: RunResults, library: Library) -> list[str]:
-    """How the sources of a results file differ from today's; empty if it is current."""
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """Whether a results file can be made again. differs: how its sources differ from today's. lacks: what it needs that is not here."""
+
+    differs: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+
+
+def standing(results: RunResults, library: Library) -> Standing:
+    """Errors: TC117, where another command rechecks it."""
     kind, asked = kind_of(results), results.run["asked"]
     try:
         now = kind.sources(asked, library)
     except CheckError as error:
-        if error.code == "TC117":  # it can be rechecked, but not by this command
+        if error.code == "TC117":
             raise
-        return [error.what]
-    return [*differences(results.run["sources"], now, now.keys()), *kind.gone(asked)]
+        return Standing(lacks=(error.what,))
+    return Standing(
+        differs=tuple(differences(results.run["sources"], now, now.keys())), lacks=tuple(kind.gone(asked))
+    )
 
 
 def sample(

@@ -307,7 +307,7 @@ def compared(text, here):
 
 
 def test_curves_that_are_made_again_are_the_same_and_a_changed_one_is_seen(compared, call):
-    assert recheck.stale(compared, Library.here([])) == []
+    assert recheck.standing(compared, Library.here([])) == recheck.Standing()
     assert finished(call("recheck", "out.json", "--share", "1"), 0).stdout.endswith(
         "4 the same, 0 different\n"
     )
@@ -325,7 +325,7 @@ def test_a_comparison_of_other_sources_is_stale(compared, call):
     document = json.loads(Path("out.json").read_text())
     document["run"]["sources"] = dict.fromkeys(document["run"]["sources"], "0" * 64)
     Path("out.json").write_text(json.dumps(document))
-    assert "stale" in finished(call("recheck", "out.json"), 0).stdout.lower()
+    assert finished(call("recheck", "out.json"), 0).stdout.startswith("STALE out.json")
 
 
 @pytest.mark.parametrize(

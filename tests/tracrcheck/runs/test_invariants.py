@@ -214,7 +214,7 @@ def test_a_file_of_other_sources_is_stale(made, call):  # noqa: F811
 def test_a_file_of_these_sources_is_not_stale(made):
     found = read_any(Path("out.json"))
     assert found.run["sources"] == found.plan.sources()
-    assert recheck.stale(found, Library.here()) == []
+    assert recheck.standing(found, Library.here()) == recheck.Standing()
 
 
 def test_the_page_says_how_it_was_made_with_a_row_for_each_invariant_and_every_violation(made, call):  # noqa: F811

@@ -107,7 +107,7 @@ def test_a_fault_that_is_no_longer_caught_is_found(hunted, outcomes, call):  # n
 
 
 def test_a_file_of_faults_is_stale_by_its_sources_and_by_a_fault_that_is_gone(hunted, call):  # noqa: F811
-    assert recheck.stale(read_any(Path("out.json")), Library.here()) == []
+    assert recheck.standing(read_any(Path("out.json")), Library.here()) == recheck.Standing()
 
     def other(found):
         found["run"]["sources"].update(packages="f" * 64)

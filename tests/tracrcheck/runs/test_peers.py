@@ -82,11 +82,11 @@ def test_its_file_is_shown_and_rechecked(few):
         "| <code>tests.tracrcheck.pruners:nothing_kept</code> | zero | 0 of 2 | - | - | 2 unfaithful |"
         in page
     )
-    assert recheck.stale(found, Library.here()) == []
+    assert recheck.standing(found, Library.here()) == recheck.Standing()
     pairs = list(recheck.again(found, found.units[:2], Library.here()))
     assert [pair.same for pair in pairs] == [True, True]
     found.run["asked"]["tools"]["eap"] = "2.0.0"
-    assert recheck.stale(found, Library.here()) == ["eap 2.0.0 then, not installed now"]
+    assert recheck.standing(found, Library.here()).lacks == ("eap 2.0.0 then, not installed now",)
 
 
 def test_a_share_can_be_drawn_from_programs_with_few_inputs(few, monkeypatch):

@@ -61,7 +61,7 @@ def test_a_run_that_time_ends_is_resumed_shown_and_rechecked(few):
     shown = CliRunner().invoke(app, ["report", "planted.json"])
     assert (shown.exit_code, shown.stdout) == (0, page_of(found)), shown.output
     assert "| frac_prevs | 2 x 1 x 27 | 32 | mean |" in page_of(found)
-    assert recheck.stale(found, Library.here()) == []
+    assert recheck.standing(found, Library.here()) == recheck.Standing()
     assert [pair.same for pair in recheck.again(found, found.units, Library.here())] == [True]
     other = replace(found.plants[0], truths=(replace(found.plants[0].truths[0], n_required=4),))
     assert not plants.PLANTS.same(other, found.plants[0], False)

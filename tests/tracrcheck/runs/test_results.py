@@ -17,7 +17,7 @@ from tracrcheck.rasp.library import Library
 from tracrcheck.records.machine import machine
 from tracrcheck.records.reading import read
 from tracrcheck.reports.render import terminal
-from tracrcheck.reports.text import stale_lines
+from tracrcheck.reports.text import standing_lines
 from tracrcheck.runs import recheck
 from tracrcheck.runs.gate import GATE, Results
 from tracrcheck.runs.kinds import read_any
@@ -210,14 +210,16 @@ def test_a_file_of_other_sources_is_called_stale_and_nothing_else(call, put, par
     assert "the same" not in result.stdout
 
 
-def test_a_file_of_programs_that_are_gone_is_stale(call, put):
+def test_a_file_of_programs_that_are_not_here_is_unchecked(call, put):
     def renamed(found):
         found["run"]["asked"]["programs"] = ["gone", "length"]
         for row in found["verdicts"]:
             row["program"] = row["program"].replace("hist", "gone")
 
     put(renamed)
-    assert "STALE" in finished(call("recheck", "out.json"), 0).stdout
+    lines = finished(call("recheck", "out.json"), 0).stdout.splitlines()
+    assert lines[0] == "UNCHECKED out.json: made with what is not here; nothing of it was run again"
+    assert lines[1].startswith("    no program 'gone'")
 
 
 @pytest.mark.parametrize("cpu", [None, "another"])
@@ -295,8 +297,8 @@ def test_committed_files_are_sound_and_a_few_verdicts_are_made_again_where_they_
     for path in COMMITTED:
         found = read_any(path)
         with capsys.disabled():
-            if differs := recheck.stale(found, library):
-                terminal.show("", *stale_lines(found, differs))
+            if lines := standing_lines(found, recheck.standing(found, library)):
+                terminal.show("", *lines)
                 continue
             seed = secrets.randbelow(2**31)
             terminal.show("", f"{path.name}: a sample of seed {seed} is made again")

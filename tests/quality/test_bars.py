@@ -56,6 +56,7 @@ def test_the_papers_share_of_acdcs_edges_is_reached_where_the_docs_say_so():
 # Bars that are missed, and docs/trained.md and docs/planted.md say so.
 MISSED = {
     "compare-smollm2-gendered_pronoun.json": [f"edge_pruning at {x} nats" for x in HALVED],
+    "compare-smollm2-gendered_pronoun-100.json": [f"edge_pruning at {x} nats" for x in HALVED],
     "planted-gate.json": ["not finished"],
 }
 

@@ -64,6 +64,38 @@ def test_the_guide_says_how_many_edges_the_second_task_needs():
         assert held_out_share(results, "eap_ig") < 1.2
 
 
+def test_the_guide_says_what_more_prompts_change():
+    guide = " ".join((ROOT / "docs" / "trained.md").read_text().split())
+    found = read_any(ROOT / "ci" / "results" / "compare-smollm2-gendered_pronoun-100.json")
+    assert (found.run["asked"]["prompts"], len(found.run["asked"]["seeds"])) == (100, 1)
+    at = {(s.method, s.level): s.median for s in standings(found.curves)}
+    said = re.search(
+        r"needs (\S+) times as many edges as EAP-IG at 0.3 nats and (\S+) times as many at 1\.", guide
+    )
+    ratios = [at["edge_pruning", level] / at["eap_ig", level] for level in (0.3, 1.0)]
+    assert list(said.groups()) == [f"{ratio:.1f}" for ratio in ratios]
+    said = re.search(
+        r"circuit of (\d+) edges is .*?\((\S+) nats\) than EAP-IG's circuit of (\d+) \((\S+)\)", guide
+    )
+    trained = {(curve.method, p.n_edges): p.train_kl for curve in found.curves for p in curve.points}
+    edges, kl, fewer, its_kl = said.groups()
+    assert (kl, its_kl) == (
+        f"{trained['edge_pruning', int(edges)]:.2f}",
+        f"{trained['eap_ig', int(fewer)]:.2f}",
+    )
+    assert int(fewer) < int(edges)
+    assert float(its_kl) < float(kl)
+
+
+def test_the_guide_says_what_each_start_finds_on_it():
+    guide = " ".join((ROOT / "docs" / "trained.md").read_text().split())
+    found = json.loads((ROOT / "ci" / "bench" / "results" / "starts-smollm2.json").read_text())["results"]
+    said = guide.partition("On SmolLM2 a start from open gates")[2].partition("starts-smollm2")[0]
+    shown = re.findall(r"at (\S+) nats (?:on held-out prompts )?after (\d+) s", said)
+    assert shown == [(f"{one['kl_held_out']:.2f}", f"{one['seconds']:.0f}") for one in found]
+    assert [one["start"] for one in found] == ["pruned", "warm", "cold"]
+
+
 def held_out_share(found, method):
     """The median divergence on held-out prompts, as a multiple of that on those the circuits were found on."""
     points = [point for curve in found.curves if curve.method == method for point in curve.points]

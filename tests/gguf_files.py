@@ -14,8 +14,8 @@ TOKENS = ["<s>", "</s>", "a", "b", "c", "ab", "Ġ", "Ġa", "Ġb"]
 MERGES = ["a b", "Ġ a", "Ġ b"]
 
 
-def write_llama(path: Path, *, architecture: str = "llama", seed: int = 0) -> Path:
-    """A Llama with random float32 weights and a byte-pair tokenizer."""
+def write_llama(path: Path, *, architecture: str = "llama", seed: int = 0, tied: bool = True) -> Path:
+    """A Llama with random float32 weights and a byte-pair tokenizer. tied: its output is the embedding, transposed."""
     draw = np.random.default_rng(seed)
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_name("tiny")  # older versions of transformers ask for it
@@ -49,6 +49,8 @@ def write_llama(path: Path, *, architecture: str = "llama", seed: int = 0) -> Pa
             block + "ffn_up.weight": (D_MLP, D),
             block + "ffn_down.weight": (D, D_MLP),
         }
+    if not tied:
+        shapes["output.weight"] = (len(TOKENS), D)
     for name, shape in shapes.items():
         writer.add_tensor(name, (draw.standard_normal(shape) * 0.5).astype(np.float32))
     writer.write_header_to_file()

@@ -80,3 +80,15 @@ def test_a_method_without_scores_is_refused():
     with pytest.raises(CheckError) as caught:
         begun(replace(QUICK, init=WarmStart(method=whole)))
     assert caught.value.code == "EP206"
+
+
+@pytest.mark.parametrize(("items", "used"), [(2, 2), (None, 5)])
+def test_the_ranking_is_made_on_at_most_so_many_items(items, used):
+    seen = []
+
+    def ranks(task) -> Discovery:
+        seen.append(len(task.items))
+        return Discovery(circuit=Circuit.full(task.graph), scores=torch.arange(float(task.graph.n_edges)))
+
+    WarmStart(method=ranks, items=items).log_alphas(prompts(llama(), n=5), 10)
+    assert seen == [used]

@@ -14,7 +14,9 @@ from edgeprune_core.trained_models import load_model
 from tests.tracrcheck.calls import finished
 from tests.tracrcheck.commands.english import FEW, PAIR, graph
 from tracrcheck.reports.discovery import circuit_svg
+from tracrcheck.trained import discover as discovering
 from tracrcheck.trained import prompts
+from tracrcheck.trained.suited import Effort
 
 DOCS = Path(__file__).parents[3] / "docs" / "json.md"
 METHODS = "tests.tracrcheck.trained_pruners:"
@@ -197,3 +199,13 @@ def test_an_evaluation_that_would_take_too_long_says_what_it_evaluates(call, her
     found = json.loads((here / "d.json").read_text())["faithfulness"]
     assert (found["n_prompts"], found["draws"]) == (6, 2)
     assert "6 prompts against 2 random circuits" in result.stderr
+
+
+def test_the_evaluation_has_as_many_minutes_as_suit_the_search(call, monkeypatch):
+    given, judge = [], discovering.judge
+    monkeypatch.setattr(Effort, "minutes", lambda effort, seconds: 3.25)
+    monkeypatch.setattr(
+        discovering, "judge", lambda *args, **more: given.append(more["minutes"]) or judge(*args, **more)
+    )
+    finished(call("discover", "--task", "ioi", "--method", "random", *FEW), 0)
+    assert given == [3.25]

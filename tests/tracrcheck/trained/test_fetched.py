@@ -141,3 +141,15 @@ def test_a_disk_that_fills_while_a_model_is_made_leaves_nothing(
     assert caught.value.code == "TC115"
     assert "No space left" in caught.value.got
     assert left_behind(tmp_path) == []
+
+
+def test_a_file_whose_output_is_not_the_embedding_computes_what_transformers_does(tmp_path):
+    path = write_llama(tmp_path / "own.gguf", tied=False)
+    ours, tokens = load_model(path), torch.tensor([[0, 2, 5, 7, 3]])
+    theirs = AutoModelForCausalLM.from_pretrained(
+        str(tmp_path), gguf_file=path.name, dtype=torch.float32
+    ).eval()
+    with torch.no_grad():
+        wanted = theirs(tokens).logits
+    assert not torch.equal(ours.model.weights.unembed, ours.model.weights.tok.T)
+    assert (outputs(ours.model, tokens) - wanted).abs().max() < 1e-5 * wanted.abs().max()

@@ -13,6 +13,7 @@ from edgeprune_core.circuit import Circuit
 from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import ResidualGraph
 from edgeprune_core.trained_models import load_model
+from tracrcheck.trained import overlap as comparing
 from tracrcheck.trained.overlap import Layer, overlap
 
 DOCS = Path(__file__).parents[3] / "docs" / "json.md"
@@ -121,6 +122,21 @@ def test_each_circuit_is_judged_on_both_tasks_and_the_shared_edges_too(call, fil
     documented = set(re.findall(r"`(\w+)`", DOCS.read_text()))
     fields = {*document, *document["asked"], *document["layers"][0], *document["judged"][0]}
     assert fields <= documented, fields - documented
+
+
+def test_the_minutes_are_for_all_evaluations_and_shared_edges_that_lead_nowhere_are_not_judged(monkeypatch):
+    nowhere = "tok -> a1.h2.v"
+    found = overlap(circuit(*BOTH, nowhere), circuit(*BOTH, nowhere, "tok -> out"))
+    minutes, circuits = [], []
+
+    def judge(subject, pairs, judged, **more):
+        minutes.append(more["minutes"])
+        circuits.append(judged)
+
+    monkeypatch.setattr(comparing, "judge", judge)
+    list(comparing.crossed(found, None, {"ioi": [], "other": []}, draws=2, seed=0, minutes=12))
+    assert sum(minutes) == pytest.approx(12)
+    assert circuits[2] == circuits[5] == circuit(*BOTH)
 
 
 def test_the_page_is_the_same_from_the_file(call, files, here):

@@ -11,7 +11,8 @@ from edgeprune_core.circuit import Circuit
 from edgeprune_core.discovery import Discovery
 from edgeprune_core.errors import CheckError
 from edgeprune_core.graph import LARGE
-from edgeprune_core.methods import EapIg, EdgePruning
+from edgeprune_core.methods import Eap, EapIg, EdgePruning
+from edgeprune_core.methods.top_edges import fewest_edges
 from edgeprune_core.training.prices import SparsityTarget
 from tests.edgeprune_core.methods.subjects import llama, prompts
 from tracrcheck.trained.sizes import EdgeCount, MeanKl, Tolerance, size_of
@@ -120,3 +121,14 @@ def test_a_size_needs_scores():
         with pytest.raises(CheckError) as caught:
             size.cut(task, Circuit.full(task.graph), None)
         assert caught.value.code == "TC188"
+
+
+def test_kl_bounds_the_mean_over_prompts_and_not_the_worst():
+    task = prompts(llama(), n=5)
+    scores = Eap(n_edges=task.graph.n_edges)(task).scores
+
+    def fewest(of) -> Circuit:
+        return fewest_edges(task, scores, accepts=lambda c: float(of(task.deviations(c))) <= 0.05)[0]
+
+    cut = MeanKl(nats=0.05).cut(task, Circuit.full(task.graph), scores)
+    assert cut == fewest(torch.mean) != fewest(torch.max)

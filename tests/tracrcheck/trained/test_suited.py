@@ -59,3 +59,7 @@ def test_what_the_user_chose_is_kept():
     found = effort(Eap(), LARGE + 1).chosen(prompts=7, minutes=0)
     assert (found.prompts, found.minutes(6000)) == (7, 0)
     assert effort(Eap(), LARGE + 1).chosen(prompts=None, minutes=None) == effort(Eap(), LARGE + 1)
+
+
+def test_a_circuit_of_a_training_on_a_large_graph_is_judged_on_few_prompts():
+    assert effort(EdgePruning(), LARGE + 1).judged == effort(EapIg(), LARGE + 1).prompts == 24

@@ -7,7 +7,7 @@ from tracrcheck.mutants.base import Mutant
 
 TOPICS = (
     "masks", "engine", "fused", "blocks", "ablations", "gates", "training", "metrics", "scores", "tasks", "blind",
-    "core_tests_only", "truth", "runs_and_reports", "blind_second", "blind_third", "blind_fourth",
+    "core_tests_only", "truth", "runs_and_reports", "blind_second", "blind_third", "blind_fourth", "blind_fifth",
 )  # fmt: skip
 FOLDER = Path(faults.__file__).parent
 MUTANTS: dict[str, Mutant] = faults.read_tables(FOLDER / f"{topic}.toml" for topic in TOPICS)

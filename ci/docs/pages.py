@@ -91,7 +91,8 @@ def _row(names: str, parameter: Any) -> str:
     if parameter.param_type_name == "option" and not flag:
         kind = getattr(parameter.type_descriptor.annotation, "__name__", "")
         names += f" {parameter.metavar or WORDS.get(kind, 'TEXT')}"
-    shown = getattr(parameter, "show_default", True) and parameter.default not in (None, False, "")
+    known = parameter.default not in (None, "") and parameter.default is not False  # 0 is one
+    shown = getattr(parameter, "show_default", True) and known
     default = f" By default {parameter.default}." if shown and not callable(parameter.default) else ""
     return f"| `{names}` | {_cell(parameter.help or '')}{default} |"
 

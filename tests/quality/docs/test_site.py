@@ -118,6 +118,7 @@ def test_the_page_of_commands_has_every_command_and_option():
     )
     assert "| `--timeout X` | Seconds that one run of the method may take. By default 1800.0. |" in page
     assert "| `--resume` | Continue a run that was stopped (with --json). |" in page
+    assert "| `--seed N` | The first seed. By default 0. |" in page
 
 
 def test_the_page_of_schemas_has_every_schema():

@@ -121,8 +121,8 @@ peers: $(STAMP) ## published methods, where their tools are installed, and ours,
 	$(BIN)/tracrcheck report ci/results/peers.json --md ci/results/peers.md
 
 planted: $(STAMP) $(OUT) ## certificates of GPT-2s with every causal program, and of five at 12 x 12 x 768, or a share (PLANTED="--programs 4"); resumes
-	$(BIN)/python -m ci.planted $(PLANTED) --folders $(OUT)/planted --json ci/results/planted.json --resume
-	$(BIN)/tracrcheck report ci/results/planted.json --md ci/results/planted.md
+	$(BIN)/python -m ci.planted $(PLANTED) --folders $(OUT)/planted --json $(OUT)/planted.json --resume
+	$(BIN)/tracrcheck report $(OUT)/planted.json --md $(OUT)/planted.md
 
 planted-gate: planted ## edge pruning on each at its own size, five seeds: hours; resumes
 	$(BIN)/tracrcheck gate $(filter-out %-12x12/,$(wildcard $(OUT)/planted/*/)) --method edge_pruning_bounded --seeds 5 --jobs $(JOBS) \

@@ -1,4 +1,4 @@
-"""Causal programs in GPT-2s, at their own size and at that of GPT-2 small: the certificates in `ci/results/planted.json`.
+"""Causal programs in GPT-2s, at their own size and at that of GPT-2 small: the certificates in `ci/results/planted-own.json` and `planted-large.json`.
 
     python -m ci.planted [--programs N] [--most-inputs N] [--large NAMES] [--minutes M] [--folders DIR] --json FILE --resume
 
